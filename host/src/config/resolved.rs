@@ -1,0 +1,164 @@
+//! What the program uses of a configuration. Only these types leave `config`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{
+    metric::LabelName,
+    secret::Secret,
+    telemetry::LogOptions,
+};
+
+/// A resolved configuration: every reference followed, every unit parsed, every default filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `[host]`.
+    pub host: Host,
+    /// `[access]`.
+    pub access: Access,
+    /// `[log]`.
+    pub log: LogOptions,
+    /// `[check.NAME]`, by name. Those with `enabled = false` are not here.
+    pub checks: BTreeMap<Arc<str>, Arc<Check>>,
+    /// Every file that was read, for watching: the main one first.
+    pub files: Vec<PathBuf>,
+    /// Every secret that any field resolved to, for the redactor.
+    pub secrets: Vec<Secret>,
+}
+
+/// `[host]`: the process itself. All of it needs a restart to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Where HTTP is served. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// A word for people, shown in `/health/detailed` and to plugins as a fact; "" when unset.
+    pub environment: String,
+    /// Locked while the host runs.
+    pub state_dir: PathBuf,
+    /// Compiled plugins; default `cache` in the state directory.
+    pub cache_dir: PathBuf,
+    /// How many runs may execute at once. Never zero.
+    pub concurrency: usize,
+}
+
+/// `[access]`: who may read, push and administer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Access {
+    /// `/metrics`, `/health/detailed`, the page, the read API. Several while a token is rotated.
+    pub read: Vec<Secret>,
+    /// Pushes.
+    pub push: Vec<Secret>,
+    /// Reload and run-now. An admin token may also read and push.
+    pub admin: Vec<Secret>,
+    /// Serve off loopback without tokens: somebody wrote that they want this.
+    pub open: bool,
+    /// TLS, when both files are given.
+    pub tls: Option<TlsFiles>,
+}
+
+/// Certificate chain and key, PEM, reread when they change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Leaf first.
+    pub certificate: PathBuf,
+    /// PKCS#8, PKCS#1 or SEC1.
+    pub key: PathBuf,
+}
+
+/// `[check.NAME]` with `[defaults]` applied. Two equal ones need no restart of the check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// NAME.
+    pub name: Arc<str>,
+    /// Which plugin.
+    pub plugin: PluginSource,
+    /// When it runs.
+    pub schedule: Schedule,
+    /// Wall clock of one run.
+    pub timeout: Duration,
+    /// After this long without a report its series vanish. None: two intervals and the timeout, or the second missed
+    /// fire time of a cron expression.
+    pub stale_after: Option<Duration>,
+    /// Put before each of its metric names; valid as the start of one, or "".
+    pub prefix: String,
+    /// Put on each of its samples.
+    pub labels: BTreeMap<LabelName, String>,
+    /// See [`Limits`].
+    pub limits: Limits,
+    /// Capabilities granted by `allow`.
+    pub allow: BTreeSet<Capability>,
+    /// Whether overall health is critical when this check is; otherwise degraded only. Default true.
+    pub required: bool,
+    /// The settings table as JSON text, keys sorted; "{}" when there is none.
+    pub settings: Arc<str>,
+    /// Where it stands, for messages: `checks.d/web.toml:12`.
+    pub location: String,
+}
+
+/// Where a plugin comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PluginSource {
+    /// What `plugin = "…"` said, resolved.
+    pub origin: PluginOrigin,
+    /// `sha256 = "…"`: the component must hash to this.
+    pub sha256: Option<[u8; 32]>,
+}
+
+/// A bundled plugin or a file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PluginOrigin {
+    /// A plain name: one that came with the host.
+    Bundled(String),
+    /// Anything with a `/` or ending in `.wasm`; relative to the file that names it.
+    File(PathBuf),
+}
+
+/// When a check runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Schedule {
+    /// Every so often, counted in slots.
+    Interval {
+        /// Slot length; at least [`INTERVAL_MIN`](super).
+        every: Duration,
+        /// Slot length while the last outcome was not ok; never longer than `every`.
+        retry: Option<Duration>,
+    },
+    /// At times of the calendar.
+    Cron(super::Cron),
+}
+
+/// `limits = { … }` of a check. `None`: what the plugin describes, else the host's default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Sum of all linear memories, bytes.
+    pub memory_bytes: Option<u64>,
+    /// CPU time of one run.
+    pub cpu: Option<Duration>,
+    /// Series of this check in the exposition.
+    pub series: Option<usize>,
+    /// Bytes of `state`.
+    pub state_bytes: Option<u64>,
+    /// Log lines of one run.
+    pub log_lines: Option<u64>,
+}
+
+/// What `allow` can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Capability {
+    /// The machine the host runs on.
+    System,
+}
+
+impl Capability {
+    /// The word in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+        }
+    }
+}

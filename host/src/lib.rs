@@ -1,0 +1,16 @@
+//! Bellwether: a monitoring host for sandboxed checks.
+//!
+//! Data flows one way, and a module imports only what stands above it in this list (`tests/tidy.rs` checks it):
+//!
+//! ```text
+//! bellwether.toml → config → sandbox → schedule → Outcome → board → Snapshot → expose
+//! ```
+
+pub mod clock;
+pub mod supervisor;
+pub mod secret;
+pub mod metric;
+pub mod outcome;
+pub mod telemetry;
+pub mod config;
+pub mod store;

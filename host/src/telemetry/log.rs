@@ -1,0 +1,171 @@
+//! Log lines: JSON for machines, text for a terminal.
+
+use std::{
+    fmt,
+    io::Write,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
+};
+
+use serde_json::{Map, Value, json};
+
+use super::{Event, Fields, Level};
+use crate::{clock::Clock, secret::Redactor};
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line: `level`, `message`, `data`, `context`.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// What is written and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogOptions {
+    /// The least level that is written.
+    pub level: Level,
+    /// See [`Format`].
+    pub format: Format,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self { level: Level::Info, format: Format::Json }
+    }
+}
+
+/// Where lines go.
+#[derive(Clone)]
+pub enum Sink {
+    /// The process's standard error.
+    Stderr,
+    /// Memory, for tests.
+    Memory(Arc<Mutex<Vec<u8>>>),
+    /// Nowhere.
+    Nowhere,
+}
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stderr => "Stderr",
+            Self::Memory(_) => "Memory",
+            Self::Nowhere => "Nowhere",
+        })
+    }
+}
+
+impl Sink {
+    fn write(&self, line: &str) {
+        // A log that cannot be written has nowhere to say so.
+        let _ = match self {
+            Self::Stderr => std::io::stderr().lock().write_all(line.as_bytes()),
+            Self::Memory(lines) => lines.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes()),
+            Self::Nowhere => Ok(()),
+        };
+    }
+}
+
+pub(super) struct Log {
+    sink: Sink,
+    level: AtomicU8,
+    json: AtomicU8,
+    redactor: Redactor,
+    clock: Clock,
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log").field("sink", &self.sink).finish_non_exhaustive()
+    }
+}
+
+impl Log {
+    pub(super) fn new(sink: Sink, options: LogOptions, redactor: Redactor, clock: Clock) -> Self {
+        let log = Self { sink, level: 0.into(), json: 0.into(), redactor, clock };
+        log.configure(options);
+        log
+    }
+
+    pub(super) fn configure(&self, options: LogOptions) {
+        self.level.store(options.level as u8, Ordering::Relaxed);
+        self.json.store(u8::from(options.format == Format::Json), Ordering::Relaxed);
+    }
+
+    pub(super) fn write(&self, event: &impl Event) {
+        let level = event.level();
+        if (level as u8) < self.level.load(Ordering::Relaxed) || matches!(self.sink, Sink::Nowhere) {
+            return;
+        }
+        let mut fields = Fields::default();
+        event.fields(&mut fields);
+        let at = self.clock.wall().to_string();
+        let message = self.redactor.redact(&event.message()).into_owned();
+        let data = self.clean(fields.data);
+        let context = self.clean(fields.context);
+        let line = if self.json.load(Ordering::Relaxed) == 1 {
+            json_line(level, message, data, context, event.module(), at)
+        } else {
+            text_line(level, &message, &data, &context, event.module(), &at)
+        };
+        self.sink.write(&line);
+    }
+
+    /// Blanks secrets in every string. Names are ours; values are not.
+    fn clean(&self, fields: Map<String, Value>) -> Map<String, Value> {
+        fields.into_iter().map(|(name, value)| (name, self.clean_value(value))).collect()
+    }
+
+    fn clean_value(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.redactor.redact(&text).into_owned()),
+            Value::Array(items) => items.into_iter().map(|item| self.clean_value(item)).collect(),
+            Value::Object(fields) => {
+                let blanked = fields.into_iter().map(|(name, value)| {
+                    (self.redactor.redact(&name).into_owned(), self.clean_value(value))
+                });
+                Value::Object(blanked.collect())
+            }
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,
+        }
+    }
+}
+
+fn json_line(
+    level: Level,
+    message: String,
+    data: Map<String, Value>,
+    mut context: Map<String, Value>,
+    module: &str,
+    at: String,
+) -> String {
+    context.insert("functionName".into(), module.into());
+    context.insert("timestamp".into(), at.into());
+    let line = json!({ "level": level.as_str(), "message": message, "data": data, "context": context });
+    format!("{line}\n")
+}
+
+fn text_line(
+    level: Level,
+    message: &str,
+    data: &Map<String, Value>,
+    context: &Map<String, Value>,
+    module: &str,
+    at: &str,
+) -> String {
+    let mut line = format!("{at} {:5} {module}: {}", level.as_str(), printable(message));
+    for (name, value) in context.iter().chain(data) {
+        line.push_str(&format!(" {name}={value}"));
+    }
+    line.push('\n');
+    line
+}
+
+/// Newlines and other control characters would let a guest forge lines.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
