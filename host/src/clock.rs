@@ -46,7 +46,10 @@ impl std::ops::Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+        Self(
+            self.0
+                .saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)),
+        )
     }
 }
 
@@ -76,11 +79,16 @@ impl Clock {
     /// A wall clock that reads `start` now and follows the monotonic clock from there: under tokio's paused time it
     /// stands still.
     pub fn anchored(start: Timestamp) -> Self {
-        Self { anchor: Some((start, Instant::now())) }
+        Self {
+            anchor: Some((start, Instant::now())),
+        }
     }
 
     /// Wall-clock time. May jump when somebody sets the machine's clock.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the wall clock"
+    )]
     pub fn wall(&self) -> Timestamp {
         match self.anchor {
             Some((start, origin)) => start + origin.elapsed(),
@@ -92,7 +100,10 @@ impl Clock {
     }
 
     /// Monotonic time, for deadlines and durations. The same everywhere, so it needs no clock of its own.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the monotonic clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the monotonic clock"
+    )]
     pub fn monotonic(&self) -> Instant {
         Instant::now()
     }
@@ -101,7 +112,10 @@ impl Clock {
 /// CPU time this thread has used since it started. Differences around a poll are what a guest costs.
 pub fn thread_cpu_time() -> Duration {
     let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(spent.tv_sec).unwrap_or(0), u32::try_from(spent.tv_nsec).unwrap_or(0))
+    Duration::new(
+        u64::try_from(spent.tv_sec).unwrap_or(0),
+        u32::try_from(spent.tv_nsec).unwrap_or(0),
+    )
 }
 
 #[cfg(test)]
@@ -110,7 +124,10 @@ mod tests {
 
     #[test]
     fn timestamps_print_as_iso_8601_with_milliseconds() {
-        assert_eq!(Timestamp::from_nanos(1_700_000_000_123_456_789).to_string(), "2023-11-14T22:13:20.123Z");
+        assert_eq!(
+            Timestamp::from_nanos(1_700_000_000_123_456_789).to_string(),
+            "2023-11-14T22:13:20.123Z"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,10 +7,10 @@
 //! ```
 
 pub mod clock;
-pub mod supervisor;
-pub mod secret;
+pub mod config;
 pub mod metric;
 pub mod outcome;
-pub mod telemetry;
-pub mod config;
+pub mod secret;
 pub mod store;
+pub mod supervisor;
+pub mod telemetry;

@@ -231,7 +231,14 @@ impl Outcome {
     /// The worst verdict of a report; a report without verdicts is ok. None: there is no report.
     pub fn status(&self) -> Option<Status> {
         let report = self.result.as_ref().ok()?;
-        Some(report.verdicts.iter().map(|verdict| verdict.status).max().unwrap_or(Status::Ok))
+        Some(
+            report
+                .verdicts
+                .iter()
+                .map(|verdict| verdict.status)
+                .max()
+                .unwrap_or(Status::Ok),
+        )
     }
 
     /// The word of the `outcome` label: a status, or the reason why there is no report.

@@ -42,7 +42,10 @@ impl Panic {
             .map(|text| (*text).to_owned())
             .or_else(|| payload.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "(no message)".to_owned());
-        Self { task: task.to_owned(), message }
+        Self {
+            task: task.to_owned(),
+            message,
+        }
     }
 }
 
@@ -53,7 +56,9 @@ pub fn catch<T>(task: &str, work: impl FnOnce() -> T) -> Result<T, Panic> {
 
 /// Awaits `work`; a panic in any of its polls comes back as a value.
 pub async fn catch_async<F: Future>(task: &str, work: F) -> Result<F::Output, Panic> {
-    Caught { work: Box::pin(work) }.await.map_err(|payload| Panic::new(task, &*payload))
+    Caught { work: Box::pin(work) }
+        .await
+        .map_err(|payload| Panic::new(task, &*payload))
 }
 
 struct Caught<F> {
@@ -89,7 +94,9 @@ struct Shared {
 
 impl fmt::Debug for Supervisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Supervisor").field("running", &self.running()).finish_non_exhaustive()
+        f.debug_struct("Supervisor")
+            .field("running", &self.running())
+            .finish_non_exhaustive()
     }
 }
 
@@ -142,7 +149,10 @@ impl Supervisor {
     fn register(&self, name: &str) -> Registration {
         let id = self.shared.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         lock(&self.shared.running).insert(id, name.to_owned());
-        Registration { shared: Arc::clone(&self.shared), id }
+        Registration {
+            shared: Arc::clone(&self.shared),
+            id,
+        }
     }
 
     /// Cancelled when the host is asked to stop. Tasks watch it and end by themselves.
@@ -238,7 +248,13 @@ mod tests {
         let good = supervisor.spawn("good", async { 7 });
         assert!(bad.outcome().await.expect("not aborted").is_err());
         assert_eq!(good.outcome().await, Some(Ok(7)));
-        assert_eq!(*lock(&heard), [Panic { task: "bad".into(), message: "oh no".into() }]);
+        assert_eq!(
+            *lock(&heard),
+            [Panic {
+                task: "bad".into(),
+                message: "oh no".into()
+            }]
+        );
     }
 
     #[tokio::test(start_paused = true)]

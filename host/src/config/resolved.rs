@@ -8,11 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    metric::LabelName,
-    secret::Secret,
-    telemetry::LogOptions,
-};
+use crate::{metric::LabelName, secret::Secret, telemetry::LogOptions};
 
 /// A resolved configuration: every reference followed, every unit parsed, every default filled in.
 #[derive(Clone, Debug, PartialEq)]

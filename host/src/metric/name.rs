@@ -51,7 +51,11 @@ fn check(name: &str, what: &'static str, colon: bool, wanted: &'static str) -> R
         return Err(NameError::TooLong(name.len()));
     }
     if !grammatical(name, colon) {
-        return Err(NameError::Grammar { name: shorten(name), what, wanted });
+        return Err(NameError::Grammar {
+            name: shorten(name),
+            what,
+            wanted,
+        });
     }
     Ok(())
 }
@@ -86,7 +90,12 @@ pub struct MetricName(Arc<str>);
 impl MetricName {
     /// Checks grammar and length.
     pub fn new(name: &str) -> Result<Self, NameError> {
-        check(name, "metric", true, "letters, digits, `_` and `:`, not starting with a digit")?;
+        check(
+            name,
+            "metric",
+            true,
+            "letters, digits, `_` and `:`, not starting with a digit",
+        )?;
         Ok(Self(name.into()))
     }
 }
@@ -98,7 +107,12 @@ pub struct LabelName(Arc<str>);
 impl LabelName {
     /// Checks grammar, length and reservation.
     pub fn new(name: &str) -> Result<Self, NameError> {
-        check(name, "label", false, "letters, digits and `_`, not starting with a digit")?;
+        check(
+            name,
+            "label",
+            false,
+            "letters, digits and `_`, not starting with a digit",
+        )?;
         if name.starts_with("__") {
             return Err(NameError::Reserved(shorten(name)));
         }
@@ -123,6 +137,9 @@ mod tests {
         }
         assert!(LabelName::new("a:b").is_err());
         assert!(matches!(LabelName::new("__name__"), Err(NameError::Reserved(_))));
-        assert!(matches!(MetricName::new(&"a".repeat(257)), Err(NameError::TooLong(257))));
+        assert!(matches!(
+            MetricName::new(&"a".repeat(257)),
+            Err(NameError::TooLong(257))
+        ));
     }
 }

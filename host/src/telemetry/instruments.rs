@@ -38,8 +38,14 @@ impl fmt::Debug for Instruments {
 
 impl Instruments {
     pub(super) fn new() -> Self {
-        let shared = Shared { registry: Registry::new(), counters: HashMap::new(), gauges: HashMap::new() };
-        Self { shared: Arc::new(Mutex::new(shared)) }
+        let shared = Shared {
+            registry: Registry::new(),
+            counters: HashMap::new(),
+            gauges: HashMap::new(),
+        };
+        Self {
+            shared: Arc::new(Mutex::new(shared)),
+        }
     }
 
     /// Adds to a counter. A contradiction in label names is a bug of ours; it is dropped rather than allowed to panic.
@@ -54,7 +60,10 @@ impl Instruments {
     fn counter(&self, count: &Count) -> IntCounterVec {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let Shared { registry, counters, .. } = &mut *shared;
-        counters.entry(count.name).or_insert_with(|| registered(registry, new_counter(count))).clone()
+        counters
+            .entry(count.name)
+            .or_insert_with(|| registered(registry, new_counter(count)))
+            .clone()
     }
 
     /// Sets a gauge.
@@ -64,7 +73,10 @@ impl Instruments {
         let gauge = {
             let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
             let Shared { registry, gauges, .. } = &mut *shared;
-            gauges.entry(name).or_insert_with(|| registered(registry, new_gauge(name, help, &names))).clone()
+            gauges
+                .entry(name)
+                .or_insert_with(|| registered(registry, new_gauge(name, help, &names)))
+                .clone()
         };
         if let Ok(gauge) = gauge.get_metric_with_label_values(&values) {
             gauge.set(value);
@@ -73,18 +85,29 @@ impl Instruments {
 
     /// Everything, as the board takes it.
     pub fn families(&self) -> Vec<ReportedFamily> {
-        let registry = self.shared.lock().unwrap_or_else(PoisonError::into_inner).registry.clone();
+        let registry = self
+            .shared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .registry
+            .clone();
         registry.gather().iter().filter_map(family).collect()
     }
 }
 
-#[expect(clippy::expect_used, reason = "names are constants of ours; a bad one is a bug that any test of the event shows")]
+#[expect(
+    clippy::expect_used,
+    reason = "names are constants of ours; a bad one is a bug that any test of the event shows"
+)]
 fn new_counter(count: &Count) -> IntCounterVec {
     let names: Vec<&str> = count.labels.iter().map(|(name, _)| *name).collect();
     IntCounterVec::new(Opts::new(count.name, count.help), &names).expect("counter name")
 }
 
-#[expect(clippy::expect_used, reason = "names are constants of ours; a bad one is a bug that any test of the event shows")]
+#[expect(
+    clippy::expect_used,
+    reason = "names are constants of ours; a bad one is a bug that any test of the event shows"
+)]
 fn new_gauge(name: &str, help: &str, names: &[&str]) -> GaugeVec {
     GaugeVec::new(Opts::new(name, help), names).expect("gauge name")
 }
@@ -97,8 +120,12 @@ fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C)
 
 fn family(family: &prometheus::proto::MetricFamily) -> Option<ReportedFamily> {
     let metrics = family.get_metric();
-    let label_names =
-        metrics.first()?.get_label().iter().map(|label| LabelName::new(label.name()).ok()).collect::<Option<_>>()?;
+    let label_names = metrics
+        .first()?
+        .get_label()
+        .iter()
+        .map(|label| LabelName::new(label.name()).ok())
+        .collect::<Option<_>>()?;
     let kind = match family.get_field_type() {
         MetricType::COUNTER => MetricKind::Counter,
         MetricType::GAUGE => MetricKind::Gauge,
@@ -112,14 +139,26 @@ fn family(family: &prometheus::proto::MetricFamily) -> Option<ReportedFamily> {
         label_names,
     };
     let samples = metrics.iter().map(|metric| sample(metric, kind)).collect();
-    Some(ReportedFamily { head, points: ReportedPoints::Values(samples) })
+    Some(ReportedFamily {
+        head,
+        points: ReportedPoints::Values(samples),
+    })
 }
 
 fn sample(metric: &Metric, kind: MetricKind) -> Sample {
     let value = match kind {
-        MetricKind::Counter => metric.get_counter().value(),
-        _ => metric.get_gauge().value(),
+        MetricKind::Counter => metric.get_counter().get_value(),
+        _ => metric.get_gauge().get_value(),
     };
-    let label_values = metric.get_label().iter().map(LabelPair::value).map(Into::into).collect();
-    Sample { label_values, value, created: None }
+    let label_values = metric
+        .get_label()
+        .iter()
+        .map(LabelPair::value)
+        .map(Into::into)
+        .collect();
+    Sample {
+        label_values,
+        value,
+        created: None,
+    }
 }

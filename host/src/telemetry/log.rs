@@ -34,7 +34,10 @@ pub struct LogOptions {
 
 impl Default for LogOptions {
     fn default() -> Self {
-        Self { level: Level::Info, format: Format::Json }
+        Self {
+            level: Level::Info,
+            format: Format::Json,
+        }
     }
 }
 
@@ -64,7 +67,10 @@ impl Sink {
         // A log that cannot be written has nowhere to say so.
         let _ = match self {
             Self::Stderr => std::io::stderr().lock().write_all(line.as_bytes()),
-            Self::Memory(lines) => lines.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes()),
+            Self::Memory(lines) => lines
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .write_all(line.as_bytes()),
             Self::Nowhere => Ok(()),
         };
     }
@@ -86,14 +92,21 @@ impl fmt::Debug for Log {
 
 impl Log {
     pub(super) fn new(sink: Sink, options: LogOptions, redactor: Redactor, clock: Clock) -> Self {
-        let log = Self { sink, level: 0.into(), json: 0.into(), redactor, clock };
+        let log = Self {
+            sink,
+            level: 0.into(),
+            json: 0.into(),
+            redactor,
+            clock,
+        };
         log.configure(options);
         log
     }
 
     pub(super) fn configure(&self, options: LogOptions) {
         self.level.store(options.level as u8, Ordering::Relaxed);
-        self.json.store(u8::from(options.format == Format::Json), Ordering::Relaxed);
+        self.json
+            .store(u8::from(options.format == Format::Json), Ordering::Relaxed);
     }
 
     pub(super) fn write(&self, event: &impl Event) {
@@ -117,7 +130,10 @@ impl Log {
 
     /// Blanks secrets in every string. Names are ours; values are not.
     fn clean(&self, fields: Map<String, Value>) -> Map<String, Value> {
-        fields.into_iter().map(|(name, value)| (name, self.clean_value(value))).collect()
+        fields
+            .into_iter()
+            .map(|(name, value)| (name, self.clean_value(value)))
+            .collect()
     }
 
     fn clean_value(&self, value: Value) -> Value {
@@ -125,9 +141,9 @@ impl Log {
             Value::String(text) => Value::String(self.redactor.redact(&text).into_owned()),
             Value::Array(items) => items.into_iter().map(|item| self.clean_value(item)).collect(),
             Value::Object(fields) => {
-                let blanked = fields.into_iter().map(|(name, value)| {
-                    (self.redactor.redact(&name).into_owned(), self.clean_value(value))
-                });
+                let blanked = fields
+                    .into_iter()
+                    .map(|(name, value)| (self.redactor.redact(&name).into_owned(), self.clean_value(value)));
                 Value::Object(blanked.collect())
             }
             other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,

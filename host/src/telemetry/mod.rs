@@ -26,12 +26,20 @@ pub struct Telemetry {
 impl Telemetry {
     /// Writes to `sink`, blanking what `redactor` knows.
     pub fn new(sink: Sink, options: LogOptions, redactor: Redactor, clock: Clock) -> Self {
-        Self { log: Arc::new(log::Log::new(sink, options, redactor, clock)), instruments: Instruments::new() }
+        Self {
+            log: Arc::new(log::Log::new(sink, options, redactor, clock)),
+            instruments: Instruments::new(),
+        }
     }
 
     /// Keeps nothing and writes nowhere; for tests and one-shot verbs.
     pub fn silent() -> Self {
-        Self::new(Sink::Nowhere, LogOptions::default(), Redactor::default(), Clock::system())
+        Self::new(
+            Sink::Nowhere,
+            LogOptions::default(),
+            Redactor::default(),
+            Clock::system(),
+        )
     }
 
     /// Says it: counts, and writes a line when the level is on.
