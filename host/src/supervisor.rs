@@ -205,6 +205,17 @@ impl Supervisor {
         })
     }
 
+    /// Starts a runtime of `workers` threads whose work gives way to everybody else's: guests run there, so that one
+    /// that burns a core cannot delay a scrape or a tick.
+    pub fn background_runtime(name: &str, workers: usize) -> std::io::Result<tokio::runtime::Runtime> {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(workers.max(1))
+            .thread_name(name)
+            .enable_all()
+            .on_thread_start(give_way)
+            .build()
+    }
+
     /// Names of what runs now, sorted by start.
     pub fn running(&self) -> Vec<String> {
         lock(&self.shared.running).values().cloned().collect()
@@ -229,6 +240,16 @@ impl Supervisor {
             Err(_) => self.running(),
         }
     }
+}
+
+/// Niceness of background threads, 0 to 19: 10 leaves them about a tenth of a core that somebody else wants whole.
+const BACKGROUND_NICENESS: i32 = 10;
+
+fn give_way() {
+    // Linux keeps niceness per thread. Elsewhere this would slow the whole process, so there it is left alone; where it
+    // is refused, guests merely compete as equals.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), BACKGROUND_NICENESS);
 }
 
 #[cfg(test)]
