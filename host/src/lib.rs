@@ -12,5 +12,6 @@ pub mod metric;
 pub mod outcome;
 pub mod secret;
 pub mod store;
+pub mod capability;
 pub mod supervisor;
 pub mod telemetry;
