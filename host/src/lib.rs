@@ -14,3 +14,4 @@ pub mod outcome;
 pub mod telemetry;
 pub mod config;
 pub mod store;
+pub mod bundled;
