@@ -32,13 +32,18 @@ fn folder(out: &Path) -> io::Result<PathBuf> {
     if let Some(chosen) = env::var_os(VARIABLE) {
         let chosen = PathBuf::from(chosen);
         if !chosen.is_dir() {
-            return Err(io::Error::other(format!("{VARIABLE} names {}, which is no folder", chosen.display())));
+            return Err(io::Error::other(format!(
+                "{VARIABLE} names {}, which is no folder",
+                chosen.display()
+            )));
         }
         return chosen.canonicalize();
     }
     let target = out.ancestors().find(|folder| folder.join(TARGET_MARK).is_file());
     let manifest = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
-    let folder = target.map_or_else(|| manifest.join("../target"), Path::to_path_buf).join("plugins");
+    let folder = target
+        .map_or_else(|| manifest.join("../target"), Path::to_path_buf)
+        .join("plugins");
     fs::create_dir_all(&folder)?;
     folder.canonicalize()
 }
