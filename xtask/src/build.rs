@@ -30,6 +30,9 @@ pub(crate) struct Options {
     /// Optimise the host fully, as in the archive.
     #[arg(long)]
     release: bool,
+    /// Only the plugins, to target/plugins.
+    #[arg(long, conflicts_with = "release")]
+    plugins: bool,
 }
 
 /// How the host is built.

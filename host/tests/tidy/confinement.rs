@@ -29,7 +29,6 @@ const CONFINED: &[(&str, &[&str])] = &[
         &["store", "capability/state", "board/journal", "schedule/journal"],
     ),
     ("toml", &["config"]),
-    ("strsim", &["config"]),
     ("jiff", &["clock", "config"]),
     ("clap", &["cli", "main"]),
     ("clap_complete", &["cli"]),

@@ -59,18 +59,41 @@ fn is_own_path(span: &str) -> bool {
     plain && !placeholder && (document || (span.contains('/') && TOPS.contains(&top)))
 }
 
-/// Empty when a fenced block of `readme` is exactly `example`.
+/// Empty when the blocks of Rust in `readme`, one after the other, are `example`. The tutorial shows it in pieces, with
+/// words between them; blank lines around a piece do not matter.
 pub(crate) fn unlike_example(readme: &str, example: &str) -> Vec<Breach> {
-    let blocks: Vec<_> = readme
-        .split("```rust\n")
-        .skip(1)
-        .filter_map(|rest| rest.split("```").next())
-        .collect();
-    if blocks.iter().any(|block| block.trim() == example.trim()) {
-        return Vec::new();
+    let mut shown = lines_of_blocks(readme);
+    let mut expected = example.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    loop {
+        let (shown, expected) = (shown.next(), expected.next());
+        let message = match (shown, expected) {
+            (None, None) => return Vec::new(),
+            (Some((_, shown)), Some((_, expected))) if shown == expected => continue,
+            (Some((line, shown)), Some((at, _))) => {
+                return vec![Breach::new(
+                    "README.md",
+                    line,
+                    format!("`{shown}` is not line {} of {EXAMPLE}", at + 1),
+                )];
+            }
+            (Some((line, _)), None) => return vec![Breach::new("README.md", line, format!("more than {EXAMPLE}"))],
+            (None, Some((at, _))) => format!("its blocks of Rust end before line {} of {EXAMPLE}", at + 1),
+        };
+        return vec![Breach::new("README.md", 0, message)];
     }
-    let message = format!("none of its {} blocks of Rust is {EXAMPLE}", blocks.len());
-    vec![Breach::new("README.md", 0, message)]
+}
+
+/// Lines inside blocks of Rust, with their number in the document, blank ones left out.
+fn lines_of_blocks(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut inside = false;
+    let numbered = text.lines().enumerate().map(|(index, line)| (index + 1, line));
+    numbered.filter(move |(_, line)| {
+        let fence = line.starts_with("```");
+        if fence {
+            inside = *line == "```rust";
+        }
+        inside && !fence && !line.trim().is_empty()
+    })
 }
 
 #[test]
@@ -93,7 +116,14 @@ fn patterns_placeholders_user_paths_and_code_blocks_are_not_paths_of_ours() {
 
 #[test]
 fn the_example_must_stand_in_the_readme_letter_for_letter() {
-    assert_eq!(unlike_example("# X\n```rust\nfn f() {}\n```\n", "fn f() {}\n"), []);
-    assert_eq!(unlike_example("# X\n```rust\nfn g() {}\n```\n", "fn f() {}\n").len(), 1);
+    let pieces = "# X\n```rust\nfn f() {}\n```\nand\n```toml\na = 1\n```\n```rust\nfn g() {}\n```\n";
+    assert_eq!(unlike_example(pieces, "fn f() {}\n\nfn g() {}\n"), []);
+    assert_eq!(
+        unlike_example(pieces, "fn f() {}\nfn h() {}\n")
+            .first()
+            .map(|breach| breach.line),
+        Some(10)
+    );
+    assert_eq!(unlike_example(pieces, "fn f() {}\n").len(), 1);
     assert_eq!(unlike_example("# X\n", "fn f() {}\n").len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use super::source::{Breach, Word, code_only, words};
 
-/// A longer file has more than one reason to change, or an excuse by name.
+/// A longer file has more than one reason to change, or an excuse by name. Tests at its end do not count.
 const LINES: usize = 500;
 
 /// A file that is longer and stays so.
@@ -21,7 +21,7 @@ pub(crate) const EXCUSED: &[Excuse] = &[];
 pub(crate) fn oversized(files: &[(String, String)], excused: &[Excuse]) -> Vec<Breach> {
     let mut breaches = Vec::new();
     for (path, text) in files {
-        let lines = text.lines().count();
+        let lines = lines_of_code(text);
         let excuse = excused.iter().find(|excuse| excuse.path == path);
         match excuse {
             None if lines > LINES => {
@@ -46,6 +46,12 @@ pub(crate) fn oversized(files: &[(String, String)], excused: &[Excuse]) -> Vec<B
     breaches
 }
 
+/// Lines before the tests that stand at the end of a file.
+fn lines_of_code(text: &str) -> usize {
+    let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or(text);
+    code.lines().count()
+}
+
 /// Placeholders, and tests that are switched off: one that cannot pass asserts what is, and says why.
 pub(crate) fn unfinished(path: &str, text: &str) -> Vec<Breach> {
     let code = code_only(text);
@@ -59,9 +65,9 @@ pub(crate) fn unfinished(path: &str, text: &str) -> Vec<Breach> {
     found.iter().filter(is_left).map(breach).collect()
 }
 
-/// A file that does not say first what it is. `main.rs` of guests and generated code are held to it as well.
+/// A file that does not say first what it is. The tests of a module, in a file beside it, need not.
 pub(crate) fn headless(path: &str, text: &str) -> Vec<Breach> {
-    if text.starts_with("//!") {
+    if text.starts_with("//!") || path.ends_with("/tests.rs") {
         return Vec::new();
     }
     vec![Breach::new(
@@ -89,6 +95,16 @@ fn a_long_file_needs_an_excuse_and_may_not_outgrow_it() {
 }
 
 #[test]
+fn tests_at_the_end_of_a_file_do_not_count() {
+    let text = format!(
+        "{}#[cfg(test)]\nmod tests {{\n{}}}\n",
+        "x\n".repeat(500),
+        "x\n".repeat(300)
+    );
+    assert_eq!(oversized(&[("a.rs".to_owned(), text)], &[]), []);
+}
+
+#[test]
 fn an_excuse_that_nothing_needs_is_a_breach() {
     const EXCUSE: Excuse = Excuse {
         path: "long.rs",
@@ -110,4 +126,5 @@ fn placeholders_and_ignored_tests_are_found_in_code_only() {
 fn a_file_without_a_head_is_found() {
     assert_eq!(headless("a.rs", "use std::fs;\n").len(), 1);
     assert_eq!(headless("a.rs", "//! What it is.\n"), []);
+    assert_eq!(headless("host/src/board/tests.rs", "use super::*;\n"), []);
 }
