@@ -14,5 +14,6 @@ pub mod outcome;
 pub mod telemetry;
 pub mod config;
 pub mod store;
+pub mod capability;
 pub mod cli;
 pub mod bundled;
