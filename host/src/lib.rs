@@ -6,10 +6,12 @@
 //! bellwether.toml → config → sandbox → schedule → Outcome → board → Snapshot → expose
 //! ```
 
+pub mod capability;
 pub mod clock;
 pub mod config;
 pub mod metric;
 pub mod outcome;
+pub mod sandbox;
 pub mod secret;
 pub mod store;
 pub mod supervisor;
