@@ -15,5 +15,6 @@ pub mod telemetry;
 pub mod config;
 pub mod store;
 pub mod capability;
+pub mod sandbox;
 pub mod cli;
 pub mod bundled;
