@@ -6,11 +6,16 @@
 //! bellwether.toml → config → sandbox → schedule → Outcome → board → Snapshot → expose
 //! ```
 
+pub mod board;
 pub mod clock;
 pub mod config;
 pub mod metric;
 pub mod outcome;
+pub mod schedule;
 pub mod secret;
 pub mod store;
 pub mod supervisor;
 pub mod telemetry;
+
+#[cfg(test)]
+mod testing;
