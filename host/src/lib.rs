@@ -16,5 +16,8 @@ pub mod config;
 pub mod store;
 pub mod capability;
 pub mod sandbox;
+pub mod schedule;
+pub mod board;
+pub mod app;
 pub mod cli;
 pub mod bundled;
