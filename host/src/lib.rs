@@ -6,8 +6,10 @@
 //! bellwether.toml → config → sandbox → schedule → Outcome → board → Snapshot → expose
 //! ```
 
+pub mod board;
 pub mod clock;
 pub mod config;
+pub mod expose;
 pub mod metric;
 pub mod outcome;
 pub mod secret;
