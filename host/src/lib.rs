@@ -12,7 +12,11 @@ pub mod config;
 pub mod expose;
 pub mod metric;
 pub mod outcome;
+pub mod schedule;
 pub mod secret;
 pub mod store;
 pub mod supervisor;
 pub mod telemetry;
+
+#[cfg(test)]
+mod testing;

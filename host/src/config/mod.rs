@@ -3,5 +3,5 @@
 mod cron;
 mod resolved;
 
-pub use cron::Cron;
+pub use cron::{Cron, CronError};
 pub use resolved::*;
