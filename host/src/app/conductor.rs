@@ -60,9 +60,9 @@ impl Door {
     }
 
     /// Asks for a reload without waiting. When others wait already, one of them will see the change.
-    pub(super) fn files_changed(&self) {
+    pub(super) fn reload_soon(&self, cause: &'static str) {
         let (answer, _) = oneshot::channel();
-        let _ = self.reloads.try_send(Reload { cause: "file change", answer });
+        let _ = self.reloads.try_send(Reload { cause, answer });
     }
 }
 

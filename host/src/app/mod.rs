@@ -16,7 +16,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::runtime::Runtime;
 
 pub use oneshot::{OneShot, OneShotOptions, find_check};
-pub use plugins::{LoadedCheck, load_checks};
+pub use plugins::{LoadedCheck, load_check, load_checks};
 
 use self::{
     conductor::{Conductor, Door},
@@ -228,10 +228,9 @@ impl App {
         &self.telemetry
     }
 
-    /// Reads the configuration again and swaps it in when all of it is good. What happened is logged.
-    pub async fn reload(&self) {
-        // A refusal has been logged where it was found; whoever sent the signal reads it there.
-        let _ = self.door.reload("signal").await;
+    /// Reads the configuration again and swaps it in when all of it is good. Does not wait: what came of it is logged.
+    pub fn reload_soon(&self) {
+        self.door.reload_soon("signal");
     }
 
     /// Drains: no new runs, running ones may end, last reports are kept, and the endpoint closes last. Returns the names

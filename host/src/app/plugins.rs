@@ -47,6 +47,17 @@ pub async fn load_checks(sandbox: &Sandbox, loaded: &Loaded, progress: &(dyn Fn(
     all
 }
 
+/// Loads one check of a configuration.
+pub async fn load_check(
+    sandbox: &Sandbox,
+    loaded: &Loaded,
+    check: &Arc<Check>,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> LoadedCheck {
+    let mut ready = load_source(sandbox, loaded, &check.plugin, vec![Arc::clone(check)], progress).await;
+    ready.pop().unwrap_or_else(|| LoadedCheck { check: Arc::clone(check), plugin: Err(Vec::new()) })
+}
+
 /// Loads one source and prepares the checks that use it.
 pub(super) async fn load_source(
     sandbox: &Sandbox,

@@ -7,7 +7,7 @@ use std::{
 
 use super::memory;
 use crate::{
-    capability::state::{QUOTA_BYTES_DEFAULT, StateBank},
+    capability::state::{QUOTA_BYTES_DEFAULT, StateBank, StateScratch},
     clock::Clock,
     config::{Check, PluginSource, Schedule},
     outcome::{Failure, Outcome, Reason, Usage},
@@ -49,8 +49,7 @@ pub(super) struct SandboxRunner {
 
 impl SandboxRunner {
     pub(super) fn new(roster: Roster, bank: StateBank, store: Store, environment: &str) -> Self {
-        let facts = Arc::new(vec![("environment".to_owned(), environment.to_owned())]);
-        Self { roster, bank, store, facts }
+        Self { roster, bank, store, facts: Arc::new(facts(environment)) }
     }
 
     async fn execute(self, job: Job) -> Outcome {
@@ -74,9 +73,14 @@ impl Runner for SandboxRunner {
     }
 }
 
+/// What plugins may ask the host about itself, besides its version.
+pub(super) fn facts(environment: &str) -> Vec<(String, String)> {
+    vec![("environment".to_owned(), environment.to_owned())]
+}
+
 pub(super) fn request(
     job: Job,
-    state: crate::capability::state::StateScratch,
+    state: StateScratch,
     facts: Arc<Vec<(String, String)>>,
 ) -> RunRequest {
     RunRequest {

@@ -99,7 +99,7 @@ fn watch(handle: &WatchHandle, gone: &Receiver<()>, door: &Door) {
         } else if changing.as_ref() == Some(&seen) {
             known = seen;
             changing = None;
-            door.files_changed();
+            door.reload_soon("file change");
         } else {
             changing = Some(seen);
         }

@@ -220,6 +220,7 @@ impl Store {
         answered.await.unwrap_or(Err(StoreError::Silent))
     }
 
+
     /// Commits what is queued and ends the thread. Writes that come later are dropped.
     pub async fn close(&self) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
@@ -233,6 +234,14 @@ impl Store {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads from the database of a host that may be running, without its lock and without changing anything. `None`: there
+/// is no database, or it cannot be read now.
+pub fn peek<T>(dir: &Path, read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>) -> Option<T> {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(dir.join("bellwether.db"), flags).ok()?;
+    read(&connection).ok()
 }
 
 #[cfg(test)]
