@@ -7,10 +7,14 @@
 //! ```
 
 pub mod clock;
-pub mod config;
+pub mod supervisor;
+pub mod secret;
 pub mod metric;
 pub mod outcome;
-pub mod secret;
-pub mod store;
-pub mod supervisor;
 pub mod telemetry;
+pub mod config;
+pub mod store;
+pub mod capability;
+pub mod sandbox;
+pub mod cli;
+pub mod bundled;

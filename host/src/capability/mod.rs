@@ -1,0 +1,10 @@
+//! What the host offers plugins: one file per capability, and `grant`, which decides.
+//!
+//! Flows in: the configuration of a check and what a guest asks for, in the host's own types. Flows out: answers,
+//! refusals and state to keep. Nothing here knows wasmtime: `sandbox::calls` translates.
+
+pub mod context;
+pub mod grant;
+pub mod log;
+pub mod state;
+pub mod system;

@@ -1,0 +1,62 @@
+//! The trait a plugin implements, and the way from the contract's exports to it.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Description, Failure, Report,
+    bindings::{bellwether::plugin::report, exports::bellwether::plugin::identity},
+    settings,
+};
+
+/// A plugin that looks at something.
+///
+/// A run starts from nothing: what must last is in [`crate::state`], or in metrics that the host keeps.
+pub trait Check {
+    /// kebab-case; what `plugin = "…"` names in the configuration.
+    const NAME: &'static str;
+
+    /// One line for a person.
+    const SUMMARY: &'static str;
+
+    /// The table `settings` of a check; [`crate::NoSettings`] when there are none.
+    type Settings: DeserializeOwned + JsonSchema;
+
+    /// Adds the metrics, codes and connections that runs may use. Nothing of the host but [`crate::log`] can be called.
+    fn describe(about: &mut Description) {
+        let _ = about;
+    }
+
+    /// Looks once. Called anew for every run.
+    fn run(settings: Self::Settings) -> Result<Report, Failure>;
+}
+
+/// What Cargo knows about the plugin's crate; [`crate::export_check`] fills it in.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Package {
+    pub version: &'static str,
+    pub homepage: &'static str,
+    pub licence: &'static str,
+}
+
+/// The description of a plugin, as the host gets it.
+pub(crate) fn description<C: Check>(package: Package) -> Description {
+    let schema = settings::schema::<C::Settings>().as_value().to_string();
+    let mut description = Description::new(C::NAME, C::SUMMARY, schema, package);
+    C::describe(&mut description);
+    description
+}
+
+/// The export `identity.describe`.
+#[doc(hidden)]
+pub fn describe_export<C: Check>(package: Package) -> identity::Description {
+    description::<C>(package).0
+}
+
+/// The export `check.run`.
+#[doc(hidden)]
+pub fn run_export<C: Check>(settings: &str) -> Result<report::Report, report::Failure> {
+    let settings = settings::parse(settings).map_err(|failure| failure.0)?;
+    C::run(settings).map(|report| report.0).map_err(|failure| failure.0)
+}
