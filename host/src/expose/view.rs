@@ -181,6 +181,9 @@ pub(super) struct CheckView {
     /// Families of the last report that are not served.
     pub(super) refused: Vec<RefusedView>,
     pub(super) verdicts: Vec<VerdictView>,
+    /// It loaded.
+    #[serde(skip)]
+    pub(super) can_run: bool,
     #[serde(skip)]
     pub(super) checked: Option<Timestamp>,
 }
@@ -211,6 +214,7 @@ impl From<&CheckState> for CheckView {
             denied: check.denied.iter().map(DeniedView::from).collect(),
             refused: check.refused.iter().map(RefusedView::from).collect(),
             verdicts: check.verdicts.iter().map(VerdictView::from).collect(),
+            can_run: check.problem.is_none(),
             checked: check.checked_at,
         }
     }
