@@ -6,12 +6,21 @@
 //! bellwether.toml → config → sandbox → schedule → Outcome → board → Snapshot → expose
 //! ```
 
-pub mod capability;
 pub mod clock;
-pub mod config;
+pub mod supervisor;
+pub mod secret;
 pub mod metric;
 pub mod outcome;
-pub mod secret;
-pub mod store;
-pub mod supervisor;
 pub mod telemetry;
+pub mod config;
+pub mod store;
+pub mod capability;
+pub mod sandbox;
+pub mod schedule;
+pub mod board;
+pub mod expose;
+pub mod app;
+pub mod cli;
+pub mod bundled;
+#[cfg(test)]
+mod testing;

@@ -42,7 +42,7 @@ pub struct Package {
 
 /// The description of a plugin, as the host gets it.
 pub(crate) fn description<C: Check>(package: Package) -> Description {
-    let schema = settings::schema::<C::Settings>().to_value().to_string();
+    let schema = settings::schema::<C::Settings>().as_value().to_string();
     let mut description = Description::new(C::NAME, C::SUMMARY, schema, package);
     C::describe(&mut description);
     description

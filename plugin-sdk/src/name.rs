@@ -17,7 +17,8 @@ const fn words(name: &str, colon: bool) -> bool {
     }
     let mut at = 0;
     while at < bytes.len() {
-        if !is_word(bytes[at], at == 0) && !(colon && bytes[at] == b':') {
+        let fits = is_word(bytes[at], at == 0) || (colon && bytes[at] == b':');
+        if !fits {
             return false;
         }
         at += 1;

@@ -74,71 +74,25 @@ const DAY: i64 = 86_400;
 fn unix_day(date: &str) -> Option<i64> {
     let mut parts = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    let leap = |year: i64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    let lengths = [
-        31,
-        if leap(year) { 29 } else { 28 },
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
-    let before = usize::try_from(month - 1).ok()?;
-    if !(1970..=9999).contains(&year) || !(1..=*lengths.get(before)?).contains(&day) {
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=month_length(year, month)).contains(&day) {
         return None;
     }
-    let years: i64 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
-    Some(years + lengths[..before].iter().sum::<i64>() + day - 1)
+    let years: i64 = (1970..year).map(|year| 365 + i64::from(is_leap(year))).sum();
+    let months: i64 = (1..month).map(|month| month_length(year, month)).sum();
+    Some(years + months + day - 1)
+}
+
+fn month_length(year: i64, month: i64) -> i64 {
+    match month {
+        2 => 28 + i64::from(is_leap(year)),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+fn is_leap(year: i64) -> bool {
+    (year % 4 == 0 && year % 100 != 0) || year % 400 == 0
 }
 
 #[cfg(test)]
-mod tests {
-    use bellwether_sdk::{
-        Status,
-        fake::{Fake, json},
-    };
-
-    use super::*;
-
-    /// 2027-03-01 12:00 UTC.
-    const NOON: u64 = 1_803_902_400;
-
-    #[test]
-    fn a_deadline_turns_from_ok_to_warning_to_critical() {
-        let mut fake = Fake::new().with_scheduled_at_unix(NOON);
-        let run = fake.run::<Deadlines>(json!({ "deadlines": [
-            { "name": "domain", "date": "2027-12-31" },
-            { "name": "contract", "date": "2027-03-04" },
-            { "name": "certificate", "date": "2027-03-01" },
-        ]}));
-        assert_eq!(run.status("domain"), Status::Ok);
-        assert_eq!(run.verdict("contract").summary, "2 days left, until 2027-03-04");
-        assert_eq!(run.verdict("certificate").code, "passed");
-        assert_eq!(
-            run.value("deadline_remaining_seconds", &["certificate"]),
-            Some(-43_200.0)
-        );
-    }
-
-    #[test]
-    fn a_date_that_does_not_exist_is_the_users_to_mend() {
-        let settings = json!({ "deadlines": [{ "name": "leap day", "date": "2027-02-29" }] });
-        let run = Fake::new().run::<Deadlines>(settings);
-        assert_eq!(run.failure().message(), "`2027-02-29` is not a date");
-    }
-
-    #[test]
-    fn days_are_counted_as_the_calendar_does() {
-        assert_eq!(unix_day("1970-01-01"), Some(0));
-        assert_eq!(unix_day("2000-03-01"), Some(11_017));
-        assert_eq!(unix_day("2027-03-01"), Some(20_878));
-        assert_eq!(unix_day("2027-13-01"), None);
-        assert_eq!(unix_day("tomorrow"), None);
-    }
-}
+mod tests;

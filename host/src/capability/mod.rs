@@ -1,6 +1,10 @@
-//! What the host offers plugins, one file or folder per capability.
+//! What the host offers plugins: one file per capability, and `grant`, which decides.
 //!
-//! Flows in: calls of guests, already translated from the contract's types. Flows out: answers in types of the capability's
-//! own, so that nothing here knows about components. It runs no guest.
+//! Flows in: the configuration of a check and what a guest asks for, in the host's own types. Flows out: answers,
+//! refusals and state to keep. Nothing here knows wasmtime: `sandbox::calls` translates.
 
+pub mod context;
+pub mod grant;
+pub mod log;
+pub mod state;
 pub mod system;

@@ -63,9 +63,9 @@ impl Response {
     }
 }
 
-impl From<Failure> for crate::Failure {
+impl From<Box<Failure>> for crate::Failure {
     /// A refusal of the host is `denied`, a request that makes no sense the plugin's own fault, all else the target's.
-    fn from(failure: Failure) -> Self {
+    fn from(failure: Box<Failure>) -> Self {
         match &failure.error {
             Error::Denied(reason) => Self::denied(reason),
             Error::Invalid(reason) => Self::internal(reason),
@@ -101,12 +101,15 @@ fn doing(phase: Phase) -> &'static str {
     }
 }
 
-/// One request.
-pub fn send(request: &Request) -> Result<Response, Failure> {
-    host::send(request)
+/// One request. A status such as 500 is an answer, not a failure.
+pub fn send(request: &Request) -> Result<Response, Box<Failure>> {
+    host::send(request).map_err(Box::new)
 }
 
 /// All at once, within the host's limit; answers in the order of the requests.
-pub fn send_all(requests: &[Request]) -> Vec<Result<Response, Failure>> {
+pub fn send_all(requests: &[Request]) -> Vec<Result<Response, Box<Failure>>> {
     host::send_all(requests)
+        .into_iter()
+        .map(|answer| answer.map_err(Box::new))
+        .collect()
 }

@@ -86,7 +86,6 @@ pub(crate) mod state {
         others.map(|(held, value)| held.len() + value.len()).sum::<usize>() + key.len() + value.len()
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "the shape is the contract's")]
     pub(crate) fn get(key: &str) -> Result<Option<Vec<u8>>, String> {
         Ok(with(|world| world.state.get(key).cloned()))
     }
@@ -102,7 +101,6 @@ pub(crate) mod state {
         })
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "the shape is the contract's")]
     pub(crate) fn delete(key: &str) -> Result<(), String> {
         with(|world| world.state.remove(key));
         Ok(())
@@ -154,11 +152,12 @@ pub(crate) mod http {
     use super::{denied, with};
     use crate::bindings::bellwether::plugin::http::{Failure, Request, Response};
 
+    #[expect(clippy::result_large_err, reason = "the shape is the contract's")]
     pub(crate) fn send(request: &Request) -> Result<Response, Failure> {
         let mut answer = with(|world| world.http.take()).unwrap_or_else(|| denied("http"));
         let response = answer(request);
         with(|world| world.http = Some(answer));
-        response
+        response.map_err(|failure| *failure)
     }
 
     pub(crate) fn send_all(requests: &[Request]) -> Vec<Result<Response, Failure>> {

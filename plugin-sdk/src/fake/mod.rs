@@ -173,7 +173,7 @@ impl Fake {
     #[must_use]
     pub fn with_http(
         mut self,
-        answer: impl FnMut(&http::Request) -> Result<http::Response, http::Failure> + 'static,
+        answer: impl FnMut(&http::Request) -> Result<http::Response, Box<http::Failure>> + 'static,
     ) -> Self {
         self.world.http = Some(Box::new(answer));
         self
@@ -211,9 +211,9 @@ impl Fake {
 
     /// One run, with settings as the configuration would have them. Panics when the plugin breaks its own description,
     /// or calls what was not granted.
-    pub fn run<C: Check>(&mut self, settings: Value) -> Run {
+    pub fn run<C: Check>(&mut self, settings: impl Into<Value>) -> Run {
         let description = describe::<C>();
-        let settings = settings.to_string();
+        let settings = settings.into().to_string();
         let (result, logs) = self.world.during(|| run_export::<C>(&settings));
         lint::fail_with(&lint::outcome(&description.0, &result));
         Run::new(result, logs)

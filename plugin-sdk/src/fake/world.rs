@@ -33,7 +33,7 @@ pub(crate) struct World {
     pub(super) state: BTreeMap<String, Vec<u8>>,
     pub(super) state_quota: usize,
     pub(super) system: Option<Result<system::Snapshot, String>>,
-    pub(super) http: Option<Answer<http::Request, Result<http::Response, http::Failure>>>,
+    pub(super) http: Option<Answer<http::Request, Result<http::Response, Box<http::Failure>>>>,
     pub(super) redis: Option<RedisAnswer>,
     pub(super) postgres: Option<PostgresAnswer>,
     pub(super) logs: Vec<LogLine>,

@@ -1,0 +1,74 @@
+//! Embeds the bundled plugins.
+//!
+//! Flows in: `NAME.wasm` files from the folder named by `BELLWETHER_PLUGINS`, else from `plugins` in the target directory,
+//! where `cargo xtask build` puts them. Flows out: a table in `OUT_DIR` that `src/bundled.rs` includes. Without such files
+//! the host builds all the same, with nothing bundled, so that `cargo check` works on a fresh clone.
+
+use std::{
+    env,
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Set to take plugins from elsewhere, for distributions with plugins of their own.
+const VARIABLE: &str = "BELLWETHER_PLUGINS";
+/// Cargo puts this file at the top of every target directory.
+const TARGET_MARK: &str = "CACHEDIR.TAG";
+
+fn main() -> io::Result<()> {
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?);
+    let folder = folder(&out)?;
+    println!("cargo::rerun-if-env-changed={VARIABLE}");
+    // The folder itself, for files that come and go; the files are watched by `include_bytes!`.
+    println!("cargo::rerun-if-changed={}", folder.display());
+    println!("cargo::rerun-if-changed=build.rs");
+    fs::write(out.join("bundled.rs"), table(&components(&folder)?))
+}
+
+/// Where components are. The default one is made when it is missing: cargo would run this again at every build for the
+/// sake of a folder that does not exist.
+fn folder(out: &Path) -> io::Result<PathBuf> {
+    if let Some(chosen) = env::var_os(VARIABLE) {
+        let chosen = PathBuf::from(chosen);
+        if !chosen.is_dir() {
+            return Err(io::Error::other(format!(
+                "{VARIABLE} names {}, which is no folder",
+                chosen.display()
+            )));
+        }
+        return chosen.canonicalize();
+    }
+    let target = out.ancestors().find(|folder| folder.join(TARGET_MARK).is_file());
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
+    let folder = target
+        .map_or_else(|| manifest.join("../target"), Path::to_path_buf)
+        .join("plugins");
+    fs::create_dir_all(&folder)?;
+    folder.canonicalize()
+}
+
+/// Names and files, sorted, so that equal plugins give equal binaries.
+fn components(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "wasm")
+            && let Some(name) = path.file_stem().and_then(|stem| stem.to_str())
+        {
+            found.push((name.to_owned(), path));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn table(components: &[(String, PathBuf)]) -> String {
+    let mut text = String::from("&[\n");
+    for (name, path) in components {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "    ({name:?}, include_bytes!({path:?})),");
+    }
+    text.push_str("]\n");
+    text
+}

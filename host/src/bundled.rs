@@ -1,0 +1,21 @@
+//! The plugins that came with this host, embedded by `build.rs`.
+//!
+//! Owns nothing but the table; `sandbox` is handed it by `app` and `cli`. It is empty in a host that was built without
+//! `cargo xtask build`.
+
+/// Name and component of each bundled plugin, by name.
+pub static BUNDLED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bundled_plugins_are_components_in_order_of_their_names() {
+        let names: Vec<_> = BUNDLED.iter().map(|(name, _)| *name).collect();
+        assert!(names.is_sorted(), "{names:?}");
+        for (name, bytes) in BUNDLED {
+            assert!(bytes.starts_with(b"\0asm\x0d\0\x01\0"), "{name} is not a component");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What the host tells a run about itself.
+//!
+//! Flows in: the check, its slot and its deadline. Flows out: answers to `context`. It reads no clock: callers say what
+//! time it is.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    clock::{Instant, Timestamp},
+    config::Check,
+};
+
+/// Least time between the answer of the last host call and the end of the run: enough to build a report in Python.
+pub const RESERVE_MIN: Duration = Duration::from_millis(250);
+/// The reserve of a long run, as a part of it.
+const RESERVE_PART: u32 = 20;
+
+/// How long before a run's deadline host calls answer `timeout`: [`RESERVE_MIN`] or 5 %, whichever is more, but never
+/// more than half of the run.
+pub fn reserve(timeout: Duration) -> Duration {
+    RESERVE_MIN.max(timeout / RESERVE_PART).min(timeout / 2)
+}
+
+/// One run, as the guest may know it.
+#[derive(Clone, Debug)]
+pub struct RunContext {
+    /// The check.
+    pub check: Arc<Check>,
+    /// The slot this run belongs to.
+    pub scheduled_at: Timestamp,
+    /// 1, or more after failures.
+    pub attempt: u32,
+    /// When the previous run began and the word for how it ended.
+    pub previous: Option<(Timestamp, &'static str)>,
+    /// Length of a slot; none for cron.
+    pub interval: Option<Duration>,
+    /// When host calls answer `timeout`.
+    pub calls_until: Instant,
+    /// By name: `environment`, …
+    pub facts: Arc<Vec<(String, String)>>,
+    /// The host's version.
+    pub host_version: &'static str,
+}
+
+impl RunContext {
+    /// Time left for host calls.
+    pub fn remaining(&self, now: Instant) -> Duration {
+        self.calls_until.saturating_duration_since(now)
+    }
+
+    /// A named fact; `None` when there is none by that name.
+    pub fn fact(&self, name: &str) -> Option<&str> {
+        match name {
+            "prefix" => Some(&self.check.prefix),
+            "host-version" => Some(self.host_version),
+            _ => {
+                let known = self.facts.iter().find(|(fact, _)| fact == name);
+                known.map(|(_, value)| value.as_str())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_calls_end_a_quarter_second_or_five_percent_before_the_run() {
+        assert_eq!(reserve(Duration::from_secs(1)), Duration::from_millis(250));
+        assert_eq!(reserve(Duration::from_secs(60)), Duration::from_secs(3));
+        assert_eq!(reserve(Duration::from_millis(100)), Duration::from_millis(50));
+    }
+}

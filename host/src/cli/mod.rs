@@ -1,0 +1,84 @@
+//! The command line: one file per verb. Parses, calls `app`, prints, and answers with an exit code; it decides nothing.
+
+mod completions;
+mod compile;
+mod exit;
+mod inspect;
+mod once;
+mod output;
+mod plugins;
+mod run;
+mod session;
+mod shape;
+mod validate;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   it worked, and what was looked at is fine
+  1   it worked, and what was looked at is bad (a check that is not ok, a plugin that is refused)
+  2   the command line or the configuration is wrong, or another host holds the state directory
+  3   something could not be reached (the port is taken, a file cannot be read)
+  70  a fault of the host itself; please report it";
+
+/// Runs sandboxed WebAssembly checks on a schedule and serves what they report on one Prometheus endpoint.
+#[derive(Debug, Parser)]
+#[command(name = "bellwether", version, after_help = EXIT_CODES, max_term_width = 120)]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Where the configuration is.
+#[derive(Debug, clap::Args)]
+struct ConfigArgument {
+    /// The configuration file [default: $BELLWETHER_CONFIG, ./bellwether.toml, /etc/bellwether/bellwether.toml]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the host until it is told to stop
+    #[command(after_help = "Example:\n  bellwether run --config /etc/bellwether/bellwether.toml\n\nSIGTERM and SIGINT drain and exit 0; a second one exits at once. SIGHUP reloads.")]
+    Run(run::Arguments),
+    /// Check the configuration and every plugin it names
+    #[command(after_help = "Examples:\n  bellwether validate\n  bellwether validate --print    # the effective configuration, secrets masked")]
+    Validate(validate::Arguments),
+    /// Run one check now and show what it reported, what it used and what it was denied
+    #[command(after_help = "Example:\n  bellwether once machine\n\nWorks on a copy of the check's state; nothing is kept. Exits 1 when the check is not ok.")]
+    Once(once::Arguments),
+    /// Show what a plugin is, what it needs and what it could do, before it ever runs for real
+    #[command(after_help = "Examples:\n  bellwether inspect system\n  bellwether inspect ./my-check.wasm --json")]
+    Inspect(inspect::Arguments),
+    /// List the plugins that came with this host
+    Plugins(plugins::Arguments),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  bellwether completions bash > /etc/bash_completion.d/bellwether")]
+    Completions(completions::Arguments),
+    /// The compiler child: reads a job on standard input. For the host itself.
+    #[command(hide = true)]
+    Compile,
+}
+
+/// Parses the command line, does what it says, and says how it went.
+pub fn main() -> Exit {
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => return output::usage(&error),
+    };
+    match line.verb {
+        Verb::Run(arguments) => run::run(&arguments),
+        Verb::Validate(arguments) => validate::run(&arguments),
+        Verb::Once(arguments) => once::run(&arguments),
+        Verb::Inspect(arguments) => inspect::run(&arguments),
+        Verb::Plugins(arguments) => plugins::run(&arguments),
+        Verb::Completions(arguments) => completions::run(&arguments),
+        Verb::Compile => compile::run(),
+    }
+}

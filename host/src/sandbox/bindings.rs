@@ -1,0 +1,23 @@
+//! Types and traits generated from the contract, `plugin-sdk/wit`.
+//!
+//! Nothing outside `sandbox` sees them: `calls` turns host calls into plain questions to `capability`, and `convert`
+//! turns reports into the host's own vocabulary.
+
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::allow_attributes_without_reason,
+    reason = "the code is generated"
+)]
+
+wasmtime::component::bindgen!({
+    path: "../plugin-sdk/wit",
+    world: "everything",
+    imports: {
+        "bellwether:plugin/http": async | trappable,
+        "bellwether:plugin/redis": async | trappable,
+        "bellwether:plugin/postgres": async | trappable,
+        "bellwether:plugin/system": async | trappable,
+        default: trappable,
+    },
+    exports: { default: async },
+});

@@ -1,0 +1,9 @@
+//! Host calls: from the contract's types to questions that `capability` answers, and back.
+//!
+//! One file per interface. Nothing is decided here.
+
+mod context;
+mod log;
+mod state;
+mod system;
+mod unavailable;

@@ -1,0 +1,159 @@
+//! The store of one call into a guest: everything the guest can touch, and every limit on it.
+//!
+//! Flows in: limits, a log and, for a run, what the run may know and use. Flows out: a [`Store`] to instantiate into.
+//! A store serves one call and is dropped whatever happens.
+
+use std::{sync::Arc, time::Duration};
+
+use wasmtime::{Engine, Store, StoreContextMut, UpdateDeadline};
+use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use super::{
+    limits::{HANDLES_MAX, HOSTCALL_FUEL, Limiter, RANDOM_BYTES_MAX, RunLimits},
+    meter::Meter,
+    stdio::{Lines, SharedLog},
+};
+use crate::{
+    capability::{
+        context::RunContext,
+        grant::{Grants, Wanted},
+        log::Stream,
+        state::StateScratch,
+        system::SystemReader,
+    },
+    outcome::Denied,
+};
+
+/// What a run has and a call of `describe` has not.
+#[derive(Debug)]
+pub(super) struct RunParts {
+    pub(super) context: RunContext,
+    pub(super) grants: Grants,
+    pub(super) state: StateScratch,
+    pub(super) system: SystemReader,
+    /// Refused calls, without repeats.
+    pub(super) denied: Vec<Denied>,
+}
+
+/// A store's data.
+pub(super) struct Guest {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    pub(super) limiter: Limiter,
+    pub(super) log: SharedLog,
+    pub(super) run: Option<Box<RunParts>>,
+    meter: Arc<Meter>,
+    cpu_budget: Duration,
+}
+
+/// Why the host ended a call in the middle. Travels as the error of a host call or of the epoch callback, which a guest
+/// cannot catch.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Stopped {
+    #[error("the CPU budget is spent")]
+    Cpu,
+    #[error("`{}` is not granted", .0.capability)]
+    Denied(Denied),
+    #[error("`{0}` was called while the plugin was asked to describe itself")]
+    NotInDescribe(&'static str),
+}
+
+impl std::fmt::Debug for Guest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guest")
+            .field("limiter", &self.limiter)
+            .field("run", &self.run)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Guest {
+    /// A store for one call. `run` is `None` for `describe`.
+    pub(super) fn store(
+        engine: &Engine,
+        limits: RunLimits,
+        log: &SharedLog,
+        meter: &Arc<Meter>,
+        run: Option<Box<RunParts>>,
+    ) -> Store<Self> {
+        let guest = Self {
+            wasi: wasi(log),
+            table: table(),
+            limiter: Limiter::new(limits.memory_bytes),
+            log: Arc::clone(log),
+            run,
+            meter: Arc::clone(meter),
+            cpu_budget: limits.cpu,
+        };
+        let mut store = Store::new(engine, guest);
+        store.limiter(|guest| &mut guest.limiter);
+        store.set_hostcall_fuel(HOSTCALL_FUEL);
+        store.set_max_component_handles(HANDLES_MAX);
+        store.epoch_deadline_callback(on_tick);
+        store.set_epoch_deadline(1);
+        store
+    }
+
+    pub(super) fn cpu_budget(&self) -> Duration {
+        self.cpu_budget
+    }
+
+    /// What a run has; ends a call of `describe`.
+    pub(super) fn run(&mut self, interface: &'static str) -> wasmtime::Result<&mut RunParts> {
+        match &mut self.run {
+            Some(run) => Ok(run),
+            None => Err(Stopped::NotInDescribe(interface).into()),
+        }
+    }
+
+    /// What a run has, if it may use `wanted`; otherwise ends it.
+    pub(super) fn granted(&mut self, wanted: Wanted) -> wasmtime::Result<&mut RunParts> {
+        let run = self.run(wanted.as_str())?;
+        match run.grants.decide(wanted) {
+            Ok(()) => Ok(run),
+            Err(denied) => {
+                if !run.denied.contains(&denied) {
+                    run.denied.push(denied.clone());
+                }
+                Err(Stopped::Denied(denied).into())
+            }
+        }
+    }
+}
+
+/// Looks at a running guest once a tick. It reads the store's data and nothing else.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is wasmtime's")]
+fn on_tick(store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
+    let guest = store.data();
+    if guest.meter.spent() > guest.cpu_budget {
+        return Err(Stopped::Cpu.into());
+    }
+    Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+}
+
+/// Clocks, randomness and standard streams; no files, no environment, no arguments, no sockets.
+fn wasi(log: &SharedLog) -> WasiCtx {
+    WasiCtxBuilder::new()
+        .stdout(Lines::new(log, Stream::Out))
+        .stderr(Lines::new(log, Stream::Err))
+        .max_random_size(RANDOM_BYTES_MAX)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .build()
+}
+
+fn table() -> ResourceTable {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(HANDLES_MAX);
+    table
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! CPU time of a run, measured around every poll.
+//!
+//! A guest computes inside `poll`, so the thread's CPU clock, read before and after each poll, is what the run costs.
+//! Flows out: the sum so far, to the epoch callback that compares it with the budget. It stops nothing.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use crate::clock::thread_cpu_time;
+
+/// CPU time of one run. Shared between the future that is measured and the store inside it; only the thread that
+/// polls touches it, so relaxed atomics do.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    /// Of ended polls, nanoseconds.
+    spent: AtomicU64,
+    /// The thread's CPU clock when the current poll began; 0 between polls.
+    poll_began: AtomicU64,
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Meter {
+    /// Spent so far, the current poll included.
+    pub(super) fn spent(&self) -> Duration {
+        let ended = self.spent.load(Ordering::Relaxed);
+        let began = self.poll_began.load(Ordering::Relaxed);
+        let current = if began == 0 {
+            0
+        } else {
+            nanos(thread_cpu_time()).saturating_sub(began)
+        };
+        Duration::from_nanos(ended.saturating_add(current))
+    }
+
+    fn begin(&self) {
+        self.poll_began
+            .store(nanos(thread_cpu_time()).max(1), Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        let spent = self.spent();
+        self.poll_began.store(0, Ordering::Relaxed);
+        self.spent.store(nanos(spent), Ordering::Relaxed);
+    }
+}
+
+/// A future whose polls are measured.
+#[derive(Debug)]
+pub(super) struct Metered<F> {
+    meter: Arc<Meter>,
+    work: Pin<Box<F>>,
+}
+
+impl<F: Future> Metered<F> {
+    pub(super) fn new(meter: Arc<Meter>, work: F) -> Self {
+        Self {
+            meter,
+            work: Box::pin(work),
+        }
+    }
+}
+
+impl<F: Future> Future for Metered<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.meter.begin();
+        let poll = self.work.as_mut().poll(context);
+        self.meter.end();
+        poll
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn burn(span: Duration) {
+        let end = thread_cpu_time() + span;
+        while thread_cpu_time() < end {}
+    }
+
+    #[tokio::test]
+    async fn only_polls_count_and_the_current_one_is_visible_from_inside() {
+        let meter = Arc::<Meter>::default();
+        let inside = Arc::clone(&meter);
+        let work = Metered::new(Arc::clone(&meter), async move {
+            burn(Duration::from_millis(3));
+            tokio::task::yield_now().await;
+            burn(Duration::from_millis(3));
+            inside.spent()
+        });
+        burn(Duration::from_millis(50));
+        let seen = work.await;
+        assert!(seen >= Duration::from_millis(6), "{seen:?}");
+        assert!(meter.spent() >= seen);
+        assert!(meter.spent() < Duration::from_millis(50), "{:?}", meter.spent());
+    }
+}

@@ -1,0 +1,62 @@
+//! A loaded plugin: ready to run any number of times at once.
+
+use std::{fmt, sync::Arc};
+
+use wasmtime::{Engine, component::InstancePre};
+
+use super::{
+    bindings::exports::bellwether::plugin::check, compile::Compiler, describe::Description, engine::Ticker,
+    guest::Guest, inspect::Inspection,
+};
+use crate::{capability::system::SystemReader, clock::Clock, secret::Redactor, telemetry::Telemetry};
+
+/// What all plugins of a host share. The ticker stops with the last of them.
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) engine: Engine,
+    pub(super) ticker: Ticker,
+    pub(super) compiler: Compiler,
+    pub(super) telemetry: Telemetry,
+    pub(super) redactor: Redactor,
+    pub(super) clock: Clock,
+    pub(super) system: SystemReader,
+    pub(super) host_version: &'static str,
+}
+
+/// A loaded plugin. Shared by every check that uses it.
+pub struct Plugin {
+    pub(super) machine: Arc<Machine>,
+    pub(super) sha256: [u8; 32],
+    pub(super) inspection: Inspection,
+    pub(super) description: Description,
+    pub(super) name: Arc<str>,
+    pub(super) instance: InstancePre<Guest>,
+    /// Of a check plugin.
+    pub(super) check: Option<check::GuestIndices>,
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin")
+            .field("name", &self.name)
+            .field("version", &self.description.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    /// What it says about itself.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// What was read from its bytes.
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+
+    /// Of the component.
+    pub fn sha256(&self) -> &[u8; 32] {
+        &self.sha256
+    }
+}

@@ -1,0 +1,218 @@
+//! One run of a check, from a fresh store to an outcome.
+//!
+//! Owns the order of things: limits, instantiation, the call, both clocks, conversion, and what becomes of state. A
+//! run always yields a [`RunEnd`]; whatever a plugin or the host does wrong is its outcome.
+
+use std::{sync::Arc, time::Duration};
+
+use wasmtime::Store;
+
+use super::{
+    bindings::bellwether::plugin::report::{Failure as GuestFailure, Report as GuestReport},
+    convert::{self, ConvertRules},
+    end::{self, Ended, Place},
+    events::HostPanicked,
+    guest::{Guest, RunParts},
+    limits::RunLimits,
+    meter::{Meter, Metered},
+    plugin::Plugin,
+    stdio,
+};
+use crate::{
+    capability::{
+        context::{RunContext, reserve},
+        grant::Grants,
+        log::{LINES_DEFAULT, LogLine, RunLog},
+        state::{StateChanges, StateScratch},
+    },
+    clock::{Instant, Timestamp},
+    config::Check,
+    outcome::{Denied, Failure, Outcome, Report, Usage},
+    supervisor::catch_async,
+};
+
+/// What to run and with what.
+#[derive(Clone, Debug)]
+pub struct RunRequest {
+    /// The check.
+    pub check: Arc<Check>,
+    /// The slot this run belongs to.
+    pub scheduled_at: Timestamp,
+    /// 1, or more after failures.
+    pub attempt: u32,
+    /// When the previous run began, and its word.
+    pub previous: Option<(Timestamp, &'static str)>,
+    /// Length of a slot; `None` for cron.
+    pub interval: Option<Duration>,
+    /// What the check remembers.
+    pub state: StateScratch,
+    /// `environment`, …
+    pub facts: Arc<Vec<(String, String)>>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct RunEnd {
+    /// Report or failure, and the cost.
+    pub outcome: Outcome,
+    /// To commit with the outcome; `None`: the run did not return, and what it wrote is discarded.
+    pub state: Option<StateChanges>,
+    /// What the run said. Already in the host's log.
+    pub logs: Vec<LogLine>,
+}
+
+/// What the guest returned, or why it did not.
+type Called = Result<Result<GuestReport, GuestFailure>, Ended>;
+
+impl Plugin {
+    /// Runs a check. Runs of one plugin may overlap; they share nothing but code.
+    ///
+    /// Dropping the future ends the run.
+    pub async fn run(&self, request: RunRequest) -> RunEnd {
+        let meter = Arc::<Meter>::default();
+        Metered::new(Arc::clone(&meter), self.measured(request, meter)).await
+    }
+
+    async fn measured(&self, request: RunRequest, meter: Arc<Meter>) -> RunEnd {
+        let _ticking = self.machine.ticker.ticking();
+        let started = Started {
+            check: Arc::clone(&request.check),
+            scheduled_at: request.scheduled_at,
+            attempt: request.attempt,
+            at: self.machine.clock.wall(),
+            began: self.machine.clock.monotonic(),
+        };
+        let mut store = self.store(request, started.began, &meter);
+        let called = self.call(&mut store, &started).await;
+        self.conclude(store, &started, called, &meter)
+    }
+
+    fn store(&self, request: RunRequest, began: Instant, meter: &Arc<Meter>) -> Store<Guest> {
+        let check = request.check;
+        let limits = RunLimits::resolve(&check.limits, self.description.memory_bytes);
+        let log = self.log(&check.name, check.limits.log_lines.unwrap_or(LINES_DEFAULT));
+        let parts = RunParts {
+            grants: Grants::of(&check),
+            state: request.state,
+            system: self.machine.system.clone(),
+            denied: Vec::new(),
+            context: RunContext {
+                scheduled_at: request.scheduled_at,
+                attempt: request.attempt,
+                previous: request.previous,
+                interval: request.interval,
+                calls_until: began + (check.timeout - reserve(check.timeout)),
+                facts: request.facts,
+                host_version: self.machine.host_version,
+                check,
+            },
+        };
+        let log = Arc::new(std::sync::Mutex::new(log));
+        Guest::store(&self.machine.engine, limits, &log, meter, Some(Box::new(parts)))
+    }
+
+    fn log(&self, check: &Arc<str>, lines: u64) -> RunLog {
+        let (telemetry, redactor) = (self.machine.telemetry.clone(), self.machine.redactor.clone());
+        RunLog::new(Arc::clone(check), Arc::clone(&self.name), telemetry, redactor, lines)
+    }
+
+    /// The part that guest code runs in: instantiation (start functions) and the call, under both clocks.
+    async fn call(&self, store: &mut Store<Guest>, started: &Started) -> Called {
+        let Some(check) = &self.check else {
+            let absent = wasmtime::format_err!("plugin `{}` is not a check: it does not export `check`", self.name);
+            return Err(Ended::Error(absent));
+        };
+        let settings = Arc::clone(&started.check.settings);
+        let work = catch_async("run", async {
+            let instance = self.instance.instantiate_async(&mut *store).await?;
+            let guest = check.load(&mut *store, &instance)?;
+            guest.call_run(&mut *store, &settings).await
+        });
+        match tokio::time::timeout_at(started.began + started.check.timeout, work).await {
+            Err(_) => Err(Ended::Timeout(started.check.timeout)),
+            Ok(Err(panic)) => Err(Ended::Panic(panic)),
+            Ok(Ok(returned)) => returned.map_err(Ended::Error),
+        }
+    }
+
+    fn conclude(&self, mut store: Store<Guest>, started: &Started, called: Called, meter: &Meter) -> RunEnd {
+        let guest = store.data_mut();
+        stdio::lock(&guest.log).finish();
+        let returned = called.is_ok();
+        let result = match called {
+            Ok(Ok(report)) => self.convert(report, started, guest),
+            Ok(Err(said)) => Err(convert::failure(&said, &self.machine.redactor)),
+            Err(ended) => Err(self.explain(&ended, guest, started)),
+        };
+        let memory_peak_bytes = guest.limiter.peak_bytes();
+        let (logs, log_lines_dropped) = stdio::lock(&guest.log).take();
+        let (changes, denied) = take_parts(guest);
+        drop(store);
+        let usage = Usage {
+            duration: self.machine.clock.monotonic().saturating_duration_since(started.began),
+            cpu: meter.spent(),
+            memory_peak_bytes,
+            denied,
+            log_lines_dropped,
+        };
+        RunEnd {
+            outcome: started.outcome(result, usage),
+            state: returned.then_some(changes),
+            logs,
+        }
+    }
+
+    fn convert(&self, report: GuestReport, started: &Started, guest: &Guest) -> Result<Report, Failure> {
+        let rules = ConvertRules {
+            prefix: &started.check.prefix,
+            labels: &started.check.labels,
+            redactor: &self.machine.redactor,
+        };
+        let converted = crate::supervisor::catch("convert", || convert::report(report, &rules));
+        converted.map_err(|panic| self.explain(&Ended::Panic(panic), guest, started))
+    }
+
+    fn explain(&self, ended: &Ended, guest: &Guest, started: &Started) -> Failure {
+        if let Ended::Panic(panic) = ended {
+            self.machine.telemetry.emit(&HostPanicked {
+                check: &started.check.name,
+                message: &panic.message,
+            });
+        }
+        let place = Place {
+            check: &started.check.name,
+            location: &started.check.location,
+            redactor: &self.machine.redactor,
+        };
+        end::explain(ended, guest, place)
+    }
+}
+
+fn take_parts(guest: &mut Guest) -> (StateChanges, Vec<Denied>) {
+    match guest.run.take() {
+        Some(parts) => (parts.state.into_changes(), parts.denied),
+        None => Default::default(),
+    }
+}
+
+/// What a run knows of itself when it begins.
+struct Started {
+    check: Arc<Check>,
+    scheduled_at: Timestamp,
+    attempt: u32,
+    at: Timestamp,
+    began: Instant,
+}
+
+impl Started {
+    fn outcome(&self, result: Result<Report, Failure>, usage: Usage) -> Outcome {
+        Outcome {
+            check: Arc::clone(&self.check.name),
+            scheduled_at: self.scheduled_at,
+            started_at: self.at,
+            attempt: self.attempt,
+            result,
+            usage,
+        }
+    }
+}

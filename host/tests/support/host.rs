@@ -1,0 +1,250 @@
+//! The real binary in a directory of its own, talked to the way people do: files, sockets, signals, exit codes.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+/// How long anything here may take before the test is called failed. Generous: the machine is shared and noisy.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A directory with a configuration and a state directory, gone when dropped.
+pub struct Place {
+    pub dir: tempfile::TempDir,
+}
+
+impl Place {
+    /// Writes `bellwether.toml` with `[host]` set to a free loopback port and a state directory of its own, followed by
+    /// `rest`.
+    pub fn new(rest: &str) -> Self {
+        let place = Self { dir: tempfile::tempdir().expect("a temporary directory") };
+        place.configure(rest);
+        place
+    }
+
+    /// Rewrites the configuration.
+    pub fn configure(&self, rest: &str) {
+        let state = self.path("state");
+        let text =
+            format!("[host]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"{}\"\n\n{rest}", state.display());
+        self.write("bellwether.toml", &text);
+    }
+
+    /// Writes a file, replacing it in one step as editors do.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        let fresh = path.with_extension("fresh");
+        std::fs::write(&fresh, text).expect("write");
+        std::fs::rename(&fresh, &path).expect("rename");
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The binary with a clean environment and this place's configuration.
+    pub fn command(&self, verb: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
+        command.args(verb).current_dir(self.dir.path()).env_clear().env("XDG_CACHE_HOME", cache());
+        command.env("CACHE_DIRECTORY", cache());
+        command
+    }
+
+    /// Runs a verb to its end.
+    pub fn finish(&self, verb: &[&str]) -> Finished {
+        let out = self.command(verb).stdin(Stdio::null()).output().expect("the binary starts");
+        Finished {
+            code: out.status.code().expect("an exit code"),
+            stdout: String::from_utf8_lossy(&out.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&out.stderr).into_owned(),
+        }
+    }
+
+    /// Starts `run` and waits until it says where it listens.
+    pub fn run(&self) -> Running {
+        self.run_with(|_| {})
+    }
+
+    /// As [`Self::run`], with a chance to set the environment.
+    pub fn run_with(&self, prepare: impl FnOnce(&mut Command)) -> Running {
+        let mut command = self.command(&["run"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        prepare(&mut command);
+        let mut child = command.spawn().expect("the binary starts");
+        let stderr = child.stderr.take().expect("piped");
+        let (send, lines) = mpsc::sync_channel(100_000);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if send.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut running = Running { child, lines, seen: Vec::new(), address: None };
+        let line = running.line("listening on ");
+        let at = line.split("://").nth(1).expect("an address").split_whitespace().next().expect("an address");
+        running.address = Some(at.parse().expect("a socket address"));
+        running
+    }
+}
+
+/// Compiled plugins are shared by all tests of one build: compiling is what takes long.
+fn cache() -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    std::fs::create_dir_all(&dir).expect("a cache directory");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o700)).expect("permissions");
+    }
+    dir
+}
+
+/// A verb that ended.
+#[derive(Debug)]
+pub struct Finished {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A host that runs; killed when dropped.
+pub struct Running {
+    pub child: Child,
+    lines: mpsc::Receiver<String>,
+    pub seen: Vec<String>,
+    address: Option<SocketAddr>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    pub fn address(&self) -> SocketAddr {
+        self.address.expect("it listens")
+    }
+
+    /// Waits for a line of standard error that contains `wanted`.
+    pub fn line(&mut self, wanted: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        while let Some(left) = deadline.checked_duration_since(Instant::now()) {
+            let Ok(line) = self.lines.recv_timeout(left) else { break };
+            self.seen.push(line.clone());
+            if line.contains(wanted) {
+                return line;
+            }
+        }
+        panic!("no line with {wanted:?}; it said:\n{}", self.seen.join("\n"));
+    }
+
+    /// Everything said so far and until the end.
+    pub fn all_lines(&mut self) -> Vec<String> {
+        while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(200)) {
+            self.seen.push(line);
+        }
+        self.seen.clone()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let status =
+            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().expect("kill");
+        assert!(status.success());
+    }
+
+    /// Waits for the end.
+    pub fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("wait") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it did not end; it said:\n{}", self.seen.join("\n"));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        request(self.address(), "GET", path, &[])
+    }
+
+    pub fn post(&self, path: &str) -> Answer {
+        request(self.address(), "POST", path, &[])
+    }
+
+    /// Asks for `path` until the body satisfies `enough`.
+    pub fn eventually(&self, path: &str, enough: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let body = self.get(path).body;
+            if enough(&body) {
+                return body;
+            }
+            assert!(Instant::now() < deadline, "{path} never got there; last answer:\n{body}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The value of a series in `/metrics`, once it is there.
+    pub fn value(&self, series: &str) -> f64 {
+        let wanted = format!("{series} ");
+        let body = self.eventually("/metrics", |body| body.lines().any(|line| line.starts_with(&wanted)));
+        sample(&body, series).expect("present")
+    }
+}
+
+/// The value of a series in a text exposition.
+pub fn sample(body: &str, series: &str) -> Option<f64> {
+    let line = body.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')))?;
+    line[series.len()..].trim().split(' ').next()?.parse().ok()
+}
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+/// One request on a connection of its own.
+pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).expect("connect");
+    stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
+    let extra: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n{extra}\r\n");
+    stream.write_all(head.as_bytes()).expect("write");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("read");
+    parse(&answer)
+}
+
+fn parse(answer: &[u8]) -> Answer {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let status = head.split(' ').nth(1).expect("a status").parse().expect("a number");
+    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    let body = if chunked { unchunk(&answer[end + 4..]) } else { answer[end + 4..].to_vec() };
+    Answer { status, head, body: String::from_utf8_lossy(&body).into_owned() }
+}
+
+fn unchunk(mut rest: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Some(end) = rest.windows(2).position(|two| two == b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).expect("hex").trim(), 16).expect("hex");
+        if size == 0 {
+            break;
+        }
+        body.extend_from_slice(&rest[end + 2..end + 2 + size]);
+        rest = &rest[end + 4 + size..];
+    }
+    body
+}

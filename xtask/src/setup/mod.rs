@@ -1,0 +1,176 @@
+//! What building and testing need, added where it can be.
+//!
+//! Each requirement is checked first, so that a second call is quick and changes nothing. What is added stays under
+//! `target/`, but for the WebAssembly target, which rustup keeps: no service is started, no system package installed,
+//! nothing outside the clone changed. What cannot be added here is named together with what to do by hand.
+
+mod debian;
+mod python;
+mod rust;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    console::{note, step},
+    program,
+    workspace::{Workspace, in_ci},
+};
+
+/// Of `cargo xtask setup`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Also what the tests need: Prometheus' tools and a Python environment (about 130 MB under target/).
+    #[arg(long)]
+    tests: bool,
+}
+
+/// Something a suite of tests may need beyond cargo. The words stand in the suites' `//! Needs:` lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Need {
+    /// The `promtool` program.
+    Promtool,
+    /// The `prometheus` server.
+    Prometheus,
+    /// The `prometheus-node-exporter` server.
+    NodeExporter,
+    /// A Python with what `xtask/requirements.txt` names.
+    Python,
+    /// A `node` with `npm`, for the toolchain of JavaScript components.
+    Node,
+}
+
+impl Need {
+    /// All of them.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Promtool,
+        Self::Prometheus,
+        Self::NodeExporter,
+        Self::Python,
+        Self::Node,
+    ];
+
+    /// The word in a `//! Needs:` line.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Promtool => "promtool",
+            Self::Prometheus => "prometheus",
+            Self::NodeExporter => "node-exporter",
+            Self::Python => "python",
+            Self::Node => "node",
+        }
+    }
+
+    /// From the word.
+    pub(crate) fn from_word(word: &str) -> Result<Self> {
+        let known = Self::ALL.into_iter().find(|need| need.word() == word);
+        known.with_context(|| {
+            let words = Self::ALL.map(Self::word).join(", ");
+            format!("unknown need `{word}`: xtask knows {words}")
+        })
+    }
+
+    /// Whether it is there.
+    pub(crate) fn is_met(self, workspace: &Workspace) -> bool {
+        match self {
+            Self::Promtool => debian::find(workspace, "promtool").is_some(),
+            Self::Prometheus => debian::find(workspace, "prometheus").is_some(),
+            Self::NodeExporter => debian::find(workspace, "prometheus-node-exporter").is_some(),
+            Self::Python => python::is_ready(workspace),
+            Self::Node => ["node", "npm"].iter().all(|tool| program::find(tool, &[]).is_some()),
+        }
+    }
+
+    /// Adds it, or says what to do by hand.
+    fn add(self, workspace: &Workspace) -> Result<()> {
+        match self {
+            Self::Promtool | Self::Prometheus => debian::add(workspace, "prometheus"),
+            Self::NodeExporter => debian::add(workspace, "prometheus-node-exporter"),
+            Self::Python => python::add(workspace),
+            Self::Node => bail!("install Node.js 20 or later, with npm"),
+        }
+    }
+}
+
+/// `cargo xtask setup`.
+pub(crate) fn perform(workspace: &Workspace, options: &Options) -> Result<()> {
+    for_building(workspace)?;
+    if options.tests {
+        for_testing(workspace)?;
+    }
+    step("setup is complete");
+    Ok(())
+}
+
+/// The WebAssembly target and a C compiler.
+pub(crate) fn for_building(workspace: &Workspace) -> Result<()> {
+    rust::target(workspace)?;
+    rust::c_compiler()
+}
+
+/// Adds what suites need. On a person's machine, what cannot be added is said and left: its suites will be skipped by
+/// name. In CI it is an error.
+pub(crate) fn for_testing(workspace: &Workspace) -> Result<()> {
+    let mut missing = Vec::new();
+    for need in Need::ALL {
+        if need.is_met(workspace) {
+            continue;
+        }
+        if let Err(error) = need.add(workspace) {
+            note(&format!("`{}` could not be added: {error:#}", need.word()));
+            missing.push(need.word());
+        }
+    }
+    if !missing.is_empty() && in_ci() {
+        bail!("missing in CI: {}", missing.join(", "));
+    }
+    Ok(())
+}
+
+/// Folders to put before PATH so that tests find what was added here.
+pub(crate) fn program_folders(workspace: &Workspace) -> Vec<PathBuf> {
+    vec![debian::programs(workspace), python::programs(workspace)]
+}
+
+/// What tests are told, as variables of the environment, by name and value.
+pub(crate) fn test_environment(workspace: &Workspace) -> Result<Vec<(&'static str, std::ffi::OsString)>> {
+    Ok(vec![
+        ("PATH", program::path_with(&program_folders(workspace))?),
+        (
+            "BELLWETHER_TEST_PYTHON",
+            python::programs(workspace).join("python").into(),
+        ),
+    ])
+}
+
+/// Whether `folder` was completed for exactly this `recipe`.
+fn is_stamped(folder: &Path, recipe: &str) -> bool {
+    fs::read_to_string(folder.join(STAMP)).is_ok_and(|stamp| stamp == recipe)
+}
+
+/// Says that `folder` is complete for `recipe`.
+fn stamp(folder: &Path, recipe: &str) -> Result<()> {
+    let file = folder.join(STAMP);
+    fs::write(&file, recipe).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Holds the recipe that a folder was completed for; missing while work on it is under way.
+const STAMP: &str = "complete-for";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_need_is_found_by_its_word_and_a_typing_error_is_answered_with_the_known_words() {
+        for need in Need::ALL {
+            assert_eq!(Need::from_word(need.word()).unwrap(), need);
+        }
+        let error = Need::from_word("promtol").unwrap_err().to_string();
+        assert!(error.contains("promtool"), "{error}");
+    }
+}
