@@ -103,7 +103,7 @@ pub struct App {
     serve: ServeHandle,
     door: Door,
     plugin_runtime: Option<Runtime>,
-    _watch: watch::Watch,
+    watch: Option<watch::Watch>,
     // Released last.
     _lock: StateLock,
 }
@@ -208,7 +208,7 @@ impl App {
             serve,
             door,
             plugin_runtime: Some(plugin_runtime),
-            _watch: watch,
+            watch: Some(watch),
             _lock: lock,
         })
     }
@@ -237,6 +237,7 @@ impl App {
     /// of what had to be left behind.
     pub async fn stop(mut self) -> Vec<String> {
         self.telemetry.emit(&events::Stopping);
+        self.watch = None;
         let mut left = self.scheduler.stop(RUNS_PATIENCE).await;
         self.board.stop().await;
         if let Err(error) = self.store.close().await {

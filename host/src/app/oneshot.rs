@@ -15,7 +15,6 @@ use crate::{
     schedule::Job,
     secret::Redactor,
     store,
-    supervisor::Supervisor,
     telemetry::{LogOptions, Sink, Telemetry},
 };
 

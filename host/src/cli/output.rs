@@ -1,7 +1,7 @@
 //! What verbs print, and where: results on standard output, everything else on standard error. A closed pipe ends
 //! quietly.
 
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{ErrorKind, Write};
 
 use serde::Serialize;
 
@@ -47,9 +47,4 @@ pub(super) fn note(text: &str) {
 pub(super) fn fail(exit: Exit, why: &str) -> Exit {
     note(&format!("error: {why}"));
     exit
-}
-
-/// Whether standard error is a terminal on which colours are welcome (<https://no-color.org>).
-pub(super) fn colours(no_color: bool) -> bool {
-    !no_color && std::io::stderr().is_terminal()
 }
