@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     budget,
-    builtin::{BUILTIN, RESERVED_PREFIX, sample, single, statuses},
+    builtin::{BUILTIN, GAUGES, RESERVED_PREFIX, judged, sample, single, statuses},
     catalog::{Catalog, ExtraLabels, Owner, Refusal},
     demand::Demand,
     entry::{BoardCheck, Entry, Expiry, Now, exported},
@@ -120,7 +120,7 @@ impl State {
         for family in entry.reported.iter().chain(totals) {
             self.catalog.remove(name, family);
         }
-        for head in own_gauges() {
+        for head in own_gauges().into_iter().chain([&BUILTIN.status]) {
             self.catalog.remove(name, &head.name);
         }
         self.unsettled.remove(name);
@@ -273,11 +273,13 @@ impl State {
         } = self;
         let Some(entry) = checks.get_mut(name) else { return };
         entry.count_series(catalog);
-        for (head, points) in entry.own_gauges() {
+        for (head, points) in entry.changed_gauges() {
             // The names are reserved and the kinds constant, so nothing refuses them.
             let _ = catalog.put(name, head, points, &entry.own_labels);
         }
-        show_totals(catalog, name, &entry.own_totals, &entry.own_labels);
+        for (head, points) in entry.own_totals.take_changed() {
+            let _ = catalog.put(name, &head, points, &entry.own_labels);
+        }
         if entry.totals.is_unsettled() || entry.own_totals.is_unsettled() {
             unsettled.insert(Arc::clone(name));
         }
@@ -301,8 +303,7 @@ impl State {
         let samples: Vec<_> = values.iter().map(|value| sample(&[], *value)).collect();
         // One family of ours with constant bounds: nothing to refuse.
         let _ = self.host.observe(head, bounds, &samples, usize::MAX, now.wall);
-        show_totals(&mut self.catalog, &"".into(), &self.host, &no_labels());
-        self.changed = true;
+        self.show_host_totals();
     }
 
     /// Lets go of reports that are too old.
@@ -344,19 +345,26 @@ impl State {
             let Self { checks, catalog, .. } = self;
             let Some(entry) = checks.get_mut(&name) else { continue };
             entry.own_totals.settle();
-            let grown = entry.totals.settle();
+            entry.totals.settle();
             if entry.reported_at.is_some() {
-                for family in &grown {
-                    show_total(catalog, &name, &entry.totals, family, &entry.labels);
+                for (head, points) in entry.totals.take_changed() {
+                    // It is shown already, so nothing refuses it.
+                    let _ = catalog.put(&name, &head, points, &entry.labels);
                 }
             }
             self.show(&name);
         }
         if self.host.is_unsettled() {
             self.host.settle();
-            show_totals(&mut self.catalog, &"".into(), &self.host, &no_labels());
-            self.changed = true;
+            self.show_host_totals();
         }
+    }
+
+    fn show_host_totals(&mut self) {
+        for (head, points) in self.host.take_changed() {
+            let _ = self.catalog.put(&"".into(), &head, points, &no_labels());
+        }
+        self.changed = true;
     }
 
     /// What is known now, to be read by everyone else.
@@ -426,7 +434,7 @@ impl<'s> Taking<'s> {
         for family in totals {
             self.attempt(family, Self::total);
         }
-        self.show_totals();
+        self.show_hidden_totals();
         for family in values {
             self.attempt(family, Self::value);
         }
@@ -435,7 +443,7 @@ impl<'s> Taking<'s> {
     fn attempt(
         &mut self,
         family: ReportedFamily,
-        take: fn(&mut Self, Arc<FamilyHead>, ReportedPoints) -> Result<(), Refusal>,
+        take: fn(&mut Self, &Arc<FamilyHead>, ReportedPoints) -> Result<(), Refusal>,
     ) {
         let name = family.head.name.clone();
         let taken = exported(family.head, &self.entry.labels).and_then(|head| {
@@ -443,7 +451,7 @@ impl<'s> Taking<'s> {
                 return Err(Refusal::Reserved);
             }
             self.catalog.admits(&head)?;
-            take(self, Arc::new(head), family.points)
+            take(self, &Arc::new(head), family.points)
         });
         if let Err(refusal) = taken {
             let refused = RefusedFamily {
@@ -454,7 +462,7 @@ impl<'s> Taking<'s> {
         }
     }
 
-    fn total(&mut self, head: Arc<FamilyHead>, points: ReportedPoints) -> Result<(), Refusal> {
+    fn total(&mut self, head: &Arc<FamilyHead>, points: ReportedPoints) -> Result<(), Refusal> {
         // A plain value of the last report still stands under this name.
         if self.entry.reported.contains(&head.name) {
             return Err(Refusal::Total);
@@ -462,33 +470,38 @@ impl<'s> Taking<'s> {
         let room = self.entry.series_limit().saturating_sub(self.entry.totals.series());
         let wall = self.now.wall;
         self.dropped += match points {
-            ReportedPoints::Increments(samples) => self.entry.totals.increase(&head, &samples, room, wall)?,
+            ReportedPoints::Increments(samples) => self.entry.totals.increase(head, &samples, room, wall)?,
             ReportedPoints::Observations { upper_bounds, samples } => {
-                self.entry.totals.observe(&head, &upper_bounds, &samples, room, wall)?
+                self.entry.totals.observe(head, &upper_bounds, &samples, room, wall)?
             }
             ReportedPoints::Values(_) | ReportedPoints::Histograms(_) | ReportedPoints::Summaries(_) => 0,
         };
-        Ok(())
+        self.show_total(&head.name)
     }
 
-    /// All of them, whether or not this report added to them: they may have been hidden while the check was stale.
-    fn show_totals(&mut self) {
-        let names: Vec<MetricName> = self.entry.totals.names().cloned().collect();
-        for name in names {
-            if !show_total(
-                self.catalog,
-                &self.entry.name,
-                &self.entry.totals,
-                &name,
-                &self.entry.labels,
-            ) {
-                // Somebody else took the name while this check was stale.
-                self.entry.totals.forget(&name);
-            }
+    /// Those that this report does not mention may have been hidden while the check was stale.
+    fn show_hidden_totals(&mut self) {
+        let Self { entry, catalog, .. } = self;
+        let is_hidden = |name: &&MetricName| catalog.block(&entry.name, name).is_none();
+        let hidden: Vec<MetricName> = entry.totals.names().filter(is_hidden).cloned().collect();
+        for name in hidden {
+            // A refusal is a name that somebody else took meanwhile: the total is given up and begins anew if it can.
+            let _ = self.show_total(&name);
         }
     }
 
-    fn value(&mut self, head: Arc<FamilyHead>, points: ReportedPoints) -> Result<(), Refusal> {
+    fn show_total(&mut self, name: &MetricName) -> Result<(), Refusal> {
+        let shown = match self.entry.totals.family(name) {
+            Some((head, points)) => self.catalog.put(&self.entry.name, head, points, &self.entry.labels),
+            None => Ok(()),
+        };
+        if shown.is_err() {
+            self.entry.totals.forget(name);
+        }
+        shown
+    }
+
+    fn value(&mut self, head: &Arc<FamilyHead>, points: ReportedPoints) -> Result<(), Refusal> {
         if self.entry.totals.holds(&head.name) {
             return Err(Refusal::Total);
         }
@@ -504,7 +517,7 @@ impl<'s> Taking<'s> {
             return Ok(());
         }
         let (name, series) = (head.name.clone(), points.series());
-        self.catalog.put(&self.entry.name, &head, points, &self.entry.labels)?;
+        self.catalog.put(&self.entry.name, head, points, &self.entry.labels)?;
         self.kept_series += series;
         self.kept.insert(name);
         Ok(())
@@ -582,49 +595,36 @@ impl Entry {
         self.update(|state| state.series = reported + totals);
     }
 
-    /// What is reported about the check besides totals. What is not known yet has no points.
-    fn own_gauges(&self) -> Vec<(&'static Arc<FamilyHead>, Points)> {
+    /// What is reported about the check besides totals, as far as it differs from what was shown last. What is not known
+    /// yet has no points.
+    fn changed_gauges(&mut self) -> Vec<(&'static Arc<FamilyHead>, Points)> {
         let state = &self.state;
         let is_known = state.ran || state.restored || state.problem.is_some();
         let up = state.problem.is_none() && state.outcome.is_some_and(is_report) && !state.stale;
-        let shown = |known: bool, value: f64| {
-            if known {
-                single(value)
-            } else {
-                Points::Values(Vec::new())
+        let was_run = state.checked_at.is_some();
+        let values = [
+            is_known.then_some(if up { 1.0 } else { 0.0 }),
+            state.ran.then_some(state.consecutive_failures as f64),
+            was_run.then_some(state.duration.as_secs_f64()),
+            self.memory_peak_bytes.map(|bytes| bytes as f64),
+            state.checked_at.map(Timestamp::as_seconds_f64),
+            Some(state.series as f64),
+            Some(self.series_limit() as f64),
+        ];
+        let mut changed: Vec<(&'static Arc<FamilyHead>, Points)> = Vec::new();
+        for ((head, value), shown) in own_gauges().into_iter().zip(values).zip(&mut self.shown_gauges) {
+            if *shown != value {
+                *shown = value;
+                changed.push((head, value.map_or(Points::Values(Vec::new()), single)));
             }
-        };
-        let has_report = self.reported_at.is_some();
-        let checked_at = state.checked_at.map_or(0.0, Timestamp::as_seconds_f64);
-        vec![
-            (&BUILTIN.up, shown(is_known, if up { 1.0 } else { 0.0 })),
-            (
-                &BUILTIN.status,
-                if has_report {
-                    statuses(&state.verdicts)
-                } else {
-                    Points::Values(Vec::new())
-                },
-            ),
-            (
-                &BUILTIN.consecutive_failures,
-                shown(state.ran, state.consecutive_failures as f64),
-            ),
-            (
-                &BUILTIN.run_duration,
-                shown(state.checked_at.is_some(), state.duration.as_secs_f64()),
-            ),
-            (
-                &BUILTIN.memory_peak,
-                shown(
-                    self.memory_peak_bytes.is_some(),
-                    self.memory_peak_bytes.unwrap_or(0) as f64,
-                ),
-            ),
-            (&BUILTIN.last_run, shown(state.checked_at.is_some(), checked_at)),
-            (&BUILTIN.series, single(state.series as f64)),
-            (&BUILTIN.series_limit, single(self.series_limit() as f64)),
-        ]
+        }
+        let judged = self.reported_at.is_some().then(|| judged(&self.state.verdicts));
+        if self.shown_statuses != judged {
+            let points = judged.as_deref().map_or(Points::Values(Vec::new()), statuses);
+            changed.push((&BUILTIN.status, points));
+            self.shown_statuses = judged;
+        }
+        changed
     }
 }
 
@@ -633,10 +633,10 @@ fn is_report(word: &str) -> bool {
     Status::ALL.iter().any(|status| status.as_str() == word)
 }
 
-fn own_gauges() -> [&'static Arc<FamilyHead>; 8] {
+/// In the order of [`Entry::changed_gauges`].
+fn own_gauges() -> [&'static Arc<FamilyHead>; GAUGES] {
     [
         &BUILTIN.up,
-        &BUILTIN.status,
         &BUILTIN.consecutive_failures,
         &BUILTIN.run_duration,
         &BUILTIN.memory_peak,
@@ -653,19 +653,6 @@ fn no_labels() -> ExtraLabels {
 /// Totals of ours: their label values come from closed sets, so there is always room.
 fn count(totals: &mut Totals, head: &Arc<FamilyHead>, labels: &[Arc<str>], by: f64, now: Timestamp) {
     let _ = totals.increase(head, &[sample(labels, by)], usize::MAX, now);
-}
-
-fn show_totals(catalog: &mut Catalog, owner: &Owner, totals: &Totals, labels: &ExtraLabels) {
-    for name in totals.names() {
-        show_total(catalog, owner, totals, name, labels);
-    }
-}
-
-/// False: the name is somebody else's.
-fn show_total(catalog: &mut Catalog, owner: &Owner, totals: &Totals, name: &MetricName, labels: &ExtraLabels) -> bool {
-    totals
-        .family(name)
-        .is_none_or(|(head, points)| catalog.put(owner, head, points, labels).is_ok())
 }
 
 #[cfg(test)]
