@@ -10,19 +10,20 @@ use std::{
 };
 
 use super::{
-    budget,
-    builtin::{BUILTIN, GAUGES, RESERVED_PREFIX, judged, sample, single, statuses},
-    catalog::{Catalog, ExtraLabels, Owner, Refusal},
+    account::{count, own_gauges},
+    builtin::{BUILTIN, sample},
+    catalog::{Catalog, ExtraLabels, Owner},
     demand::Demand,
-    entry::{BoardCheck, Entry, Expiry, Now, exported},
+    entry::{BoardCheck, Entry, Expiry, Now},
     restore::Stored,
     snapshot::{Block, CheckState, Snapshot},
+    taking::Taking,
     totals::Totals,
 };
 use crate::{
     clock::Timestamp,
     config::Check,
-    metric::{FamilyHead, MetricName, Points},
+    metric::{FamilyHead, Points},
     outcome::{Outcome, RefusedFamily, Report, ReportedFamily, ReportedPoints, Status, Verdict},
 };
 
@@ -398,261 +399,8 @@ impl State {
     }
 }
 
-/// One report on its way into the catalogue.
-struct Taking<'s> {
-    entry: &'s mut Entry,
-    catalog: &'s mut Catalog,
-    now: Now,
-    kept: BTreeSet<MetricName>,
-    kept_series: usize,
-    refused: Vec<(RefusedFamily, &'static str)>,
-    dropped: usize,
-}
-
-impl<'s> Taking<'s> {
-    fn new(entry: &'s mut Entry, catalog: &'s mut Catalog, now: Now, refused: Vec<RefusedFamily>) -> Self {
-        Self {
-            entry,
-            catalog,
-            now,
-            kept: BTreeSet::new(),
-            kept_series: 0,
-            refused: refused.into_iter().map(|family| (family, "malformed")).collect(),
-            dropped: 0,
-        }
-    }
-
-    /// Totals first, because they are there to stay; then by name, so that a budget cuts off the same families each run.
-    fn all(&mut self, mut families: Vec<ReportedFamily>) {
-        families.sort_by(|a, b| a.head.name.cmp(&b.head.name));
-        let (totals, values): (Vec<_>, Vec<_>) = families.into_iter().partition(|family| {
-            matches!(
-                family.points,
-                ReportedPoints::Increments(_) | ReportedPoints::Observations { .. }
-            )
-        });
-        for family in totals {
-            self.attempt(family, Self::total);
-        }
-        self.show_hidden_totals();
-        for family in values {
-            self.attempt(family, Self::value);
-        }
-    }
-
-    fn attempt(
-        &mut self,
-        family: ReportedFamily,
-        take: fn(&mut Self, &Arc<FamilyHead>, ReportedPoints) -> Result<(), Refusal>,
-    ) {
-        let name = family.head.name.clone();
-        let taken = exported(family.head, &self.entry.labels).and_then(|head| {
-            if name.as_str().starts_with(RESERVED_PREFIX) {
-                return Err(Refusal::Reserved);
-            }
-            self.catalog.admits(&head)?;
-            take(self, &Arc::new(head), family.points)
-        });
-        if let Err(refusal) = taken {
-            let refused = RefusedFamily {
-                name: name.to_string(),
-                reason: refusal.to_string(),
-            };
-            self.refused.push((refused, refusal.as_str()));
-        }
-    }
-
-    fn total(&mut self, head: &Arc<FamilyHead>, points: ReportedPoints) -> Result<(), Refusal> {
-        // A plain value of the last report still stands under this name.
-        if self.entry.reported.contains(&head.name) {
-            return Err(Refusal::Total);
-        }
-        let room = self.entry.series_limit().saturating_sub(self.entry.totals.series());
-        let wall = self.now.wall;
-        self.dropped += match points {
-            ReportedPoints::Increments(samples) => self.entry.totals.increase(head, &samples, room, wall)?,
-            ReportedPoints::Observations { upper_bounds, samples } => {
-                self.entry.totals.observe(head, &upper_bounds, &samples, room, wall)?
-            }
-            ReportedPoints::Values(_) | ReportedPoints::Histograms(_) | ReportedPoints::Summaries(_) => 0,
-        };
-        self.show_total(&head.name)
-    }
-
-    /// Those that this report does not mention may have been hidden while the check was stale.
-    fn show_hidden_totals(&mut self) {
-        let Self { entry, catalog, .. } = self;
-        let is_hidden = |name: &&MetricName| catalog.block(&entry.name, name).is_none();
-        let hidden: Vec<MetricName> = entry.totals.names().filter(is_hidden).cloned().collect();
-        for name in hidden {
-            // A refusal is a name that somebody else took meanwhile: the total is given up and begins anew if it can.
-            let _ = self.show_total(&name);
-        }
-    }
-
-    fn show_total(&mut self, name: &MetricName) -> Result<(), Refusal> {
-        let shown = match self.entry.totals.family(name) {
-            Some((head, points)) => self.catalog.put(&self.entry.name, head, points, &self.entry.labels),
-            None => Ok(()),
-        };
-        if shown.is_err() {
-            self.entry.totals.forget(name);
-        }
-        shown
-    }
-
-    fn value(&mut self, head: &Arc<FamilyHead>, points: ReportedPoints) -> Result<(), Refusal> {
-        if self.entry.totals.holds(&head.name) {
-            return Err(Refusal::Total);
-        }
-        let mut points = match points {
-            ReportedPoints::Values(samples) => Points::Values(samples),
-            ReportedPoints::Histograms(samples) => Points::Histograms(samples),
-            ReportedPoints::Summaries(samples) => Points::Summaries(samples),
-            ReportedPoints::Increments(_) | ReportedPoints::Observations { .. } => return Ok(()),
-        };
-        let taken = self.entry.totals.series() + self.kept_series;
-        self.dropped += budget::cut(&mut points, self.entry.series_limit().saturating_sub(taken));
-        if points.is_empty() {
-            return Ok(());
-        }
-        let (name, series) = (head.name.clone(), points.series());
-        self.catalog.put(&self.entry.name, head, points, &self.entry.labels)?;
-        self.kept_series += series;
-        self.kept.insert(name);
-        Ok(())
-    }
-}
-
-impl Entry {
-    /// What a run costs and how it ended, as totals.
-    fn account(&mut self, outcome: &Outcome, now: Timestamp) {
-        let totals = &mut self.own_totals;
-        count(totals, &BUILTIN.runs, &[outcome.word().into()], 1.0, now);
-        count(totals, &BUILTIN.cpu, &[], outcome.usage.cpu.as_secs_f64(), now);
-        let capabilities: BTreeSet<&str> = outcome.usage.denied.iter().map(|denied| denied.capability).collect();
-        for capability in capabilities {
-            count(totals, &BUILTIN.denied, &[capability.into()], 1.0, now);
-        }
-        self.memory_peak_bytes = Some(outcome.usage.memory_peak_bytes);
-    }
-
-    fn settle_budget(&mut self, dropped: usize, now: Now, notices: &mut Vec<Notice>) {
-        count(
-            &mut self.own_totals,
-            &BUILTIN.series_dropped,
-            &[],
-            dropped as f64,
-            now.wall,
-        );
-        self.update(|state| state.series_dropped = dropped);
-        if dropped > 0 && !self.over_budget {
-            notices.push(Notice::OverBudget {
-                check: Arc::clone(&self.name),
-                dropped,
-                limit: self.series_limit(),
-            });
-        }
-        self.over_budget = dropped > 0;
-    }
-
-    fn settle_refusals(&mut self, refused: Vec<(RefusedFamily, &'static str)>, now: Now, notices: &mut Vec<Notice>) {
-        count(
-            &mut self.own_totals,
-            &BUILTIN.families_refused,
-            &[],
-            refused.len() as f64,
-            now.wall,
-        );
-        let mut said = BTreeMap::new();
-        for (family, kind) in &refused {
-            let first = self.said.get(&family.name) != Some(&family.reason);
-            notices.push(Notice::Refused {
-                check: Arc::clone(&self.name),
-                family: family.name.clone(),
-                reason: family.reason.clone(),
-                kind,
-                first,
-            });
-            said.insert(family.name.clone(), family.reason.clone());
-        }
-        self.said = said;
-        self.update(|state| state.refused = refused.into_iter().map(|(family, _)| family).collect());
-    }
-
-    fn count_series(&mut self, catalog: &Catalog) {
-        let reported: usize = self
-            .reported
-            .iter()
-            .filter_map(|family| catalog.block(&self.name, family))
-            .map(|block| block.points().series())
-            .sum();
-        let totals = if self.reported_at.is_some() {
-            self.totals.series()
-        } else {
-            0
-        };
-        self.update(|state| state.series = reported + totals);
-    }
-
-    /// What is reported about the check besides totals, as far as it differs from what was shown last. What is not known
-    /// yet has no points.
-    fn changed_gauges(&mut self) -> Vec<(&'static Arc<FamilyHead>, Points)> {
-        let state = &self.state;
-        let is_known = state.ran || state.restored || state.problem.is_some();
-        let up = state.problem.is_none() && state.outcome.is_some_and(is_report) && !state.stale;
-        let was_run = state.checked_at.is_some();
-        let values = [
-            is_known.then_some(if up { 1.0 } else { 0.0 }),
-            state.ran.then_some(state.consecutive_failures as f64),
-            was_run.then_some(state.duration.as_secs_f64()),
-            self.memory_peak_bytes.map(|bytes| bytes as f64),
-            state.checked_at.map(Timestamp::as_seconds_f64),
-            Some(state.series as f64),
-            Some(self.series_limit() as f64),
-        ];
-        let mut changed: Vec<(&'static Arc<FamilyHead>, Points)> = Vec::new();
-        for ((head, value), shown) in own_gauges().into_iter().zip(values).zip(&mut self.shown_gauges) {
-            if *shown != value {
-                *shown = value;
-                changed.push((head, value.map_or(Points::Values(Vec::new()), single)));
-            }
-        }
-        let judged = self.reported_at.is_some().then(|| judged(&self.state.verdicts));
-        if self.shown_statuses != judged {
-            let points = judged.as_deref().map_or(Points::Values(Vec::new()), statuses);
-            changed.push((&BUILTIN.status, points));
-            self.shown_statuses = judged;
-        }
-        changed
-    }
-}
-
-/// Whether an outcome's word says that there was a report.
-fn is_report(word: &str) -> bool {
-    Status::ALL.iter().any(|status| status.as_str() == word)
-}
-
-/// In the order of [`Entry::changed_gauges`].
-fn own_gauges() -> [&'static Arc<FamilyHead>; GAUGES] {
-    [
-        &BUILTIN.up,
-        &BUILTIN.consecutive_failures,
-        &BUILTIN.run_duration,
-        &BUILTIN.memory_peak,
-        &BUILTIN.last_run,
-        &BUILTIN.series,
-        &BUILTIN.series_limit,
-    ]
-}
-
 fn no_labels() -> ExtraLabels {
     Arc::new([])
-}
-
-/// Totals of ours: their label values come from closed sets, so there is always room.
-fn count(totals: &mut Totals, head: &Arc<FamilyHead>, labels: &[Arc<str>], by: f64, now: Timestamp) {
-    let _ = totals.increase(head, &[sample(labels, by)], usize::MAX, now);
 }
 
 #[cfg(test)]
