@@ -22,3 +22,5 @@ pub mod expose;
 pub mod app;
 pub mod cli;
 pub mod bundled;
+#[cfg(test)]
+mod testing;

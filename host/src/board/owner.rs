@@ -161,7 +161,7 @@ impl Owner {
 
     fn publish_at(&self) -> Instant {
         let Some(last) = self.published_at else {
-            return self.clock.monotonic();
+            return self.replaced_at;
         };
         let is_starting = self.state.outstanding() > 0 && last < self.replaced_at + START_LASTS;
         last + if is_starting {

@@ -13,6 +13,8 @@ use std::{
 use bytes::Bytes;
 
 use super::demand::{Demand, slot};
+#[cfg(test)]
+use crate::metric::MetricFamily;
 use crate::{
     clock::Timestamp,
     metric::{
@@ -202,6 +204,23 @@ impl Snapshot {
             text: [OnceLock::new(), OnceLock::new()],
             gzip: [OnceLock::new(), OnceLock::new()],
         }
+    }
+
+    /// For tests of those who read snapshots: these checks, and these families as the host's own.
+    #[cfg(test)]
+    pub(crate) fn for_tests(at: Timestamp, checks: Vec<CheckState>, families: Vec<MetricFamily>) -> Self {
+        let family = |MetricFamily { head, points }: MetricFamily| {
+            let head = Arc::new(head);
+            let block = Block::new(Arc::clone(&head), points, Arc::default(), false);
+            SnapshotFamily {
+                head,
+                blocks: [Arc::new(block)].into(),
+                loose: false,
+            }
+        };
+        let families = families.into_iter().map(family).collect();
+        let demand = Arc::new(Demand::new(crate::clock::Clock::system()));
+        Self::new(at, true, checks.into_iter().map(Arc::new).collect(), families, demand)
     }
 
     /// The whole exposition. Usually made before it is asked for; otherwise the first reader of a snapshot makes it.

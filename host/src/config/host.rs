@@ -10,6 +10,7 @@ use super::{
     reading::Reading,
     resolved::Host,
     source::{At, FileId, Span},
+    tree::Value,
     vocabulary::HOST,
 };
 
@@ -39,13 +40,23 @@ pub(super) fn read(root: &Reader<'_, '_>) -> FileHost {
         return FileHost::default();
     };
     FileHost {
-        listen: host.string("listen"),
+        listen: read_listen(&host),
         environment: host.string("environment"),
         state_dir: host.path("state_dir"),
         cache_dir: host.path("cache_dir"),
         concurrency: host.integer("concurrency", &(1..=CONCURRENCY_MAX as u64)),
         include: host.strings("include").unwrap_or_default(),
     }
+}
+
+fn read_listen(host: &Reader<'_, '_>) -> Option<At<String>> {
+    let node = host.node("listen")?;
+    if let Value::Integer(Ok(port)) = node.value {
+        let hint = format!("write \"127.0.0.1:{port}\", or \":{port}\" for every address");
+        host.wrong("listen", node, "an address and a port", Some(hint));
+        return None;
+    }
+    host.string("listen")
 }
 
 /// The patterns alone, before there is anything else to read. Problems are noted when the whole is read.

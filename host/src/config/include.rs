@@ -10,7 +10,6 @@ use std::{
 };
 
 use super::{
-    problem::Problem,
     reader::Reader,
     reading::Reading,
     search,
@@ -86,16 +85,15 @@ fn files(reading: &Reading<'_>, include: &At<String>) -> Vec<PathBuf> {
 fn read_file(reading: &mut Reading<'_>, included_by: Span, path: PathBuf) -> Option<Table> {
     let text = match search::read(&path) {
         Ok(text) => text,
-        Err(problem) => {
-            let line = reading.sources.file_and_line(included_by);
-            let hint = format!("included by {line}");
-            reading.add(
-                Some(included_by),
-                Problem {
-                    hint: Some(hint),
-                    ..problem
-                },
-            );
+        Err(problems) => {
+            let included = format!("included by {}", reading.sources.file_and_line(included_by));
+            for problem in problems {
+                let hint = match &problem.hint {
+                    Some(hint) => format!("{hint}; {included}"),
+                    None => included.clone(),
+                };
+                reading.add(Some(included_by), problem.with_hint(hint));
+            }
             return None;
         }
     };

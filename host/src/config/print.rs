@@ -129,8 +129,9 @@ fn print_access(page: &mut Page, access: &Access, written: &ShownTokens) {
     }
     page.raw("open", &access.open.to_string());
     if let Some(tls) = &access.tls {
-        page.text("tls.certificate", &shown(&tls.certificate));
-        page.text("tls.key", &shown(&tls.key));
+        page.table(&["access", "tls"]);
+        page.text("certificate", &shown(&tls.certificate));
+        page.text("key", &shown(&tls.key));
     }
 }
 

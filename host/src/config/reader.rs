@@ -139,10 +139,9 @@ impl<'r, 'e> Reader<'r, 'e> {
             Value::Boolean(value) => Some(*value),
             Value::String(text) => {
                 let expanded = self.reading.expand(text, node.span, Secrets::Refused)?;
-                match expanded.text.to_ascii_lowercase().as_str() {
-                    "true" | "1" | "yes" | "on" if expanded.referenced => Some(true),
-                    "false" | "0" | "no" | "off" if expanded.referenced => Some(false),
-                    other => return self.bad_text(key, node, "true or false", other, expanded.referenced),
+                match truth(&expanded.text) {
+                    Some(value) if expanded.referenced => Some(value),
+                    meant => return self.bad_text(key, node, "true or false", &expanded, meant),
                 }
             }
             _ => None,
@@ -160,9 +159,9 @@ impl<'r, 'e> Reader<'r, 'e> {
             Value::Integer(number) => number.as_ref().ok().copied().map(i128::from),
             Value::String(text) => {
                 let expanded = self.reading.expand(text, node.span, Secrets::Refused)?;
-                match expanded.text.trim().parse::<i128>() {
-                    Ok(number) if expanded.referenced => Some(number),
-                    _ => return self.bad_text(key, node, "a whole number", &expanded.text, expanded.referenced),
+                match expanded.text.trim().parse::<i128>().ok() {
+                    Some(number) if expanded.referenced => Some(number),
+                    meant => return self.bad_text(key, node, "a whole number", &expanded, meant),
                 }
             }
             _ => {
@@ -182,14 +181,22 @@ impl<'r, 'e> Reader<'r, 'e> {
 
     /// A duration within limits.
     pub(super) fn duration(&self, key: &str, range: &RangeInclusive<Duration>) -> Option<At<Duration>> {
-        self.quantity(key, "a duration", "15s", "s", units::duration, range, |value| {
+        self.quantity(key, "a duration", "15s", &["s"], units::duration, range, |value| {
             units::show_duration(value)
         })
     }
 
     /// A number of bytes within limits.
     pub(super) fn bytes(&self, key: &str, range: &RangeInclusive<u64>) -> Option<At<u64>> {
-        self.quantity(key, "a size", "64MiB", "MiB", units::bytes, range, units::show_bytes)
+        self.quantity(
+            key,
+            "a size",
+            "64MiB",
+            &["B", "KiB", "MiB"],
+            units::bytes,
+            range,
+            units::show_bytes,
+        )
     }
 
     #[expect(clippy::too_many_arguments, reason = "two callers, side by side")]
@@ -198,7 +205,7 @@ impl<'r, 'e> Reader<'r, 'e> {
         key: &str,
         what: &str,
         example: &str,
-        unit: &str,
+        units: &[&str],
         parse: fn(&str) -> Result<T, UnitError>,
         range: &RangeInclusive<T>,
         show: fn(T) -> String,
@@ -206,8 +213,10 @@ impl<'r, 'e> Reader<'r, 'e> {
         let node = self.node(key)?;
         let Value::String(text) = &node.value else {
             let written = self.reading.sources.slice(node.span);
-            let hint = matches!(node.value, Value::Integer(Ok(_)))
-                .then(|| format!("a number needs its unit: {key} = \"{written}{unit}\""));
+            let hint = matches!(node.value, Value::Integer(Ok(_))).then(|| {
+                let choices: Vec<String> = units.iter().map(|unit| format!("\"{written}{unit}\"")).collect();
+                format!("a number needs its unit: {key} = {}", choices.join(" or "))
+            });
             self.wrong(key, node, &format!("{what} such as \"{example}\""), hint);
             return None;
         };
@@ -257,13 +266,24 @@ impl<'r, 'e> Reader<'r, 'e> {
     }
 
     /// A string where another type is wanted: quoted by mistake, or a variable that holds something else.
-    fn bad_text<T>(&self, key: &str, node: &Node, wanted: &str, text: &str, referenced: bool) -> Option<T> {
-        let text = excerpt(text);
-        let (message, hint) = if referenced {
-            (format!("`{key}` must be {wanted}, and the value is \"{text}\""), None)
+    fn bad_text<T, M: Display>(
+        &self,
+        key: &str,
+        node: &Node,
+        wanted: &str,
+        expanded: &Expanded,
+        meant: Option<M>,
+    ) -> Option<T> {
+        let (message, hint) = if expanded.referenced {
+            let text = excerpt(&expanded.text);
+            let hint = "set the variable to something else".to_owned();
+            (
+                format!("`{key}` must be {wanted}, and the value is \"{text}\""),
+                Some(hint),
+            )
         } else {
-            let hint = format!("without quotes: {key} = {text}");
-            (format!("`{key}` must be {wanted}, not a string"), Some(hint))
+            let hint = meant.map(|meant| format!("without quotes: {key} = {meant}"));
+            (format!("`{key}` must be {wanted}, not a string"), hint)
         };
         self.reading.error(node.span, message, hint);
         None
@@ -272,5 +292,14 @@ impl<'r, 'e> Reader<'r, 'e> {
     /// `[check.web]`, or "the top of the file".
     pub(super) fn title(&self) -> String {
         title(&self.path)
+    }
+}
+
+/// What variables hold for true and false.
+fn truth(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
     }
 }

@@ -140,12 +140,12 @@ pub(super) fn variable(env: &Environment, name: &str, default: Option<&str>) -> 
 
 fn unset(env: &Environment, name: &str) -> ReferenceError {
     let near = super::vocabulary::nearest(name, env.names())
-        .map(|near| format!("`{near}` is set: did you mean that? "))
+        .map(|near| format!("did you mean `{near}`, which is set? Otherwise "))
         .unwrap_or_default();
     ReferenceError::new(
         &format!("${{env:{name}}}"),
         format!("the environment variable `{name}` is not set"),
-        format!("{near}Set it, or give a default: `${{env:{name}:-value}}`"),
+        format!("{near}set it, or give a default: `${{env:{name}:-value}}`"),
     )
 }
 
@@ -286,7 +286,7 @@ mod tests {
                 .unwrap_err()
                 .hint
                 .unwrap()
-                .contains("`SET` is set")
+                .contains("did you mean `SET`")
         );
     }
 

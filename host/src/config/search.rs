@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     environment::Environment,
-    problem::{Location, Problem},
+    problem::{Location, Problem, Problems},
 };
 
 /// Largest configuration file, in bytes. A check takes about 200: this is room for 20,000 in one file, and a log or an
@@ -20,7 +20,7 @@ const PLACES: [&str; 2] = ["./bellwether.toml", "/etc/bellwether/bellwether.toml
 
 /// The main file: the one asked for, else `$BELLWETHER_CONFIG`, else the first that exists of the usual places. What
 /// was asked for is never silently replaced by another.
-pub(super) fn main_file(asked: Option<&Path>, env: &Environment) -> Result<PathBuf, Problem> {
+pub(super) fn main_file(asked: Option<&Path>, env: &Environment) -> Result<PathBuf, Problems> {
     if let Some(path) = asked {
         return named(path, "`--config`");
     }
@@ -30,36 +30,39 @@ pub(super) fn main_file(asked: Option<&Path>, env: &Environment) -> Result<PathB
     let found = PLACES.iter().map(Path::new).find(|path| path.exists());
     found
         .map(|path| path.strip_prefix(".").unwrap_or(path).to_owned())
-        .ok_or_else(nowhere)
+        .ok_or_else(|| nowhere().into())
 }
 
-fn named(path: &Path, by: &str) -> Result<PathBuf, Problem> {
+fn named(path: &Path, by: &str) -> Result<PathBuf, Problems> {
     if path.exists() {
         return Ok(path.to_owned());
     }
     let location = Location::file(&path.display().to_string());
-    Err(Problem::at(location, "no such file").with_hint(format!("{by} names it; no other place was tried")))
+    let hint = format!("{by} names it; no other place was tried");
+    Err(Problem::at(location, "no such file").with_hint(hint).into())
 }
 
 fn nowhere() -> Problem {
-    let mut message = "no configuration file was found; tried:\n  --config (not given)".to_owned();
-    message.push_str("\n  $BELLWETHER_CONFIG (not set)");
+    let mut hint =
+        "name one with --config FILE; tried:\n  --config (not given)\n  $BELLWETHER_CONFIG (not set)".to_owned();
     for place in PLACES {
-        message.push_str(&format!("\n  {place} (not there)"));
+        hint.push_str(&format!("\n  {place} (not there)"));
     }
-    Problem::at(Location::default(), message).with_hint("name one: bellwether run --config FILE")
+    Problem::at(Location::default(), "no configuration file was found").with_hint(hint)
 }
 
 /// The text of a file, without a byte order mark.
-pub(super) fn read(path: &Path) -> Result<String, Problem> {
+pub(super) fn read(path: &Path) -> Result<String, Problems> {
     let at = |message: String| Problem::at(Location::file(&path.display().to_string()), message);
     if path.is_dir() {
-        return Err(at("this is a folder, not a file".into()));
+        return Err(at("this is a folder, not a file".into()).into());
     }
     let bytes = contents(path).map_err(|error| at(format!("cannot be read: {error}")))?;
     if bytes.len() > FILE_BYTES_MAX {
         let hint = "split it with `[host] include = [\"checks.d/*.toml\"]`, if it is a configuration";
-        return Err(at(format!("larger than {} MiB", FILE_BYTES_MAX >> 20)).with_hint(hint));
+        return Err(at(format!("larger than {} MiB", FILE_BYTES_MAX >> 20))
+            .with_hint(hint)
+            .into());
     }
     let text = String::from_utf8(bytes).map_err(|error| not_text(path, &error))?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
@@ -75,9 +78,14 @@ fn contents(path: &Path) -> std::io::Result<Vec<u8>> {
 
 fn not_text(path: &Path, error: &std::string::FromUtf8Error) -> Problem {
     let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-    let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let message = format!("not UTF-8 text: line {line} has a byte that no UTF-8 text has");
-    Problem::at(Location::file(&path.display().to_string()), message).with_hint("save the file as UTF-8")
+    let line_start = valid.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    // The line itself is not shown: it may hold a token, and it is no text.
+    let location = Location {
+        line: valid.iter().filter(|byte| **byte == b'\n').count() + 1,
+        column: String::from_utf8_lossy(&valid[line_start..]).chars().count() + 1,
+        ..Location::file(&path.display().to_string())
+    };
+    Problem::at(location, "not UTF-8 text").with_hint("save the file as UTF-8")
 }
 
 /// Whether an include is a pattern, which may match nothing, or names one file, which must exist.

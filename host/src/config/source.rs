@@ -2,7 +2,7 @@
 //!
 //! Owns what was read; turns byte spans into lines and columns; hides what nobody may see. It parses nothing.
 
-use std::{ops::Range, path::PathBuf};
+use std::{fmt, ops::Range, path::PathBuf};
 
 use super::problem::Location;
 
@@ -48,13 +48,20 @@ pub(super) struct At<T> {
     pub(super) span: Span,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct SourceFile {
     /// As opened.
     pub(super) path: PathBuf,
     pub(super) text: String,
     line_starts: Vec<usize>,
     hidden: Vec<Range<usize>>,
+}
+
+/// Without the text: tokens may stand in it.
+impl fmt::Debug for SourceFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SourceFile({}, {} bytes)", self.path.display(), self.text.len())
+    }
 }
 
 /// Every file that was read.

@@ -242,6 +242,11 @@ fn syntax_problems(sources: &Sources, file: FileId, errors: &[toml::de::Error]) 
             continue;
         }
         let (message, hint) = syntax_message(error.message(), sources, span);
+        // The keys below a table that is there twice are mostly there twice as well.
+        let table_twice = |first: &Problem| first.message.ends_with("is defined twice");
+        if message.ends_with("is set twice") && problems.iter().any(table_twice) {
+            continue;
+        }
         let mut problem = Problem::at(location, message);
         problem.hint = hint;
         problems.push(problem);
@@ -252,26 +257,63 @@ fn syntax_problems(sources: &Sources, file: FileId, errors: &[toml::de::Error]) 
     problems
 }
 
+/// Words of the parser, and what helps.
+const SYNTAX_HINTS: [(&str, &str); 8] = [
+    (
+        "invalid unquoted key",
+        "names may have letters, digits, `-` and `_`; anything else stands in quotes",
+    ),
+    (
+        "escape",
+        "a backslash starts an escape; write '…' instead of \"…\" for text with backslashes",
+    ),
+    ("basic string", "is the closing quote missing?"),
+    ("literal string", "is the closing quote missing?"),
+    (
+        "comma between key-value pairs",
+        "put a comma between them, or close the braces above with `}`",
+    ),
+    ("array", "values of an array are separated by commas: [\"a\", \"b\"]"),
+    (
+        "unclosed table",
+        "a table begins with its name in brackets: [check.NAME]",
+    ),
+    ("recursion", "tables are nested deeper than any configuration needs"),
+];
+
 /// The parser's words, and what they mean for somebody who does not know TOML by heart.
 fn syntax_message(parser: &str, sources: &Sources, span: Span) -> (String, Option<String>) {
     let parser = parser.lines().next().unwrap_or("").trim_end_matches(',');
     if parser.starts_with("duplicate key") {
         return duplicate(sources, span);
     }
-    let hint = if parser.contains("string values must be quoted") {
-        Some("put the value in quotes: key = \"value\"")
-    } else if parser.contains("invalid unquoted key") {
-        Some("names may have letters, digits, `-` and `_`; anything else stands in quotes")
-    } else if parser.contains("comma") && parser.contains("array") {
-        Some("values of an array are separated by commas: [\"a\", \"b\"]")
-    } else if parser.contains("recursion") {
-        Some("tables are nested deeper than any configuration needs")
-    } else if parser.contains("escape") {
-        Some("a backslash starts an escape; write '…' instead of \"…\" for text with backslashes")
-    } else {
-        None
-    };
-    (format!("not valid TOML: {parser}"), hint.map(str::to_owned))
+    if rest_of_line(sources, span).is_empty() && before(sources, span).ends_with('=') {
+        return ("not valid TOML: a value is missing after `=`".to_owned(), None);
+    }
+    if parser.contains("string values must be quoted") {
+        let hint = "key = \"value\"; only numbers, true, false and dates stand without";
+        return (
+            "not valid TOML: this value needs quotes".to_owned(),
+            Some(hint.to_owned()),
+        );
+    }
+    let hint = SYNTAX_HINTS
+        .iter()
+        .find(|(words, _)| parser.contains(words))
+        .map(|(_, hint)| (*hint).to_owned());
+    (format!("not valid TOML: {parser}"), hint)
+}
+
+fn rest_of_line(sources: &Sources, span: Span) -> &str {
+    let file = sources.file(span.file);
+    let end = file.line_bytes(sources.line(span)).end;
+    let rest = file.text.get(span.start as usize..end).unwrap_or("");
+    rest.split('#').next().unwrap_or("").trim()
+}
+
+fn before(sources: &Sources, span: Span) -> &str {
+    let file = sources.file(span.file);
+    file.text.get(..span.start as usize).unwrap_or("").trim_end()
 }
 
 fn duplicate(sources: &Sources, span: Span) -> (String, Option<String>) {

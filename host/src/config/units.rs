@@ -168,7 +168,8 @@ pub(super) fn show_duration(duration: Duration) -> String {
         return "0s".to_owned();
     }
     let mut text = String::new();
-    for (unit, millis) in DURATIONS {
+    // Days are the largest unit shown: 52w2d is no number anybody knows.
+    for (unit, millis) in DURATIONS.into_iter().skip(1) {
         if rest >= millis {
             text.push_str(&format!("{}{unit}", rest / millis));
             rest %= millis;

@@ -68,7 +68,9 @@ impl Reader<'_, '_> {
                 .unwrap_or_default();
             return format!("`{key}` belongs in `{}`{place}", title(&owner.path));
         }
-        if let Some(owner) = here().find(owns) {
+        // Which of many checks somebody meant is anybody's guess.
+        let single = |header: &&Header| owns(header) && owners.iter().all(|owner| !owner.path.contains(&"NAME"));
+        if let Some(owner) = here().find(single) {
             return format!(
                 "`{key}` belongs in `{}`: move it below line {}",
                 title(&owner.path),

@@ -35,8 +35,9 @@ pub(super) fn excerpt(text: &str) -> String {
 /// "did you mean `info`? One of: error, warn, …"
 pub(super) fn one_of<'w>(written: &str, words: impl Iterator<Item = &'w str>) -> String {
     let words: Vec<&str> = words.collect();
-    let near = vocabulary::nearest(written, words.iter().copied())
-        .map(|near| format!("did you mean \"{near}\"? "))
-        .unwrap_or_default();
-    format!("{near}It is one of: {}", words.join(", "))
+    let all = words.join(", ");
+    match vocabulary::nearest(written, words.iter().copied()) {
+        Some(near) => format!("did you mean \"{near}\"? Known: {all}"),
+        None => format!("known: {all}"),
+    }
 }

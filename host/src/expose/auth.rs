@@ -299,7 +299,7 @@ mod tests {
         let scope = |need| Some(Refusal::Scope(need));
         let none = Some(Refusal::NoToken);
         // What is presented, and the refusal for read, push and admin.
-        let table: Vec<(Option<Vec<u8>>, [Option<Refusal>; 3])> = vec![
+        let table: Vec<(Option<Vec<u8>>, [_; 3])> = vec![
             (None, [none, none, none]),
             (Some(READ.into()), [None, scope(Need::Push), scope(Need::Admin)]),
             (

@@ -1,13 +1,13 @@
 //! A check as people and programs are shown it: the one place that reads the board's types.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::Serialize;
 
 use crate::{
     board::{CheckState, Snapshot},
     clock::Timestamp,
-    outcome::{Status, Verdict},
+    outcome::{Denied, RefusedFamily, Status, Verdict},
 };
 
 /// How the whole is doing.
@@ -121,6 +121,38 @@ impl From<&Verdict> for VerdictView {
     }
 }
 
+/// A refused call.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct DeniedView {
+    capability: &'static str,
+    hint: String,
+}
+
+impl From<&Denied> for DeniedView {
+    fn from(denied: &Denied) -> Self {
+        Self {
+            capability: denied.capability,
+            hint: denied.hint.clone(),
+        }
+    }
+}
+
+/// A refused family.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct RefusedView {
+    name: String,
+    reason: String,
+}
+
+impl From<&RefusedFamily> for RefusedView {
+    fn from(family: &RefusedFamily) -> Self {
+        Self {
+            name: family.name.clone(),
+            reason: family.reason.clone(),
+        }
+    }
+}
+
 /// A check, whole. `/health/detailed` shows the first five and `required`; the API all of it.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct CheckView {
@@ -141,10 +173,17 @@ pub(super) struct CheckView {
     pub(super) stale: bool,
     pub(super) consecutive_failures: u64,
     pub(super) series: usize,
+    /// Of the last report, beyond the budget.
+    pub(super) series_dropped: usize,
+    pub(super) missed_ticks: u64,
+    /// Calls that no grant covers, each with the line that would allow it.
+    pub(super) denied: Vec<DeniedView>,
+    /// Families of the last report that are not served.
+    pub(super) refused: Vec<RefusedView>,
     pub(super) verdicts: Vec<VerdictView>,
-    /// It has not run since the host started, and could.
+    /// It loaded.
     #[serde(skip)]
-    pub(super) waiting: bool,
+    pub(super) can_run: bool,
     #[serde(skip)]
     pub(super) checked: Option<Timestamp>,
 }
@@ -170,8 +209,12 @@ impl From<&CheckState> for CheckView {
             stale: check.stale,
             consecutive_failures: check.consecutive_failures,
             series: check.series,
+            series_dropped: check.series_dropped,
+            missed_ticks: check.missed_ticks,
+            denied: check.denied.iter().map(DeniedView::from).collect(),
+            refused: check.refused.iter().map(RefusedView::from).collect(),
             verdicts: check.verdicts.iter().map(VerdictView::from).collect(),
-            waiting: !check.ran && check.problem.is_none(),
+            can_run: check.problem.is_none(),
             checked: check.checked_at,
         }
     }
@@ -194,6 +237,17 @@ fn standing(check: &CheckState) -> Standing {
         Status::Warning => Standing::Warning,
         Status::Unknown => Standing::Unknown,
     }
+}
+
+/// Names of the checks that could run and have not run since the host started.
+pub(super) fn waiting(snapshot: &Snapshot) -> Vec<String> {
+    let waits = |check: &&Arc<CheckState>| !check.ran && check.problem.is_none();
+    snapshot
+        .checks
+        .iter()
+        .filter(waits)
+        .map(|check| check.name.to_string())
+        .collect()
 }
 
 /// Every check, in the board's order: by name.

@@ -100,6 +100,12 @@ impl Worker {
 }
 
 impl Jobs {
+    /// How many jobs wait; takes them.
+    #[cfg(test)]
+    pub(super) fn taken(&self) -> usize {
+        self.0.try_iter().count()
+    }
+
     /// Works until told to stop, and calls `at_times` every `every` in between.
     pub(super) fn work(self, clock: &Clock, every: Duration, at_times: impl Fn()) {
         let mut next = clock.monotonic() + every;

@@ -32,27 +32,62 @@ impl View {
     }
 
     /// One layer undone; `None` when there was nothing to undo.
-    fn undone(&self, marker: u8, escape: fn(&[u8]) -> Option<(Vec<u8>, usize)>) -> Option<Self> {
-        if !self.bytes.contains(&marker) {
-            return None;
-        }
+    fn undone(&self, marker: u8, escape: Escape) -> Option<Self> {
+        let mut at = self.bytes.iter().position(|byte| *byte == marker)?;
         let mut view = Self {
-            bytes: Vec::with_capacity(self.bytes.len()),
-            from: Vec::with_capacity(self.bytes.len()),
+            bytes: self.bytes[..at].to_vec(),
+            from: self.from[..at].to_vec(),
         };
-        let mut at = 0;
         let mut changed = false;
         while at < self.bytes.len() {
             let decoded = (self.bytes[at] == marker).then(|| escape(&self.bytes[at..])).flatten();
-            let (bytes, length) = decoded.unwrap_or_else(|| (vec![self.bytes[at]], 1));
-            changed |= length > 1;
-            let span = (self.from[at].0, self.from[at + length - 1].1);
-            view.from.extend(bytes.iter().map(|_| span));
-            view.bytes.extend(bytes);
-            at += length;
+            match decoded {
+                Some(decoded) => {
+                    let span = (self.from[at].0, self.from[at + decoded.consumed - 1].1);
+                    let bytes = &decoded.bytes[..decoded.length];
+                    view.bytes.extend_from_slice(bytes);
+                    view.from.extend(bytes.iter().map(|_| span));
+                    at += decoded.consumed;
+                    changed = true;
+                }
+                None => {
+                    view.bytes.push(self.bytes[at]);
+                    view.from.push(self.from[at]);
+                    at += 1;
+                }
+            }
         }
         changed.then_some(view)
     }
+}
+
+/// What one escape stands for: at most one character.
+struct Decoded {
+    bytes: [u8; 4],
+    length: usize,
+    /// Bytes of the escape itself.
+    consumed: usize,
+}
+
+/// Reads the escape at the start of a text, if one stands there.
+type Escape = fn(&[u8]) -> Option<Decoded>;
+
+fn byte(byte: u8, consumed: usize) -> Decoded {
+    Decoded {
+        bytes: [byte, 0, 0, 0],
+        length: 1,
+        consumed,
+    }
+}
+
+fn character(code: u32, consumed: usize) -> Option<Decoded> {
+    let mut bytes = [0; 4];
+    let length = char::from_u32(code)?.encode_utf8(&mut bytes).len();
+    Some(Decoded {
+        bytes,
+        length,
+        consumed,
+    })
 }
 
 /// Every view of `text` in which escapes are undone, up to [`LAYERS_MAX`] deep; not the text itself.
@@ -81,52 +116,44 @@ fn hex_number(digits: &[u8]) -> Option<u32> {
 }
 
 /// `%41` → `A`.
-fn percent(text: &[u8]) -> Option<(Vec<u8>, usize)> {
-    let byte = u8::try_from(hex_number(text.get(1..3)?)?).ok()?;
-    Some((vec![byte], 3))
+fn percent(text: &[u8]) -> Option<Decoded> {
+    Some(byte(u8::try_from(hex_number(text.get(1..3)?)?).ok()?, 3))
 }
 
 /// What JSON and the debug forms of Rust, JavaScript and Python write.
-fn backslash(text: &[u8]) -> Option<(Vec<u8>, usize)> {
-    let byte = match text.get(1)? {
+fn backslash(text: &[u8]) -> Option<Decoded> {
+    let decoded = match text.get(1)? {
         b'u' if text.get(2) == Some(&b'{') => return braced(text),
         b'u' => return utf16(text),
-        b'x' => u8::try_from(hex_number(text.get(2..4)?)?)
-            .ok()
-            .map(|byte| (vec![byte], 4))?,
-        b'b' => (vec![8], 2),
-        b'f' => (vec![12], 2),
-        b'n' => (vec![b'\n'], 2),
-        b'r' => (vec![b'\r'], 2),
-        b't' => (vec![b'\t'], 2),
-        b'0' => (vec![0], 2),
-        other @ (b'"' | b'\'' | b'\\' | b'/') => (vec![*other], 2),
+        b'x' => byte(u8::try_from(hex_number(text.get(2..4)?)?).ok()?, 4),
+        b'b' => byte(8, 2),
+        b'f' => byte(12, 2),
+        b'n' => byte(b'\n', 2),
+        b'r' => byte(b'\r', 2),
+        b't' => byte(b'\t', 2),
+        b'0' => byte(0, 2),
+        other @ (b'"' | b'\'' | b'\\' | b'/') => byte(*other, 2),
         _ => return None,
     };
-    Some(byte)
-}
-
-fn utf8(code: u32) -> Option<Vec<u8>> {
-    let character = char::from_u32(code)?;
-    Some(character.encode_utf8(&mut [0; 4]).as_bytes().to_vec())
+    Some(decoded)
 }
 
 /// `\u0041`, and `\ud83d\ude00` for what lies beyond 16 bits.
-fn utf16(text: &[u8]) -> Option<(Vec<u8>, usize)> {
+fn utf16(text: &[u8]) -> Option<Decoded> {
     let high = hex_number(text.get(2..6)?)?;
     if !(0xd800..0xdc00).contains(&high) {
-        return Some((utf8(high)?, 6));
+        return character(high, 6);
     }
     let low = text.get(6..12).filter(|tail| tail.starts_with(b"\\u"))?;
     let low = hex_number(&low[2..])?.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
-    Some((utf8(0x1_0000 + ((high - 0xd800) << 10) + low)?, 12))
+    character(0x1_0000 + ((high - 0xd800) << 10) + low, 12)
 }
 
 /// `\u{1f600}`, as Rust writes it.
-fn braced(text: &[u8]) -> Option<(Vec<u8>, usize)> {
+fn braced(text: &[u8]) -> Option<Decoded> {
     let digits = text.iter().skip(3).take(6).take_while(|byte| **byte != b'}').count();
     (text.get(3 + digits) == Some(&b'}')).then_some(())?;
-    Some((utf8(hex_number(text.get(3..3 + digits)?)?)?, digits + 4))
+    character(hex_number(text.get(3..3 + digits)?)?, digits + 4)
 }
 
 #[cfg(test)]

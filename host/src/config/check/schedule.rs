@@ -122,7 +122,13 @@ fn by_calendar(reading: &Reading<'_>, own: &Tuning, cron: &At<String>, defaults:
         );
     }
     let zone = own.timezone.as_ref().or(defaults.timezone.as_ref());
-    if own.timezone.as_ref().is_some_and(|zone| !known_zone(reading, zone)) {
+    // One that stands in `[defaults]` was noted there, once.
+    let known = match (&own.timezone, zone) {
+        (Some(own), _) => known_zone(reading, own),
+        (None, Some(default)) => jiff::tz::TimeZone::get(&default.value).is_ok(),
+        (None, None) => true,
+    };
+    if !known {
         return None;
     }
     let zone = zone.map_or("UTC", |zone| zone.value.as_str());

@@ -73,8 +73,9 @@ fn value(reading: &Reading<'_>, key: &str, node: &Node) -> serde_json::Value {
         }
         Value::Float(number) => Number::from_f64(*number).map_or_else(
             || {
+                let written = reading.sources.slice(node.span);
                 let message =
-                    format!("`{key}` cannot be {number}: settings are handed over as JSON, which has no such number");
+                    format!("`{key}` cannot be {written}: the plugin is handed JSON, which has no such number");
                 reading.error(node.span, message, None);
                 serde_json::Value::Null
             },

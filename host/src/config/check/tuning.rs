@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 use super::{
     super::{
         reader::Reader,
+        reading::Secrets,
         resolved::Limits,
         source::{At, Span},
         tree::{Entry, Value},
@@ -145,12 +146,7 @@ fn labels(reader: &Reader<'_, '_>) -> BTreeMap<LabelName, String> {
 }
 
 fn label(reader: &Reader<'_, '_>, entry: &Entry) -> Option<(LabelName, String)> {
-    let value = reader.text(
-        &entry.key,
-        &entry.node,
-        "the value of a label, a string",
-        super::super::reading::Secrets::Refused,
-    );
+    let value = reader.text(&entry.key, &entry.node, "a string", Secrets::Refused);
     let name = label_name(reader, &entry.key, entry.key_span);
     let value = value?.text;
     if value.len() > LABEL_VALUE_BYTES_MAX {
@@ -177,7 +173,9 @@ fn label_name(reader: &Reader<'_, '_>, name: &str, span: Span) -> Option<LabelNa
     match LabelName::new(name) {
         Ok(name) => Some(name),
         Err(error) => {
-            reader.reading.error(span, error.to_string(), None);
+            let likely = name.replace(|other: char| !other.is_ascii_alphanumeric(), "_");
+            let likely = LabelName::new(&likely).ok().map(|likely| format!("write `{likely}`"));
+            reader.reading.error(span, error.to_string(), likely);
             None
         }
     }

@@ -45,7 +45,12 @@ pub(super) async fn checks(State(shared): State<Arc<Shared>>) -> Response {
 
 pub(super) async fn reload(State(shared): State<Arc<Shared>>) -> Response {
     match shared.control.reload().await {
-        Ok(summary) => reply::success(&summary),
+        Ok(mut summary) => {
+            for warning in &mut summary.warnings {
+                *warning = shared.redactor.redact(warning).into_owned();
+            }
+            reply::success(&summary)
+        }
         Err(message) => {
             let message = shared.redactor.redact(&message);
             reply::problem(StatusCode::UNPROCESSABLE_ENTITY, true, &message)

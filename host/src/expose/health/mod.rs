@@ -28,34 +28,30 @@ pub(super) async fn live() -> Response {
 }
 
 #[derive(Serialize)]
-struct Ready<'c> {
+struct Ready {
+    /// `starting` until the board knows the checks, then `waiting` for their first runs, then `ready`.
     status: &'static str,
     /// How many checks have not run yet.
     waiting_count: usize,
     /// Which; only for those who may read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    waiting: Option<Vec<&'c str>>,
+    waiting: Option<Vec<String>>,
 }
 
 pub(super) async fn ready(State(shared): State<Arc<Shared>>, Extension(may_read): Extension<MayRead>) -> Response {
-    let checks = view::checks(&shared.snapshot());
-    let waiting: Vec<&str> = checks
-        .iter()
-        .filter(|check| check.waiting)
-        .map(|check| &*check.name)
-        .collect();
-    let is_ready = waiting.is_empty();
-    let status = if is_ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
+    let snapshot = shared.snapshot();
+    let waiting = view::waiting(&snapshot);
+    let (code, status) = match (snapshot.every_check_ran(), waiting.is_empty()) {
+        (true, _) => (StatusCode::OK, "ready"),
+        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "waiting"),
+        (false, true) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
     };
     let body = Ready {
-        status: if is_ready { "ready" } else { "waiting" },
+        status,
         waiting_count: waiting.len(),
         waiting: may_read.0.then_some(waiting),
     };
-    reply::json(status, &body)
+    reply::json(code, &body)
 }
 
 #[derive(Serialize)]

@@ -109,3 +109,32 @@ fn answer(format: Format, body: Bytes, coding: Coding) -> Response {
     }
     answer
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    #[tokio::test]
+    async fn scrapes_of_one_snapshot_share_one_compression() {
+        let (worker, jobs) = Worker::new();
+        let cache = Cache::default();
+        let snapshot = Arc::new(Snapshot::for_tests(Timestamp::default(), vec![], vec![]));
+        let one = cache.of(Arc::clone(&snapshot));
+        let other = cache.of(snapshot);
+        let both = async {
+            tokio::join!(
+                one.gzip(Format::Prometheus, &worker),
+                other.gzip(Format::Prometheus, &worker)
+            )
+        };
+        tokio::select! {
+            biased;
+            _ = both => unreachable!("nobody works"),
+            () = tokio::task::yield_now() => {}
+        }
+        assert_eq!(jobs.taken(), 1);
+        let next = cache.of(Arc::new(Snapshot::for_tests(Timestamp::default(), vec![], vec![])));
+        assert!(!Arc::ptr_eq(&one, &next), "another snapshot is another text");
+    }
+}

@@ -109,10 +109,10 @@ mod tests {
 
     use super::*;
 
-    fn headers(name: header::HeaderName, lines: &[&str]) -> HeaderMap {
+    fn headers(name: &header::HeaderName, lines: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for line in lines {
-            headers.append(&name, HeaderValue::from_str(line).expect("a header value"));
+            headers.append(name, HeaderValue::from_str(line).expect("a header value"));
         }
         headers
     }
@@ -156,7 +156,7 @@ mod tests {
             (&["application/openmetrics-text;q=nonsense"], Format::OpenMetrics),
             (&[",;,=;q"], Format::Prometheus),
         ] {
-            assert_eq!(format(&headers(header::ACCEPT, lines)), expected, "{lines:?}");
+            assert_eq!(format(&headers(&header::ACCEPT, lines)), expected, "{lines:?}");
         }
     }
 
@@ -176,7 +176,7 @@ mod tests {
             (&["identity;q=0.5, gzip;q=0.5"], Coding::Gzip),
             (&["br"], Coding::Identity),
         ] {
-            assert_eq!(coding(&headers(header::ACCEPT_ENCODING, lines)), expected, "{lines:?}");
+            assert_eq!(coding(&headers(&header::ACCEPT_ENCODING, lines)), expected, "{lines:?}");
         }
     }
 }

@@ -133,18 +133,14 @@ impl Page<'_> {
 
     fn row(&self, html: &mut String, check: &CheckView) {
         let name = Escaped(&check.name);
-        let optional = if check.required {
-            ""
-        } else {
-            " <small>not required</small>"
-        };
+        let optional = if check.required { "" } else { " · not required" };
         let response = check
             .response_time_ms
             .map(|ms| Span(Duration::from_secs_f64(ms / 1e3)).to_string());
         let _ = write!(
             html,
             "<tr class=\"{status}\"><td><span class=\"pill\">{status}</span>\
-             <td><b>{name}</b>{optional}<br><small>{plugin}</small><td>{message}<td class=\"number\">{response}\
+             <td><b>{name}</b><br><small>{plugin}{optional}</small><td>{message}<td class=\"number\">{response}\
              <td class=\"number\">",
             status = check.status,
             plugin = Escaped(&check.plugin),
@@ -152,12 +148,15 @@ impl Page<'_> {
             response = response.as_deref().unwrap_or("–"),
         );
         self.age(html, check);
-        let _ = writeln!(
-            html,
-            "<td><form method=\"post\" action=\"/api/v1/checks/{}/run\"><button title=\"Run {name} now\">Run</button>\
-             </form></tr>",
-            text::PathSegment(&check.name)
-        );
+        html.push_str("<td>");
+        if check.can_run {
+            let _ = write!(
+                html,
+                "<form method=\"post\" action=\"/api/v1/checks/{}/run\"><button title=\"Run {name} now\">Run</button></form>",
+                text::PathSegment(&check.name)
+            );
+        }
+        html.push_str("</tr>\n");
     }
 
     fn age(&self, html: &mut String, check: &CheckView) {

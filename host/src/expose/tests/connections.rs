@@ -20,9 +20,9 @@ fn impatient() -> Host {
     .start()
 }
 
+/// Ten megabytes of metrics.
 fn large() -> Snapshot {
-    let line = "a_rather_long_metric_name_as_they_are{check=\"web\",instance=\"db-17\",mode=\"user\"} 123456.789\n";
-    board::snapshot(vec![], &line.repeat(10 * 1024 * 1024 / line.len()))
+    board::snapshot(vec![], vec![board::load(450_000, 1234.56)])
 }
 
 #[test]

@@ -1,0 +1,3 @@
+;; A core module: WebAssembly, but not a component.
+(module
+  (func (export "run")))
