@@ -16,5 +16,11 @@ pub mod config;
 pub mod store;
 pub mod capability;
 pub mod sandbox;
+pub mod schedule;
+pub mod board;
+pub mod expose;
+pub mod app;
 pub mod cli;
 pub mod bundled;
+#[cfg(test)]
+mod testing;

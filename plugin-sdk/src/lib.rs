@@ -1,3 +1,8 @@
+//! The Rust side of the contract: what a plugin implements, reports with, asks the host by and is tested on.
+//!
+//! Flows in: calls of the host, by the exports that [`export_check`] makes. Flows out: calls to the host, by the capability
+//! modules, and reports. It holds nothing between runs and decides nothing about what is allowed.
+//!
 #![doc = include_str!("../README.md")]
 
 pub mod bindings;

@@ -35,6 +35,17 @@ pub(crate) struct Options {
     plugins: bool,
 }
 
+impl Options {
+    /// How to build the host; `None`: not at all.
+    fn host_profile(&self) -> Option<Profile> {
+        match (self.plugins, self.release) {
+            (true, _) => None,
+            (false, true) => Some(Profile::Release),
+            (false, false) => Some(Profile::Dev),
+        }
+    }
+}
+
 /// How the host is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
@@ -56,10 +67,9 @@ impl Profile {
 
 /// `cargo xtask build`.
 pub(crate) fn perform(workspace: &Workspace, options: &Options) -> Result<()> {
-    let profile = if options.release {
-        Profile::Release
-    } else {
-        Profile::Dev
+    let Some(profile) = options.host_profile() else {
+        setup::for_building(workspace)?;
+        return plugins(workspace);
     };
     let binary = everything(workspace, profile)?;
     println!("{}", binary.display());
@@ -165,6 +175,14 @@ fn remove_strangers(packages: &[&Package], folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_host_is_left_alone_when_only_plugins_are_asked_for() {
+        let options = |release, plugins| Options { release, plugins };
+        assert_eq!(options(false, true).host_profile(), None);
+        assert_eq!(options(true, false).host_profile(), Some(Profile::Release));
+        assert_eq!(options(false, false).host_profile(), Some(Profile::Dev));
+    }
 
     #[test]
     fn a_core_module_is_not_installed_as_a_component() {

@@ -42,15 +42,6 @@ const FOREIGN: [Foreign; 2] = [
     },
 ];
 
-/// Where a Rust guest's component stands once built.
-pub(crate) fn component(workspace: &Workspace, name: &str) -> PathBuf {
-    let folder = workspace
-        .root()
-        .join(FOLDER)
-        .join("target/wasm32-wasip2/guest/examples");
-    folder.join(format!("{name}.wasm"))
-}
-
 /// Where the component of a guest in another language stands once built.
 pub(crate) fn foreign_component(workspace: &Workspace, language: &str) -> PathBuf {
     workspace.root().join("target/guests").join(format!("{language}.wasm"))

@@ -39,6 +39,17 @@ fn days_are_counted_as_the_calendar_does() {
     assert_eq!(unix_day("1970-01-01"), Some(0));
     assert_eq!(unix_day("2000-03-01"), Some(11_017));
     assert_eq!(unix_day("2027-03-01"), Some(20_878));
-    assert_eq!(unix_day("2027-13-01"), None);
-    assert_eq!(unix_day("tomorrow"), None);
+    assert_eq!(unix_day("2028-02-29"), Some(21_243));
+    for none in [
+        "2027-02-29",
+        "2027-04-31",
+        "2027-13-01",
+        "2027-00-01",
+        "2027-01-00",
+        "1969-12-31",
+        "2027-01",
+        "tomorrow",
+    ] {
+        assert_eq!(unix_day(none), None, "{none}");
+    }
 }

@@ -8,6 +8,8 @@ mod once;
 mod output;
 mod plugins;
 mod run;
+mod session;
+mod shape;
 mod validate;
 
 use std::path::PathBuf;

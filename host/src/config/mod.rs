@@ -1,7 +1,53 @@
 //! From `bellwether.toml` to a resolved [`Config`], with every problem found on the way.
+//!
+//! Flows in: a path or nothing, and an [`Environment`]. Flows out: [`Loaded`], or [`Problems`], all of them at once, each
+//! with file, line, column and what to do. Two kinds of types: what a file says, with places (private), and what the
+//! program uses ([`Config`]); only the second leaves this module.
+//!
+//! The way: `search` finds and reads files, `tree` parses them, `reader` reads tables and `reading` notes problems, `vocabulary`
+//! and `unknown` know what was meant, `host`, `access`, `log` and `check` resolve their tables, `print` and `locate` speak about the
+//! result. It does not know which plugins exist, and it validates no settings against a schema: it only finds the place
+//! of what others found wrong.
 
+mod access;
+mod check;
 mod cron;
+mod environment;
+mod host;
+mod include;
+mod load;
+mod locate;
+mod log;
+mod print;
+mod problem;
+mod reader;
+mod reading;
+mod reference;
 mod resolved;
+mod search;
+mod source;
+mod tree;
+mod units;
+mod unknown;
+mod vocabulary;
+mod wording;
 
-pub use cron::Cron;
+pub use access::{TOKEN_BYTES_MAX, TOKEN_BYTES_MIN};
+pub use check::{
+    CHECK_NAME_BYTES_MAX, CHECKS_MAX, INTERVAL_DEFAULT, INTERVAL_MAX, INTERVAL_MIN, LABELS_MAX, MEMORY_MAX,
+    PREFIX_BYTES_MAX, STALE_AFTER_MAX, TIMEOUT_DEFAULT, TIMEOUT_MAX, TIMEOUT_MIN,
+};
+pub use cron::{Cron, CronError};
+pub use environment::Environment;
+pub use host::{CONCURRENCY_DEFAULT, CONCURRENCY_MAX, LISTEN_DEFAULT};
+pub use include::FILES_MAX;
+pub use load::{LoadRequest, Loaded, load};
+pub use problem::{Location, PROBLEMS_SHOWN_MAX, Problem, Problems, Severity};
 pub use resolved::*;
+pub use search::FILE_BYTES_MAX;
+
+/// The candidate that `word` was probably meant to be, if one is close: for "did you mean" about names that `config`
+/// does not know, such as bundled plugins.
+pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    vocabulary::nearest(word, candidates)
+}

@@ -66,8 +66,9 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// `[check.NAME]` with `[defaults]` applied. Two equal ones need no restart of the check.
-#[derive(Clone, Debug, PartialEq)]
+/// `[check.NAME]` with `[defaults]` applied. Two equal ones need no restart of the check: `location` does not count, or
+/// a comment at the top of the file would restart every check below it.
+#[derive(Clone, Debug)]
 pub struct Check {
     /// NAME.
     pub name: Arc<str>,
@@ -80,7 +81,7 @@ pub struct Check {
     /// After this long without a report its series vanish. None: two intervals and the timeout, or the second missed
     /// fire time of a cron expression.
     pub stale_after: Option<Duration>,
-    /// Put before each of its metric names; valid as the start of one, or "".
+    /// Put before each of its metric names; valid as a metric name itself, or "".
     pub prefix: String,
     /// Put on each of its samples.
     pub labels: BTreeMap<LabelName, String>,
@@ -94,6 +95,37 @@ pub struct Check {
     pub settings: Arc<str>,
     /// Where it stands, for messages: `checks.d/web.toml:12`.
     pub location: String,
+}
+
+impl PartialEq for Check {
+    fn eq(&self, other: &Self) -> bool {
+        // Taken apart, so that a new field cannot be forgotten here.
+        let Self {
+            name,
+            plugin,
+            schedule,
+            timeout,
+            stale_after,
+            prefix,
+            labels,
+            limits,
+            allow,
+            required,
+            settings,
+            location: _,
+        } = self;
+        *name == other.name
+            && *plugin == other.plugin
+            && *schedule == other.schedule
+            && *timeout == other.timeout
+            && *stale_after == other.stale_after
+            && *prefix == other.prefix
+            && *labels == other.labels
+            && *limits == other.limits
+            && *allow == other.allow
+            && *required == other.required
+            && *settings == other.settings
+    }
 }
 
 /// Where a plugin comes from.

@@ -7,12 +7,14 @@
 pub mod event;
 mod instruments;
 mod log;
+mod panics;
 
 use std::sync::Arc;
 
 pub use event::{Count, Event, Fields, Level};
 pub use instruments::Instruments;
 pub use log::{Format, LogOptions, Sink};
+pub use panics::report_panics;
 
 use crate::{clock::Clock, secret::Redactor};
 

@@ -19,15 +19,9 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("prometheus", &["telemetry"]),
     ("sysinfo", &["capability/system"]),
     // Beside the machine: who holds a port, and what the host itself uses.
-    (
-        "procfs",
-        &["capability/system", "expose/listen", "board/process", "app/process"],
-    ),
-    // Each module that keeps something owns its tables, in one file of that name.
-    (
-        "rusqlite",
-        &["store", "capability/state", "board/journal", "schedule/journal"],
-    ),
+    ("procfs", &["capability/system", "expose/listen", "board/host"]),
+    // Each module that keeps something owns its tables, in one file.
+    ("rusqlite", &["store", "capability/state", "board/restore"]),
     ("toml", &["config"]),
     ("jiff", &["clock", "config"]),
     ("clap", &["cli", "main"]),

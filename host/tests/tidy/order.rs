@@ -26,10 +26,13 @@ const ORDER: &[&str] = &[
 /// Files at the top that belong to no module: the list of modules, and what starts the program.
 const TOP: &[&str] = &["lib", "main"];
 
+/// What tests of several modules share. It may use all of them, and none but tests may use it: it is compiled for tests only.
+const FOR_TESTS: &str = "testing";
+
 /// What `path` (such as `host/src/board/merge.rs`) imports and may not.
 pub(crate) fn breaches(path: &str, text: &str) -> Vec<Breach> {
     let module = module_of(path);
-    if TOP.contains(&module) {
+    if TOP.contains(&module) || module == FOR_TESTS {
         return Vec::new();
     }
     let Some(own) = position(module) else {
@@ -44,6 +47,7 @@ pub(crate) fn breaches(path: &str, text: &str) -> Vec<Breach> {
         let line = line_at(&code, at);
         match position(name) {
             Some(place) if place > own => Some(Breach::new(path, line, format!("`{module}` may not use `{name}`"))),
+            None if name == FOR_TESTS => None,
             // Macros and items at the crate's top have no order, and there should be none.
             None => Some(Breach::new(
                 path,
@@ -147,6 +151,15 @@ fn a_path_in_the_middle_of_code_counts_as_an_import() {
 fn earlier_modules_and_links_in_comments_are_no_breach() {
     let text = "//! See [`crate::cli`].\nuse crate::{clock::Clock, metric::{self, LabelName}};\n";
     assert_eq!(breaches("host/src/board/mod.rs", text), []);
+}
+
+#[test]
+fn what_tests_share_stands_outside_the_order() {
+    assert_eq!(
+        breaches("host/src/testing.rs", "use crate::{board::Board, clock::Clock};"),
+        []
+    );
+    assert_eq!(breaches("host/src/clock.rs", "use crate::testing::clock;"), []);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::source::{Breach, Word, code_only, words};
 
-/// A longer file has more than one reason to change, or an excuse by name. Tests at its end do not count.
+/// A longer file has more than one reason to change, or an excuse by name. Tests do not count.
 const LINES: usize = 500;
 
 /// A file that is longer and stays so.
@@ -21,7 +21,7 @@ pub(crate) const EXCUSED: &[Excuse] = &[];
 pub(crate) fn oversized(files: &[(String, String)], excused: &[Excuse]) -> Vec<Breach> {
     let mut breaches = Vec::new();
     for (path, text) in files {
-        let lines = lines_of_code(text);
+        let lines = if is_tests(path) { 0 } else { lines_of_code(text) };
         let excuse = excused.iter().find(|excuse| excuse.path == path);
         match excuse {
             None if lines > LINES => {
@@ -46,6 +46,11 @@ pub(crate) fn oversized(files: &[(String, String)], excused: &[Excuse]) -> Vec<B
     breaches
 }
 
+/// The tests of a module, in a file beside it.
+fn is_tests(path: &str) -> bool {
+    path.ends_with("/tests.rs") || path.ends_with("_tests.rs")
+}
+
 /// Lines before the tests that stand at the end of a file.
 fn lines_of_code(text: &str) -> usize {
     let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or(text);
@@ -67,7 +72,7 @@ pub(crate) fn unfinished(path: &str, text: &str) -> Vec<Breach> {
 
 /// A file that does not say first what it is. The tests of a module, in a file beside it, need not.
 pub(crate) fn headless(path: &str, text: &str) -> Vec<Breach> {
-    if text.starts_with("//!") || path.ends_with("/tests.rs") {
+    if text.starts_with("//!") || text.starts_with("#![doc = include_str!(") || is_tests(path) {
         return Vec::new();
     }
     vec![Breach::new(

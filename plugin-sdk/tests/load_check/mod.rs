@@ -1,4 +1,5 @@
-// src/lib.rs
+//! Warns when the machine is overloaded.
+
 use bellwether_sdk::{prelude::*, system};
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]

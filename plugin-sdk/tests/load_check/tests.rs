@@ -1,4 +1,3 @@
-// src/tests.rs, which src/lib.rs names: `#[cfg(test)] mod tests;`
 use bellwether_sdk::{
     Status,
     fake::{Fake, json},

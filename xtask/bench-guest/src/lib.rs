@@ -1,4 +1,5 @@
-//! One verdict and `series` samples of one gauge family. Does nothing else, so that what is measured is the host.
+//! One verdict and `series` samples of one gauge family. Does nothing else, so that what is measured is the host;
+//! but spins or hoards memory when its settings say so.
 
 wit_bindgen::generate!({
     path: "../../plugin-sdk/wit",
@@ -12,8 +13,7 @@ use exports::bellwether::plugin::{
     identity::{self, Description, MetricDescription},
 };
 
-const SCHEMA: &str =
-    r#"{"type":"object","additionalProperties":false,"properties":{"series":{"type":"integer","minimum":0}}}"#;
+const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"properties":{"series":{"type":"integer","minimum":0},"attack":{"enum":["spin","hoard"]}}}"#;
 
 struct Guest;
 
@@ -40,6 +40,7 @@ impl identity::Guest for Guest {
 
 impl check::Guest for Guest {
     fn run(settings: String) -> Result<Report, Failure> {
+        attack(&settings);
         let series = series(&settings);
         let verdict = Verdict {
             target: String::new(),
@@ -68,6 +69,18 @@ fn sample(number: u32) -> Sample {
     Sample {
         label_values: vec![format!("/api/v1/customers/{number:06}/reservations/pending")],
         value: f64::from(number) * 1.25,
+    }
+}
+
+/// Does not come back, when the settings ask for it: the host must end the run.
+fn attack(settings: &str) {
+    let mut hoard = Vec::new();
+    while settings.contains("\"hoard\"") {
+        // Written to, so that the pages are really there.
+        hoard.push(vec![1_u8; 1 << 20]);
+    }
+    while settings.contains("\"spin\"") {
+        std::hint::spin_loop();
     }
 }
 

@@ -13,12 +13,12 @@ use crate::guests;
 
 const SERIES: usize = 10_000;
 const CHECKS: usize = 2;
-/// Guests that spin and hoard, by the names of their files.
-const ATTACKERS: [&str; 2] = ["endless_loop", "memory_hoarding"];
+/// What the attackers do, as the bench guest's settings name it.
+const ATTACKS: [&str; 2] = ["spin", "hoard"];
 
 pub(super) fn measure(ground: &Ground<'_>) -> Result<Vec<Finding>> {
     let quiet = p99(ground, "quiet", &[])?;
-    let attacked = p99(ground, "attacked", &ATTACKERS)?;
+    let attacked = p99(ground, "attacked", &ATTACKS)?;
     Ok(vec![
         Finding::new(
             format!("/metrics, {SERIES} series, quiet: p99"),
@@ -41,12 +41,12 @@ pub(super) fn measure(ground: &Ground<'_>) -> Result<Vec<Finding>> {
     ])
 }
 
-fn p99(ground: &Ground<'_>, name: &str, attackers: &[&str]) -> Result<f64> {
+fn p99(ground: &Ground<'_>, name: &str, attacks: &[&str]) -> Result<f64> {
+    let component = guests::bench_component(ground.workspace);
     let mut workload = workload(ground, SERIES, CHECKS);
-    for attacker in attackers {
-        let component = guests::component(ground.workspace, attacker);
-        let rest = "interval = \"1s\"\ntimeout = \"1s\"";
-        workload = workload.checks(&attacker.replace('_', "-"), 1, &component.to_string_lossy(), rest);
+    for attack in attacks {
+        let rest = format!("interval = \"1s\"\ntimeout = \"1s\"\nsettings.attack = {attack:?}");
+        workload = workload.checks(attack, 1, &component.to_string_lossy(), &rest);
     }
     let host = ground.host(&format!("attack-{name}"), workload.text())?;
     await_series(&host, SERIES)?;

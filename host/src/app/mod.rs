@@ -1,0 +1,270 @@
+//! Wiring: builds the parts in order, starts them, hands them their news, and stops them.
+//!
+//! Flows in: a loaded configuration. Flows out: a running [`App`] on a real address. It decides nothing that a part could
+//! decide; what to do about a changed configuration is `conductor`'s.
+
+mod conductor;
+mod events;
+mod memory;
+mod oneshot;
+mod plugins;
+mod runner;
+mod watch;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::runtime::Runtime;
+
+pub use oneshot::{OneShot, OneShotOptions, find_check};
+pub use plugins::{LoadedCheck, load_check, load_checks};
+
+use self::{
+    conductor::{Conductor, Door},
+    events::TaskPanicked,
+    runner::{Roster, SandboxRunner},
+};
+use crate::{
+    board::{Board, BoardHandle, BoardOptions},
+    bundled::BUNDLED,
+    capability::{state::StateBank, system::SystemReader},
+    clock::Clock,
+    config::{LoadRequest, Loaded},
+    expose::{self, CERTIFICATE_POLL, ListenError, ServeError, ServeHandle, ServeOptions},
+    sandbox::{COMPILE_CPU_DEFAULT, COMPILE_WALL_DEFAULT, CompilerOptions, Progress, Sandbox, SandboxError, SandboxOptions},
+    schedule::{self, Scheduler, SchedulerHandle},
+    secret::Redactor,
+    store::{LockError, StateLock, Store, StoreError},
+    supervisor::Supervisor,
+    telemetry::{Sink, Telemetry},
+};
+
+/// Of this host.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How long running checks may take to end after a stop is asked for. Kubernetes gives a pod 30 s in all.
+const RUNS_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long everything else may take to end after that.
+const TASKS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What an app is started with.
+pub struct Options {
+    /// To read the configuration again by.
+    pub request: LoadRequest,
+    /// The configuration as it was read.
+    pub loaded: Loaded,
+    /// The `bellwether` binary, for compiling plugins.
+    pub compiler: PathBuf,
+    /// Where the log goes.
+    pub sink: Sink,
+    /// Time.
+    pub clock: Clock,
+    /// Told what loading is doing, for a person who waits.
+    pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options").field("request", &self.request).finish_non_exhaustive()
+    }
+}
+
+/// Why the host did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another host, or no access.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The port, or what may be served on it.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// TLS, or a thread.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The state directory.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine or its cache.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// No threads for plugins.
+    #[error("cannot start threads for plugins: {0}")]
+    Threads(std::io::Error),
+}
+
+/// A running host.
+#[derive(Debug)]
+pub struct App {
+    supervisor: Supervisor,
+    telemetry: Telemetry,
+    scheduler: SchedulerHandle,
+    board: BoardHandle,
+    store: Store,
+    serve: ServeHandle,
+    door: Door,
+    plugin_runtime: Option<Runtime>,
+    _watch: watch::Watch,
+    // Released last.
+    _lock: StateLock,
+}
+
+impl App {
+    /// Starts everything. Returns when the address is taken and being served; plugins are loaded behind it.
+    ///
+    /// One straight function on purpose: the order in which parts come to be is the order to read.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let Options { request, loaded, compiler, sink, clock, progress } = options;
+        let config = &loaded.config;
+
+        // What others could hold comes first: nothing has been touched when it cannot be had.
+        let lock = StateLock::acquire(&config.host.state_dir)?;
+        let listener = expose::bind(config.host.listen)?;
+
+        let redactor = Redactor::default();
+        redactor.learn(&config.secrets);
+        let telemetry = Telemetry::new(sink, config.log, redactor.clone(), clock.clone());
+        let supervisor = supervisor(&telemetry);
+        telemetry.emit(&events::Starting { version: VERSION, loaded: &loaded });
+
+        let store = Store::open(&config.host.state_dir, &supervisor, &telemetry)?;
+        let bank = StateBank::default();
+        memory::restore(&store, &bank)?;
+
+        let sandbox = Arc::new(Sandbox::new(SandboxOptions {
+            cache_dir: config.host.cache_dir.clone(),
+            compiler: compiler_options(compiler),
+            bundled: BUNDLED,
+            host_version: VERSION,
+            system: SystemReader::new(supervisor.clone(), telemetry.clone(), clock.clone()),
+            telemetry: telemetry.clone(),
+            redactor: redactor.clone(),
+            supervisor: supervisor.clone(),
+            clock: clock.clone(),
+        })?);
+        let workers = std::thread::available_parallelism().map_or(2, usize::from);
+        let plugin_runtime = Supervisor::background_runtime("plugin", workers).map_err(StartError::Threads)?;
+
+        let board = Board::start(
+            &supervisor,
+            BoardOptions {
+                version: VERSION,
+                store: Some(store.clone()),
+                clock: clock.clone(),
+                telemetry: telemetry.clone(),
+            },
+        );
+        let roster = Roster::default();
+        let scheduler = Scheduler::start(
+            &supervisor,
+            clock.clone(),
+            schedule::Options {
+                concurrency: config.host.concurrency,
+                plugin_runtime: plugin_runtime.handle().clone(),
+            },
+            Arc::new(SandboxRunner::new(roster.clone(), bank, store.clone(), &config.host.environment)),
+            board.news(),
+            telemetry.clone(),
+        );
+        scheduler.restore(board.previous()).await;
+
+        let (door, inbox) = conductor::door(scheduler.clone());
+        let serve = expose::serve(
+            listener,
+            ServeOptions {
+                access: config.access.clone(),
+                snapshots: board.snapshots(),
+                control: Arc::new(door.clone()),
+                telemetry: telemetry.clone(),
+                redactor: redactor.clone(),
+                clock: clock.clone(),
+                version: VERSION.to_owned(),
+                environment: config.host.environment.clone(),
+                certificate_poll: CERTIFICATE_POLL,
+            },
+            &supervisor,
+        )?;
+        let watch = watch::Watch::start(&supervisor, door.clone(), watch::Watched::of(&loaded));
+        let conductor = Conductor {
+            request,
+            current: loaded,
+            sandbox,
+            roster,
+            board: board.clone(),
+            scheduler: scheduler.clone(),
+            serve: serve.clone(),
+            redactor,
+            telemetry: telemetry.clone(),
+            supervisor: supervisor.clone(),
+            watch: watch.handle(),
+            progress,
+        };
+        drop(supervisor.spawn("conductor", conductor.run(inbox)));
+        Ok(Self {
+            supervisor,
+            telemetry,
+            scheduler,
+            board,
+            store,
+            serve,
+            door,
+            plugin_runtime: Some(plugin_runtime),
+            _watch: watch,
+            _lock: lock,
+        })
+    }
+
+    /// Where it listens, with the real port.
+    pub fn address(&self) -> SocketAddr {
+        self.serve.address()
+    }
+
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        self.serve.scheme()
+    }
+
+    /// For the process around it.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    /// Reads the configuration again and swaps it in when all of it is good. Does not wait: what came of it is logged.
+    pub fn reload_soon(&self) {
+        self.door.reload_soon("signal");
+    }
+
+    /// Drains: no new runs, running ones may end, last reports are kept, and the endpoint closes last. Returns the names
+    /// of what had to be left behind.
+    pub async fn stop(mut self) -> Vec<String> {
+        self.telemetry.emit(&events::Stopping);
+        let mut left = self.scheduler.stop(RUNS_PATIENCE).await;
+        self.board.stop().await;
+        if let Err(error) = self.store.close().await {
+            self.telemetry.emit(&events::NotKept { problem: error.to_string() });
+        }
+        left.extend(self.supervisor.stop(TASKS_PATIENCE).await);
+        if let Some(runtime) = self.plugin_runtime.take() {
+            runtime.shutdown_background();
+        }
+        self.telemetry.emit(&events::Stopped { left: &left });
+        left
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        // A runtime may not be dropped where it would have to wait for its threads.
+        if let Some(runtime) = self.plugin_runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn supervisor(telemetry: &Telemetry) -> Supervisor {
+    let telemetry = telemetry.clone();
+    Supervisor::new(move |panic| telemetry.emit(&TaskPanicked { panic }))
+}
+
+fn compiler_options(program: PathBuf) -> CompilerOptions {
+    CompilerOptions { program, cpu: COMPILE_CPU_DEFAULT, wall: COMPILE_WALL_DEFAULT }
+}

@@ -1,0 +1,112 @@
+//! From configured checks to plugins that are ready to run them: each source is loaded once, each settings table is
+//! checked once, and what is wrong is said where it stands in the configuration.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use crate::{
+    config::{Check, Loaded, PluginSource, Problem},
+    sandbox::{LoadError, Plugin, Progress, Sandbox},
+};
+
+/// A check, and what it will run or why it cannot.
+#[derive(Clone, Debug)]
+pub struct LoadedCheck {
+    /// As configured.
+    pub check: Arc<Check>,
+    /// Every problem of it, or its plugin.
+    pub plugin: Result<Arc<Plugin>, Vec<Problem>>,
+}
+
+impl LoadedCheck {
+    /// All problems in one text; `None`: it can run.
+    pub fn problem(&self) -> Option<String> {
+        let problems = self.plugin.as_ref().err()?;
+        Some(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// The checks of a configuration by plugin source.
+pub(super) fn by_source(loaded: &Loaded) -> BTreeMap<PluginSource, Vec<Arc<Check>>> {
+    let mut sources: BTreeMap<PluginSource, Vec<Arc<Check>>> = BTreeMap::new();
+    for check in loaded.config.checks.values() {
+        sources.entry(check.plugin.clone()).or_default().push(Arc::clone(check));
+    }
+    sources
+}
+
+/// Loads every check of a configuration, one source after the other.
+pub async fn load_checks(sandbox: &Sandbox, loaded: &Loaded, progress: &(dyn Fn(Progress) + Sync)) -> Vec<LoadedCheck> {
+    let mut all = Vec::new();
+    for (source, checks) in by_source(loaded) {
+        all.extend(load_source(sandbox, loaded, &source, checks, progress).await);
+    }
+    all.sort_by(|one, other| one.check.name.cmp(&other.check.name));
+    all
+}
+
+/// Loads one check of a configuration.
+pub async fn load_check(
+    sandbox: &Sandbox,
+    loaded: &Loaded,
+    check: &Arc<Check>,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> LoadedCheck {
+    let mut ready = load_source(sandbox, loaded, &check.plugin, vec![Arc::clone(check)], progress).await;
+    ready.pop().unwrap_or_else(|| LoadedCheck { check: Arc::clone(check), plugin: Err(Vec::new()) })
+}
+
+/// Loads one source and prepares the checks that use it.
+pub(super) async fn load_source(
+    sandbox: &Sandbox,
+    loaded: &Loaded,
+    source: &PluginSource,
+    checks: Vec<Arc<Check>>,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Vec<LoadedCheck> {
+    match sandbox.load(source, progress).await {
+        Err(error) => checks.into_iter().map(|check| refused(loaded, check, &error)).collect(),
+        Ok(plugin) if !plugin.inspection().is_check() => {
+            checks.into_iter().map(|check| not_a_check(loaded, check, &plugin)).collect()
+        }
+        Ok(plugin) => with_settings(loaded, &plugin, checks).await,
+    }
+}
+
+fn refused(loaded: &Loaded, check: Arc<Check>, error: &LoadError) -> LoadedCheck {
+    let key = if matches!(error, LoadError::Pin { .. }) { "sha256" } else { "plugin" };
+    let problem = Problem::at(loaded.locate(&check.name, key), format!("check `{}`: {error}", check.name));
+    LoadedCheck { check, plugin: Err(vec![problem]) }
+}
+
+fn not_a_check(loaded: &Loaded, check: Arc<Check>, plugin: &Plugin) -> LoadedCheck {
+    let what = format!("check `{}`: plugin `{}` carries news out and looks at nothing", check.name, plugin.description().name);
+    let problem = Problem::at(loaded.locate(&check.name, "plugin"), what)
+        .with_hint("a check needs a plugin that exports `bellwether:plugin/check`");
+    LoadedCheck { check, plugin: Err(vec![problem]) }
+}
+
+/// Equal tables are checked once: ten thousand checks of one plugin often differ in nothing but their name.
+async fn with_settings(loaded: &Loaded, plugin: &Arc<Plugin>, checks: Vec<Arc<Check>>) -> Vec<LoadedCheck> {
+    let mut places: HashMap<Arc<str>, usize> = HashMap::new();
+    let mut tables: Vec<&str> = Vec::new();
+    for check in &checks {
+        places.entry(Arc::clone(&check.settings)).or_insert_with(|| {
+            tables.push(&check.settings);
+            tables.len() - 1
+        });
+    }
+    let answers = plugin.check_settings(&tables).await;
+    let judge = |check: &Arc<Check>| match places.get(&check.settings).and_then(|at| answers.get(*at)) {
+        Some(Ok(())) => Ok(Arc::clone(plugin)),
+        Some(Err(problems)) => Err(problems
+            .iter()
+            .map(|problem| loaded.setting_problem(&check.name, &problem.pointer, &problem.message))
+            .collect()),
+        None => Err(vec![loaded.setting_problem(&check.name, "", "they were not checked")]),
+    };
+    let judged = checks.iter().map(judge).collect::<Vec<_>>();
+    checks.into_iter().zip(judged).map(|(check, plugin)| LoadedCheck { check, plugin }).collect()
+}

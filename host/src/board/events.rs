@@ -1,0 +1,127 @@
+//! What the board says.
+
+use std::borrow::Cow;
+
+use super::merge::Notice;
+use crate::{
+    store::StoreError,
+    supervisor::Panic,
+    telemetry::{Count, Event, Fields, Level},
+};
+
+impl Event for Notice {
+    fn level(&self) -> Level {
+        match self {
+            Self::Refused { first: true, .. } | Self::OverBudget { .. } | Self::Stale { .. } => Level::Warn,
+            Self::Refused { first: false, .. } | Self::Outdated { .. } => Level::Debug,
+        }
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        match self {
+            Self::Refused { family, reason, .. } => format!("The family `{family}` is not served: {reason}.").into(),
+            Self::OverBudget { dropped, limit, .. } => format!(
+                "The check reports {dropped} series more than the {limit} it may; the excess is dropped. \
+                 Raise `limits.series` or report less."
+            )
+            .into(),
+            Self::Stale { .. } => "No report for too long: the series of the check are gone until it reports.".into(),
+            Self::Outdated { .. } => "An outcome was dropped because its check was changed or removed.".into(),
+        }
+    }
+
+    fn module(&self) -> &'static str {
+        "board"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        let (Self::Refused { check, .. }
+        | Self::OverBudget { check, .. }
+        | Self::Stale { check }
+        | Self::Outdated { check }) = self;
+        fields.context("check", &**check);
+        if let Self::Refused { family, .. } = self {
+            fields.data("family", family.as_str());
+        }
+    }
+
+    fn count(&self) -> Option<Count> {
+        let (name, help, labels) = match self {
+            Self::Refused { kind, .. } => (
+                "bellwether_board_families_refused_total",
+                "Families that were not served, by why.",
+                vec![("reason", (*kind).to_owned())],
+            ),
+            Self::Stale { .. } => (
+                "bellwether_board_stale_total",
+                "Times that the series of a check were let go of because it had not reported for too long.",
+                Vec::new(),
+            ),
+            Self::OverBudget { .. } | Self::Outdated { .. } => return None,
+        };
+        Some(Count {
+            name,
+            help,
+            labels,
+            by: 1,
+        })
+    }
+}
+
+/// A message made the merge panic. It is skipped.
+pub(super) struct MergePanicked<'e> {
+    pub(super) check: &'e str,
+    pub(super) panic: &'e Panic,
+}
+
+impl Event for MergePanicked<'_> {
+    fn level(&self) -> Level {
+        Level::Error
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "The host panicked while it merged an outcome; it was skipped and the host goes on. Please report it.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        "board"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields
+            .data("panic", self.panic.message.as_str())
+            .context("check", self.check);
+    }
+
+    fn count(&self) -> Option<Count> {
+        Some(Count {
+            name: "bellwether_board_panics_total",
+            help: "Messages that made the merge panic and were skipped.",
+            labels: Vec::new(),
+            by: 1,
+        })
+    }
+}
+
+/// Last reports are neither restored nor kept in this process.
+pub(super) struct NotRestored<'e> {
+    pub(super) error: &'e StoreError,
+}
+
+impl Event for NotRestored<'_> {
+    fn level(&self) -> Level {
+        Level::Warn
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "The last reports could not be restored; checks begin without.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        "board"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.data("reason", self.error.to_string());
+    }
+}

@@ -1,0 +1,124 @@
+//! `bellwether inspect PLUGIN`: what a plugin is, needs and could do.
+
+use std::{fmt::Write as _, path::PathBuf};
+
+use serde_json::{Value, json};
+
+use super::{Exit, output, session};
+use crate::{
+    config::{PluginOrigin, PluginSource},
+    sandbox::{Description, Inspection, Plugin, Tier},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// A bundled plugin's name, or a path to a .wasm file
+    plugin: String,
+    /// Answer with one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// A plain name is a bundled plugin; anything with a slash or ending in `.wasm` is a file, as in the configuration.
+fn source(plugin: &str) -> PluginSource {
+    let is_file = plugin.contains('/') || plugin.ends_with(".wasm");
+    let origin =
+        if is_file { PluginOrigin::File(PathBuf::from(plugin)) } else { PluginOrigin::Bundled(plugin.to_owned()) };
+    PluginSource { origin, sha256: None }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    session::with_sandbox(session::cache_dir(), async |one_shot| {
+        match one_shot.sandbox.load(&source(&arguments.plugin), &session::progress).await {
+            Ok(plugin) if arguments.json => output::json(&shape(&plugin)),
+            Ok(plugin) => output::text(&describe(&plugin)),
+            Err(error) if arguments.json => {
+                match output::json(&json!({ "ok": false, "problem": error.to_string() })) {
+                    Exit::Ok => Exit::Bad,
+                    other => other,
+                }
+            }
+            Err(error) => output::fail(Exit::Bad, &error.to_string()),
+        }
+    })
+}
+
+pub(super) fn hex(sha256: &[u8; 32]) -> String {
+    sha256.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn kind(inspection: &Inspection) -> &'static str {
+    if inspection.is_check() { "check" } else { "forwarder" }
+}
+
+pub(super) fn shape(plugin: &Plugin) -> Value {
+    let (description, inspection) = (plugin.description(), plugin.inspection());
+    json!({
+        "ok": true,
+        "name": description.name,
+        "version": description.version,
+        "kind": kind(inspection),
+        "summary": description.summary,
+        "sha256": hex(plugin.sha256()),
+        "bytes": inspection.bytes,
+        "contract": inspection.contract_version,
+        "imports": inspection.imports.iter().map(|import| {
+            json!({ "name": import.name, "tier": import.tier.as_str() })
+        }).collect::<Vec<_>>(),
+        "wants": inspection.wants().into_iter().map(|wanted| wanted.as_str()).collect::<Vec<_>>(),
+        "memory_bytes": description.memory_bytes,
+        "settings_schema": serde_json::from_str::<Value>(&description.settings_schema).unwrap_or(Value::Null),
+        "metrics": description.metrics.iter().map(|metric| json!({
+            "name": metric.name, "type": metric.kind, "help": metric.help, "unit": metric.unit, "labels": metric.label_names,
+        })).collect::<Vec<_>>(),
+        "codes": description.codes.iter().map(|(code, meaning)| json!({ "code": code, "meaning": meaning })).collect::<Vec<_>>(),
+        "connections": description.connections.iter().map(|slot| json!({
+            "name": slot.name, "schemes": slot.schemes, "required": slot.required, "summary": slot.summary,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn describe(plugin: &Plugin) -> String {
+    let (description, inspection) = (plugin.description(), plugin.inspection());
+    let mut out = format!("{} {} ({})\n", description.name, description.version, kind(inspection));
+    let _ = writeln!(out, "{}\n", description.summary);
+    let _ = writeln!(out, "sha256    {}", hex(plugin.sha256()));
+    let _ = writeln!(out, "size      {} bytes", inspection.bytes);
+    let _ = writeln!(out, "contract  {}", inspection.contract_version);
+    describe_reach(inspection, &mut out);
+    describe_reports(description, &mut out);
+    out
+}
+
+fn describe_reach(inspection: &Inspection, out: &mut String) {
+    let wants = inspection.wants();
+    if wants.is_empty() {
+        out.push_str("\nIt can ask for nothing outside itself.\n");
+    } else {
+        out.push_str("\nIt can ask for, and gets only what the configuration grants:\n");
+        for wanted in wants {
+            let _ = writeln!(out, "  {}", wanted.as_str());
+        }
+    }
+    out.push_str("\nImports:\n");
+    for import in &inspection.imports {
+        let harmless = if import.tier == Tier::Baseline { " (answers nothing)" } else { "" };
+        let _ = writeln!(out, "  {:10} {}{harmless}", import.tier.as_str(), import.name);
+    }
+}
+
+fn describe_reports(description: &Description, out: &mut String) {
+    if !description.metrics.is_empty() {
+        out.push_str("\nMetrics:\n");
+    }
+    for metric in &description.metrics {
+        let labels = metric.label_names.join(", ");
+        let _ = writeln!(out, "  {} ({}) {{{labels}}}\n      {}", metric.name, metric.kind, metric.help);
+    }
+    if !description.codes.is_empty() {
+        out.push_str("\nVerdict codes:\n");
+    }
+    for (code, meaning) in &description.codes {
+        let _ = writeln!(out, "  {code}: {meaning}");
+    }
+}

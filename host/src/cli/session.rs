@@ -1,0 +1,82 @@
+//! What verbs share: the configuration, a runtime, and a sandbox without a host.
+
+use std::{future::Future, path::PathBuf, sync::Arc};
+
+use super::{ConfigArgument, Exit, output};
+use crate::{
+    app::{OneShot, OneShotOptions},
+    config::{self, Environment, LoadRequest, Loaded, Problems},
+    sandbox::Progress,
+    telemetry::{Format, Level, LogOptions, Sink},
+};
+
+/// What to load for a verb.
+pub(super) fn request(argument: &ConfigArgument) -> LoadRequest {
+    LoadRequest { path: argument.config.clone(), env: Environment::of_process() }
+}
+
+/// The configuration; what is wrong with it is printed.
+pub(super) fn load(request: &LoadRequest) -> Result<Loaded, Exit> {
+    config::load(request).map_err(|problems| refuse(&problems))
+}
+
+/// Prints problems and how many there are.
+pub(super) fn refuse(problems: &Problems) -> Exit {
+    output::note(&format!("{problems}\n"));
+    let noun = if problems.len() == 1 { "problem" } else { "problems" };
+    output::fail(Exit::Usage, &format!("the configuration has {} {noun}; nothing was done", problems.len()))
+}
+
+/// This very program: on Linux by the file it was started from, even if that was replaced since.
+pub(super) fn this_program() -> PathBuf {
+    if cfg!(target_os = "linux") {
+        return "/proc/self/exe".into();
+    }
+    std::env::current_exe().unwrap_or_else(|_| "bellwether".into())
+}
+
+/// Where plugins are compiled to for a verb without a configuration.
+pub(super) fn cache_dir() -> PathBuf {
+    let env = Environment::of_process();
+    let dir = |name: &str| env.non_empty(name).map(PathBuf::from);
+    dir("CACHE_DIRECTORY")
+        .or_else(|| dir("XDG_CACHE_HOME").map(|base| base.join("bellwether")))
+        .or_else(|| dir("HOME").map(|home| home.join(".cache").join("bellwether")))
+        .unwrap_or_else(|| std::env::temp_dir().join("bellwether-cache"))
+}
+
+/// Runs `work` with a sandbox. Guests' own lines go to standard error.
+pub(super) fn with_sandbox<F: Future<Output = Exit>>(cache_dir: PathBuf, work: impl FnOnce(Arc<OneShot>) -> F) -> Exit {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output::fail(Exit::Internal, &format!("cannot start threads: {error}")),
+    };
+    let exit = runtime.block_on(async {
+        let options = OneShotOptions {
+            cache_dir,
+            compiler: this_program(),
+            sink: Sink::Stderr,
+            log: LogOptions { level: Level::Warn, format: Format::Text },
+        };
+        match OneShot::new(options) {
+            Ok(one_shot) => work(Arc::new(one_shot)).await,
+            Err(error) => output::fail(Exit::Unreachable, &error.to_string()),
+        }
+    });
+    // A machine that hangs in a read must not hold up the answer.
+    runtime.shutdown_background();
+    exit
+}
+
+/// Says what takes long while somebody waits.
+pub(super) fn progress(progress: Progress) {
+    match progress {
+        Progress::Compiling { plugin } => {
+            output::note(&format!("compiling plugin {plugin} (once; up to a second for Rust, ten for Python) …"));
+        }
+        Progress::Compiled { plugin, took } => {
+            output::note(&format!("compiled plugin {plugin} in {:.1} s", took.as_secs_f64()));
+        }
+        Progress::Cached { .. } => {}
+    }
+}

@@ -1,0 +1,96 @@
+//! `bellwether validate`: every problem of the configuration and of the plugins it names.
+
+use serde_json::json;
+
+use super::{ConfigArgument, Exit, output, session};
+use crate::{
+    app::load_checks,
+    config::{Loaded, Problem, Problems, Severity},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// Print the effective configuration: defaults filled in, secrets masked, grants listed
+    #[arg(long)]
+    print: bool,
+    /// Answer with one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Look at the configuration only; do not load the plugins
+    #[arg(long)]
+    no_plugins: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    let request = session::request(&arguments.config);
+    match crate::config::load(&request) {
+        Err(problems) => say(arguments, None, &problems.0),
+        Ok(loaded) if arguments.no_plugins => {
+            let problems = loaded.warnings.0.clone();
+            say(arguments, Some(&loaded), &problems)
+        }
+        Ok(loaded) => session::with_sandbox(loaded.config.host.cache_dir.clone(), async |one_shot| {
+            one_shot.redactor.learn(&loaded.config.secrets);
+            let checks = load_checks(&one_shot.sandbox, &loaded, &session::progress).await;
+            let mut problems = loaded.warnings.0.clone();
+            problems.extend(checks.iter().filter_map(|check| check.plugin.as_ref().err()).flatten().cloned());
+            for loaded_check in &checks {
+                problems.extend(ungranted(&loaded, loaded_check));
+            }
+            say(arguments, Some(&loaded), &problems)
+        }),
+    }
+}
+
+/// Imports that no grant covers: a warning, because toolchains of some languages import their whole world.
+fn ungranted(loaded: &Loaded, check: &crate::app::LoadedCheck) -> Vec<Problem> {
+    let Ok(plugin) = &check.plugin else { return Vec::new() };
+    let grants = crate::capability::grant::Grants::of(&check.check);
+    let refused = plugin.inspection().wants().into_iter().filter_map(|wanted| grants.decide(wanted).err());
+    refused
+        .map(|denied| {
+            let what = format!(
+                "check `{}`: its plugin can ask for `{}`, which is not granted; if it does, the run ends as denied",
+                check.check.name, denied.capability
+            );
+            Problem::at(loaded.locate(&check.check.name, "plugin"), what).with_hint(denied.hint).as_warning()
+        })
+        .collect()
+}
+
+fn say(arguments: &Arguments, loaded: Option<&Loaded>, problems: &[Problem]) -> Exit {
+    let bad = problems.iter().any(|problem| problem.severity == Severity::Error);
+    let exit = if bad { Exit::Usage } else { Exit::Ok };
+    if arguments.json {
+        let answer = json!({
+            "ok": !bad,
+            "checks": loaded.map_or(0, |loaded| loaded.config.checks.len()),
+            "files": loaded.map(|loaded| &loaded.config.files),
+            "problems": problems,
+            "effective": loaded.filter(|_| arguments.print).map(Loaded::print_masked),
+        });
+        return first_bad(output::json(&answer), exit);
+    }
+    if !problems.is_empty() {
+        output::note(&format!("{}\n", Problems(problems.to_vec())));
+    }
+    match loaded {
+        Some(loaded) if arguments.print && !bad => first_bad(output::text(&loaded.print_masked()), exit),
+        Some(loaded) if !bad => {
+            let checks = loaded.config.checks.len();
+            let noun = if checks == 1 { "check" } else { "checks" };
+            output::text(&format!("ok: {checks} {noun}\n"))
+        }
+        _ => {
+            let count = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+            let noun = if count == 1 { "problem" } else { "problems" };
+            output::fail(Exit::Usage, &format!("the configuration has {count} {noun}"))
+        }
+    }
+}
+
+fn first_bad(printed: Exit, verdict: Exit) -> Exit {
+    if printed == Exit::Ok { verdict } else { printed }
+}

@@ -1,0 +1,295 @@
+//! `[check.NAME]` and `[defaults]`.
+//!
+//! Flows in: tables. Flows out: resolved checks, those that are enabled. Whether a plugin exists and whether it likes its
+//! settings is found out later, by the sandbox.
+
+mod plugin;
+mod schedule;
+mod settings;
+mod tuning;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use tuning::Tuning;
+
+use super::{
+    reader::Reader,
+    reading::Reading,
+    resolved::{Capability, Check, Limits, PluginOrigin, PluginSource},
+    source::{At, Span},
+    tree::{Entry, Node, Table, Value},
+    vocabulary::{self, CHECK, CHECK_LIMITS, DEFAULT_LIMITS, DEFAULTS},
+    wording::{bare_or_quoted, excerpt, one_of},
+};
+pub use schedule::{
+    INTERVAL_DEFAULT, INTERVAL_MAX, INTERVAL_MIN, STALE_AFTER_MAX, TIMEOUT_DEFAULT, TIMEOUT_MAX, TIMEOUT_MIN,
+};
+pub use tuning::{LABELS_MAX, MEMORY_MAX, PREFIX_BYTES_MAX};
+
+/// Longest name of a check, in bytes: it is a label value on each of its series, part of file names and of URLs.
+pub const CHECK_NAME_BYTES_MAX: usize = 100;
+
+/// Most checks of one configuration: five times what the bench runs. Past it, run several hosts.
+pub const CHECKS_MAX: usize = 50_000;
+
+/// One `[check.NAME]` as the file says it.
+#[derive(Debug)]
+struct FileCheck {
+    name: At<String>,
+    enabled: bool,
+    plugin: Option<At<PluginOrigin>>,
+    sha256: Option<[u8; 32]>,
+    cron: Option<At<String>>,
+    tuning: Tuning,
+    allow: BTreeSet<Capability>,
+    settings: Option<serde_json::Value>,
+}
+
+/// Where the tables of a check stand, for problems found later.
+#[derive(Clone, Debug)]
+pub(super) struct CheckPlace {
+    pub(super) name: Span,
+    pub(super) table: Table,
+}
+
+/// Everything that came out of the check tables.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Checks {
+    pub(super) checks: BTreeMap<Arc<str>, Arc<Check>>,
+    pub(super) disabled: BTreeSet<String>,
+    pub(super) places: BTreeMap<String, CheckPlace>,
+}
+
+/// `[defaults]`.
+pub(super) fn read_defaults(root: &Reader<'_, '_>) -> Tuning {
+    let Some(table) = root.table("defaults", &DEFAULTS) else {
+        return Tuning::default();
+    };
+    let defaults = tuning::read(&table, &DEFAULT_LIMITS);
+    schedule::check_defaults(root.reading, &defaults);
+    defaults
+}
+
+/// Every check of the main file and the included ones, in that order.
+pub(super) fn resolve<'r>(
+    reading: &'r Reading<'_>,
+    roots: impl IntoIterator<Item = &'r Table>,
+    defaults: &Tuning,
+) -> Checks {
+    let mut all = Checks::default();
+    for entry in roots.into_iter().flat_map(|root| entries(reading, root)) {
+        let Some(table) = named_table(reading, entry) else {
+            continue;
+        };
+        if let Some(first) = all.places.get(&entry.key) {
+            duplicate(reading, entry, first);
+            continue;
+        }
+        if all.places.len() == CHECKS_MAX {
+            let hint = "share the checks among several hosts".to_owned();
+            reading.error(entry.key_span, format!("more than {CHECKS_MAX} checks"), hint);
+            break;
+        }
+        let place = CheckPlace {
+            name: entry.key_span,
+            table: table.clone(),
+        };
+        all.places.insert(entry.key.clone(), place);
+        add(reading, entry, table, defaults, &mut all);
+    }
+    all
+}
+
+fn add(reading: &Reading<'_>, entry: &Entry, table: &Table, defaults: &Tuning, all: &mut Checks) {
+    let file = read(reading, entry, table);
+    if !file.enabled {
+        all.disabled.insert(entry.key.clone());
+    }
+    let enabled = file.enabled;
+    // A disabled check is looked at all the same: who enables it at night wants no surprise.
+    if let Some(check) = resolve_one(reading, file, table, defaults).filter(|_| enabled) {
+        all.checks.insert(check.name.clone(), Arc::new(check));
+    }
+}
+
+/// The entries of `check` in one file.
+fn entries<'r>(reading: &Reading<'_>, root: &'r Table) -> &'r [Entry] {
+    let Some(entry) = root.get("check") else {
+        return &[];
+    };
+    match &entry.node.value {
+        Value::Table(table) => &table.entries,
+        other => {
+            let message = format!("`check` must be a table, not {}", other.kind());
+            let hint = "every check has a table with its name: [check.NAME]".to_owned();
+            reading.error(entry.node.span, message, hint);
+            &[]
+        }
+    }
+}
+
+fn named_table<'r>(reading: &Reading<'_>, entry: &'r Entry) -> Option<&'r Table> {
+    if let Value::Table(table) = &entry.node.value {
+        return Some(table);
+    }
+    let shown = excerpt(&entry.key);
+    if vocabulary::is_check_key(&entry.key) {
+        let message = format!("`{shown}` stands in `[check]`, which is not the table of one check");
+        reading.error(
+            entry.key_span,
+            message,
+            "give the check a name: [check.NAME]".to_owned(),
+        );
+    } else {
+        let message = format!("`check.{shown}` must be a table, not {}", entry.node.value.kind());
+        let name = bare_or_quoted(&entry.key);
+        reading.error(
+            entry.node.span,
+            message,
+            format!("write [check.{name}], and its keys below"),
+        );
+    }
+    None
+}
+
+fn duplicate(reading: &Reading<'_>, second: &Entry, first: &CheckPlace) {
+    let place = reading.sources.file_and_line(first.name);
+    let message = format!("there is a check `{}` already, in {place}", excerpt(&second.key));
+    reading.error(
+        second.key_span,
+        message,
+        "names are unique over all files; rename one".to_owned(),
+    );
+}
+
+fn read(reading: &Reading<'_>, entry: &Entry, table: &Table) -> FileCheck {
+    check_name(reading, entry);
+    let reader = Reader::new(reading, table, &CHECK, &["check", &entry.key]);
+    FileCheck {
+        name: At {
+            value: entry.key.clone(),
+            span: entry.key_span,
+        },
+        enabled: reader.boolean("enabled").is_none_or(|enabled| enabled.value),
+        plugin: plugin::origin(&reader),
+        sha256: plugin::sha256(&reader),
+        cron: reader.string("cron"),
+        tuning: tuning::read(&reader, &CHECK_LIMITS),
+        allow: allow(&reader),
+        settings: reader.node("settings").map(|node| settings::read(&reader, node)),
+    }
+}
+
+/// Letters, digits, `_`, `-` and `.`: safe in URLs, file names, logs and shells.
+fn check_name(reading: &Reading<'_>, entry: &Entry) {
+    let name = &entry.key;
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    if name.len() > CHECK_NAME_BYTES_MAX {
+        let message = format!(
+            "the name of a check is {} bytes long; at most {CHECK_NAME_BYTES_MAX} are accepted",
+            name.len()
+        );
+        return reading.error(entry.key_span, message, None);
+    }
+    if !name.bytes().all(good) || !name.starts_with(|first: char| first.is_ascii_alphanumeric()) {
+        let message = format!("`{}` cannot be the name of a check", excerpt(name));
+        let hint = "names start with a letter or digit and have letters, digits, `_`, `-` and `.`";
+        reading.error(entry.key_span, message, hint.to_owned());
+    }
+}
+
+fn allow(reader: &Reader<'_, '_>) -> BTreeSet<Capability> {
+    let words = reader.strings("allow").unwrap_or_default();
+    words
+        .iter()
+        .filter_map(|word| capability(reader.reading, word))
+        .collect()
+}
+
+fn capability(reading: &Reading<'_>, word: &At<String>) -> Option<Capability> {
+    let shown = excerpt(&word.value);
+    match word.value.as_str() {
+        "system" => return Some(Capability::System),
+        "http" | "redis" | "postgres" => reading.error(
+            word.span,
+            format!("capability `{shown}` is not available in this version yet"),
+            "remove it; the change log says when it comes".to_owned(),
+        ),
+        "context" | "log" | "state" => reading.error(
+            word.span,
+            format!("capability `{shown}` needs no grant: every plugin has it"),
+            "remove it".to_owned(),
+        ),
+        other => reading.error(
+            word.span,
+            format!("`{shown}` is not a capability that can be granted"),
+            one_of(other, ["system"].into_iter()),
+        ),
+    }
+    None
+}
+
+/// `None`: a problem was noted.
+fn resolve_one(reading: &Reading<'_>, file: FileCheck, table: &Table, defaults: &Tuning) -> Option<Check> {
+    let At { value: name, span } = file.name;
+    if table.get("plugin").is_none() {
+        let hint = "name a bundled one, or a file: plugin = \"system\", plugin = \"plugins/mine.wasm\"".to_owned();
+        reading.error(span, format!("check `{}` names no plugin", excerpt(&name)), hint);
+    }
+    let schedule = schedule::resolve(reading, &file.tuning, file.cron.as_ref(), defaults);
+    let location = reading.sources.file_and_line(span);
+    let schedule::Times {
+        schedule,
+        timeout,
+        stale_after,
+    } = schedule?;
+    Some(Check {
+        name: name.into(),
+        plugin: PluginSource {
+            origin: file.plugin?.value,
+            sha256: file.sha256,
+        },
+        schedule,
+        timeout,
+        stale_after,
+        prefix: file
+            .tuning
+            .prefix
+            .or_else(|| defaults.prefix.clone())
+            .unwrap_or_default(),
+        labels: tuning::merged_labels(&defaults.labels, &file.tuning.labels),
+        limits: merged_limits(&defaults.limits, &file.tuning.limits),
+        allow: file.allow,
+        required: file.tuning.required.or(defaults.required).unwrap_or(true),
+        settings: file
+            .settings
+            .map_or_else(|| "{}".into(), |settings| settings.to_string().into()),
+        location,
+    })
+}
+
+/// Limit by limit.
+fn merged_limits(defaults: &Limits, own: &Limits) -> Limits {
+    Limits {
+        memory_bytes: own.memory_bytes.or(defaults.memory_bytes),
+        cpu: own.cpu.or(defaults.cpu),
+        series: own.series.or(defaults.series),
+        state_bytes: own.state_bytes.or(defaults.state_bytes),
+        log_lines: own.log_lines.or(defaults.log_lines),
+    }
+}
+
+impl CheckPlace {
+    /// The value of a key, else where the table begins.
+    pub(super) fn span_of(&self, key: &str) -> Span {
+        self.table.get(key).map_or(self.name, |entry| entry.node.span)
+    }
+
+    /// The settings, if the check has any.
+    pub(super) fn settings(&self) -> Option<&Node> {
+        self.table.get("settings").map(|entry| &entry.node)
+    }
+}

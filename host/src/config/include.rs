@@ -1,0 +1,153 @@
+//! `[host] include`: more files with more checks.
+//!
+//! Included files hold checks and nothing else: what concerns the whole host stands in one place, and an included file
+//! cannot include, so there are no cycles.
+
+use std::{
+    collections::HashSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    reader::Reader,
+    reading::Reading,
+    search,
+    source::{At, FileId, Span},
+    tree::{self, Table},
+    vocabulary::ROOT,
+    wording::excerpt,
+};
+
+/// Most files of one configuration. More is a pattern gone astray, and each is opened on every reload.
+pub const FILES_MAX: usize = 1_000;
+
+/// Reads every included file, in the order of the patterns and then of the paths, each once.
+pub(super) fn read(reading: &mut Reading<'_>, include: &[At<String>]) -> Vec<Table> {
+    let mut seen: HashSet<PathBuf> = reading.sources.paths().map(|path| identity(path)).collect();
+    let mut tables = Vec::new();
+    for pattern in include {
+        for path in files(reading, pattern) {
+            if !seen.insert(identity(&path)) {
+                continue;
+            }
+            if seen.len() > FILES_MAX {
+                let message = format!("more than {FILES_MAX} files are included");
+                reading.error(pattern.span, message, "make the pattern narrower".to_owned());
+                return tables;
+            }
+            tables.extend(read_file(reading, pattern.span, path));
+        }
+    }
+    tables
+}
+
+/// Two patterns may match one file, and a pattern may match the main file itself.
+fn identity(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn files(reading: &Reading<'_>, include: &At<String>) -> Vec<PathBuf> {
+    let shown = excerpt(&include.value);
+    let folder = reading.folder(include.span.file);
+    if include.value.split('/').any(|part| part == "**") {
+        let hint = "name the folders: include = [\"checks.d/*.toml\", \"checks.d/*/*.toml\"]".to_owned();
+        reading.error(
+            include.span,
+            format!("`include` \"{shown}\": `**` is not offered"),
+            hint,
+        );
+        return Vec::new();
+    }
+    match search::matching(folder, &include.value) {
+        Ok(found) if found.is_empty() && !search::is_pattern(&include.value) => {
+            let path = folder.join(&include.value);
+            let message = match path.is_dir() {
+                true => format!("`include` \"{shown}\" is a folder"),
+                false => format!("`include` \"{shown}\": there is no file {}", path.display()),
+            };
+            let hint = "a path without `*` must name a file; \"FOLDER/*.toml\" takes what is there".to_owned();
+            reading.error(include.span, message, hint);
+            Vec::new()
+        }
+        Ok(found) => found,
+        Err(error) => {
+            reading.error(
+                include.span,
+                format!("`include` \"{shown}\" cannot be followed: {error}"),
+                None,
+            );
+            Vec::new()
+        }
+    }
+}
+
+fn read_file(reading: &mut Reading<'_>, included_by: Span, path: PathBuf) -> Option<Table> {
+    let text = match search::read(&path) {
+        Ok(text) => text,
+        Err(problems) => {
+            let included = format!("included by {}", reading.sources.file_and_line(included_by));
+            for problem in problems {
+                let hint = match &problem.hint {
+                    Some(hint) => format!("{hint}; {included}"),
+                    None => included.clone(),
+                };
+                reading.add(Some(included_by), problem.with_hint(hint));
+            }
+            return None;
+        }
+    };
+    let file = reading.sources.add(path, text);
+    parse(reading, file)
+}
+
+/// Parses a file that is among the sources, and notes its headers.
+pub(super) fn parse(reading: &mut Reading<'_>, file: FileId) -> Option<Table> {
+    match tree::parse(&mut reading.sources, file) {
+        Ok(table) => {
+            reading.headers.extend(table.headers());
+            Some(table)
+        }
+        Err(problems) => {
+            for problem in problems {
+                reading.add(
+                    Some(Span::new(file, &(problem.location.line..problem.location.line))),
+                    problem,
+                );
+            }
+            None
+        }
+    }
+}
+
+/// Tables that an included file may not have, known or not.
+pub(super) fn refuse_other_tables(reading: &Reading<'_>, table: &Table) {
+    Reader::new(reading, table, &ROOT, &[]);
+    for entry in &table.entries {
+        if entry.key != "check" && ROOT.keys.contains(&entry.key.as_str()) {
+            let message = format!(
+                "`[{}]` may stand in the main file only; included files hold checks",
+                entry.key
+            );
+            let main = reading.sources.file(FileId::MAIN).path.display();
+            reading.error(entry.key_span, message, format!("move it to {main}"));
+        }
+    }
+}
+
+/// The folders that a new file may appear in: up to the first wildcard of each pattern.
+pub(super) fn folders(reading: &Reading<'_>, include: &[At<String>]) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = include
+        .iter()
+        .filter(|include| search::is_pattern(&include.value))
+        .map(|include| {
+            let fixed = Path::new(&include.value)
+                .components()
+                .take_while(|part| !search::is_pattern(&part.as_os_str().to_string_lossy()));
+            reading.folder(include.span.file).join(fixed.collect::<PathBuf>())
+        })
+        .collect();
+    folders.sort();
+    folders.dedup();
+    folders
+}

@@ -1,0 +1,111 @@
+//! From a request to a [`Loaded`] configuration, or every problem of it.
+
+use std::path::PathBuf;
+
+use super::{
+    access,
+    check::{self, Checks},
+    environment::Environment,
+    host, include, log,
+    problem::Problems,
+    reader::Reader,
+    reading::Reading,
+    resolved::Config,
+    search,
+    source::{FileId, Sources, Span},
+    tree::Table,
+    vocabulary::ROOT,
+};
+
+/// What to load.
+#[derive(Clone, Debug, Default)]
+pub struct LoadRequest {
+    /// `--config`, when it was given.
+    pub path: Option<PathBuf>,
+    /// Where variables come from.
+    pub env: Environment,
+}
+
+/// A configuration that can be used, and what is needed to speak about it later.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration itself.
+    pub config: Config,
+    /// What can be used but should be looked at.
+    pub warnings: Problems,
+    /// Folders in which a new file would be included: to be watched together with [`Config::files`].
+    pub include_folders: Vec<PathBuf>,
+    pub(super) sources: Sources,
+    pub(super) checks: Checks,
+    pub(super) tokens: access::ShownTokens,
+}
+
+/// Finds, reads, parses and resolves. Nothing is cached and nothing is kept: a reload is another load. Blocks on file
+/// access, and on the system's resolver when `listen` is a name.
+///
+/// # Errors
+///
+/// Every problem of every file, warnings too, in the order of files and lines.
+pub fn load(request: &LoadRequest) -> Result<Loaded, Problems> {
+    let path = search::main_file(request.path.as_deref(), &request.env)?;
+    let text = search::read(&path)?;
+    let mut sources = Sources::default();
+    sources.add(path, text);
+    let mut reading = Reading::new(&request.env, sources);
+    let Some(main) = include::parse(&mut reading, FileId::MAIN) else {
+        return Err(reading.problems());
+    };
+    // Hints speak of headers of the same file only, so that the order of the next steps does not matter to them.
+    let include = host::includes(&Reader::quiet(&reading, &main, &ROOT));
+    let included = include::read(&mut reading, &include);
+    resolve(reading, &main, &included)
+}
+
+fn resolve(reading: Reading<'_>, main: &Table, included: &[Table]) -> Result<Loaded, Problems> {
+    let root = Reader::new(&reading, main, &ROOT, &[]);
+    included
+        .iter()
+        .for_each(|table| include::refuse_other_tables(&reading, table));
+    let file_host = host::read(&root);
+    let file_access = access::read(&root);
+    let log = log::read(&root);
+    let defaults = check::read_defaults(&root);
+    let include_folders = include::folders(&reading, &file_host.include);
+    let listen_span = file_host.listen.as_ref().map(|listen| listen.span);
+    let host = host::resolve(&reading, file_host);
+    let listen = host.as_ref().map(|host| (host.listen, listen_span));
+    let (access, tokens) = access::resolve(&reading, file_access, listen);
+    let mut checks = check::resolve(&reading, std::iter::once(main).chain(included), &defaults);
+    warn_of_nothing(&reading, &checks);
+    let Some(host) = host.filter(|_| !reading.failed()) else {
+        return Err(reading.problems());
+    };
+    let config = Config {
+        host,
+        access,
+        log,
+        checks: std::mem::take(&mut checks.checks),
+        files: reading.sources.paths().cloned().collect(),
+        secrets: reading.secrets(),
+    };
+    Ok(Loaded {
+        config,
+        warnings: reading.problems(),
+        include_folders,
+        checks,
+        tokens,
+        sources: reading.sources,
+    })
+}
+
+fn warn_of_nothing(reading: &Reading<'_>, checks: &Checks) {
+    if checks.places.is_empty() && !reading.failed() {
+        let hint = "for example:\n  [check.machine]\n  plugin = \"system\"\n  allow = [\"system\"]";
+        let top = Span::new(FileId::MAIN, &(0..0));
+        reading.warn(
+            top,
+            "there is no check: the host will only report about itself",
+            hint.to_owned(),
+        );
+    }
+}

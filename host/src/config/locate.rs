@@ -1,0 +1,89 @@
+//! Places of what turns out wrong after loading: a plugin that is not there, settings that its schema refuses.
+
+use super::{
+    check::CheckPlace,
+    load::Loaded,
+    problem::{Location, Problem},
+    source::Span,
+    tree::{Node, Value},
+    vocabulary,
+    wording::title,
+};
+
+impl Loaded {
+    /// The value of `key` (`plugin`, `sha256`, `limits`, …) of a check, else where the check begins. An unknown check has
+    /// the main file as its place.
+    pub fn locate(&self, check: &str, key: &str) -> Location {
+        self.place(check)
+            .map_or_else(|| self.main_file(), |place| self.sources.locate(place.span_of(key)))
+    }
+
+    /// The value at `json_pointer` (RFC 6901; "" is the whole) of a check's settings; where that does not exist, the
+    /// nearest thing around it that does; without settings, where the check begins.
+    pub fn locate_setting(&self, check: &str, json_pointer: &str) -> Location {
+        let Some(place) = self.place(check) else {
+            return self.main_file();
+        };
+        self.sources.locate(setting_span(place, json_pointer))
+    }
+
+    /// What is wrong with a setting, said where it stands. When the setting is a key of the check that slid into the
+    /// settings table, the hint says so.
+    pub fn setting_problem(&self, check: &str, json_pointer: &str, message: &str) -> Problem {
+        let message = format!("settings of check `{check}`: {message}");
+        let Some((key, span, header)) = self.slid(check, json_pointer, &message) else {
+            return Problem::at(self.locate_setting(check, json_pointer), message);
+        };
+        let line = self.sources.line(header);
+        let owner = title(&["check".to_owned(), check.to_owned()]);
+        let hint = format!("`{key}` belongs in `{owner}`: move it above line {line}, where its settings begin");
+        Problem::at(self.sources.locate(span), message).with_hint(hint)
+    }
+
+    /// A key of the check among its settings, which the message is about.
+    fn slid(&self, check: &str, json_pointer: &str, message: &str) -> Option<(&str, Span, Span)> {
+        let Value::Table(settings) = &self.place(check)?.settings()?.value else {
+            return None;
+        };
+        let about = |key: &str| match json_pointer {
+            "" => ['\'', '"', '`']
+                .iter()
+                .any(|quote| message.contains(&format!("{quote}{key}{quote}"))),
+            pointer => pointer.strip_prefix('/') == Some(key),
+        };
+        let mut entries = settings.entries.iter().filter(|_| settings.headed);
+        let entry = entries.find(|entry| vocabulary::is_check_key(&entry.key) && about(&entry.key))?;
+        Some((&entry.key, entry.key_span, settings.span))
+    }
+
+    fn place(&self, check: &str) -> Option<&CheckPlace> {
+        self.checks.places.get(check)
+    }
+
+    fn main_file(&self) -> Location {
+        let main = self.config.files.first();
+        Location::file(&main.map(|path| path.display().to_string()).unwrap_or_default())
+    }
+}
+
+fn setting_span(place: &CheckPlace, json_pointer: &str) -> Span {
+    let Some(mut node) = place.settings() else {
+        return place.name;
+    };
+    for token in json_pointer.split('/').skip(1) {
+        let token = token.replace("~1", "/").replace("~0", "~");
+        match child(node, &token) {
+            Some(found) => node = found,
+            None => break,
+        }
+    }
+    node.span
+}
+
+fn child<'n>(node: &'n Node, token: &str) -> Option<&'n Node> {
+    match &node.value {
+        Value::Table(table) => table.get(token).map(|entry| &entry.node),
+        Value::Array(items) => items.get(token.parse::<usize>().ok()?),
+        _ => None,
+    }
+}

@@ -1,0 +1,266 @@
+//! The effective configuration as TOML: references followed, defaults filled in, secrets masked. Reading it back gives
+//! the same configuration, but for tokens that stood in the file as constants.
+
+use std::path::Path;
+
+use super::{
+    access::ShownTokens,
+    load::Loaded,
+    log,
+    resolved::{Access, Capability, Check, Config, Host, Limits, PluginOrigin, Schedule},
+    units::{show_bytes, show_duration},
+    wording::{bare_or_quoted, title},
+};
+use crate::secret::Redactor;
+
+impl Loaded {
+    /// The configuration as it is used, for `validate --print`. Above each check a comment lists what it is granted.
+    pub fn print_masked(&self) -> String {
+        let mut page = Page::default();
+        let Config {
+            host,
+            access,
+            log,
+            checks,
+            ..
+        } = &self.config;
+        print_host(&mut page, host);
+        print_access(&mut page, access, &self.tokens);
+        page.table(&["log"]);
+        page.text("level", log::level_word(log.level));
+        page.text("format", log::format_word(log.format));
+        for check in checks.values() {
+            print_check(&mut page, check);
+        }
+        for name in &self.checks.disabled {
+            page.comment_block(&format!(
+                "{} has enabled = false",
+                title(&["check".to_owned(), name.clone()])
+            ));
+        }
+        // A variable that is also a secret may have come in by ${env:…}.
+        let redactor = Redactor::default();
+        redactor.learn(&self.config.secrets);
+        redactor.redact(&page.text).into_owned()
+    }
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn table(&mut self, path: &[&str]) {
+        let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
+        self.gap();
+        self.line(&title(&path));
+    }
+
+    fn gap(&mut self) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+    }
+
+    fn comment_block(&mut self, comment: &str) {
+        self.gap();
+        self.comment(comment);
+    }
+
+    fn comment(&mut self, comment: &str) {
+        self.line(&format!("# {comment}"));
+    }
+
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    fn raw(&mut self, key: &str, value: &str) {
+        self.line(&format!("{} = {value}", bare_or_quoted(key)));
+    }
+
+    /// A string in which nothing is left to replace.
+    fn text(&mut self, key: &str, value: &str) {
+        self.raw(key, &quoted(&escaped(value)));
+    }
+}
+
+/// What looks like a reference came out of one, or was escaped: it must not be followed again.
+fn escaped(value: &str) -> String {
+    value.replace("${", "$${")
+}
+
+/// Absolute, because a relative path means something else in a file that stands elsewhere.
+fn shown(path: &Path) -> String {
+    std::path::absolute(path)
+        .unwrap_or_else(|_| path.to_owned())
+        .display()
+        .to_string()
+}
+
+fn quoted(value: &str) -> String {
+    toml::Value::String(value.to_owned()).to_string()
+}
+
+fn print_host(page: &mut Page, host: &Host) {
+    page.table(&["host"]);
+    page.text("listen", &host.listen.to_string());
+    page.text("environment", &host.environment);
+    page.text("state_dir", &shown(&host.state_dir));
+    page.text("cache_dir", &shown(&host.cache_dir));
+    page.raw("concurrency", &host.concurrency.to_string());
+}
+
+fn print_access(page: &mut Page, access: &Access, written: &ShownTokens) {
+    page.table(&["access"]);
+    for (key, tokens) in [
+        ("read", &written.read),
+        ("push", &written.push),
+        ("admin", &written.admin),
+    ] {
+        let tokens: Vec<String> = tokens.iter().map(|token| quoted(token)).collect();
+        match tokens.as_slice() {
+            [] => page.comment(&format!("{key}: no token")),
+            [one] => page.raw(key, one),
+            many => page.raw(key, &format!("[{}]", many.join(", "))),
+        }
+    }
+    page.raw("open", &access.open.to_string());
+    if let Some(tls) = &access.tls {
+        page.table(&["access", "tls"]);
+        page.text("certificate", &shown(&tls.certificate));
+        page.text("key", &shown(&tls.key));
+    }
+}
+
+fn print_check(page: &mut Page, check: &Check) {
+    page.table(&["check", &check.name]);
+    page.comment(&format!("from {}", check.location));
+    page.comment(&format!("grants: {}", grants(check)));
+    let plugin = match &check.plugin.origin {
+        PluginOrigin::Bundled(name) => name.clone(),
+        PluginOrigin::File(path) => shown(path),
+    };
+    page.text("plugin", &plugin);
+    if let Some(digest) = &check.plugin.sha256 {
+        let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        page.text("sha256", &digits);
+    }
+    print_times(page, check);
+    page.text("prefix", &check.prefix);
+    page.raw("required", &check.required.to_string());
+    let words: Vec<String> = check
+        .allow
+        .iter()
+        .map(|capability| quoted(capability.as_str()))
+        .collect();
+    page.raw("allow", &format!("[{}]", words.join(", ")));
+    if !check.labels.is_empty() {
+        page.table(&["check", &check.name, "labels"]);
+        check
+            .labels
+            .iter()
+            .for_each(|(name, value)| page.text(name.as_str(), value));
+    }
+    print_limits(page, check);
+    print_settings(page, check);
+}
+
+fn grants(check: &Check) -> String {
+    let words: Vec<String> = check
+        .allow
+        .iter()
+        .map(|capability| match capability {
+            Capability::System => "system (reads about the machine the host runs on)".to_owned(),
+        })
+        .collect();
+    if words.is_empty() {
+        "nothing".to_owned()
+    } else {
+        words.join(", ")
+    }
+}
+
+fn print_times(page: &mut Page, check: &Check) {
+    match &check.schedule {
+        Schedule::Interval { every, retry } => {
+            page.text("interval", &show_duration(*every));
+            match retry {
+                Some(retry) => page.text("retry_interval", &show_duration(*retry)),
+                None => page.comment("retry_interval: as interval"),
+            }
+        }
+        Schedule::Cron(cron) => {
+            page.text("cron", cron.expression());
+            page.text("timezone", cron.zone());
+        }
+    }
+    page.text("timeout", &show_duration(check.timeout));
+    match (&check.stale_after, &check.schedule) {
+        (Some(stale), _) => page.text("stale_after", &show_duration(*stale)),
+        (None, Schedule::Interval { every, .. }) => {
+            let stale = show_duration(*every * 2 + check.timeout);
+            page.comment(&format!("stale_after: two intervals and the timeout, {stale}"));
+        }
+        (None, Schedule::Cron(_)) => page.comment("stale_after: the second missed time"),
+    }
+}
+
+fn print_limits(page: &mut Page, check: &Check) {
+    let Limits {
+        memory_bytes,
+        cpu,
+        series,
+        state_bytes,
+        log_lines,
+    } = &check.limits;
+    let set = [
+        memory_bytes.map(|size| ("memory", quoted(&show_bytes(size)))),
+        cpu.map(|span| ("cpu", quoted(&show_duration(span)))),
+        series.map(|count| ("series", count.to_string())),
+        state_bytes.map(|size| ("state", quoted(&show_bytes(size)))),
+        log_lines.map(|count| ("log_lines", count.to_string())),
+    ];
+    if set.iter().all(Option::is_none) {
+        return;
+    }
+    page.table(&["check", &check.name, "limits"]);
+    page.comment("what is not here comes from the plugin, or is the host's default");
+    set.iter().flatten().for_each(|(key, value)| page.raw(key, value));
+}
+
+fn print_settings(page: &mut Page, check: &Check) {
+    let settings: serde_json::Value = serde_json::from_str(&check.settings).unwrap_or_default();
+    let fields = settings.as_object().filter(|fields| !fields.is_empty());
+    let Some(fields) = fields else {
+        return;
+    };
+    page.table(&["check", &check.name, "settings"]);
+    for (key, value) in fields {
+        if let Some(value) = toml_value(value) {
+            page.raw(key, &value.to_string());
+        }
+    }
+}
+
+/// None for null, which TOML does not have and settings from TOML never hold.
+fn toml_value(value: &serde_json::Value) -> Option<toml::Value> {
+    Some(match value {
+        serde_json::Value::Null => return None,
+        serde_json::Value::Bool(value) => (*value).into(),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(number) => number.into(),
+            None => number.as_f64()?.into(),
+        },
+        serde_json::Value::String(text) => escaped(text).into(),
+        serde_json::Value::Array(items) => toml::Value::Array(items.iter().filter_map(toml_value).collect()),
+        serde_json::Value::Object(fields) => {
+            let fields = fields
+                .iter()
+                .filter_map(|(key, value)| Some((key.clone(), toml_value(value)?)));
+            toml::Value::Table(fields.collect())
+        }
+    })
+}

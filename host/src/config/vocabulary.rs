@@ -1,0 +1,290 @@
+//! Every table and key a file may have, and what somebody meant who wrote another one.
+//!
+//! Pure: words in, words out. Whether a value is good is for the readers of each table.
+
+/// The keys of one kind of table.
+#[derive(Debug)]
+pub(super) struct TableSpec {
+    /// Path; `NAME` stands for any name.
+    pub(super) path: &'static [&'static str],
+    /// Keys it may have.
+    pub(super) keys: &'static [&'static str],
+    /// Keys that planned parts will have and this version has not: they deserve better than "unknown".
+    pub(super) later: &'static [&'static str],
+}
+
+pub(super) static ROOT: TableSpec = TableSpec {
+    path: &[],
+    keys: &["host", "access", "log", "defaults", "check"],
+    later: &["connection", "receiver", "alerting", "route", "rule", "history"],
+};
+
+pub(super) static HOST: TableSpec = TableSpec {
+    path: &["host"],
+    keys: &[
+        "listen",
+        "environment",
+        "state_dir",
+        "cache_dir",
+        "concurrency",
+        "include",
+    ],
+    later: &["heartbeat_url"],
+};
+
+pub(super) static ACCESS: TableSpec = TableSpec {
+    path: &["access"],
+    keys: &["read", "push", "admin", "open", "tls"],
+    later: &[],
+};
+
+pub(super) static TLS: TableSpec = TableSpec {
+    path: &["access", "tls"],
+    keys: &["certificate", "key"],
+    later: &["client_ca"],
+};
+
+pub(super) static LOG: TableSpec = TableSpec {
+    path: &["log"],
+    keys: &["level", "format"],
+    later: &[],
+};
+
+pub(super) static DEFAULTS: TableSpec = TableSpec {
+    path: &["defaults"],
+    keys: &[
+        "interval",
+        "retry_interval",
+        "timeout",
+        "stale_after",
+        "timezone",
+        "prefix",
+        "labels",
+        "limits",
+        "required",
+    ],
+    later: &[],
+};
+
+pub(super) static DEFAULT_LIMITS: TableSpec = TableSpec {
+    path: &["defaults", "limits"],
+    keys: LIMIT_KEYS,
+    later: &[],
+};
+
+pub(super) static CHECK: TableSpec = TableSpec {
+    path: &["check", "NAME"],
+    keys: &[
+        "enabled",
+        "plugin",
+        "sha256",
+        "interval",
+        "cron",
+        "timezone",
+        "retry_interval",
+        "timeout",
+        "stale_after",
+        "prefix",
+        "labels",
+        "limits",
+        "allow",
+        "required",
+        "settings",
+    ],
+    later: &["connection", "connections"],
+};
+
+pub(super) static CHECK_LIMITS: TableSpec = TableSpec {
+    path: &["check", "NAME", "limits"],
+    keys: LIMIT_KEYS,
+    later: &[],
+};
+
+const LIMIT_KEYS: &[&str] = &["memory", "cpu", "series", "state", "log_lines"];
+
+static ALL: [&TableSpec; 9] = [
+    &ROOT,
+    &HOST,
+    &ACCESS,
+    &TLS,
+    &LOG,
+    &DEFAULTS,
+    &DEFAULT_LIMITS,
+    &CHECK,
+    &CHECK_LIMITS,
+];
+
+/// Words people bring from other programs.
+static SYNONYMS: &[(&str, &str)] = &[
+    ("every", "interval"),
+    ("period", "interval"),
+    ("frequency", "interval"),
+    ("scrape_interval", "interval"),
+    ("collection_interval", "interval"),
+    ("scrape_timeout", "timeout"),
+    ("schedule", "cron"),
+    ("tz", "timezone"),
+    ("time_zone", "timezone"),
+    ("disabled", "enabled"),
+    ("enable", "enabled"),
+    ("tags", "labels"),
+    ("namespace", "prefix"),
+    ("capabilities", "allow"),
+    ("grants", "allow"),
+    ("permissions", "allow"),
+    ("config", "settings"),
+    ("options", "settings"),
+    ("args", "settings"),
+    ("params", "settings"),
+    ("digest", "sha256"),
+    ("checksum", "sha256"),
+    ("wasm", "plugin"),
+    ("path", "plugin"),
+    ("bind", "listen"),
+    ("address", "listen"),
+    ("listen_address", "listen"),
+    ("addr", "listen"),
+    ("port", "listen"),
+    ("prometheus_port", "listen"),
+    ("env", "environment"),
+    ("workers", "concurrency"),
+    ("threads", "concurrency"),
+    ("includes", "include"),
+    ("log_level", "level"),
+    ("verbosity", "level"),
+    ("token", "read"),
+    ("cert", "certificate"),
+    ("checks", "check"),
+    ("plugins", "check"),
+    ("global", "defaults"),
+    ("logging", "log"),
+    ("server", "host"),
+    ("receivers", "receiver"),
+    ("rules", "rule"),
+    ("routes", "route"),
+    ("alerts", "alerting"),
+    ("alert", "alerting"),
+    ("stale", "stale_after"),
+    ("mem", "memory"),
+    ("retry", "retry_interval"),
+    ("critical", "required"),
+    ("optional", "required"),
+];
+
+/// The candidate a word was probably meant to be.
+pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let plain = |text: &str| text.to_ascii_lowercase().replace('-', "_");
+    let word = plain(word);
+    // Long keys are no typing errors, and distance is quadratic.
+    if word.len() > 64 {
+        return None;
+    }
+    let tolerated = match word.chars().count() {
+        0..=2 => 0,
+        3..=5 => 1,
+        6..=8 => 2,
+        _ => 3,
+    };
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&word, &plain(candidate)), candidate))
+        .filter(|(distance, _)| *distance <= tolerated)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// What an unknown key was meant to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Meant {
+    /// This key of the same table.
+    Key(&'static str),
+    /// A part that this version does not have.
+    Later(&'static str),
+    /// The same key of other tables.
+    Elsewhere(Vec<&'static TableSpec>),
+    /// Nobody knows.
+    Nothing,
+}
+
+impl PartialEq for TableSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
+impl Eq for TableSpec {}
+
+/// What `key`, which `spec` does not have, was meant to be.
+pub(super) fn meant(spec: &'static TableSpec, key: &str) -> Meant {
+    if let Some(later) = spec.later.iter().find(|later| **later == key) {
+        return Meant::Later(later);
+    }
+    let elsewhere: Vec<_> = ALL
+        .into_iter()
+        .filter(|other| *other != spec && other.path != ROOT.path && other.keys.contains(&key))
+        .collect();
+    if !elsewhere.is_empty() && !synonym(spec, key) {
+        return Meant::Elsewhere(elsewhere);
+    }
+    let by_name = SYNONYMS.iter().find(|(word, _)| *word == key).map(|(_, meant)| *meant);
+    let known = || spec.keys.iter().chain(spec.later).copied();
+    let guess = by_name
+        .and_then(|meant| known().find(|known| *known == meant))
+        .or_else(|| nearest(key, known()));
+    match guess {
+        Some(later) if spec.later.contains(&later) => Meant::Later(later),
+        Some(key) => Meant::Key(key),
+        None if elsewhere.is_empty() => Meant::Nothing,
+        None => Meant::Elsewhere(elsewhere),
+    }
+}
+
+/// Whether `key` stands for another key of this very table.
+fn synonym(spec: &TableSpec, key: &str) -> bool {
+    SYNONYMS
+        .iter()
+        .any(|(word, meant)| *word == key && spec.keys.contains(meant))
+}
+
+/// Whether this is a key of `[check.NAME]`: in `settings` or `labels` it probably slid there.
+pub(super) fn is_check_key(key: &str) -> bool {
+    CHECK.keys.contains(&key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typing_errors_are_understood() {
+        assert_eq!(meant(&CHECK, "intervall"), Meant::Key("interval"));
+        assert_eq!(meant(&CHECK, "stale-after"), Meant::Key("stale_after"));
+        assert_eq!(meant(&CHECK, "Timeout"), Meant::Key("timeout"));
+        assert_eq!(meant(&ROOT, "checks"), Meant::Key("check"));
+        assert_eq!(meant(&ROOT, "recevier"), Meant::Later("receiver"));
+        assert_eq!(meant(&CHECK, "conection"), Meant::Later("connection"));
+        assert_eq!(meant(&CHECK, "url"), Meant::Nothing);
+        assert_eq!(nearest("sytem", ["system", "state"]), Some("system"));
+        assert_eq!(nearest("xy", ["ab"]), None);
+    }
+
+    #[test]
+    fn keys_of_other_tables_are_recognised() {
+        assert_eq!(meant(&LOG, "listen"), Meant::Elsewhere(vec![&HOST]));
+        assert_eq!(
+            meant(&CHECK_LIMITS, "interval"),
+            Meant::Elsewhere(vec![&DEFAULTS, &CHECK])
+        );
+        assert_eq!(meant(&ROOT, "plugin"), Meant::Elsewhere(vec![&CHECK]));
+    }
+
+    #[test]
+    fn synonyms_lead_to_keys_that_exist() {
+        for (word, meant) in SYNONYMS {
+            let known = ALL
+                .iter()
+                .any(|spec| spec.keys.contains(meant) || spec.later.contains(meant));
+            assert!(known, "{word} → {meant}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The JSON API: checks to read, and the two things an administrator may do.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /api/v1/checks` | every check with its verdicts |
+//! | `POST /api/v1/checks/NAME/run` | what a run of it yields, now; 404 for a name that is not configured |
+//! | `POST /-/reload` (or PUT) | what changed; 422 when the new configuration is no good and the old one goes on |
+//!
+//! Every answer is `{"status": "success", "data": …}` or `{"status": "error", "errorType": …, "error": …}`.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use hyper::{HeaderMap, StatusCode, header};
+use serde::Serialize;
+
+use super::{
+    Shared, reply,
+    view::{self, CheckView, Overall, VerdictView, milliseconds},
+};
+use crate::{board::Snapshot, outcome::Outcome};
+
+#[derive(Serialize)]
+struct Checks {
+    /// As in `/health/detailed`.
+    status: Overall,
+    checks: Vec<CheckView>,
+    /// When the board last changed.
+    updated_at: String,
+}
+
+pub(super) async fn checks(State(shared): State<Arc<Shared>>) -> Response {
+    let snapshot = shared.snapshot();
+    let checks = view::checks(&snapshot);
+    let status = view::overall(&checks);
+    reply::success(&Checks {
+        status,
+        checks,
+        updated_at: snapshot.at.to_string(),
+    })
+}
+
+pub(super) async fn reload(State(shared): State<Arc<Shared>>) -> Response {
+    match shared.control.reload().await {
+        Ok(mut summary) => {
+            for warning in &mut summary.warnings {
+                *warning = shared.redactor.redact(warning).into_owned();
+            }
+            reply::success(&summary)
+        }
+        Err(message) => {
+            let message = shared.redactor.redact(&message);
+            reply::problem(StatusCode::UNPROCESSABLE_ENTITY, true, &message)
+        }
+    }
+}
+
+/// A run, as its caller sees it.
+#[derive(Serialize)]
+struct Ran<'o> {
+    check: &'o str,
+    /// A status, or why there is no report.
+    outcome: &'static str,
+    /// Why there is no report; absent when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    verdicts: Vec<VerdictView>,
+    started_at: String,
+    duration_ms: f64,
+    cpu_ms: f64,
+    memory_peak_bytes: u64,
+}
+
+pub(super) async fn run(State(shared): State<Arc<Shared>>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    if let Err(unknown) = find(&shared.snapshot(), &name) {
+        return reply::problem(StatusCode::NOT_FOUND, true, &unknown);
+    }
+    match shared.control.run_now(&name).await {
+        Ok(_) if wants_page(&headers) => see_page(),
+        Ok(outcome) => reply::success(&ran(&shared, &outcome)),
+        Err(message) => {
+            let message = shared.redactor.redact(&message);
+            reply::problem(StatusCode::CONFLICT, true, &message)
+        }
+    }
+}
+
+fn ran<'o>(shared: &Shared, outcome: &'o Outcome) -> Ran<'o> {
+    let failure = outcome.result.as_ref().err();
+    let report = outcome.result.as_ref().ok();
+    Ran {
+        check: &outcome.check,
+        outcome: outcome.word(),
+        message: failure.map(|failure| shared.redactor.redact(&failure.message).into_owned()),
+        verdicts: report
+            .iter()
+            .flat_map(|report| &report.verdicts)
+            .map(VerdictView::from)
+            .collect(),
+        started_at: outcome.started_at.to_string(),
+        duration_ms: milliseconds(outcome.usage.duration),
+        cpu_ms: milliseconds(outcome.usage.cpu),
+        memory_peak_bytes: outcome.usage.memory_peak_bytes,
+    }
+}
+
+/// Names are alike from here on (Jaro–Winkler, 0 to 1).
+const ALIKE: f64 = 0.8;
+
+fn find(snapshot: &Snapshot, name: &str) -> Result<(), String> {
+    if snapshot.check(name).is_some() {
+        return Ok(());
+    }
+    let alike = snapshot
+        .checks
+        .iter()
+        .map(|check| (strsim::jaro_winkler(&check.name, name), &check.name))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    let hint = alike
+        .map(|(_, known)| format!("; did you mean `{known}`?"))
+        .unwrap_or_default();
+    // What was asked for is not repeated: it may be anything.
+    Err(format!("no check of that name is configured{hint}"))
+}
+
+/// The page's button is a form: its browser is sent back to the page, which shows what came of it.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+fn see_page() -> Response {
+    let mut answer = reply::text(StatusCode::SEE_OTHER, "see the page\n");
+    answer
+        .headers_mut()
+        .insert(header::LOCATION, header::HeaderValue::from_static("/"));
+    answer
+}

@@ -1,0 +1,124 @@
+//! Answers of every shape: text, JSON, and problems in whichever the surface speaks.
+
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use hyper::{
+    HeaderMap, StatusCode,
+    header::{self, HeaderName, HeaderValue},
+};
+use serde::Serialize;
+
+use super::auth::Refusal;
+
+/// Nothing may be loaded or embedded; the page allows itself what it needs.
+const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// On every answer. A surface that set one of its own keeps it.
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 6] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    // Not `no-referrer`: under it browsers send the page's own forms with `Origin: null`.
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+
+pub(super) fn add_security_headers(headers: &mut HeaderMap) {
+    for (name, value) in SECURITY_HEADERS {
+        headers.entry(name).or_insert(value);
+    }
+}
+
+/// Bytes of a declared type.
+pub(super) fn bytes(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response {
+    let mut answer = Response::new(Body::from(body.into()));
+    *answer.status_mut() = status;
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer
+}
+
+pub(super) fn text(status: StatusCode, body: impl Into<String>) -> Response {
+    bytes(status, "text/plain; charset=utf-8", body.into())
+}
+
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    // Our own types, with names for keys: there is nothing in them that JSON cannot say.
+    let mut body = serde_json::to_vec(body).unwrap_or_default();
+    body.push(b'\n');
+    bytes(status, "application/json", body)
+}
+
+/// The shape in which `/api/v1` answers, as Prometheus' own API does.
+#[derive(Serialize)]
+struct Success<'d, T> {
+    status: &'static str,
+    data: &'d T,
+}
+
+#[derive(Serialize)]
+struct Failure<'m> {
+    status: &'static str,
+    #[serde(rename = "errorType")]
+    kind: &'static str,
+    error: &'m str,
+}
+
+pub(super) fn success(data: &impl Serialize) -> Response {
+    json(
+        StatusCode::OK,
+        &Success {
+            status: "success",
+            data,
+        },
+    )
+}
+
+/// A problem, for a program or for a person.
+pub(super) fn problem(status: StatusCode, is_json: bool, message: &str) -> Response {
+    if !is_json {
+        return text(status, format!("{message}\n"));
+    }
+    let kind = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "access",
+        StatusCode::NOT_FOUND => "not_found",
+        status if status.is_client_error() => "bad_data",
+        _ => "internal",
+    };
+    json(
+        status,
+        &Failure {
+            status: "error",
+            kind,
+            error: message,
+        },
+    )
+}
+
+/// 401 asks for a token, in the way that makes browsers show a form; 403 says that another one is needed.
+pub(super) fn refused(refusal: Refusal, is_json: bool) -> Response {
+    let message = refusal.to_string();
+    match refusal {
+        Refusal::NoToken | Refusal::WrongToken => {
+            let mut answer = problem(StatusCode::UNAUTHORIZED, is_json, &message);
+            let headers = answer.headers_mut();
+            headers.append(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"Bellwether: the password is the token\", charset=\"UTF-8\""),
+            );
+            headers.append(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"Bellwether\""),
+            );
+            answer
+        }
+        Refusal::Scope(_) | Refusal::ForeignHost | Refusal::CrossSite => {
+            problem(StatusCode::FORBIDDEN, is_json, &message)
+        }
+    }
+}

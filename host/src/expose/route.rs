@@ -1,0 +1,137 @@
+//! The paths: what each needs, who answers, and what to say about the others.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    response::Response,
+    routing::{get, post},
+};
+use hyper::{Method, StatusCode, Uri};
+
+use super::{Shared, api, auth::Need, health, metrics, page, reply};
+
+/// Whether the caller may read; for surfaces that are open and say more to those who may.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MayRead(pub(super) bool);
+
+/// Which part of the server answers; the `surface` label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Surface {
+    Metrics,
+    Health,
+    Api,
+    Page,
+    Admin,
+    Other,
+}
+
+impl Surface {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Metrics => "metrics",
+            Self::Health => "health",
+            Self::Api => "api",
+            Self::Page => "page",
+            Self::Admin => "admin",
+            Self::Other => "other",
+        }
+    }
+
+    /// Whether its problems are JSON.
+    pub(super) const fn speaks_json(self) -> bool {
+        match self {
+            Self::Api | Self::Admin => true,
+            Self::Metrics | Self::Health | Self::Page | Self::Other => false,
+        }
+    }
+}
+
+/// Fixed paths. What is not here needs a read token, so that strangers learn nothing from 404s.
+const PATHS: [(&str, Need, Surface); 10] = [
+    ("/", Need::Read, Surface::Page),
+    ("/favicon.svg", Need::Open, Surface::Page),
+    ("/metrics", Need::Read, Surface::Metrics),
+    ("/health/live", Need::Open, Surface::Health),
+    ("/health/ready", Need::Open, Surface::Health),
+    ("/health/detailed", Need::Read, Surface::Health),
+    ("/-/healthy", Need::Open, Surface::Health),
+    ("/-/ready", Need::Open, Surface::Health),
+    ("/-/reload", Need::Admin, Surface::Admin),
+    ("/api/v1/checks", Need::Read, Surface::Api),
+];
+
+/// What a path needs and who answers it.
+pub(super) fn classify(path: &str) -> (Need, Surface) {
+    if let Some((_, need, surface)) = PATHS.iter().find(|(known, _, _)| *known == path) {
+        return (*need, *surface);
+    }
+    match path.strip_prefix("/api/") {
+        Some(rest) if rest.starts_with("v1/checks/") && rest.ends_with("/run") => (Need::Admin, Surface::Admin),
+        Some(_) => (Need::Read, Surface::Api),
+        None => (Need::Read, Surface::Other),
+    }
+}
+
+pub(super) fn routes(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/", get(page::index))
+        .route("/favicon.svg", get(page::favicon))
+        .route("/metrics", get(metrics::metrics))
+        .route("/health/live", get(health::live))
+        .route("/-/healthy", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/-/ready", get(health::ready))
+        .route("/health/detailed", get(health::detailed))
+        .route("/-/reload", post(api::reload).put(api::reload))
+        .route("/api/v1/checks", get(api::checks))
+        .route("/api/v1/checks/{name}/run", post(api::run))
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(shared)
+}
+
+/// Names are alike from here on (Jaro–Winkler, 0 to 1).
+const ALIKE: f64 = 0.85;
+
+async fn unknown(uri: Uri) -> Response {
+    let path = uri.path();
+    let alike = PATHS
+        .iter()
+        .map(|(known, _, _)| (*known, strsim::jaro_winkler(path, known)))
+        .filter(|(_, likeness)| *likeness >= ALIKE)
+        .max_by(|one, other| one.1.total_cmp(&other.1));
+    let hint = match alike {
+        Some((known, _)) => format!("nothing here; did you mean {known}?"),
+        None => "nothing here; try /metrics, /health/detailed, /api/v1/checks or the page at /".to_owned(),
+    };
+    reply::problem(StatusCode::NOT_FOUND, classify(path).1.speaks_json(), &hint)
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Response {
+    let (_, surface) = classify(uri.path());
+    let message = format!("{method} is not what this path takes; see the Allow header");
+    reply::problem(StatusCode::METHOD_NOT_ALLOWED, surface.speaks_json(), &message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_something_needs_an_administrator() {
+        for (path, need, surface) in [
+            ("/metrics", Need::Read, Surface::Metrics),
+            ("/health/live", Need::Open, Surface::Health),
+            ("/-/reload", Need::Admin, Surface::Admin),
+            ("/api/v1/checks/db/run", Need::Admin, Surface::Admin),
+            ("/api/v1/checks/a%2Fb/run", Need::Admin, Surface::Admin),
+            ("/api/v1/nothing", Need::Read, Surface::Api),
+            ("/secret", Need::Read, Surface::Other),
+            ("/health/live/", Need::Read, Surface::Other),
+            ("//metrics", Need::Read, Surface::Other),
+        ] {
+            assert_eq!(classify(path), (need, surface), "{path}");
+        }
+    }
+}

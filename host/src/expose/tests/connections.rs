@@ -1,0 +1,185 @@
+//! Connections: the slow, the many, the large, and the last ones.
+
+use std::io::{Read as _, Write as _};
+
+use super::*;
+use crate::metric::text::Format;
+
+const QUICK: Patience = Patience {
+    header: Duration::from_millis(300),
+    idle: Duration::from_millis(300),
+    stall: Duration::from_millis(300),
+    answer: Duration::from_secs(20),
+};
+
+fn impatient() -> Host {
+    Setup {
+        patience: QUICK,
+        ..Setup::default()
+    }
+    .start()
+}
+
+/// Ten megabytes of metrics.
+fn large() -> Snapshot {
+    board::snapshot(vec![], vec![board::load(450_000, 1234.56)])
+}
+
+#[test]
+fn a_header_that_never_ends_is_cut_off() {
+    let host = impatient();
+    let mut silent = host.connect();
+    let mut dripping = host.connect();
+    dripping.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
+    assert!(silent.drain().is_empty() && dripping.drain().is_empty());
+    host.wait_for("two slow headers counted", |host| {
+        host.counted("bellwether_http_connections_closed_total", &["slow_header"]) == 2.0
+    });
+}
+
+#[test]
+fn an_idle_connection_is_closed_after_it_was_kept() {
+    let host = impatient();
+    let mut client = host.connect();
+    assert_eq!(client.ask("GET", "/metrics", &[]).status, 200);
+    assert_eq!(client.ask("GET", "/metrics", &[]).status, 200);
+    assert!(client.drain().is_empty());
+    host.wait_for("one idle connection counted", |host| {
+        host.counted("bellwether_http_connections_closed_total", &["idle"]) == 1.0
+    });
+}
+
+#[test]
+fn a_reader_that_stops_reading_is_cut_off_and_delays_nobody() {
+    let host = Setup {
+        patience: QUICK,
+        snapshot: Some(large()),
+        ..Setup::default()
+    }
+    .start();
+    let mut lazy = client::tcp(host.address());
+    lazy.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .expect("sent");
+    let mut first = [0; 16];
+    lazy.read_exact(&mut first).expect("the beginning");
+    assert_eq!(host.get("/health/live").status, 200);
+    assert_eq!(
+        host.get("/metrics").body.len(),
+        host.snapshots.borrow().text(Format::Prometheus).len()
+    );
+    host.wait_for("one slow reader counted", |host| {
+        host.counted("bellwether_http_connections_closed_total", &["slow_reader"]) == 1.0
+    });
+}
+
+#[test]
+fn a_header_beyond_the_limit_is_refused() {
+    let host = host();
+    let mut client = host.connect();
+    client.send(
+        format!(
+            "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n",
+            "x".repeat(40 * 1024)
+        )
+        .as_bytes(),
+    );
+    assert_eq!(client.hear(false).status, 431);
+    let many: Vec<String> = (0..150).map(|n| format!("X-{n}: 1")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(host.ask("GET", "/metrics", &many).status, 431);
+}
+
+#[test]
+fn a_large_body_is_refused_unread_and_a_small_one_ignored() {
+    let host = host();
+    assert_eq!(host.ask("POST", "/-/reload", &["Content-Length: 1000000"]).status, 413);
+    let mut client = host.connect();
+    client.send(b"POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}");
+    assert_eq!(client.hear(false).status, 200);
+    assert_eq!(client.ask("GET", "/health/live", &[]).status, 200);
+}
+
+#[test]
+fn what_is_no_http_is_answered_or_dropped_and_harms_nobody() {
+    let host = host();
+    let mut client = host.connect();
+    client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n");
+    client.drain();
+    assert_eq!(host.get("/health/live").status, 200);
+}
+
+#[test]
+fn connections_beyond_the_cap_wait_for_a_free_slot() {
+    let host = host();
+    let mut held: Vec<Client> = (0..server::CONNECTIONS_MAX).map(|_| host.connect()).collect();
+    // Each has been accepted once it has been answered.
+    for client in &mut held {
+        assert_eq!(client.ask("GET", "/health/live", &[]).status, 200);
+    }
+    let mut waiting = host.connect();
+    waiting.send(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    host.wait_for("the cap is said", |host| {
+        host.counted("bellwether_http_connections_full_total", &[]) == 1.0
+    });
+    held.pop();
+    assert_eq!(waiting.hear(false).status, 200);
+}
+
+#[test]
+fn an_answer_under_way_is_finished_when_the_host_stops() {
+    let host = Setup {
+        snapshot: Some(large()),
+        ..Setup::default()
+    }
+    .start();
+    let length = host.snapshots.borrow().text(Format::Prometheus).len();
+    let mut idle = host.connect();
+    assert_eq!(idle.ask("GET", "/health/live", &[]).status, 200);
+    let mut reading = client::tcp(host.address());
+    reading
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .expect("sent");
+    let mut first = [0; 17];
+    reading.read_exact(&mut first).expect("the beginning");
+    host.supervisor.stopping().cancel();
+    assert!(idle.drain().is_empty(), "idle connections are let go at once");
+    let mut rest = Vec::new();
+    reading.read_to_end(&mut rest).expect("all of it");
+    assert!(rest.len() > length, "{} of {length}", rest.len());
+    host.wait_for("nothing runs", |host| host.supervisor.running().is_empty());
+    assert!(
+        std::net::TcpStream::connect(host.address()).is_err(),
+        "the port is free"
+    );
+}
+
+/// Prints what ten megabytes cost; `cargo xtask bench` holds the budget on a release build.
+#[test]
+#[expect(
+    clippy::print_stderr,
+    reason = "a measurement, for whoever runs the test with --nocapture"
+)]
+fn ten_megabytes_are_served_from_shared_bytes() {
+    let host = Setup {
+        snapshot: Some(large()),
+        ..Setup::default()
+    }
+    .start();
+    let clock = Clock::system();
+    let mut client = host.connect();
+    for (what, headers) in [("plain", &[][..]), ("gzip", &["Accept-Encoding: gzip"])] {
+        let mut spans: Vec<Duration> = (0..20)
+            .map(|_| {
+                let start = clock.monotonic();
+                assert_eq!(client.ask("GET", "/metrics", headers).status, 200);
+                clock.monotonic() - start
+            })
+            .collect();
+        let first = spans[0];
+        spans.sort();
+        eprintln!(
+            "10 MB {what}: first {first:?}, median {:?}, worst {:?}",
+            spans[10], spans[19]
+        );
+    }
+}

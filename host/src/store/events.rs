@@ -1,0 +1,202 @@
+//! What the store says.
+
+use std::{borrow::Cow, path::Path};
+
+use crate::telemetry::{Count, Event, Fields, Level};
+
+/// A transaction was committed.
+pub(super) struct BatchCommitted {
+    pub(super) writes: usize,
+}
+
+impl Event for BatchCommitted {
+    fn level(&self) -> Level {
+        Level::Trace
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "Queued writes were committed.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        "store"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.data("writes", self.writes);
+    }
+
+    fn count(&self) -> Option<Count> {
+        Some(Count {
+            name: "bellwether_store_writes_total",
+            help: "Writes that were committed to the database.",
+            labels: Vec::new(),
+            by: self.writes as u64,
+        })
+    }
+}
+
+/// The database could not be opened or written.
+pub(super) struct StoreFailing<'e> {
+    pub(super) path: &'e Path,
+    pub(super) reason: &'e str,
+    /// It worked until now.
+    pub(super) first: bool,
+    pub(super) queued: usize,
+}
+
+impl Event for StoreFailing<'_> {
+    fn level(&self) -> Level {
+        if self.first { Level::Error } else { Level::Debug }
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "The database cannot be written; the host goes on, keeps what it would have written and tries again. \
+         Look for a full disk or wrong permissions."
+            .into()
+    }
+
+    fn module(&self) -> &'static str {
+        "store"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields
+            .data("path", self.path.display().to_string())
+            .data("reason", self.reason)
+            .data("queued", self.queued);
+    }
+
+    fn count(&self) -> Option<Count> {
+        Some(Count {
+            name: "bellwether_store_failures_total",
+            help: "Attempts to open or write the database that failed.",
+            labels: Vec::new(),
+            by: 1,
+        })
+    }
+}
+
+/// The database works again.
+pub(super) struct StoreRecovered<'e> {
+    pub(super) path: &'e Path,
+}
+
+impl Event for StoreRecovered<'_> {
+    fn level(&self) -> Level {
+        Level::Info
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "The database can be written again; nothing that was kept is lost.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        "store"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.data("path", self.path.display().to_string());
+    }
+}
+
+/// A broken database was moved out of the way.
+pub(super) struct SetAside<'e> {
+    pub(super) path: &'e Path,
+    pub(super) aside: &'e Path,
+    pub(super) reason: String,
+}
+
+impl Event for SetAside<'_> {
+    fn level(&self) -> Level {
+        Level::Error
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "The database is broken; it was set aside and a new one begun. The host has forgotten what was in it.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        "store"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields
+            .data("path", self.path.display().to_string())
+            .data("setAsideAs", self.aside.display().to_string())
+            .data("reason", self.reason.as_str());
+    }
+
+    fn count(&self) -> Option<Count> {
+        Some(Count {
+            name: "bellwether_store_set_aside_total",
+            help: "Broken databases that were set aside.",
+            labels: Vec::new(),
+            by: 1,
+        })
+    }
+}
+
+/// A write was at fault itself: a bug of ours.
+pub(super) struct WriteDropped {
+    pub(super) module: &'static str,
+    pub(super) reason: String,
+}
+
+impl Event for WriteDropped {
+    fn level(&self) -> Level {
+        Level::Error
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "A write was refused by the database and dropped; please report it.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        "store"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.data("of", self.module).data("reason", self.reason.as_str());
+    }
+
+    fn count(&self) -> Option<Count> {
+        Some(dropped("error"))
+    }
+}
+
+/// There was no room in the queue.
+pub(super) struct WriteRefused {
+    pub(super) module: &'static str,
+}
+
+impl Event for WriteRefused {
+    fn level(&self) -> Level {
+        Level::Debug
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "Too much waits to be written; a write was dropped.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        "store"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.data("of", self.module);
+    }
+
+    fn count(&self) -> Option<Count> {
+        Some(dropped("full"))
+    }
+}
+
+fn dropped(reason: &str) -> Count {
+    Count {
+        name: "bellwether_store_writes_dropped_total",
+        help: "Writes that were dropped.",
+        labels: vec![("reason", reason.to_owned())],
+        by: 1,
+    }
+}
