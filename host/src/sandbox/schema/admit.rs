@@ -23,7 +23,7 @@ const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
 
 /// Why a settings schema is of no use. Written for the author of the plugin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum SchemaError {
+pub(in crate::sandbox) enum SchemaError {
     /// More than [`SCHEMA_BYTES_MAX`].
     #[error("the plugin's settings schema is {0} bytes long; at most {SCHEMA_BYTES_MAX} are accepted")]
     TooLarge(usize),
