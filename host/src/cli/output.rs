@@ -25,7 +25,10 @@ pub(super) fn bytes(bytes: &[u8]) -> Exit {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => Exit::Ok,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Ok,
-        Err(error) => fail(Exit::Unreachable, &format!("standard output cannot be written: {error}")),
+        Err(error) => fail(
+            Exit::Unreachable,
+            &format!("standard output cannot be written: {error}"),
+        ),
     }
 }
 
@@ -33,7 +36,10 @@ pub(super) fn bytes(bytes: &[u8]) -> Exit {
 pub(super) fn json(value: &impl Serialize) -> Exit {
     match serde_json::to_string_pretty(value) {
         Ok(text) => bytes(format!("{text}\n").as_bytes()),
-        Err(error) => fail(Exit::Internal, &format!("the answer cannot be written as JSON: {error}")),
+        Err(error) => fail(
+            Exit::Internal,
+            &format!("the answer cannot be written as JSON: {error}"),
+        ),
     }
 }
 

@@ -220,7 +220,6 @@ impl Store {
         answered.await.unwrap_or(Err(StoreError::Silent))
     }
 
-
     /// Commits what is queued and ends the thread. Writes that come later are dropped.
     pub async fn close(&self) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
