@@ -21,6 +21,8 @@ pub const FIELDS_MAX: usize = 16;
 const FIELD_NAME_BYTES_MAX: usize = 64;
 /// Lines of standard error kept for the message of a trap: a Rust panic is three, a short Python traceback eight.
 const TAIL_LINES: usize = 8;
+/// Ends every panic in Rust and helps nobody: a plugin has no environment to set.
+const PANIC_NOTE: &str = "note: run with `RUST_BACKTRACE=1`";
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,6 +170,9 @@ impl RunLog {
     }
 
     fn remember(&mut self, text: &str) {
+        if text.starts_with(PANIC_NOTE) {
+            return;
+        }
         if self.tail.len() == TAIL_LINES {
             self.tail.pop_front();
         }

@@ -207,7 +207,7 @@ impl Cache {
     }
 
     /// Makes what was written an entry, whole or not at all, and makes room.
-    pub(super) fn keep(&self, key: &Key, written: Temporary) -> Result<(), CacheError> {
+    pub(super) fn keep(&self, key: &Key, written: &Temporary) -> Result<(), CacheError> {
         let path = self.entry(key);
         let kept = File::open(&written.path)
             .and_then(|file| file.sync_all())
@@ -329,7 +329,7 @@ mod tests {
             .expect("an empty component compiles");
         let temporary = cache.temporary().expect("temporary");
         fs::write(temporary.path(), code).expect("written");
-        cache.keep(&KEY, temporary).expect("kept");
+        cache.keep(&KEY, &temporary).expect("kept");
         cache.entry(&KEY)
     }
 

@@ -26,7 +26,11 @@ const MESSAGE_BYTES_MAX: usize = 2 * 1024;
 /// Innermost functions named in the message of a trap.
 const FRAMES_MAX: usize = 6;
 /// Longest name of one; Rust's with their generics fill a screen.
-const FRAME_BYTES_MAX: usize = 80;
+const FRAME_CHARS_MAX: usize = 80;
+/// How names of functions begin that stand between a plugin's mistake and the trap.
+const RUNTIME: [&str; 8] = [
+    "abort", "std::", "core::", "alloc::", "__rust", "rust_", "_rust", "dlmalloc",
+];
 
 /// How wasmtime says that host calls carried too much; the error has no public type.
 const FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
@@ -54,11 +58,11 @@ pub(super) struct Place<'p> {
     pub(super) redactor: &'p Redactor,
 }
 
-fn failure(reason: Reason, message: String, place: Place<'_>) -> Failure {
+fn failure(reason: Reason, message: &str, place: Place<'_>) -> Failure {
     Failure {
         reason,
         code: String::new(),
-        message: clean(&message, MESSAGE_BYTES_MAX, place.redactor),
+        message: clean(message, MESSAGE_BYTES_MAX, place.redactor),
         retryable: matches!(reason, Reason::Timeout | Reason::Host),
     }
 }
@@ -71,18 +75,18 @@ pub(super) fn explain(ended: &Ended, guest: &Guest, place: Place<'_>) -> Failure
                 "did not end within its timeout of {wall:?} and was stopped{}",
                 said(guest)
             );
-            failure(Reason::Timeout, message, place)
+            failure(Reason::Timeout, &message, place)
         }
         Ended::Panic(panic) => {
             let message = format!(
                 "the host itself failed during the run: {}; please report this",
                 panic.message
             );
-            failure(Reason::Host, message, place)
+            failure(Reason::Host, &message, place)
         }
         Ended::Error(error) => {
             let (reason, message) = explain_error(error, guest, place);
-            failure(reason, message, place)
+            failure(reason, &message, place)
         }
     }
 }
@@ -101,6 +105,8 @@ fn explain_error(error: &wasmtime::Error, guest: &Guest, place: Place<'_>) -> (R
         return (Reason::Trap, message);
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
+        let trap = trap.to_string();
+        let trap = trap.strip_prefix("wasm trap: ").unwrap_or(&trap);
         return (
             Reason::Trap,
             format!("the plugin trapped: {trap}{}{}", said(guest), at(error)),
@@ -197,7 +203,8 @@ fn said(guest: &Guest) -> String {
     }
 }
 
-/// Where it was, innermost first.
+/// Where it was, innermost first, from the plugin's own code on: which functions of a language's runtime end a panic is
+/// no news.
 fn at(error: &wasmtime::Error) -> String {
     let Some(trace) = error.downcast_ref::<WasmBacktrace>() else {
         return String::new();
@@ -205,11 +212,10 @@ fn at(error: &wasmtime::Error) -> String {
     let named = trace
         .frames()
         .iter()
-        .filter_map(|frame| frame.func_name().map(|name| (frame, name)));
+        .filter_map(|frame| Some((frame, readable(frame.func_name()?))));
     let mut text = String::new();
-    for (frame, name) in named.take(FRAMES_MAX) {
+    for (frame, name) in named.skip_while(|(_, name)| is_runtime(name)).take(FRAMES_MAX) {
         let separator = if text.is_empty() { "; at " } else { " ← " };
-        let name: String = rustc_demangled(name).chars().take(FRAME_BYTES_MAX).collect();
         // Writing to a string cannot fail.
         let _ = write!(text, "{separator}{name}");
         let source = frame
@@ -224,12 +230,15 @@ fn at(error: &wasmtime::Error) -> String {
     text
 }
 
-/// Without the hash that Rust's legacy names end in.
-fn rustc_demangled(name: &str) -> &str {
-    match name.rsplit_once("::h") {
-        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => path,
-        _ => name,
-    }
+/// A symbol as its author wrote it.
+fn readable(symbol: &str) -> String {
+    let demangled = format!("{:#}", rustc_demangle::demangle(symbol));
+    demangled.chars().take(FRAME_CHARS_MAX).collect()
+}
+
+fn is_runtime(name: &str) -> bool {
+    let name = name.trim_start_matches('<');
+    RUNTIME.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -263,8 +272,10 @@ mod tests {
     }
 
     #[test]
-    fn hashes_of_symbol_names_are_cut_off() {
-        assert_eq!(rustc_demangled("core::panic::h0123456789abcdef"), "core::panic");
-        assert_eq!(rustc_demangled("my::hash"), "my::hash");
+    fn symbols_are_readable_and_the_runtime_is_told_from_the_plugin() {
+        assert_eq!(readable("_ZN5trial7recurse17h2277f2b8b1d75b28E"), "trial::recurse");
+        assert_eq!(readable("plain_c"), "plain_c");
+        assert!(is_runtime("std::process::abort") && is_runtime("<alloc::vec::Vec<T> as X>::y"));
+        assert!(!is_runtime("trial::recurse"));
     }
 }

@@ -5,6 +5,7 @@
 
 use std::{
     fmt,
+    num::NonZeroUsize,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -32,6 +33,9 @@ const WASM_STACK_BYTES: usize = 512 * 1024;
 /// Stack of a run as a whole; what is not the guest's is for host calls.
 const RUN_STACK_BYTES: usize = 1024 * 1024;
 
+/// Innermost frames collected when a guest is stopped; a message names a few of them.
+const BACKTRACE_FRAMES_MAX: usize = 20;
+
 /// The one configuration. Cheap: nothing is allocated until an engine is made.
 fn config() -> Config {
     let mut config = Config::new();
@@ -42,7 +46,7 @@ fn config() -> Config {
         .wasm_memory64(false)
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(RUN_STACK_BYTES)
-        .wasm_backtrace(true)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES_MAX))
         .wasm_backtrace_details(WasmBacktraceDetails::Enable)
         .memory_init_cow(true);
     config

@@ -457,7 +457,7 @@ impl Sandbox {
             source,
         })?;
         let (cache, key) = (Arc::clone(&self.cache), *sha256);
-        Ok(self.blocking(plugin, move || cache.keep(&key, written)).await??)
+        Ok(self.blocking(plugin, move || cache.keep(&key, &written)).await??)
     }
 
     /// Asks the plugin what it is, under the default limits of a run.
