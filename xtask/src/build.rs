@@ -115,7 +115,7 @@ fn host(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
         });
     }
     let started = Instant::now();
-    let mut command = workspace.cargo(&["build", "--package", "bellwether", "--bin", "bellwether"]);
+    let mut command = workspace.cargo(&["build", "--workspace", "--bin", "bellwether"]);
     if profile == Profile::Release {
         command.arg("--release");
     }

@@ -15,7 +15,7 @@ pub(crate) fn perform(workspace: &Workspace) -> Result<()> {
     step("lints");
     program::run(&mut workspace.cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
     step("house rules (host/tests/tidy.rs)");
-    program::run(&mut workspace.cargo(&["test", "--package", "bellwether", "--test", "tidy"]))?;
+    program::run(&mut workspace.cargo(&["test", "--workspace", "--test", "tidy"]))?;
     step("dependencies (deny.toml)");
     if find("cargo-deny", &[]).is_none() {
         note("left out: cargo-deny is not installed (`cargo install --locked cargo-deny`)");

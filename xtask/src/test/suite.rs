@@ -108,9 +108,11 @@ impl Suite {
             }
             // nextest does not run doc tests.
             Scope::Doc => workspace.cargo(&["test", "--doc", "--workspace", "--no-fail-fast"]),
-            Scope::File { package, target } => {
+            // Chosen out of the whole workspace: choosing a package would change the features of what both depend on, and
+            // compile the engine a second time.
+            Scope::File { target, .. } => {
                 let mut command = workspace.cargo(tool.words());
-                command.args(["--package", package, "--test", target, "--no-fail-fast"]);
+                command.args(["--workspace", "--test", target, "--no-fail-fast"]);
                 command
             }
         }
