@@ -9,6 +9,7 @@ use crate::{
     app::{App, Options, StartError},
     clock::Clock,
     expose::ListenError,
+    sandbox::Progress,
     telemetry::{Sink, report_panics},
 };
 
@@ -30,7 +31,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         compiler: session::this_program(),
         sink: Sink::Stderr,
         clock: Clock::system(),
-        progress: Arc::new(session::progress),
+        progress: Arc::new(say_what_takes_long),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -56,6 +57,13 @@ async fn serve(options: Options) -> Exit {
     tokio::select! {
         _ = app.stop() => Exit::Ok,
         () = signals.stop() => output::fail(Exit::Bad, "a second signal: exiting at once"),
+    }
+}
+
+/// The log says when it is done.
+fn say_what_takes_long(progress: Progress) {
+    if matches!(progress, Progress::Compiling { .. }) {
+        session::progress(progress);
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Event, Fields, Level};
 use crate::{clock::Clock, secret::Redactor};
@@ -161,8 +161,12 @@ fn json_line(
 ) -> String {
     context.insert("functionName".into(), module.into());
     context.insert("timestamp".into(), at.into());
-    let line = json!({ "level": level.as_str(), "message": message, "data": data, "context": context });
-    format!("{line}\n")
+    // Written by hand so that a person reading along meets the level first.
+    let (message, data, context) = (Value::from(message), Value::from(data), Value::from(context));
+    format!(
+        "{{\"level\":\"{}\",\"message\":{message},\"data\":{data},\"context\":{context}}}\n",
+        level.as_str()
+    )
 }
 
 fn text_line(
@@ -184,4 +188,74 @@ fn text_line(
 /// Newlines and other control characters would let a guest forge lines.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::{clock::Timestamp, secret::Secret, telemetry::Telemetry};
+
+    struct Greeting<'g>(Level, &'g str);
+
+    impl Event for Greeting<'_> {
+        fn level(&self) -> Level {
+            self.0
+        }
+
+        fn message(&self) -> Cow<'_, str> {
+            self.1.into()
+        }
+
+        fn module(&self) -> &'static str {
+            "test"
+        }
+
+        fn fields(&self, fields: &mut Fields) {
+            fields.data("said", self.1).context("check", "machine");
+        }
+    }
+
+    async fn lines(format: Format, events: &[Greeting<'_>]) -> String {
+        let written: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let redactor = Redactor::default();
+        redactor.learn(&[Secret::new("correct-horse")]);
+        let clock = Clock::anchored(Timestamp::from_seconds(1_700_000_000));
+        let options = LogOptions {
+            level: Level::Info,
+            format,
+        };
+        let telemetry = Telemetry::new(Sink::Memory(Arc::clone(&written)), options, redactor, clock);
+        events.iter().for_each(|event| telemetry.emit(event));
+        String::from_utf8(written.lock().expect("not poisoned").clone()).expect("text")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_json_line_has_level_message_data_and_context() {
+        let line = lines(Format::Json, &[Greeting(Level::Warn, "hello")]).await;
+        let wanted = "{\"level\":\"WARN\",\"message\":\"hello\",\"data\":{\"said\":\"hello\"},\"context\":{\"check\":\"machine\",\
+                      \"functionName\":\"test\",\"timestamp\":\"2023-11-14T22:13:20.000Z\"}}\n";
+        assert_eq!(line, wanted);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_is_blanked_in_message_and_fields_of_both_formats() {
+        for format in [Format::Json, Format::Text] {
+            let line = lines(format, &[Greeting(Level::Error, "it is correct-horse")]).await;
+            assert!(line.contains("it is"), "{line}");
+            assert!(!line.contains("correct-horse"), "{line}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_below_the_level_is_not_written_and_one_event_is_one_line() {
+        let text = lines(
+            Format::Text,
+            &[Greeting(Level::Debug, "quiet"), Greeting(Level::Info, "two\nlines")],
+        )
+        .await;
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("two lines"), "{text}");
+    }
 }
