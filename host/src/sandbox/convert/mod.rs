@@ -19,9 +19,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub use refusal::Refusal;
-
-use self::claims::Claims;
+use self::{claims::Claims, refusal::Refusal};
 use super::bindings::bellwether::plugin::report as wit;
 use crate::{
     metric::LabelName,
@@ -30,18 +28,18 @@ use crate::{
 };
 
 /// Families of one report. The largest exporters have about a thousand.
-pub const FAMILIES_MAX: usize = 2_000;
+const FAMILIES_MAX: usize = 2_000;
 
 /// Samples, buckets, quantiles and observations of one report together. Twenty times the default series budget, so that
 /// the budget speaks first, and still only about 10 MB of the host's memory.
-pub const POINTS_MAX: usize = 100_000;
+const POINTS_MAX: usize = 100_000;
 
 /// Bytes of names, help and label values in one report: what a run may hand over by default (4 MiB of hostcall fuel).
-pub const TEXT_BYTES_MAX: usize = 4 << 20;
+const TEXT_BYTES_MAX: usize = 4 << 20;
 
 /// Refused families that are listed with their reason. A plugin that gets twenty wrong has one fault, not twenty, and the
 /// list goes to the log on every run.
-pub const REFUSED_MAX: usize = 20;
+const REFUSED_MAX: usize = 20;
 
 /// Bytes of a reason: two names of the longest kind and the words around them.
 const REASON_BYTES_MAX: usize = 768;
@@ -51,17 +49,17 @@ const MESSAGE_BYTES_MAX: usize = 4 << 10;
 
 /// What [`report`] goes by: the part of a check's configuration that shapes its metrics.
 #[derive(Clone, Copy, Debug)]
-pub struct ConvertRules<'r> {
+pub(super) struct ConvertRules<'r> {
     /// Put before each family name; may be empty.
-    pub prefix: &'r str,
+    pub(super) prefix: &'r str,
     /// Labels that the configuration puts on every sample. A guest's own label of such a name becomes `exported_…`.
-    pub labels: &'r BTreeMap<LabelName, String>,
+    pub(super) labels: &'r BTreeMap<LabelName, String>,
     /// Knows the secrets.
-    pub redactor: &'r Redactor,
+    pub(super) redactor: &'r Redactor,
 }
 
 /// Takes over what may be taken over. Never fails: what is refused stands in the report with its reason.
-pub fn report(guest: wit::Report, rules: &ConvertRules<'_>) -> Report {
+pub(super) fn report(guest: wit::Report, rules: &ConvertRules<'_>) -> Report {
     let mut refused = Refused::default();
     let verdicts = verdict::verdicts(guest.verdicts, rules.redactor, &mut refused);
     let mut budget = Budget::default();
@@ -79,7 +77,7 @@ pub fn report(guest: wit::Report, rules: &ConvertRules<'_>) -> Report {
 }
 
 /// The guest's own word that its run failed.
-pub fn failure(guest: &wit::Failure, redactor: &Redactor) -> Failure {
+pub(super) fn failure(guest: &wit::Failure, redactor: &Redactor) -> Failure {
     let reason = match guest.kind {
         wit::FailureKind::Settings => Reason::Settings,
         wit::FailureKind::Denied => Reason::Denied,

@@ -5,7 +5,7 @@ use crate::metric::{MetricKind, MetricName, NameError};
 
 /// Why a family, or some of the verdicts, did not pass. Written for the author of the plugin.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum Refusal {
+pub(super) enum Refusal {
     /// The report has used up its families.
     #[error("the report has more than {FAMILIES_MAX} families")]
     TooManyFamilies,
@@ -49,7 +49,7 @@ pub enum Refusal {
         unit: String,
     },
     /// Not a word.
-    #[error("unit `{unit}` is not a word of letters, digits and `_` of at most {} bytes", head::UNIT_BYTES_MAX)]
+    #[error("unit `{unit}` is not a word of letters, digits and `_` of at most {most} bytes", most = head::UNIT_BYTES_MAX)]
     UnitGrammar {
         /// As the guest wrote it, shortened.
         unit: String,
@@ -58,7 +58,7 @@ pub enum Refusal {
     #[error("{0} metrics have no unit")]
     UnitNotAllowed(MetricKind),
     /// Too many label names.
-    #[error("{0} label names; at most {} are accepted", head::LABELS_MAX)]
+    #[error("{0} label names; at most {most} are accepted", most = head::LABELS_MAX)]
     TooManyLabels(usize),
     /// The same label name twice.
     #[error("label name `{0}` appears twice")]
@@ -86,7 +86,7 @@ pub enum Refusal {
         expected: usize,
     },
     /// A label value past the limit.
-    #[error("a value of label `{label}` is {bytes} bytes long; at most {} are accepted", points::LABEL_VALUE_BYTES_MAX)]
+    #[error("a value of label `{label}` is {bytes} bytes long; at most {most} are accepted", most = points::LABEL_VALUE_BYTES_MAX)]
     LabelValueTooLong {
         /// Its name.
         label: String,
@@ -143,7 +143,7 @@ pub enum Refusal {
         most: usize,
     },
     /// Verdicts past the limit.
-    #[error("{0} verdicts; the {} worst stand", verdict::VERDICTS_MAX)]
+    #[error("{0} verdicts; the {most} worst stand", most = verdict::VERDICTS_MAX)]
     TooManyVerdicts(usize),
     /// A target was judged more than once.
     #[error("target `{0}` was judged more than once; the worst verdict stands")]

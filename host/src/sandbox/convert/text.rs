@@ -8,7 +8,7 @@ use crate::secret::Redactor;
 const REPLACEMENT: &str = "\u{fffd}";
 
 /// Characters that move a terminal's cursor or turn the reading order around: with them one line can pose as another.
-const fn deceptive(character: char) -> bool {
+fn deceptive(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
@@ -20,7 +20,7 @@ fn prefix(text: &str, bytes: usize) -> &str {
 /// One printable line of at most `bytes` bytes, the cut marked with `…`. Secrets go first, so that none survives in half.
 pub(super) fn line(text: &str, bytes: usize, redactor: &Redactor) -> String {
     let text = redactor.redact(text);
-    let text = text.trim();
+    let text = text.trim_matches(|c: char| c.is_whitespace() || deceptive(c));
     let (kept, mark) = if text.len() <= bytes {
         (text, "")
     } else {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::words::shown;
 
 /// Bytes of a schema. The bundled plugins' are 1 to 8 KB; one generated from a large program's options may reach 100.
-pub const SCHEMA_BYTES_MAX: usize = 256 << 10;
+pub(super) const SCHEMA_BYTES_MAX: usize = 256 << 10;
 
 /// Bytes of a compiled pattern, and of the tables the engine builds while matching. `[a-z]{1,63}` takes 10 KB, a full
 /// Unicode word class 100; a repetition of a repetition takes gigabytes.
@@ -23,7 +23,7 @@ const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
 
 /// Why a settings schema is of no use. Written for the author of the plugin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SchemaError {
+pub(in crate::sandbox) enum SchemaError {
     /// More than [`SCHEMA_BYTES_MAX`].
     #[error("the plugin's settings schema is {0} bytes long; at most {SCHEMA_BYTES_MAX} are accepted")]
     TooLarge(usize),

@@ -1,7 +1,5 @@
 //! What a validator found, in words.
 
-use std::collections::VecDeque;
-
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind as Kind};
 use serde_json::Value;
 
@@ -10,16 +8,16 @@ use super::{SettingsProblem, words};
 /// Findings looked at for one table. The validator lists them all, and a hostile schema can make one value a thousand.
 const FINDINGS_MAX: usize = 1_000;
 
-/// Bytes of a message that the validator worded.
+/// Characters of a message that the validator worded.
 const MESSAGE_CHARS_MAX: usize = 300;
 
 /// Everything that is wrong with `document`, unsorted.
 pub(super) fn problems(validator: &Validator, schema: &Value, document: &Value) -> Vec<SettingsProblem> {
-    let mut problems = Vec::new();
+    let mut explainer = Explainer { schema, document, problems: Vec::new() };
     for finding in validator.iter_errors(document).take(FINDINGS_MAX) {
-        explain(&finding, schema, &mut problems);
+        explainer.explain(&finding);
     }
-    problems
+    explainer.problems
 }
 
 /// A setting that the schema does not have.
@@ -48,15 +46,59 @@ fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-fn explain(finding: &ValidationError<'_>, schema: &Value, problems: &mut Vec<SettingsProblem>) {
-    let table = finding.instance_path().as_str();
-    match finding.kind() {
-        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-            let known = known(schema, finding.schema_path().as_str());
-            problems.extend(unexpected.iter().map(|name| unknown(table, name, &known)));
+struct Explainer<'d> {
+    schema: &'d Value,
+    document: &'d Value,
+    problems: Vec<SettingsProblem>,
+}
+
+impl Explainer<'_> {
+    fn explain(&mut self, finding: &ValidationError<'_>) {
+        let here = finding.instance_path().as_str();
+        let keyword = finding.schema_path().as_str();
+        match finding.kind() {
+            Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
+                let known = known(self.schema, keyword);
+                self.problems.extend(unexpected.iter().map(|name| unknown(here, name, &known)));
+            }
+            // A table that may have no settings at all: the finding names none of them.
+            Kind::FalseSchema if keyword.ends_with("/additionalProperties") => {
+                let names = self.document.pointer(here).and_then(Value::as_object).into_iter().flatten();
+                self.problems.extend(names.map(|(name, _)| unknown(here, name, &[])));
+            }
+            Kind::AnyOf { context } | Kind::OneOfNotValid { context } => self.alternatives(finding, context),
+            _ => self.say(here, sentence(finding, self.schema)),
         }
-        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => alternatives(finding, context, schema, problems),
-        _ => problems.push(SettingsProblem { pointer: table.to_owned(), message: sentence(finding, schema) }),
+    }
+
+    fn say(&mut self, pointer: &str, message: String) {
+        self.problems.push(SettingsProblem { pointer: pointer.to_owned(), message });
+    }
+
+    /// None of several forms fits. When each is one fixed value they are choices; else the form that came closest is
+    /// explained, for that is the one that was meant.
+    fn alternatives(&mut self, finding: &ValidationError<'_>, context: &[Vec<ValidationError<'static>>]) {
+        let here = finding.instance_path().as_str();
+        if let Some(choices) = choices(context, here) {
+            return self.say(here, choice(&choices, finding.instance()));
+        }
+        let closest = context
+            .iter()
+            .filter(|form| !form.is_empty() && !form.iter().any(|error| is_other_type(error, here)))
+            .min_by_key(|form| form.len());
+        if let Some(form) = closest {
+            return form.iter().for_each(|error| self.explain(error));
+        }
+        let wanted: Vec<_> = context.iter().flatten().filter_map(expected_type).collect();
+        let given = words::value(finding.instance());
+        self.say(
+            here,
+            if wanted.is_empty() {
+                format!("{given} is none of the forms that this may have")
+            } else {
+                format!("must be {}, not {given}", wanted.join(" or "))
+            },
+        );
     }
 }
 
@@ -65,37 +107,6 @@ fn known<'s>(schema: &'s Value, pointer: &str) -> Vec<&'s str> {
     let table = pointer.rsplit_once('/').map_or("", |(table, _)| table);
     let properties = schema.pointer(table).and_then(|table| table.get("properties")).and_then(Value::as_object);
     properties.into_iter().flatten().map(|(name, _)| name.as_str()).collect()
-}
-
-/// None of several forms fits. When each is one fixed value they are choices; else the form that came closest is
-/// explained, for that is the one that was meant.
-fn alternatives(
-    finding: &ValidationError<'_>,
-    context: &[Vec<ValidationError<'static>>],
-    schema: &Value,
-    problems: &mut Vec<SettingsProblem>,
-) {
-    let here = finding.instance_path().as_str();
-    if let Some(choices) = choices(context, here) {
-        let message = choice(&choices, finding.instance());
-        problems.push(SettingsProblem { pointer: here.to_owned(), message });
-        return;
-    }
-    let closest = context
-        .iter()
-        .filter(|form| !form.is_empty() && !form.iter().any(|error| is_other_type(error, here)))
-        .min_by_key(|form| form.len());
-    if let Some(form) = closest {
-        form.iter().for_each(|error| explain(error, schema, problems));
-        return;
-    }
-    let wanted: Vec<_> = context.iter().flatten().filter_map(expected_type).collect();
-    let message = if wanted.is_empty() {
-        format!("{} is none of the forms that this may have", words::value(finding.instance()))
-    } else {
-        format!("must be {}, not {}", wanted.join(" or "), words::value(finding.instance()))
-    };
-    problems.push(SettingsProblem { pointer: here.to_owned(), message });
 }
 
 /// The fixed values of all forms, when fixed values (or null, which TOML does not have) are all there is.

@@ -12,7 +12,7 @@ mod words;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use admit::SchemaError;
+use admit::SchemaError;
 
 /// Problems of one table that are listed; the rest is counted. Who sees twenty will fix the cause and look again.
 const PROBLEMS_MAX: usize = 20;
@@ -28,18 +28,18 @@ pub struct SettingsProblem {
 
 /// A schema and the settings tables to check against it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SettingsJob {
+pub(super) struct SettingsJob {
     /// JSON text; "": there are no settings.
-    pub schema: String,
+    pub(super) schema: String,
     /// JSON text of each table.
-    pub documents: Vec<String>,
+    pub(super) documents: Vec<String>,
 }
 
 /// What one table came to.
 pub type Checked = Result<(), Vec<SettingsProblem>>;
 
 /// One result per document, in order; or why the schema itself cannot be used, whatever the settings.
-pub fn check(schema: &str, documents: &[String]) -> Result<Vec<Checked>, SchemaError> {
+pub(super) fn check(schema: &str, documents: &[String]) -> Result<Vec<Checked>, SchemaError> {
     if schema.is_empty() {
         return Ok(documents.iter().map(|document| none(document)).collect());
     }
