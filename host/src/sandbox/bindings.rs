@@ -3,12 +3,6 @@
 //! Nothing outside `sandbox` sees them: `calls` turns host calls into plain questions to `capability`, and `convert`
 //! turns reports into the host's own vocabulary.
 
-#![expect(
-    clippy::needless_pass_by_value,
-    clippy::allow_attributes_without_reason,
-    reason = "the code is generated"
-)]
-
 wasmtime::component::bindgen!({
     path: "../plugin-sdk/wit",
     world: "everything",

@@ -4,7 +4,7 @@
 //! store remembers. Flows out: a [`Failure`] with one reason of the closed set and a message for a person. Nothing is
 //! retried here.
 
-use std::{fmt::Write, time::Duration};
+use std::{fmt::Write, future::Future, time::Duration};
 
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     capability::log::clean,
+    clock::Instant,
     outcome::{Denied, Failure, Reason},
     secret::Redactor,
     supervisor::Panic,
@@ -44,8 +45,18 @@ pub(super) enum Ended {
     Error(wasmtime::Error),
     /// The wall clock.
     Timeout(Duration),
-    /// Host code panicked.
-    Panic(Panic),
+}
+
+/// Drives guest code under the wall clock. `wall` is what there was at the beginning, for the message.
+pub(super) async fn within<T>(
+    deadline: Instant,
+    wall: Duration,
+    call: impl Future<Output = wasmtime::Result<T>>,
+) -> Result<T, Ended> {
+    match tokio::time::timeout_at(deadline, call).await {
+        Ok(returned) => returned.map_err(Ended::Error),
+        Err(_) => Err(Ended::Timeout(wall)),
+    }
 }
 
 /// Who a message is about.
@@ -58,13 +69,19 @@ pub(super) struct Place<'p> {
     pub(super) redactor: &'p Redactor,
 }
 
-fn failure(reason: Reason, message: &str, place: Place<'_>) -> Failure {
+fn failure(reason: Reason, message: &str, redactor: &Redactor) -> Failure {
     Failure {
         reason,
         code: String::new(),
-        message: clean(message, MESSAGE_BYTES_MAX, place.redactor),
+        message: clean(message, MESSAGE_BYTES_MAX, redactor),
         retryable: matches!(reason, Reason::Timeout | Reason::Host),
     }
+}
+
+/// A panic of ours. Nothing is left of the store to tell.
+pub(super) fn host_failed(panic: &Panic, redactor: &Redactor) -> Failure {
+    let message = format!("the host itself failed: {}; please report this", panic.message);
+    failure(Reason::Host, &message, redactor)
 }
 
 /// Why a call did not return, for people.
@@ -75,18 +92,11 @@ pub(super) fn explain(ended: &Ended, guest: &Guest, place: Place<'_>) -> Failure
                 "did not end within its timeout of {wall:?} and was stopped{}",
                 said(guest)
             );
-            failure(Reason::Timeout, &message, place)
-        }
-        Ended::Panic(panic) => {
-            let message = format!(
-                "the host itself failed during the run: {}; please report this",
-                panic.message
-            );
-            failure(Reason::Host, &message, place)
+            failure(Reason::Timeout, &message, place.redactor)
         }
         Ended::Error(error) => {
             let (reason, message) = explain_error(error, guest, place);
-            failure(reason, &message, place)
+            failure(reason, &message, place.redactor)
         }
     }
 }

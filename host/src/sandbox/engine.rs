@@ -30,8 +30,9 @@ const IDLE_TICKS_MAX: u32 = 100;
 /// recursion ends quickly.
 const WASM_STACK_BYTES: usize = 512 * 1024;
 
-/// Stack of a run as a whole; what is not the guest's is for host calls.
-const RUN_STACK_BYTES: usize = 1024 * 1024;
+/// Stack of a run as a whole; what is not the guest's is for host calls, which are wasteful in debug builds. Only what
+/// is touched takes memory.
+const RUN_STACK_BYTES: usize = 2 * 1024 * 1024;
 
 /// Innermost frames collected when a guest is stopped; a message names a few of them.
 const BACKTRACE_FRAMES_MAX: usize = 20;

@@ -59,24 +59,21 @@ impl Meter {
 #[derive(Debug)]
 pub(super) struct Metered<F> {
     meter: Arc<Meter>,
-    work: Pin<Box<F>>,
+    work: F,
 }
 
-impl<F: Future> Metered<F> {
+impl<F: Future + Unpin> Metered<F> {
     pub(super) fn new(meter: Arc<Meter>, work: F) -> Self {
-        Self {
-            meter,
-            work: Box::pin(work),
-        }
+        Self { meter, work }
     }
 }
 
-impl<F: Future> Future for Metered<F> {
+impl<F: Future + Unpin> Future for Metered<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.meter.begin();
-        let poll = self.work.as_mut().poll(context);
+        let poll = Pin::new(&mut self.work).poll(context);
         self.meter.end();
         poll
     }
@@ -95,12 +92,13 @@ mod tests {
     async fn only_polls_count_and_the_current_one_is_visible_from_inside() {
         let meter = Arc::<Meter>::default();
         let inside = Arc::clone(&meter);
-        let work = Metered::new(Arc::clone(&meter), async move {
+        let work = Box::pin(async move {
             burn(Duration::from_millis(3));
             tokio::task::yield_now().await;
             burn(Duration::from_millis(3));
             inside.spent()
         });
+        let work = Metered::new(Arc::clone(&meter), work);
         burn(Duration::from_millis(50));
         let seen = work.await;
         assert!(seen >= Duration::from_millis(6), "{seen:?}");

@@ -23,6 +23,7 @@ mod meter;
 mod plugin;
 mod run;
 mod schema;
+mod settings;
 mod stdio;
 
 pub use cache::CacheError;

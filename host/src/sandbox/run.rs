@@ -28,7 +28,7 @@ use crate::{
     clock::{Instant, Timestamp},
     config::Check,
     outcome::{Denied, Failure, Outcome, Report, Usage},
-    supervisor::catch_async,
+    supervisor::{Panic, catch_async},
 };
 
 /// What to run and with what.
@@ -69,12 +69,6 @@ impl Plugin {
     ///
     /// Dropping the future ends the run.
     pub async fn run(&self, request: RunRequest) -> RunEnd {
-        let meter = Arc::<Meter>::default();
-        Metered::new(Arc::clone(&meter), self.measured(request, meter)).await
-    }
-
-    async fn measured(&self, request: RunRequest, meter: Arc<Meter>) -> RunEnd {
-        let _ticking = self.machine.ticker.ticking();
         let started = Started {
             check: Arc::clone(&request.check),
             scheduled_at: request.scheduled_at,
@@ -82,9 +76,19 @@ impl Plugin {
             at: self.machine.clock.wall(),
             began: self.machine.clock.monotonic(),
         };
-        let mut store = self.store(request, started.began, &meter);
-        let called = self.call(&mut store, &started).await;
-        self.conclude(store, &started, called, &meter)
+        let meter = Arc::<Meter>::default();
+        let run = Box::pin(catch_async("run", self.measured(request, &started, &meter)));
+        match Metered::new(Arc::clone(&meter), run).await {
+            Ok(end) => end,
+            Err(panic) => self.panicked(&started, &panic, &meter),
+        }
+    }
+
+    async fn measured(&self, request: RunRequest, started: &Started, meter: &Arc<Meter>) -> RunEnd {
+        let _ticking = self.machine.ticker.ticking();
+        let mut store = self.store(request, started.began, meter);
+        let called = self.call(&mut store, started).await;
+        self.conclude(store, started, called, meter)
     }
 
     fn store(&self, request: RunRequest, began: Instant, meter: &Arc<Meter>) -> Store<Guest> {
@@ -122,17 +126,13 @@ impl Plugin {
             let absent = wasmtime::format_err!("plugin `{}` is not a check: it does not export `check`", self.name);
             return Err(Ended::Error(absent));
         };
-        let settings = Arc::clone(&started.check.settings);
-        let work = catch_async("run", async {
+        let timeout = started.check.timeout;
+        let call = end::within(started.began + timeout, timeout, async {
             let instance = self.instance.instantiate_async(&mut *store).await?;
             let guest = check.load(&mut *store, &instance)?;
-            guest.call_run(&mut *store, &settings).await
+            guest.call_run(&mut *store, &started.check.settings).await
         });
-        match tokio::time::timeout_at(started.began + started.check.timeout, work).await {
-            Err(_) => Err(Ended::Timeout(started.check.timeout)),
-            Ok(Err(panic)) => Err(Ended::Panic(panic)),
-            Ok(Ok(returned)) => returned.map_err(Ended::Error),
-        }
+        call.await
     }
 
     fn conclude(&self, mut store: Store<Guest>, started: &Started, called: Called, meter: &Meter) -> RunEnd {
@@ -140,9 +140,9 @@ impl Plugin {
         stdio::lock(&guest.log).finish();
         let returned = called.is_ok();
         let result = match called {
-            Ok(Ok(report)) => self.convert(report, started, guest),
+            Ok(Ok(report)) => Ok(self.convert(report, &started.check)),
             Ok(Err(said)) => Err(convert::failure(&said, &self.machine.redactor)),
-            Err(ended) => Err(self.explain(&ended, guest, started)),
+            Err(ended) => Err(self.explain(&ended, guest, &started.check)),
         };
         let memory_peak_bytes = guest.limiter.peak_bytes();
         let (logs, log_lines_dropped) = stdio::lock(&guest.log).take();
@@ -162,29 +162,40 @@ impl Plugin {
         }
     }
 
-    fn convert(&self, report: GuestReport, started: &Started, guest: &Guest) -> Result<Report, Failure> {
+    fn convert(&self, report: GuestReport, check: &Check) -> Report {
         let rules = ConvertRules {
-            prefix: &started.check.prefix,
-            labels: &started.check.labels,
+            prefix: &check.prefix,
+            labels: &check.labels,
             redactor: &self.machine.redactor,
         };
-        let converted = crate::supervisor::catch("convert", || convert::report(report, &rules));
-        converted.map_err(|panic| self.explain(&Ended::Panic(panic), guest, started))
+        convert::report(report, &rules)
     }
 
-    fn explain(&self, ended: &Ended, guest: &Guest, started: &Started) -> Failure {
-        if let Ended::Panic(panic) = ended {
-            self.machine.telemetry.emit(&HostPanicked {
-                check: &started.check.name,
-                message: &panic.message,
-            });
-        }
+    fn explain(&self, ended: &Ended, guest: &Guest, check: &Check) -> Failure {
         let place = Place {
-            check: &started.check.name,
-            location: &started.check.location,
+            check: &check.name,
+            location: &check.location,
             redactor: &self.machine.redactor,
         };
         end::explain(ended, guest, place)
+    }
+
+    /// A panic of ours takes its run along and nothing else.
+    fn panicked(&self, started: &Started, panic: &Panic, meter: &Meter) -> RunEnd {
+        self.machine.telemetry.emit(&HostPanicked {
+            check: &started.check.name,
+            message: &panic.message,
+        });
+        let usage = Usage {
+            duration: self.machine.clock.monotonic().saturating_duration_since(started.began),
+            cpu: meter.spent(),
+            ..Usage::default()
+        };
+        RunEnd {
+            outcome: started.outcome(Err(end::host_failed(panic, &self.machine.redactor)), usage),
+            state: None,
+            logs: Vec::new(),
+        }
     }
 }
 
