@@ -26,7 +26,10 @@ impl wit::Host for Guest {
 }
 
 fn query(query: wit::ProcessQuery) -> machine::ProcessQuery {
-    machine::ProcessQuery { group: query.group, name_regex: query.name_regex }
+    machine::ProcessQuery {
+        group: query.group,
+        name_regex: query.name_regex,
+    }
 }
 
 fn parts(sections: wit::Section) -> machine::Sections {
@@ -42,7 +45,11 @@ fn parts(sections: wit::Section) -> machine::Sections {
         (wit::Section::PRESSURE, Part::Pressure),
         (wit::Section::LIMITS, Part::Limits),
     ];
-    PAIRS.into_iter().filter(|(flag, _)| sections.contains(*flag)).map(|(_, part)| part).collect()
+    PAIRS
+        .into_iter()
+        .filter(|(flag, _)| sections.contains(*flag))
+        .map(|(_, part)| part)
+        .collect()
 }
 
 fn snapshot(read: machine::Snapshot) -> wit::Snapshot {
@@ -53,10 +60,14 @@ fn snapshot(read: machine::Snapshot) -> wit::Snapshot {
         disks: read.disks.into_iter().map(disk).collect(),
         disk_io: read.disk_io.into_iter().map(disk_io).collect(),
         networks: read.networks.into_iter().map(network).collect(),
-        load: read.load.map(|load| wit::Load { one: load.one, five: load.five, fifteen: load.fifteen }),
+        load: read.load.map(|load| wit::Load {
+            one: load.one,
+            five: load.five,
+            fifteen: load.fifteen,
+        }),
         temperatures: read.temperatures.into_iter().map(temperature).collect(),
         processes: read.processes.map(processes),
-        pressure: read.pressure.into_iter().map(pressure).collect(),
+        pressure: read.pressure.iter().map(pressure).collect(),
         limits: read.limits.map(|limits| wit::Limits {
             open_files: limits.open_files,
             open_files_maximum: limits.open_files_maximum,
@@ -66,7 +77,10 @@ fn snapshot(read: machine::Snapshot) -> wit::Snapshot {
 }
 
 fn owned<T>(pairs: Vec<(&'static str, T)>) -> Vec<(String, T)> {
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 fn names(machine: machine::Machine) -> wit::Machine {
@@ -175,10 +189,13 @@ fn processes(processes: machine::Processes) -> wit::Processes {
         oldest_start_unix: group.oldest_start_unix,
         threads: group.threads,
     });
-    wit::Processes { by_state: owned(processes.by_state), groups: groups.collect() }
+    wit::Processes {
+        by_state: owned(processes.by_state),
+        groups: groups.collect(),
+    }
 }
 
-fn pressure(pressure: machine::Pressure) -> wit::Pressure {
+fn pressure(pressure: &machine::Pressure) -> wit::Pressure {
     wit::Pressure {
         kind: pressure.kind.to_owned(),
         some_seconds: pressure.some_seconds,
