@@ -56,7 +56,9 @@ impl Door {
         let (answer, answered) = oneshot::channel();
         let asked = self.reloads.try_send(Reload { cause, answer });
         asked.map_err(|_| "other reloads are still waiting, or the host is stopping; try again later".to_owned())?;
-        answered.await.unwrap_or_else(|_| Err("the host is stopping".to_owned()))
+        answered
+            .await
+            .unwrap_or_else(|_| Err("the host is stopping".to_owned()))
     }
 
     /// Asks for a reload without waiting. When others wait already, one of them will see the change.
@@ -97,7 +99,9 @@ pub(super) struct Conductor {
 impl Conductor {
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Reload>) {
         if !self.current.warnings.is_empty() {
-            self.telemetry.emit(&ConfigWarnings { warnings: &self.current.warnings });
+            self.telemetry.emit(&ConfigWarnings {
+                warnings: &self.current.warnings,
+            });
         }
         let mut failed = self.load_first().await;
         let stop = self.supervisor.stopping();
@@ -110,7 +114,10 @@ impl Conductor {
                 },
             };
             let result = self.reload(&mut failed).await;
-            self.telemetry.emit(&Reloaded { cause, result: result.as_ref().map_err(String::as_str) });
+            self.telemetry.emit(&Reloaded {
+                cause,
+                result: result.as_ref().map_err(String::as_str),
+            });
             // Whoever asked may be gone.
             let _ = answer.send(result);
         }
@@ -122,7 +129,9 @@ impl Conductor {
         let sources = by_source(&self.current);
         let (done, mut arrived) = mpsc::channel(sources.len().max(1));
         let all = self.current.config.checks.values();
-        self.board.replace_checks(all.map(|check| board_check(check, None)).collect()).await;
+        self.board
+            .replace_checks(all.map(|check| board_check(check, None)).collect())
+            .await;
         let loaded = Arc::new(self.current.clone());
         for (source, checks) in sources {
             let (sandbox, loaded, done) = (Arc::clone(&self.sandbox), Arc::clone(&loaded), done.clone());
@@ -147,32 +156,50 @@ impl Conductor {
             }
             self.scheduler.replace(running.clone()).await;
         }
-        self.telemetry.emit(&AllLoaded { ready: running.len(), failed: failed.len() });
+        self.telemetry.emit(&AllLoaded {
+            ready: running.len(),
+            failed: failed.len(),
+        });
         failed
     }
 
     async fn say_not_loaded(&self, loaded: &LoadedCheck) -> Arc<str> {
         let problem = self.redactor.redact(&loaded.problem().unwrap_or_default()).into_owned();
-        self.telemetry.emit(&CheckNotLoaded { check: &loaded.check.name, problem: &problem });
+        self.telemetry.emit(&CheckNotLoaded {
+            check: &loaded.check.name,
+            problem: &problem,
+        });
         self.board.failed_to_load(&loaded.check.name, &problem).await;
         Arc::clone(&loaded.check.name)
     }
 
     /// Builds everything, then swaps. An error means that nothing changed.
     async fn reload(&mut self, failed: &mut Vec<Arc<str>>) -> Result<ReloadSummary, String> {
-        let new = config::load(&self.request).map_err(|problems| self.redactor.redact(&problems.to_string()).into_owned())?;
+        let new =
+            config::load(&self.request).map_err(|problems| self.redactor.redact(&problems.to_string()).into_owned())?;
         self.redactor.learn(&new.config.secrets);
         let checks = load_checks(&self.sandbox, &new, &*self.progress).await;
         refuse_what_would_break(&checks, failed, &self.current.config)?;
-        self.serve.configure(&new.config.access).map_err(|error| error.to_string())?;
+        self.serve
+            .configure(&new.config.access)
+            .map_err(|error| error.to_string())?;
         // From here on nothing can fail.
         let summary = summarise(&self.current.config, &new.config, &new.warnings);
         self.telemetry.configure(new.config.log);
         self.watch.set(Watched::of(&new));
         self.roster.replace(plugins(&checks));
-        self.board.replace_checks(checks.iter().map(|loaded| board_check(&loaded.check, loaded.problem())).collect()).await;
+        self.board
+            .replace_checks(
+                checks
+                    .iter()
+                    .map(|loaded| board_check(&loaded.check, loaded.problem()))
+                    .collect(),
+            )
+            .await;
         let ready = checks.iter().filter(|loaded| loaded.plugin.is_ok());
-        self.scheduler.replace(ready.map(|loaded| Arc::clone(&loaded.check)).collect()).await;
+        self.scheduler
+            .replace(ready.map(|loaded| Arc::clone(&loaded.check)).collect())
+            .await;
         *failed = Vec::new();
         for loaded in checks.iter().filter(|loaded| loaded.plugin.is_err()) {
             failed.push(self.say_not_loaded(loaded).await);
@@ -183,26 +210,46 @@ impl Conductor {
 }
 
 fn board_check(check: &Arc<Check>, problem: Option<String>) -> BoardCheck {
-    BoardCheck { check: Arc::clone(check), problem }
+    BoardCheck {
+        check: Arc::clone(check),
+        problem,
+    }
 }
 
 fn plugins(checks: &[LoadedCheck]) -> HashMap<PluginSource, Arc<Plugin>> {
-    let ready = checks.iter().filter_map(|loaded| Some((loaded, loaded.plugin.as_ref().ok()?)));
-    ready.map(|(loaded, plugin)| (loaded.check.plugin.clone(), Arc::clone(plugin))).collect()
+    let ready = checks
+        .iter()
+        .filter_map(|loaded| Some((loaded, loaded.plugin.as_ref().ok()?)));
+    ready
+        .map(|(loaded, plugin)| (loaded.check.plugin.clone(), Arc::clone(plugin)))
+        .collect()
 }
 
 /// A check that could not be loaded before may stay so, unless it was edited; one that runs, or is new, may not become so.
 fn refuse_what_would_break(checks: &[LoadedCheck], failed: &[Arc<str>], current: &Config) -> Result<(), String> {
-    let was_broken = |check: &Arc<Check>| failed.contains(&check.name) && current.checks.get(&check.name) == Some(check);
+    let was_broken =
+        |check: &Arc<Check>| failed.contains(&check.name) && current.checks.get(&check.name) == Some(check);
     let broken = checks.iter().filter(|loaded| !was_broken(&loaded.check));
     let problems: Vec<String> = broken.filter_map(LoadedCheck::problem).collect();
-    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n\n")) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems.join("\n\n"))
+    }
 }
 
 fn summarise(old: &Config, new: &Config, warnings: &Problems) -> ReloadSummary {
     let mut summary = ReloadSummary {
-        warnings: restart_wanted(old, new).into_iter().chain(warnings.iter().map(ToString::to_string)).collect(),
-        removed: old.checks.keys().filter(|name| !new.checks.contains_key(*name)).map(ToString::to_string).collect(),
+        warnings: restart_wanted(old, new)
+            .into_iter()
+            .chain(warnings.iter().map(ToString::to_string))
+            .collect(),
+        removed: old
+            .checks
+            .keys()
+            .filter(|name| !new.checks.contains_key(*name))
+            .map(ToString::to_string)
+            .collect(),
         ..ReloadSummary::default()
     };
     for (name, check) in &new.checks {

@@ -60,7 +60,9 @@ impl Event for TaskPanicked<'_> {
     }
 
     fn fields(&self, fields: &mut Fields) {
-        fields.data("task", self.panic.task.as_str()).data("panic", self.panic.message.as_str());
+        fields
+            .data("task", self.panic.task.as_str())
+            .data("panic", self.panic.message.as_str());
     }
 
     fn count(&self) -> Option<Count> {
@@ -125,7 +127,10 @@ impl Event for ConfigWarnings<'_> {
     }
 
     fn fields(&self, fields: &mut Fields) {
-        fields.data("warnings", self.warnings.iter().map(ToString::to_string).collect::<Vec<_>>());
+        fields.data(
+            "warnings",
+            self.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        );
     }
 }
 
@@ -249,7 +254,11 @@ impl Event for Stopped<'_> {
     }
 
     fn message(&self) -> Cow<'_, str> {
-        if self.left.is_empty() { "Stopped.".into() } else { "Stopped, leaving behind what did not end in time.".into() }
+        if self.left.is_empty() {
+            "Stopped.".into()
+        } else {
+            "Stopped, leaving behind what did not end in time.".into()
+        }
     }
 
     fn module(&self) -> &'static str {

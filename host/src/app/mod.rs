@@ -30,7 +30,9 @@ use crate::{
     clock::Clock,
     config::{LoadRequest, Loaded},
     expose::{self, CERTIFICATE_POLL, ListenError, ServeError, ServeHandle, ServeOptions},
-    sandbox::{COMPILE_CPU_DEFAULT, COMPILE_WALL_DEFAULT, CompilerOptions, Progress, Sandbox, SandboxError, SandboxOptions},
+    sandbox::{
+        COMPILE_CPU_DEFAULT, COMPILE_WALL_DEFAULT, CompilerOptions, Progress, Sandbox, SandboxError, SandboxOptions,
+    },
     schedule::{self, Scheduler, SchedulerHandle},
     secret::Redactor,
     store::{LockError, StateLock, Store, StoreError},
@@ -65,7 +67,9 @@ pub struct Options {
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options").field("request", &self.request).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("request", &self.request)
+            .finish_non_exhaustive()
     }
 }
 
@@ -103,7 +107,7 @@ pub struct App {
     serve: ServeHandle,
     door: Door,
     plugin_runtime: Option<Runtime>,
-    _watch: watch::Watch,
+    watch: Option<watch::Watch>,
     // Released last.
     _lock: StateLock,
 }
@@ -113,7 +117,14 @@ impl App {
     ///
     /// One straight function on purpose: the order in which parts come to be is the order to read.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let Options { request, loaded, compiler, sink, clock, progress } = options;
+        let Options {
+            request,
+            loaded,
+            compiler,
+            sink,
+            clock,
+            progress,
+        } = options;
         let config = &loaded.config;
 
         // What others could hold comes first: nothing has been touched when it cannot be had.
@@ -124,7 +135,10 @@ impl App {
         redactor.learn(&config.secrets);
         let telemetry = Telemetry::new(sink, config.log, redactor.clone(), clock.clone());
         let supervisor = supervisor(&telemetry);
-        telemetry.emit(&events::Starting { version: VERSION, loaded: &loaded });
+        telemetry.emit(&events::Starting {
+            version: VERSION,
+            loaded: &loaded,
+        });
 
         let store = Store::open(&config.host.state_dir, &supervisor, &telemetry)?;
         let bank = StateBank::default();
@@ -161,7 +175,12 @@ impl App {
                 concurrency: config.host.concurrency,
                 plugin_runtime: plugin_runtime.handle().clone(),
             },
-            Arc::new(SandboxRunner::new(roster.clone(), bank, store.clone(), &config.host.environment)),
+            Arc::new(SandboxRunner::new(
+                roster.clone(),
+                bank,
+                store.clone(),
+                &config.host.environment,
+            )),
             board.news(),
             telemetry.clone(),
         );
@@ -208,7 +227,7 @@ impl App {
             serve,
             door,
             plugin_runtime: Some(plugin_runtime),
-            _watch: watch,
+            watch: Some(watch),
             _lock: lock,
         })
     }
@@ -237,10 +256,13 @@ impl App {
     /// of what had to be left behind.
     pub async fn stop(mut self) -> Vec<String> {
         self.telemetry.emit(&events::Stopping);
+        self.watch = None;
         let mut left = self.scheduler.stop(RUNS_PATIENCE).await;
         self.board.stop().await;
         if let Err(error) = self.store.close().await {
-            self.telemetry.emit(&events::NotKept { problem: error.to_string() });
+            self.telemetry.emit(&events::NotKept {
+                problem: error.to_string(),
+            });
         }
         left.extend(self.supervisor.stop(TASKS_PATIENCE).await);
         if let Some(runtime) = self.plugin_runtime.take() {
@@ -266,5 +288,9 @@ fn supervisor(telemetry: &Telemetry) -> Supervisor {
 }
 
 fn compiler_options(program: PathBuf) -> CompilerOptions {
-    CompilerOptions { program, cpu: COMPILE_CPU_DEFAULT, wall: COMPILE_WALL_DEFAULT }
+    CompilerOptions {
+        program,
+        cpu: COMPILE_CPU_DEFAULT,
+        wall: COMPILE_WALL_DEFAULT,
+    }
 }

@@ -15,7 +15,6 @@ use crate::{
     schedule::Job,
     secret::Redactor,
     store,
-    supervisor::Supervisor,
     telemetry::{LogOptions, Sink, Telemetry},
 };
 
@@ -60,7 +59,11 @@ impl OneShot {
             supervisor,
             clock: clock.clone(),
         })?;
-        Ok(Self { sandbox, redactor, clock })
+        Ok(Self {
+            sandbox,
+            redactor,
+            clock,
+        })
     }
 
     /// Runs a check once on a copy of what it remembers in `loaded`'s state directory.
@@ -71,8 +74,16 @@ impl OneShot {
         for (name, key, value) in kept {
             entries.entry(name).or_default().push((key, value));
         }
-        bank.restore(Arc::clone(&check.name), entries.remove(&*check.name).unwrap_or_default());
-        let job = Job { check: Arc::clone(check), scheduled_at: self.clock.wall(), attempt: 1, previous: None };
+        bank.restore(
+            Arc::clone(&check.name),
+            entries.remove(&*check.name).unwrap_or_default(),
+        );
+        let job = Job {
+            check: Arc::clone(check),
+            scheduled_at: self.clock.wall(),
+            attempt: 1,
+            previous: None,
+        };
         let state = bank.view(&check.name, check.limits.state_bytes.unwrap_or(QUOTA_BYTES_DEFAULT));
         let facts = Arc::new(runner::facts(&loaded.config.host.environment));
         plugin.run(runner::request(job, state, facts)).await
@@ -82,12 +93,15 @@ impl OneShot {
 /// A check by name, or what to tell whoever misspelt it.
 pub fn find_check(loaded: &Loaded, name: &str) -> Result<Arc<Check>, String> {
     let checks = &loaded.config.checks;
-    checks.get(name).cloned().ok_or_else(|| match nearest(name, checks.keys().map(|known| &**known)) {
-        Some(meant) => format!("there is no check `{name}`; did you mean `{meant}`?"),
-        None if checks.is_empty() => format!("there is no check `{name}`: the configuration has none"),
-        None => {
-            let known: Vec<&str> = checks.keys().map(|known| &**known).take(20).collect();
-            format!("there is no check `{name}`; there are: {}", known.join(", "))
-        }
-    })
+    checks
+        .get(name)
+        .cloned()
+        .ok_or_else(|| match nearest(name, checks.keys().map(|known| &**known)) {
+            Some(meant) => format!("there is no check `{name}`; did you mean `{meant}`?"),
+            None if checks.is_empty() => format!("there is no check `{name}`: the configuration has none"),
+            None => {
+                let known: Vec<&str> = checks.keys().map(|known| &**known).take(20).collect();
+                format!("there is no check `{name}`; there are: {}", known.join(", "))
+            }
+        })
 }

@@ -55,7 +55,10 @@ pub async fn load_check(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> LoadedCheck {
     let mut ready = load_source(sandbox, loaded, &check.plugin, vec![Arc::clone(check)], progress).await;
-    ready.pop().unwrap_or_else(|| LoadedCheck { check: Arc::clone(check), plugin: Err(Vec::new()) })
+    ready.pop().unwrap_or_else(|| LoadedCheck {
+        check: Arc::clone(check),
+        plugin: Err(Vec::new()),
+    })
 }
 
 /// Loads one source and prepares the checks that use it.
@@ -68,24 +71,42 @@ pub(super) async fn load_source(
 ) -> Vec<LoadedCheck> {
     match sandbox.load(source, progress).await {
         Err(error) => checks.into_iter().map(|check| refused(loaded, check, &error)).collect(),
-        Ok(plugin) if !plugin.inspection().is_check() => {
-            checks.into_iter().map(|check| not_a_check(loaded, check, &plugin)).collect()
-        }
+        Ok(plugin) if !plugin.inspection().is_check() => checks
+            .into_iter()
+            .map(|check| not_a_check(loaded, check, &plugin))
+            .collect(),
         Ok(plugin) => with_settings(loaded, &plugin, checks).await,
     }
 }
 
 fn refused(loaded: &Loaded, check: Arc<Check>, error: &LoadError) -> LoadedCheck {
-    let key = if matches!(error, LoadError::Pin { .. }) { "sha256" } else { "plugin" };
-    let problem = Problem::at(loaded.locate(&check.name, key), format!("check `{}`: {error}", check.name));
-    LoadedCheck { check, plugin: Err(vec![problem]) }
+    let key = if matches!(error, LoadError::Pin { .. }) {
+        "sha256"
+    } else {
+        "plugin"
+    };
+    let problem = Problem::at(
+        loaded.locate(&check.name, key),
+        format!("check `{}`: {error}", check.name),
+    );
+    LoadedCheck {
+        check,
+        plugin: Err(vec![problem]),
+    }
 }
 
 fn not_a_check(loaded: &Loaded, check: Arc<Check>, plugin: &Plugin) -> LoadedCheck {
-    let what = format!("check `{}`: plugin `{}` carries news out and looks at nothing", check.name, plugin.description().name);
+    let what = format!(
+        "check `{}`: plugin `{}` carries news out and looks at nothing",
+        check.name,
+        plugin.description().name
+    );
     let problem = Problem::at(loaded.locate(&check.name, "plugin"), what)
         .with_hint("a check needs a plugin that exports `bellwether:plugin/check`");
-    LoadedCheck { check, plugin: Err(vec![problem]) }
+    LoadedCheck {
+        check,
+        plugin: Err(vec![problem]),
+    }
 }
 
 /// Equal tables are checked once: ten thousand checks of one plugin often differ in nothing but their name.
@@ -108,5 +129,9 @@ async fn with_settings(loaded: &Loaded, plugin: &Arc<Plugin>, checks: Vec<Arc<Ch
         None => Err(vec![loaded.setting_problem(&check.name, "", "they were not checked")]),
     };
     let judged = checks.iter().map(judge).collect::<Vec<_>>();
-    checks.into_iter().zip(judged).map(|(check, plugin)| LoadedCheck { check, plugin }).collect()
+    checks
+        .into_iter()
+        .zip(judged)
+        .map(|(check, plugin)| LoadedCheck { check, plugin })
+        .collect()
 }

@@ -30,11 +30,18 @@ impl Roster {
 
     /// One more.
     pub(super) fn add(&self, source: PluginSource, plugin: Arc<Plugin>) {
-        self.plugins.write().unwrap_or_else(PoisonError::into_inner).insert(source, plugin);
+        self.plugins
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(source, plugin);
     }
 
     fn get(&self, source: &PluginSource) -> Option<Arc<Plugin>> {
-        self.plugins.read().unwrap_or_else(PoisonError::into_inner).get(source).cloned()
+        self.plugins
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(source)
+            .cloned()
     }
 }
 
@@ -49,7 +56,12 @@ pub(super) struct SandboxRunner {
 
 impl SandboxRunner {
     pub(super) fn new(roster: Roster, bank: StateBank, store: Store, environment: &str) -> Self {
-        Self { roster, bank, store, facts: Arc::new(facts(environment)) }
+        Self {
+            roster,
+            bank,
+            store,
+            facts: Arc::new(facts(environment)),
+        }
     }
 
     async fn execute(self, job: Job) -> Outcome {
@@ -78,11 +90,7 @@ pub(super) fn facts(environment: &str) -> Vec<(String, String)> {
     vec![("environment".to_owned(), environment.to_owned())]
 }
 
-pub(super) fn request(
-    job: Job,
-    state: StateScratch,
-    facts: Arc<Vec<(String, String)>>,
-) -> RunRequest {
+pub(super) fn request(job: Job, state: StateScratch, facts: Arc<Vec<(String, String)>>) -> RunRequest {
     RunRequest {
         interval: interval(&job.check),
         check: job.check,

@@ -28,7 +28,15 @@ pub(super) struct Watched(Vec<PathBuf>);
 
 impl Watched {
     pub(super) fn of(loaded: &Loaded) -> Self {
-        Self(loaded.config.files.iter().chain(&loaded.include_folders).cloned().collect())
+        Self(
+            loaded
+                .config
+                .files
+                .iter()
+                .chain(&loaded.include_folders)
+                .cloned()
+                .collect(),
+        )
     }
 }
 
@@ -40,7 +48,13 @@ fn look(watched: &Watched) -> Marks {
 
 fn mark(path: &Path) -> Option<(u64, u64, u64, i64, i64)> {
     let about = fs::metadata(path).ok()?;
-    Some((about.dev(), about.ino(), about.size(), about.mtime(), about.mtime_nsec()))
+    Some((
+        about.dev(),
+        about.ino(),
+        about.size(),
+        about.mtime(),
+        about.mtime_nsec(),
+    ))
 }
 
 /// Watches until it is dropped.

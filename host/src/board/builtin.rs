@@ -13,6 +13,9 @@ pub(super) const RESERVED_PREFIX: &str = "bellwether_";
 /// Labels of the families below. A configured label of the same name is left out there: what the family is about stands.
 pub(super) const OWN_LABELS: [&str; 4] = ["target", "status", "outcome", "capability"];
 
+/// How many of the families below are single gauges.
+pub(super) const GAUGES: usize = 7;
+
 pub(super) struct Builtin {
     pub(super) up: Arc<FamilyHead>,
     pub(super) status: Arc<FamilyHead>,
@@ -142,21 +145,23 @@ pub(super) fn sample(labels: &[Arc<str>], value: f64) -> Sample {
 
 static STATUS_WORDS: LazyLock<[(Status, Arc<str>); 4]> = LazyLock::new(|| Status::ALL.map(|s| (s, s.as_str().into())));
 
-/// Four samples per target; a report without verdicts says that the check as a whole is ok.
-pub(super) fn statuses(verdicts: &[Verdict]) -> Points {
-    let whole: Arc<str> = "".into();
-    let judged: Vec<(Arc<str>, Status)> = if verdicts.is_empty() {
-        vec![(whole, Status::Ok)]
-    } else {
-        verdicts
-            .iter()
-            .map(|verdict| (Arc::clone(&verdict.target), verdict.status))
-            .collect()
-    };
-    let samples = judged.into_iter().flat_map(|(target, is)| {
+/// What the verdicts of a report say about which target; a report without any says that the check as a whole is ok.
+pub(super) fn judged(verdicts: &[Verdict]) -> Vec<(Arc<str>, Status)> {
+    if verdicts.is_empty() {
+        return vec![("".into(), Status::Ok)];
+    }
+    verdicts
+        .iter()
+        .map(|verdict| (Arc::clone(&verdict.target), verdict.status))
+        .collect()
+}
+
+/// Four samples per target.
+pub(super) fn statuses(judged: &[(Arc<str>, Status)]) -> Points {
+    let samples = judged.iter().flat_map(|(target, is)| {
         STATUS_WORDS.iter().map(move |(status, word)| {
-            let value = if *status == is { 1.0 } else { 0.0 };
-            sample(&[Arc::clone(&target), Arc::clone(word)], value)
+            let value = if status == is { 1.0 } else { 0.0 };
+            sample(&[Arc::clone(target), Arc::clone(word)], value)
         })
     });
     Points::Values(samples.collect())

@@ -113,6 +113,7 @@ impl Catalog {
         let unchanged =
             |block: &Arc<Block>| block.points() == &points && block.labels() == labels && block.head() == head;
         if !slot.blocks.get(owner).is_some_and(unchanged) {
+            let head = if **head == *slot.head { &slot.head } else { head };
             let block = Block::new(Arc::clone(head), points, Arc::clone(labels), slot.loose);
             slot.blocks.insert(Arc::clone(owner), Arc::new(block));
             slot.ready = None;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    builtin::OWN_LABELS,
+    builtin::{GAUGES, OWN_LABELS},
     catalog::{ExtraLabels, Refusal},
     snapshot::CheckState,
     totals::Totals,
@@ -100,6 +100,9 @@ pub(super) struct Entry {
     pub(super) over_budget: bool,
     /// Of the last run.
     pub(super) memory_peak_bytes: Option<u64>,
+    /// What the catalogue shows about the check, so that only changes are put there.
+    pub(super) shown_gauges: [Option<f64>; GAUGES],
+    pub(super) shown_statuses: Option<Vec<(Arc<str>, Status)>>,
 }
 
 impl Entry {
@@ -140,6 +143,8 @@ impl Entry {
             said: BTreeMap::new(),
             over_budget: false,
             memory_peak_bytes: None,
+            shown_gauges: [None; GAUGES],
+            shown_statuses: None,
         }
     }
 

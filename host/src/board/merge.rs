@@ -10,19 +10,20 @@ use std::{
 };
 
 use super::{
-    budget,
-    builtin::{BUILTIN, RESERVED_PREFIX, sample, single, statuses},
-    catalog::{Catalog, ExtraLabels, Owner, Refusal},
+    account::{count, own_gauges},
+    builtin::{BUILTIN, sample},
+    catalog::{Catalog, ExtraLabels, Owner},
     demand::Demand,
-    entry::{BoardCheck, Entry, Expiry, Now, exported},
+    entry::{BoardCheck, Entry, Expiry, Now},
     restore::Stored,
     snapshot::{Block, CheckState, Snapshot},
+    taking::Taking,
     totals::Totals,
 };
 use crate::{
     clock::Timestamp,
     config::Check,
-    metric::{FamilyHead, MetricName, Points},
+    metric::{FamilyHead, Points},
     outcome::{Outcome, RefusedFamily, Report, ReportedFamily, ReportedPoints, Status, Verdict},
 };
 
@@ -120,7 +121,7 @@ impl State {
         for family in entry.reported.iter().chain(totals) {
             self.catalog.remove(name, family);
         }
-        for head in own_gauges() {
+        for head in own_gauges().into_iter().chain([&BUILTIN.status]) {
             self.catalog.remove(name, &head.name);
         }
         self.unsettled.remove(name);
@@ -273,11 +274,13 @@ impl State {
         } = self;
         let Some(entry) = checks.get_mut(name) else { return };
         entry.count_series(catalog);
-        for (head, points) in entry.own_gauges() {
+        for (head, points) in entry.changed_gauges() {
             // The names are reserved and the kinds constant, so nothing refuses them.
             let _ = catalog.put(name, head, points, &entry.own_labels);
         }
-        show_totals(catalog, name, &entry.own_totals, &entry.own_labels);
+        for (head, points) in entry.own_totals.take_changed() {
+            let _ = catalog.put(name, &head, points, &entry.own_labels);
+        }
         if entry.totals.is_unsettled() || entry.own_totals.is_unsettled() {
             unsettled.insert(Arc::clone(name));
         }
@@ -301,8 +304,7 @@ impl State {
         let samples: Vec<_> = values.iter().map(|value| sample(&[], *value)).collect();
         // One family of ours with constant bounds: nothing to refuse.
         let _ = self.host.observe(head, bounds, &samples, usize::MAX, now.wall);
-        show_totals(&mut self.catalog, &"".into(), &self.host, &no_labels());
-        self.changed = true;
+        self.show_host_totals();
     }
 
     /// Lets go of reports that are too old.
@@ -344,19 +346,26 @@ impl State {
             let Self { checks, catalog, .. } = self;
             let Some(entry) = checks.get_mut(&name) else { continue };
             entry.own_totals.settle();
-            let grown = entry.totals.settle();
+            entry.totals.settle();
             if entry.reported_at.is_some() {
-                for family in &grown {
-                    show_total(catalog, &name, &entry.totals, family, &entry.labels);
+                for (head, points) in entry.totals.take_changed() {
+                    // It is shown already, so nothing refuses it.
+                    let _ = catalog.put(&name, &head, points, &entry.labels);
                 }
             }
             self.show(&name);
         }
         if self.host.is_unsettled() {
             self.host.settle();
-            show_totals(&mut self.catalog, &"".into(), &self.host, &no_labels());
-            self.changed = true;
+            self.show_host_totals();
         }
+    }
+
+    fn show_host_totals(&mut self) {
+        for (head, points) in self.host.take_changed() {
+            let _ = self.catalog.put(&"".into(), &head, points, &no_labels());
+        }
+        self.changed = true;
     }
 
     /// What is known now, to be read by everyone else.
@@ -390,282 +399,8 @@ impl State {
     }
 }
 
-/// One report on its way into the catalogue.
-struct Taking<'s> {
-    entry: &'s mut Entry,
-    catalog: &'s mut Catalog,
-    now: Now,
-    kept: BTreeSet<MetricName>,
-    kept_series: usize,
-    refused: Vec<(RefusedFamily, &'static str)>,
-    dropped: usize,
-}
-
-impl<'s> Taking<'s> {
-    fn new(entry: &'s mut Entry, catalog: &'s mut Catalog, now: Now, refused: Vec<RefusedFamily>) -> Self {
-        Self {
-            entry,
-            catalog,
-            now,
-            kept: BTreeSet::new(),
-            kept_series: 0,
-            refused: refused.into_iter().map(|family| (family, "malformed")).collect(),
-            dropped: 0,
-        }
-    }
-
-    /// Totals first, because they are there to stay; then by name, so that a budget cuts off the same families each run.
-    fn all(&mut self, mut families: Vec<ReportedFamily>) {
-        families.sort_by(|a, b| a.head.name.cmp(&b.head.name));
-        let (totals, values): (Vec<_>, Vec<_>) = families.into_iter().partition(|family| {
-            matches!(
-                family.points,
-                ReportedPoints::Increments(_) | ReportedPoints::Observations { .. }
-            )
-        });
-        for family in totals {
-            self.attempt(family, Self::total);
-        }
-        self.show_totals();
-        for family in values {
-            self.attempt(family, Self::value);
-        }
-    }
-
-    fn attempt(
-        &mut self,
-        family: ReportedFamily,
-        take: fn(&mut Self, Arc<FamilyHead>, ReportedPoints) -> Result<(), Refusal>,
-    ) {
-        let name = family.head.name.clone();
-        let taken = exported(family.head, &self.entry.labels).and_then(|head| {
-            if name.as_str().starts_with(RESERVED_PREFIX) {
-                return Err(Refusal::Reserved);
-            }
-            self.catalog.admits(&head)?;
-            take(self, Arc::new(head), family.points)
-        });
-        if let Err(refusal) = taken {
-            let refused = RefusedFamily {
-                name: name.to_string(),
-                reason: refusal.to_string(),
-            };
-            self.refused.push((refused, refusal.as_str()));
-        }
-    }
-
-    fn total(&mut self, head: Arc<FamilyHead>, points: ReportedPoints) -> Result<(), Refusal> {
-        // A plain value of the last report still stands under this name.
-        if self.entry.reported.contains(&head.name) {
-            return Err(Refusal::Total);
-        }
-        let room = self.entry.series_limit().saturating_sub(self.entry.totals.series());
-        let wall = self.now.wall;
-        self.dropped += match points {
-            ReportedPoints::Increments(samples) => self.entry.totals.increase(&head, &samples, room, wall)?,
-            ReportedPoints::Observations { upper_bounds, samples } => {
-                self.entry.totals.observe(&head, &upper_bounds, &samples, room, wall)?
-            }
-            ReportedPoints::Values(_) | ReportedPoints::Histograms(_) | ReportedPoints::Summaries(_) => 0,
-        };
-        Ok(())
-    }
-
-    /// All of them, whether or not this report added to them: they may have been hidden while the check was stale.
-    fn show_totals(&mut self) {
-        let names: Vec<MetricName> = self.entry.totals.names().cloned().collect();
-        for name in names {
-            if !show_total(
-                self.catalog,
-                &self.entry.name,
-                &self.entry.totals,
-                &name,
-                &self.entry.labels,
-            ) {
-                // Somebody else took the name while this check was stale.
-                self.entry.totals.forget(&name);
-            }
-        }
-    }
-
-    fn value(&mut self, head: Arc<FamilyHead>, points: ReportedPoints) -> Result<(), Refusal> {
-        if self.entry.totals.holds(&head.name) {
-            return Err(Refusal::Total);
-        }
-        let mut points = match points {
-            ReportedPoints::Values(samples) => Points::Values(samples),
-            ReportedPoints::Histograms(samples) => Points::Histograms(samples),
-            ReportedPoints::Summaries(samples) => Points::Summaries(samples),
-            ReportedPoints::Increments(_) | ReportedPoints::Observations { .. } => return Ok(()),
-        };
-        let taken = self.entry.totals.series() + self.kept_series;
-        self.dropped += budget::cut(&mut points, self.entry.series_limit().saturating_sub(taken));
-        if points.is_empty() {
-            return Ok(());
-        }
-        let (name, series) = (head.name.clone(), points.series());
-        self.catalog.put(&self.entry.name, &head, points, &self.entry.labels)?;
-        self.kept_series += series;
-        self.kept.insert(name);
-        Ok(())
-    }
-}
-
-impl Entry {
-    /// What a run costs and how it ended, as totals.
-    fn account(&mut self, outcome: &Outcome, now: Timestamp) {
-        let totals = &mut self.own_totals;
-        count(totals, &BUILTIN.runs, &[outcome.word().into()], 1.0, now);
-        count(totals, &BUILTIN.cpu, &[], outcome.usage.cpu.as_secs_f64(), now);
-        let capabilities: BTreeSet<&str> = outcome.usage.denied.iter().map(|denied| denied.capability).collect();
-        for capability in capabilities {
-            count(totals, &BUILTIN.denied, &[capability.into()], 1.0, now);
-        }
-        self.memory_peak_bytes = Some(outcome.usage.memory_peak_bytes);
-    }
-
-    fn settle_budget(&mut self, dropped: usize, now: Now, notices: &mut Vec<Notice>) {
-        count(
-            &mut self.own_totals,
-            &BUILTIN.series_dropped,
-            &[],
-            dropped as f64,
-            now.wall,
-        );
-        self.update(|state| state.series_dropped = dropped);
-        if dropped > 0 && !self.over_budget {
-            notices.push(Notice::OverBudget {
-                check: Arc::clone(&self.name),
-                dropped,
-                limit: self.series_limit(),
-            });
-        }
-        self.over_budget = dropped > 0;
-    }
-
-    fn settle_refusals(&mut self, refused: Vec<(RefusedFamily, &'static str)>, now: Now, notices: &mut Vec<Notice>) {
-        count(
-            &mut self.own_totals,
-            &BUILTIN.families_refused,
-            &[],
-            refused.len() as f64,
-            now.wall,
-        );
-        let mut said = BTreeMap::new();
-        for (family, kind) in &refused {
-            let first = self.said.get(&family.name) != Some(&family.reason);
-            notices.push(Notice::Refused {
-                check: Arc::clone(&self.name),
-                family: family.name.clone(),
-                reason: family.reason.clone(),
-                kind,
-                first,
-            });
-            said.insert(family.name.clone(), family.reason.clone());
-        }
-        self.said = said;
-        self.update(|state| state.refused = refused.into_iter().map(|(family, _)| family).collect());
-    }
-
-    fn count_series(&mut self, catalog: &Catalog) {
-        let reported: usize = self
-            .reported
-            .iter()
-            .filter_map(|family| catalog.block(&self.name, family))
-            .map(|block| block.points().series())
-            .sum();
-        let totals = if self.reported_at.is_some() {
-            self.totals.series()
-        } else {
-            0
-        };
-        self.update(|state| state.series = reported + totals);
-    }
-
-    /// What is reported about the check besides totals. What is not known yet has no points.
-    fn own_gauges(&self) -> Vec<(&'static Arc<FamilyHead>, Points)> {
-        let state = &self.state;
-        let is_known = state.ran || state.restored || state.problem.is_some();
-        let up = state.problem.is_none() && state.outcome.is_some_and(is_report) && !state.stale;
-        let shown = |known: bool, value: f64| {
-            if known {
-                single(value)
-            } else {
-                Points::Values(Vec::new())
-            }
-        };
-        let has_report = self.reported_at.is_some();
-        let checked_at = state.checked_at.map_or(0.0, Timestamp::as_seconds_f64);
-        vec![
-            (&BUILTIN.up, shown(is_known, if up { 1.0 } else { 0.0 })),
-            (
-                &BUILTIN.status,
-                if has_report {
-                    statuses(&state.verdicts)
-                } else {
-                    Points::Values(Vec::new())
-                },
-            ),
-            (
-                &BUILTIN.consecutive_failures,
-                shown(state.ran, state.consecutive_failures as f64),
-            ),
-            (
-                &BUILTIN.run_duration,
-                shown(state.checked_at.is_some(), state.duration.as_secs_f64()),
-            ),
-            (
-                &BUILTIN.memory_peak,
-                shown(
-                    self.memory_peak_bytes.is_some(),
-                    self.memory_peak_bytes.unwrap_or(0) as f64,
-                ),
-            ),
-            (&BUILTIN.last_run, shown(state.checked_at.is_some(), checked_at)),
-            (&BUILTIN.series, single(state.series as f64)),
-            (&BUILTIN.series_limit, single(self.series_limit() as f64)),
-        ]
-    }
-}
-
-/// Whether an outcome's word says that there was a report.
-fn is_report(word: &str) -> bool {
-    Status::ALL.iter().any(|status| status.as_str() == word)
-}
-
-fn own_gauges() -> [&'static Arc<FamilyHead>; 8] {
-    [
-        &BUILTIN.up,
-        &BUILTIN.status,
-        &BUILTIN.consecutive_failures,
-        &BUILTIN.run_duration,
-        &BUILTIN.memory_peak,
-        &BUILTIN.last_run,
-        &BUILTIN.series,
-        &BUILTIN.series_limit,
-    ]
-}
-
 fn no_labels() -> ExtraLabels {
     Arc::new([])
-}
-
-/// Totals of ours: their label values come from closed sets, so there is always room.
-fn count(totals: &mut Totals, head: &Arc<FamilyHead>, labels: &[Arc<str>], by: f64, now: Timestamp) {
-    let _ = totals.increase(head, &[sample(labels, by)], usize::MAX, now);
-}
-
-fn show_totals(catalog: &mut Catalog, owner: &Owner, totals: &Totals, labels: &ExtraLabels) {
-    for name in totals.names() {
-        show_total(catalog, owner, totals, name, labels);
-    }
-}
-
-/// False: the name is somebody else's.
-fn show_total(catalog: &mut Catalog, owner: &Owner, totals: &Totals, name: &MetricName, labels: &ExtraLabels) -> bool {
-    totals
-        .family(name)
-        .is_none_or(|(head, points)| catalog.put(owner, head, points, labels).is_ok())
 }
 
 #[cfg(test)]

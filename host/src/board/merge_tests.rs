@@ -624,7 +624,8 @@ proptest! {
             state.settle();
             let mut seen = BTreeSet::new();
             for line in text.lines() {
-                let series = if line.starts_with("# TYPE ") { line.rsplitn(2, ' ').nth(1) } else { line.rsplit_once(' ').map(|(s, _)| s) };
+                // A series or a declared family: what stands before the value or the kind.
+                let series = line.rsplit_once(' ').map(|(series, _)| series);
                 prop_assert!(line.starts_with("# HELP") || seen.insert(series.map(str::to_owned)), "{line} twice in\n{text}");
             }
         }

@@ -4,6 +4,7 @@
 //! host's own instruments. Flows out: immutable [`Snapshot`]s through a watch channel, and last reports through `store`.
 //! It runs nothing, serves nothing, and nothing waits for it but what brings it news.
 
+mod account;
 mod budget;
 mod builtin;
 mod catalog;
@@ -15,6 +16,7 @@ mod merge;
 mod owner;
 mod restore;
 mod snapshot;
+mod taking;
 mod totals;
 
 use std::{fmt, sync::Arc};

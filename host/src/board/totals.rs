@@ -20,9 +20,8 @@ type LabelValues = Box<[Arc<str>]>;
 /// Totals of one owner.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
-    families: BTreeMap<MetricName, Family>,
-    /// Families with something that is not shown yet.
-    unsettled: BTreeSet<MetricName>,
+    /// By name.
+    families: Vec<Family>,
     series: usize,
 }
 
@@ -30,15 +29,35 @@ pub(super) struct Totals {
 struct Family {
     head: Arc<FamilyHead>,
     kept: Kept,
+    /// It has series that were not shown yet.
+    is_unsettled: bool,
+    /// Since it was last shown.
+    has_changed: bool,
 }
 
 #[derive(Debug)]
 enum Kept {
-    Counters(BTreeMap<LabelValues, Counter>),
+    Counters(Series<Counter>),
     Histograms {
         bounds: Box<[f64]>,
-        series: BTreeMap<LabelValues, Histogram>,
+        series: Series<Histogram>,
     },
+}
+
+/// By label values. Most totals have one series or two, and there are several per check: sorted vectors spare the tens
+/// of megabytes that trees would cost a fleet.
+type Series<T> = Vec<(LabelValues, T)>;
+
+fn known<'s, T>(series: &'s mut Series<T>, labels: &LabelValues) -> Option<&'s mut T> {
+    let at = series.binary_search_by(|(known, _)| known.cmp(labels)).ok()?;
+    series.get_mut(at).map(|(_, total)| total)
+}
+
+fn begin<T>(series: &mut Series<T>, begun: BTreeMap<&LabelValues, T>) {
+    if !begun.is_empty() {
+        series.extend(begun.into_iter().map(|(labels, total)| (labels.clone(), total)));
+        series.sort_by(|(a, _), (b, _)| a.cmp(b));
+    }
 }
 
 #[derive(Debug)]
@@ -93,9 +112,32 @@ impl Totals {
         self.series
     }
 
+    fn place(&self, name: &MetricName) -> Result<usize, usize> {
+        self.families.binary_search_by(|family| family.head.name.cmp(name))
+    }
+
     /// Whether a total is kept under this name.
     pub(super) fn holds(&self, name: &MetricName) -> bool {
-        self.families.contains_key(name)
+        self.place(name).is_ok()
+    }
+
+    /// The family under this name, begun when there is none.
+    fn family_mut(&mut self, head: &Arc<FamilyHead>, kept: impl FnOnce() -> Kept) -> Result<&mut Family, Refusal> {
+        let at = self.place(&head.name).unwrap_or_else(|at| {
+            let begun = Family {
+                head: Arc::clone(head),
+                kept: kept(),
+                is_unsettled: false,
+                has_changed: false,
+            };
+            self.families.insert(at, begun);
+            at
+        });
+        let family = &mut self.families[at];
+        if family.head.label_names != head.label_names {
+            return Err(Refusal::LabelNames);
+        }
+        Ok(family)
     }
 
     /// Adds to counters. `room` is how many new series may begin; returns how many could not.
@@ -106,36 +148,28 @@ impl Totals {
         room: usize,
         now: Timestamp,
     ) -> Result<usize, Refusal> {
-        let family = self.families.entry(head.name.clone()).or_insert_with(|| Family {
-            head: Arc::clone(head),
-            kept: Kept::Counters(BTreeMap::new()),
-        });
+        let family = self.family_mut(head, || Kept::Counters(Vec::new()))?;
         let Kept::Counters(counters) = &mut family.kept else {
             return Err(Refusal::Total);
         };
-        if family.head.label_names != head.label_names {
-            return Err(Refusal::LabelNames);
-        }
-        let (mut begun, mut dropped) = (0, 0);
+        let mut begun: BTreeMap<&LabelValues, Counter> = BTreeMap::new();
+        let mut refused: BTreeSet<&LabelValues> = BTreeSet::new();
         for sample in samples {
-            if let Some(counter) = counters.get_mut(&sample.label_values) {
+            family.has_changed |= sample.value > 0.0;
+            let counter = known(counters, &sample.label_values).or_else(|| begun.get_mut(&sample.label_values));
+            if let Some(counter) = counter {
                 counter.add(sample.value);
-            } else if begun < room {
-                begun += 1;
-                counters.insert(sample.label_values.clone(), Counter::beginning_with(sample.value, now));
+            } else if begun.len() < room {
+                begun.insert(&sample.label_values, Counter::beginning_with(sample.value, now));
             } else {
-                dropped += 1;
+                refused.insert(&sample.label_values);
             }
         }
-        // A family without a series must not stay: their number has to be bounded too.
-        if counters.is_empty() {
-            self.families.remove(&head.name);
-        }
-        self.series += begun;
-        if begun > 0 {
-            self.unsettled.insert(head.name.clone());
-        }
-        Ok(dropped)
+        let count = begun.len();
+        begin(counters, begun);
+        family.note_begun(count);
+        self.note_begun(&head.name, count);
+        Ok(refused.len())
     }
 
     /// Adds to histograms. `room` is how many series of the exposition may begin; returns how many could not.
@@ -147,85 +181,108 @@ impl Totals {
         room: usize,
         now: Timestamp,
     ) -> Result<usize, Refusal> {
-        let family = self.families.entry(head.name.clone()).or_insert_with(|| Family {
-            head: Arc::clone(head),
-            kept: Kept::Histograms {
-                bounds: upper_bounds.into(),
-                series: BTreeMap::new(),
-            },
-        });
+        let family = self.family_mut(head, || Kept::Histograms {
+            bounds: upper_bounds.into(),
+            series: Vec::new(),
+        })?;
         let Kept::Histograms { bounds, series } = &mut family.kept else {
             return Err(Refusal::Total);
         };
-        if family.head.label_names != head.label_names {
-            return Err(Refusal::LabelNames);
-        }
         if **bounds != *upper_bounds {
             return Err(Refusal::Bounds);
         }
         let each = bounds.len() + 3;
-        let mut begun = 0;
+        let mut begun: BTreeMap<&LabelValues, Histogram> = BTreeMap::new();
         let mut refused: BTreeSet<&LabelValues> = BTreeSet::new();
+        family.has_changed |= !samples.is_empty();
         for sample in samples {
-            if let Some(histogram) = series.get_mut(&sample.label_values) {
+            let histogram = known(series, &sample.label_values).or_else(|| begun.get_mut(&sample.label_values));
+            if let Some(histogram) = histogram {
                 histogram.observe(bounds, sample.value);
-            } else if (begun + 1) * each <= room {
-                begun += 1;
-                let histogram = Histogram::beginning_with(bounds, sample.value, now);
-                series.insert(sample.label_values.clone(), histogram);
+            } else if (begun.len() + 1).saturating_mul(each) <= room {
+                begun.insert(
+                    &sample.label_values,
+                    Histogram::beginning_with(bounds, sample.value, now),
+                );
             } else {
                 refused.insert(&sample.label_values);
             }
         }
-        if series.is_empty() {
-            self.families.remove(&head.name);
-        }
-        self.series += begun * each;
-        if begun > 0 {
-            self.unsettled.insert(head.name.clone());
-        }
+        let count = begun.len();
+        begin(series, begun);
+        family.note_begun(count);
+        self.note_begun(&head.name, count * each);
         Ok(refused.len() * each)
     }
 
-    /// What was published as zero may grow now. Returns the families that changed.
-    pub(super) fn settle(&mut self) -> BTreeSet<MetricName> {
-        let changed = std::mem::take(&mut self.unsettled);
-        for name in &changed {
-            match self.families.get_mut(name).map(|family| &mut family.kept) {
-                Some(Kept::Counters(counters)) => counters.values_mut().for_each(Counter::settle),
-                Some(Kept::Histograms { series, .. }) => series.values_mut().for_each(Histogram::settle),
-                None => {}
+    /// A family without a series must not stay: the number of families has to be bounded too.
+    fn note_begun(&mut self, name: &MetricName, series: usize) {
+        self.series += series;
+        if let Ok(at) = self.place(name)
+            && self.families[at].is_empty()
+        {
+            self.families.remove(at);
+        }
+    }
+
+    /// What was published as zero may grow now.
+    pub(super) fn settle(&mut self) {
+        for family in self.families.iter_mut().filter(|family| family.is_unsettled) {
+            family.is_unsettled = false;
+            family.has_changed = true;
+            match &mut family.kept {
+                Kept::Counters(series) => series.iter_mut().for_each(|(_, counter)| counter.settle()),
+                Kept::Histograms { series, .. } => series.iter_mut().for_each(|(_, histogram)| histogram.settle()),
             }
         }
-        changed
     }
 
     /// Whether [`Self::settle`] has something to do.
     pub(super) fn is_unsettled(&self) -> bool {
-        !self.unsettled.is_empty()
+        self.families.iter().any(|family| family.is_unsettled)
     }
 
     /// Forgets a family whose name somebody else holds by now.
     pub(super) fn forget(&mut self, name: &MetricName) {
-        if let Some(family) = self.families.remove(name) {
+        if let Ok(at) = self.place(name) {
+            let family = self.families.remove(at);
             self.series -= family.points().series();
         }
-        self.unsettled.remove(name);
     }
 
     /// Names of all families.
     pub(super) fn names(&self) -> impl Iterator<Item = &MetricName> {
-        self.families.keys()
+        self.families.iter().map(|family| &family.head.name)
     }
 
     /// One family as it is to be shown.
     pub(super) fn family(&self, name: &MetricName) -> Option<(&Arc<FamilyHead>, Points)> {
-        let family = self.families.get(name)?;
+        let family = self.families.get(self.place(name).ok()?)?;
         Some((&family.head, family.points()))
+    }
+
+    /// Families that changed since they were last taken from here.
+    pub(super) fn take_changed(&mut self) -> Vec<(Arc<FamilyHead>, Points)> {
+        let changed = self.families.iter_mut().filter_map(|family| {
+            std::mem::take(&mut family.has_changed).then(|| (Arc::clone(&family.head), family.points()))
+        });
+        changed.collect()
     }
 }
 
 impl Family {
+    fn note_begun(&mut self, series: usize) {
+        self.is_unsettled |= series > 0;
+        self.has_changed |= series > 0;
+    }
+
+    fn is_empty(&self) -> bool {
+        match &self.kept {
+            Kept::Counters(series) => series.is_empty(),
+            Kept::Histograms { series, .. } => series.is_empty(),
+        }
+    }
+
     fn points(&self) -> Points {
         match &self.kept {
             Kept::Counters(counters) => Points::Values(counters.iter().map(counter_sample).collect()),
@@ -236,7 +293,7 @@ impl Family {
     }
 }
 
-fn counter_sample((labels, counter): (&LabelValues, &Counter)) -> Sample {
+fn counter_sample((labels, counter): &(LabelValues, Counter)) -> Sample {
     Sample {
         label_values: labels.clone(),
         value: counter.shown,
@@ -244,7 +301,7 @@ fn counter_sample((labels, counter): (&LabelValues, &Counter)) -> Sample {
     }
 }
 
-fn histogram_sample(bounds: &[f64], (labels, histogram): (&LabelValues, &Histogram)) -> HistogramSample {
+fn histogram_sample(bounds: &[f64], (labels, histogram): &(LabelValues, Histogram)) -> HistogramSample {
     let mut count = 0;
     let buckets = bounds.iter().zip(&histogram.shown.counts).map(|(&upper_bound, more)| {
         count += more;

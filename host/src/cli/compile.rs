@@ -4,5 +4,9 @@ use super::Exit;
 use crate::sandbox;
 
 pub(super) fn run() -> Exit {
-    if sandbox::compile_child_main() == 0 { Exit::Ok } else { Exit::Internal }
+    if sandbox::compile_child_main() == 0 {
+        Exit::Ok
+    } else {
+        Exit::Internal
+    }
 }

@@ -22,22 +22,27 @@ pub(super) struct Arguments {
 /// A plain name is a bundled plugin; anything with a slash or ending in `.wasm` is a file, as in the configuration.
 fn source(plugin: &str) -> PluginSource {
     let is_file = plugin.contains('/') || plugin.ends_with(".wasm");
-    let origin =
-        if is_file { PluginOrigin::File(PathBuf::from(plugin)) } else { PluginOrigin::Bundled(plugin.to_owned()) };
+    let origin = if is_file {
+        PluginOrigin::File(PathBuf::from(plugin))
+    } else {
+        PluginOrigin::Bundled(plugin.to_owned())
+    };
     PluginSource { origin, sha256: None }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
     session::with_sandbox(session::cache_dir(), async |one_shot| {
-        match one_shot.sandbox.load(&source(&arguments.plugin), &session::progress).await {
+        match one_shot
+            .sandbox
+            .load(&source(&arguments.plugin), &session::progress)
+            .await
+        {
             Ok(plugin) if arguments.json => output::json(&shape(&plugin)),
             Ok(plugin) => output::text(&describe(&plugin)),
-            Err(error) if arguments.json => {
-                match output::json(&json!({ "ok": false, "problem": error.to_string() })) {
-                    Exit::Ok => Exit::Bad,
-                    other => other,
-                }
-            }
+            Err(error) if arguments.json => match output::json(&json!({ "ok": false, "problem": error.to_string() })) {
+                Exit::Ok => Exit::Bad,
+                other => other,
+            },
             Err(error) => output::fail(Exit::Bad, &error.to_string()),
         }
     })
@@ -102,7 +107,11 @@ fn describe_reach(inspection: &Inspection, out: &mut String) {
     }
     out.push_str("\nImports:\n");
     for import in &inspection.imports {
-        let harmless = if import.tier == Tier::Baseline { " (answers nothing)" } else { "" };
+        let harmless = if import.tier == Tier::Baseline {
+            " (answers nothing)"
+        } else {
+            ""
+        };
         let _ = writeln!(out, "  {:10} {}{harmless}", import.tier.as_str(), import.name);
     }
 }
@@ -113,7 +122,11 @@ fn describe_reports(description: &Description, out: &mut String) {
     }
     for metric in &description.metrics {
         let labels = metric.label_names.join(", ");
-        let _ = writeln!(out, "  {} ({}) {{{labels}}}\n      {}", metric.name, metric.kind, metric.help);
+        let _ = writeln!(
+            out,
+            "  {} ({}) {{{labels}}}\n      {}",
+            metric.name, metric.kind, metric.help
+        );
     }
     if !description.codes.is_empty() {
         out.push_str("\nVerdict codes:\n");

@@ -45,13 +45,19 @@ struct ConfigArgument {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run the host until it is told to stop
-    #[command(after_help = "Example:\n  bellwether run --config /etc/bellwether/bellwether.toml\n\nSIGTERM and SIGINT drain and exit 0; a second one exits at once. SIGHUP reloads.")]
+    #[command(
+        after_help = "Example:\n  bellwether run --config /etc/bellwether/bellwether.toml\n\nSIGTERM and SIGINT drain and exit 0; a second one exits at once. SIGHUP reloads."
+    )]
     Run(run::Arguments),
     /// Check the configuration and every plugin it names
-    #[command(after_help = "Examples:\n  bellwether validate\n  bellwether validate --print    # the effective configuration, secrets masked")]
+    #[command(
+        after_help = "Examples:\n  bellwether validate\n  bellwether validate --print    # the effective configuration, secrets masked"
+    )]
     Validate(validate::Arguments),
     /// Run one check now and show what it reported, what it used and what it was denied
-    #[command(after_help = "Example:\n  bellwether once machine\n\nWorks on a copy of the check's state; nothing is kept. Exits 1 when the check is not ok.")]
+    #[command(
+        after_help = "Example:\n  bellwether once machine\n\nWorks on a copy of the check's state; nothing is kept. Exits 1 when the check is not ok."
+    )]
     Once(once::Arguments),
     /// Show what a plugin is, what it needs and what it could do, before it ever runs for real
     #[command(after_help = "Examples:\n  bellwether inspect system\n  bellwether inspect ./my-check.wasm --json")]

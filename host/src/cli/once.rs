@@ -54,8 +54,11 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 
 fn logs(end: &RunEnd) -> Value {
     let line = |line: &crate::capability::log::LogLine| {
-        let fields: serde_json::Map<String, Value> =
-            line.fields.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+        let fields: serde_json::Map<String, Value> = line
+            .fields
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_str().into()))
+            .collect();
         json!({ "level": line.level.as_str(), "message": line.message, "fields": fields })
     };
     end.logs.iter().map(line).collect()
@@ -77,9 +80,22 @@ fn describe(end: &RunEnd) -> String {
 
 fn describe_report(report: &Report, out: &mut String) {
     for verdict in &report.verdicts {
-        let target = if verdict.target.is_empty() { "(the whole)" } else { &verdict.target };
-        let code = if verdict.code.is_empty() { String::new() } else { format!(" [{}]", verdict.code) };
-        let _ = writeln!(out, "  {:8} {target}{code} {}", verdict.status.as_str(), verdict.summary);
+        let target = if verdict.target.is_empty() {
+            "(the whole)"
+        } else {
+            &verdict.target
+        };
+        let code = if verdict.code.is_empty() {
+            String::new()
+        } else {
+            format!(" [{}]", verdict.code)
+        };
+        let _ = writeln!(
+            out,
+            "  {:8} {target}{code} {}",
+            verdict.status.as_str(),
+            verdict.summary
+        );
     }
     for refused in &report.refused {
         let _ = writeln!(out, "  refused family {}: {}", refused.name, refused.reason);
@@ -118,6 +134,10 @@ fn describe_usage(outcome: &Outcome, out: &mut String) {
         let _ = writeln!(out, "denied: {} — {}", denied.capability, denied.hint);
     }
     if usage.log_lines_dropped > 0 {
-        let _ = writeln!(out, "{} log lines were dropped: over the limit of a run", usage.log_lines_dropped);
+        let _ = writeln!(
+            out,
+            "{} log lines were dropped: over the limit of a run",
+            usage.log_lines_dropped
+        );
     }
 }

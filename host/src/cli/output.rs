@@ -1,7 +1,7 @@
 //! What verbs print, and where: results on standard output, everything else on standard error. A closed pipe ends
 //! quietly.
 
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{ErrorKind, Write};
 
 use serde::Serialize;
 
@@ -25,7 +25,10 @@ pub(super) fn bytes(bytes: &[u8]) -> Exit {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => Exit::Ok,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Ok,
-        Err(error) => fail(Exit::Unreachable, &format!("standard output cannot be written: {error}")),
+        Err(error) => fail(
+            Exit::Unreachable,
+            &format!("standard output cannot be written: {error}"),
+        ),
     }
 }
 
@@ -33,7 +36,10 @@ pub(super) fn bytes(bytes: &[u8]) -> Exit {
 pub(super) fn json(value: &impl Serialize) -> Exit {
     match serde_json::to_string_pretty(value) {
         Ok(text) => bytes(format!("{text}\n").as_bytes()),
-        Err(error) => fail(Exit::Internal, &format!("the answer cannot be written as JSON: {error}")),
+        Err(error) => fail(
+            Exit::Internal,
+            &format!("the answer cannot be written as JSON: {error}"),
+        ),
     }
 }
 
@@ -47,9 +53,4 @@ pub(super) fn note(text: &str) {
 pub(super) fn fail(exit: Exit, why: &str) -> Exit {
     note(&format!("error: {why}"));
     exit
-}
-
-/// Whether standard error is a terminal on which colours are welcome (<https://no-color.org>).
-pub(super) fn colours(no_color: bool) -> bool {
-    !no_color && std::io::stderr().is_terminal()
 }

@@ -22,16 +22,26 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     session::with_sandbox(session::cache_dir(), async |one_shot| {
         let (mut shapes, mut lines) = (Vec::<Value>::new(), String::new());
         for (name, _) in BUNDLED {
-            let source = PluginSource { origin: PluginOrigin::Bundled((*name).to_owned()), sha256: None };
+            let source = PluginSource {
+                origin: PluginOrigin::Bundled((*name).to_owned()),
+                sha256: None,
+            };
             match one_shot.sandbox.load(&source, &session::progress).await {
                 Ok(plugin) => {
                     let description = plugin.description();
-                    lines.push_str(&format!("{:16} {:8} {}\n", name, description.version, description.summary));
+                    lines.push_str(&format!(
+                        "{:16} {:8} {}\n",
+                        name, description.version, description.summary
+                    ));
                     shapes.push(inspect::shape(&plugin));
                 }
                 Err(error) => return output::fail(Exit::Internal, &error.to_string()),
             }
         }
-        if arguments.json { output::json(&shapes) } else { output::text(&lines) }
+        if arguments.json {
+            output::json(&shapes)
+        } else {
+            output::text(&lines)
+        }
     })
 }

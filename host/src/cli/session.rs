@@ -12,7 +12,10 @@ use crate::{
 
 /// What to load for a verb.
 pub(super) fn request(argument: &ConfigArgument) -> LoadRequest {
-    LoadRequest { path: argument.config.clone(), env: Environment::of_process() }
+    LoadRequest {
+        path: argument.config.clone(),
+        env: Environment::of_process(),
+    }
 }
 
 /// The configuration; what is wrong with it is printed.
@@ -24,7 +27,10 @@ pub(super) fn load(request: &LoadRequest) -> Result<Loaded, Exit> {
 pub(super) fn refuse(problems: &Problems) -> Exit {
     output::note(&format!("{problems}\n"));
     let noun = if problems.len() == 1 { "problem" } else { "problems" };
-    output::fail(Exit::Usage, &format!("the configuration has {} {noun}; nothing was done", problems.len()))
+    output::fail(
+        Exit::Usage,
+        &format!("the configuration has {} {noun}; nothing was done", problems.len()),
+    )
 }
 
 /// This very program: on Linux by the file it was started from, even if that was replaced since.
@@ -47,7 +53,11 @@ pub(super) fn cache_dir() -> PathBuf {
 
 /// Runs `work` with a sandbox. Guests' own lines go to standard error.
 pub(super) fn with_sandbox<F: Future<Output = Exit>>(cache_dir: PathBuf, work: impl FnOnce(Arc<OneShot>) -> F) -> Exit {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return output::fail(Exit::Internal, &format!("cannot start threads: {error}")),
     };
@@ -56,7 +66,10 @@ pub(super) fn with_sandbox<F: Future<Output = Exit>>(cache_dir: PathBuf, work: i
             cache_dir,
             compiler: this_program(),
             sink: Sink::Stderr,
-            log: LogOptions { level: Level::Warn, format: Format::Text },
+            log: LogOptions {
+                level: Level::Warn,
+                format: Format::Text,
+            },
         };
         match OneShot::new(options) {
             Ok(one_shot) => work(Arc::new(one_shot)).await,
@@ -72,7 +85,9 @@ pub(super) fn with_sandbox<F: Future<Output = Exit>>(cache_dir: PathBuf, work: i
 pub(super) fn progress(progress: Progress) {
     match progress {
         Progress::Compiling { plugin } => {
-            output::note(&format!("compiling plugin {plugin} (once; up to a second for Rust, ten for Python) …"));
+            output::note(&format!(
+                "compiling plugin {plugin} (once; up to a second for Rust, ten for Python) …"
+            ));
         }
         Progress::Compiled { plugin, took } => {
             output::note(&format!("compiled plugin {plugin} in {:.1} s", took.as_secs_f64()));

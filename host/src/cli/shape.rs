@@ -97,15 +97,16 @@ fn family(family: &ReportedFamily) -> Value {
 }
 
 fn values(head: &FamilyHead, samples: &[Sample]) -> Vec<Value> {
-    let shape = |sample: &Sample| {
-        json!({ "labels": labels(&head.label_names, &sample.label_values), "value": number(sample.value) })
-    };
+    let shape = |sample: &Sample| json!({ "labels": labels(&head.label_names, &sample.label_values), "value": number(sample.value) });
     samples.iter().map(shape).collect()
 }
 
 fn labels(names: &[LabelName], values: &[std::sync::Arc<str>]) -> Value {
     let present = names.iter().zip(values).filter(|(_, value)| !value.is_empty());
-    present.map(|(name, value)| (name.as_str().to_owned(), Value::from(&**value))).collect::<serde_json::Map<_, _>>().into()
+    present
+        .map(|(name, value)| (name.as_str().to_owned(), Value::from(&**value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// JSON has no NaN and no infinities; they are strings, as in Prometheus' own API.

@@ -35,7 +35,13 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             one_shot.redactor.learn(&loaded.config.secrets);
             let checks = load_checks(&one_shot.sandbox, &loaded, &session::progress).await;
             let mut problems = loaded.warnings.0.clone();
-            problems.extend(checks.iter().filter_map(|check| check.plugin.as_ref().err()).flatten().cloned());
+            problems.extend(
+                checks
+                    .iter()
+                    .filter_map(|check| check.plugin.as_ref().err())
+                    .flatten()
+                    .cloned(),
+            );
             for loaded_check in &checks {
                 problems.extend(ungranted(&loaded, loaded_check));
             }
@@ -48,14 +54,20 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 fn ungranted(loaded: &Loaded, check: &crate::app::LoadedCheck) -> Vec<Problem> {
     let Ok(plugin) = &check.plugin else { return Vec::new() };
     let grants = crate::capability::grant::Grants::of(&check.check);
-    let refused = plugin.inspection().wants().into_iter().filter_map(|wanted| grants.decide(wanted).err());
+    let refused = plugin
+        .inspection()
+        .wants()
+        .into_iter()
+        .filter_map(|wanted| grants.decide(wanted).err());
     refused
         .map(|denied| {
             let what = format!(
                 "check `{}`: its plugin can ask for `{}`, which is not granted; if it does, the run ends as denied",
                 check.check.name, denied.capability
             );
-            Problem::at(loaded.locate(&check.check.name, "plugin"), what).with_hint(denied.hint).as_warning()
+            Problem::at(loaded.locate(&check.check.name, "plugin"), what)
+                .with_hint(denied.hint)
+                .as_warning()
         })
         .collect()
 }
@@ -84,7 +96,10 @@ fn say(arguments: &Arguments, loaded: Option<&Loaded>, problems: &[Problem]) -> 
             output::text(&format!("ok: {checks} {noun}\n"))
         }
         _ => {
-            let count = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+            let count = problems
+                .iter()
+                .filter(|problem| problem.severity == Severity::Error)
+                .count();
             let noun = if count == 1 { "problem" } else { "problems" };
             output::fail(Exit::Usage, &format!("the configuration has {count} {noun}"))
         }

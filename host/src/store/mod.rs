@@ -139,15 +139,15 @@ impl Store {
             dir: dir.to_owned(),
             reason: error.to_string(),
         })?;
-        Self::start(Place::File(dir.join("bellwether.db")), supervisor, telemetry)
+        Self::start(&Place::File(dir.join("bellwether.db")), supervisor, telemetry)
     }
 
     /// Keeps nothing: for one-shot verbs and tests. Errors: the thread cannot be started.
     pub fn in_memory(supervisor: &Supervisor, telemetry: &Telemetry) -> Result<Self, StoreError> {
-        Self::start(Place::Memory, supervisor, telemetry)
+        Self::start(&Place::Memory, supervisor, telemetry)
     }
 
-    fn start(place: Place, supervisor: &Supervisor, telemetry: &Telemetry) -> Result<Self, StoreError> {
+    fn start(place: &Place, supervisor: &Supervisor, telemetry: &Telemetry) -> Result<Self, StoreError> {
         let queue = Arc::new(Mutex::new(Queue::default()));
         let (requests, inbox) = mpsc::sync_channel(REQUESTS_MAX);
         let reason = |error: std::io::Error| StoreError::Unavailable {
@@ -219,7 +219,6 @@ impl Store {
             .map_err(|_| StoreError::Silent)?;
         answered.await.unwrap_or(Err(StoreError::Silent))
     }
-
 
     /// Commits what is queued and ends the thread. Writes that come later are dropped.
     pub async fn close(&self) -> Result<(), StoreError> {

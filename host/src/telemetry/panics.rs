@@ -24,7 +24,10 @@ impl Event for Panicked {
     }
 
     fn fields(&self, fields: &mut Fields) {
-        fields.data("panic", self.message.as_str()).data("at", self.place.as_str()).data("thread", self.thread.as_str());
+        fields
+            .data("panic", self.message.as_str())
+            .data("at", self.place.as_str())
+            .data("thread", self.thread.as_str());
     }
 }
 
@@ -34,7 +37,9 @@ pub fn report_panics(telemetry: &Telemetry) {
     std::panic::set_hook(Box::new(move |info| {
         let payload = info.payload();
         let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let message = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+        let message = text
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
         telemetry.emit(&Panicked { message, place, thread });

@@ -10,7 +10,7 @@ wit=$root/plugin-sdk/wit
 mkdir -p "$out"
 
 if [ -f "$out/javascript.wasm" ] &&
-    [ -z "$(find "$here/javascript" "$wit" "$0" -type f -newer "$out/javascript.wasm")" ]; then
+    [ -z "$(find "$here/javascript" "$wit" "$0" -type f -not -path "*/__pycache__/*" -newer "$out/javascript.wasm")" ]; then
     exit 0
 fi
 

@@ -9,7 +9,7 @@ out=${1:-$root/target/guests}
 wit=$root/plugin-sdk/wit
 mkdir -p "$out"
 
-if [ -f "$out/python.wasm" ] && [ -z "$(find "$here/python" "$wit" "$0" -type f -newer "$out/python.wasm")" ]; then
+if [ -f "$out/python.wasm" ] && [ -z "$(find "$here/python" "$wit" "$0" -type f -not -path "*/__pycache__/*" -newer "$out/python.wasm")" ]; then
     exit 0
 fi
 

@@ -19,6 +19,7 @@ mod limits;
 mod load;
 mod machine;
 mod memory;
+mod mounts;
 mod networks;
 mod pressure;
 mod processes;

@@ -73,7 +73,11 @@ pub(super) fn report(guest: wit::Report, rules: &ConvertRules<'_>) -> Report {
         }
     }
     let refused = refused.into_list();
-    Report { verdicts, families, refused }
+    Report {
+        verdicts,
+        families,
+        refused,
+    }
 }
 
 /// The guest's own word that its run failed.

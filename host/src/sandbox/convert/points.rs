@@ -28,7 +28,10 @@ pub(super) fn cost(points: &wit::Points) -> (usize, usize) {
         values.iter().map(String::len).sum()
     }
     fn samples(samples: &[wit::Sample]) -> (usize, usize) {
-        (samples.len(), samples.iter().map(|sample| text(&sample.label_values)).sum())
+        (
+            samples.len(),
+            samples.iter().map(|sample| text(&sample.label_values)).sum(),
+        )
     }
     fn sum(costs: impl Iterator<Item = (usize, usize)>) -> (usize, usize) {
         costs.fold((0, 0), |(points, bytes), (more, text)| (points + more, bytes + text))
@@ -45,22 +48,22 @@ pub(super) fn cost(points: &wit::Points) -> (usize, usize) {
             (points + observations.upper_bounds.len(), bytes)
         }
         wit::Points::Histogram(list) => sum(list.iter().map(|one| (1 + one.buckets.len(), text(&one.label_values)))),
-        wit::Points::Summary(list) => sum(list.iter().map(|one| (1 + one.quantiles.len(), text(&one.label_values)))),
+        wit::Points::Summary(list) => sum(list
+            .iter()
+            .map(|one| (1 + one.quantiles.len(), text(&one.label_values)))),
     }
 }
 
 /// Everything but the head.
-pub(super) fn points(
-    points: wit::Points,
-    names: &[LabelName],
-    redactor: &Redactor,
-) -> Result<ReportedPoints, Refusal> {
+pub(super) fn points(points: wit::Points, names: &[LabelName], redactor: &Redactor) -> Result<ReportedPoints, Refusal> {
     let labels = Labels { names, redactor };
     Ok(match points {
         wit::Points::Gauge(samples) | wit::Points::Untyped(samples) => {
             ReportedPoints::Values(labels.series(samples, |_| Ok(()))?)
         }
-        wit::Points::Counter(samples) => ReportedPoints::Values(labels.series(samples, |value| total("counter", value))?),
+        wit::Points::Counter(samples) => {
+            ReportedPoints::Values(labels.series(samples, |value| total("counter", value))?)
+        }
         wit::Points::Increments(samples) => {
             ReportedPoints::Increments(labels.series(samples, |value| total("increment", value))?)
         }
@@ -104,7 +107,11 @@ impl Labels<'_> {
         for sample in samples {
             value(sample.value)?;
             let label_values = self.set(&sample.label_values, taken.last().map(|last| &*last.label_values))?;
-            taken.push(Sample { label_values, value: sample.value, created: None });
+            taken.push(Sample {
+                label_values,
+                value: sample.value,
+                created: None,
+            });
         }
         Ok(taken)
     }
@@ -112,7 +119,10 @@ impl Labels<'_> {
     /// One label set. What it has in common with its neighbour is shared: guests list series in nested order.
     fn set(&self, values: &[String], neighbour: Option<&[Arc<str>]>) -> Result<LabelSet, Refusal> {
         if values.len() != self.names.len() {
-            return Err(Refusal::LabelCount { found: values.len(), expected: self.names.len() });
+            return Err(Refusal::LabelCount {
+                found: values.len(),
+                expected: self.names.len(),
+            });
         }
         let neighbours = neighbour.unwrap_or_default();
         let shared = |at: usize, value: &str| neighbours.get(at).filter(|neighbour| ***neighbour == *value).cloned();
@@ -130,7 +140,10 @@ impl Labels<'_> {
 
     fn bounded(&self, at: usize, value: &str) -> Result<(), Refusal> {
         if value.len() > LABEL_VALUE_BYTES_MAX {
-            return Err(Refusal::LabelValueTooLong { label: self.names[at].to_string(), bytes: value.len() });
+            return Err(Refusal::LabelValueTooLong {
+                label: self.names[at].to_string(),
+                bytes: value.len(),
+            });
         }
         Ok(())
     }
@@ -140,7 +153,9 @@ impl Labels<'_> {
 fn distinct<T>(samples: &[T], labels: impl Fn(&T) -> &LabelSet) -> Result<(), Refusal> {
     let repeated = if samples.len() <= COMPARED_PAIRWISE {
         let earlier = |at: usize| samples[..at].iter().any(|other| labels(other) == labels(&samples[at]));
-        (0..samples.len()).find(|at| earlier(*at)).map(|at| labels(&samples[at]))
+        (0..samples.len())
+            .find(|at| earlier(*at))
+            .map(|at| labels(&samples[at]))
     } else {
         let mut seen = HashSet::with_capacity(samples.len());
         samples.iter().map(&labels).find(|set| !seen.insert(*set))
@@ -184,7 +199,10 @@ fn on_or_off(number: f64) -> Result<(), Refusal> {
 }
 
 fn states(samples: Vec<Sample>) -> Result<Vec<Sample>, Refusal> {
-    if samples.iter().any(|sample| sample.label_values.last().is_none_or(|state| state.is_empty())) {
+    if samples
+        .iter()
+        .any(|sample| sample.label_values.last().is_none_or(|state| state.is_empty()))
+    {
         return Err(Refusal::EmptyState);
     }
     Ok(samples)
@@ -228,7 +246,13 @@ fn histograms(samples: Vec<wit::HistogramSample>, labels: &Labels<'_>) -> Result
         }
         let label_values = labels.set(&sample.label_values, taken.last().map(|last| &*last.label_values))?;
         let buckets = buckets(sample.buckets, sample.count)?;
-        taken.push(HistogramSample { label_values, buckets, sum: sample.sum, count: sample.count, created: None });
+        taken.push(HistogramSample {
+            label_values,
+            buckets,
+            sum: sample.sum,
+            count: sample.count,
+            created: None,
+        });
     }
     distinct(&taken, |sample| &sample.label_values)?;
     Ok(taken)
@@ -238,7 +262,10 @@ fn buckets(mut buckets: Vec<wit::Bucket>, count: u64) -> Result<Box<[Bucket]>, R
     if let Some(infinity) = buckets.pop_if(|last| last.upper_bound == f64::INFINITY)
         && infinity.cumulative_count != count
     {
-        return Err(Refusal::InfinityIsNotCount { bucket: infinity.cumulative_count, count });
+        return Err(Refusal::InfinityIsNotCount {
+            bucket: infinity.cumulative_count,
+            count,
+        });
     }
     counted("buckets", buckets.len(), BUCKETS_MAX)?;
     ascending("bucket bounds", buckets.iter().map(|bucket| bucket.upper_bound))?;
@@ -264,7 +291,12 @@ fn summaries(samples: Vec<wit::SummarySample>, labels: &Labels<'_>) -> Result<Ve
         }
         let label_values = labels.set(&sample.label_values, taken.last().map(|last| &*last.label_values))?;
         let quantiles = quantiles(sample.quantiles)?;
-        taken.push(SummarySample { label_values, quantiles, sum: sample.sum, count: sample.count });
+        taken.push(SummarySample {
+            label_values,
+            quantiles,
+            sum: sample.sum,
+            count: sample.count,
+        });
     }
     distinct(&taken, |sample| &sample.label_values)?;
     Ok(taken)
@@ -275,7 +307,10 @@ fn quantiles(quantiles: Vec<wit::Quantile>) -> Result<Box<[Quantile]>, Refusal> 
     if let Some(odd) = quantiles.iter().find(|one| !(0.0..=1.0).contains(&one.quantile)) {
         return Err(value(odd.quantile, "quantile", "it must be from 0 to 1"));
     }
-    let taken = |one: wit::Quantile| Quantile { quantile: one.quantile, value: one.value };
+    let taken = |one: wit::Quantile| Quantile {
+        quantile: one.quantile,
+        value: one.value,
+    };
     let mut quantiles: Vec<Quantile> = quantiles.into_iter().map(taken).collect();
     // The contract promises no order here, and summaries are merged from exporters that keep none.
     quantiles.sort_by(|one, other| one.quantile.total_cmp(&other.quantile));

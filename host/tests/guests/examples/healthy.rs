@@ -3,7 +3,7 @@
 use guests::{Points, Sample, Status, gauge, log, state, verdict};
 
 guests::guest!(|_| {
-    let runs = state::get("runs").expect("state can be read").map_or(0, |bytes| bytes[0]) + 1;
+    let runs = state::get("runs").expect("state can be read").map_or(0, |bytes| bytes[0]).saturating_add(1);
     state::set("runs", &[runs]).expect("one byte fits");
     log::emit(log::Level::Info, "ran", &[("runs".to_owned(), runs.to_string())]);
     let mut counted = gauge("healthy_runs_total", &[]);

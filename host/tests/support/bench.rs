@@ -1,0 +1,200 @@
+//! A sandbox to put guests into, and a healthy check that must not notice them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bellwether::{
+    capability::{
+        state::{QUOTA_BYTES_DEFAULT, StateBank},
+        system::SystemReader,
+    },
+    clock::{Clock, Timestamp},
+    config::{Capability, Check, Limits, PluginOrigin, PluginSource, Schedule},
+    outcome::{Failure, Report},
+    sandbox::{
+        COMPILE_CPU_DEFAULT, COMPILE_WALL_DEFAULT, CompilerOptions, LoadError, Plugin, RunEnd, RunRequest, Sandbox,
+        SandboxOptions,
+    },
+    secret::Redactor,
+    supervisor::Supervisor,
+    telemetry::{LogOptions, Sink, Telemetry},
+};
+
+/// Wall clock of a run here, where a guest is to hit another limit first. Far more than any needs, because machines that
+/// run tests are busy.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The healthy check runs this often while a hostile guest does what it does.
+const HEALTHY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A healthy run takes a millisecond. Half of them may take this long on a machine that is busy with other tests; a guest
+/// that held the thread until its CPU budget was spent would make every one take a second.
+const HEALTHY_MEDIAN_MAX: Duration = Duration::from_millis(400);
+
+/// A sandbox with the default limits.
+pub struct Bench {
+    pub sandbox: Sandbox,
+    pub clock: Clock,
+    pub telemetry: Telemetry,
+    bank: StateBank,
+    log: Arc<Mutex<Vec<u8>>>,
+    dir: tempfile::TempDir,
+}
+
+/// What a run is given besides its plugin.
+#[derive(Clone)]
+pub struct Given {
+    pub timeout: Duration,
+    pub limits: Limits,
+    pub allow: BTreeSet<Capability>,
+    pub settings: &'static str,
+}
+
+impl Default for Given {
+    fn default() -> Self {
+        Self { timeout: TIMEOUT, limits: Limits::default(), allow: BTreeSet::new(), settings: "{}" }
+    }
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        Self::compiling_within(COMPILE_CPU_DEFAULT, COMPILE_WALL_DEFAULT)
+    }
+
+    /// `cpu` and `wall` bound the compiler.
+    pub fn compiling_within(cpu: Duration, wall: Duration) -> Self {
+        let (clock, log) = (Clock::system(), Arc::new(Mutex::new(Vec::new())));
+        let redactor = Redactor::default();
+        let sink = Sink::Memory(Arc::clone(&log));
+        let telemetry = Telemetry::new(sink, LogOptions::default(), redactor.clone(), clock.clone());
+        let supervisor = Supervisor::new(|panic| panic!("{panic}"));
+        let sandbox = Sandbox::new(SandboxOptions {
+            // Shared by all tests, as it is shared by restarts: a guest is compiled once.
+            cache_dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled-guests"),
+            compiler: CompilerOptions { program: env!("CARGO_BIN_EXE_bellwether").into(), cpu, wall },
+            bundled: &[],
+            host_version: "0.0.0",
+            system: SystemReader::new(supervisor.clone(), telemetry.clone(), clock.clone()),
+            telemetry: telemetry.clone(),
+            redactor,
+            supervisor,
+            clock: clock.clone(),
+        });
+        Self {
+            sandbox: sandbox.expect("a sandbox"),
+            clock,
+            telemetry,
+            bank: StateBank::default(),
+            log,
+            dir: tempfile::tempdir().expect("a temporary directory"),
+        }
+    }
+
+    /// A file of these bytes.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.dir.path().join(format!("{name}.wasm"));
+        std::fs::write(&path, bytes).expect("a temporary file");
+        path
+    }
+
+    pub async fn try_load(&self, path: &Path) -> Result<Arc<Plugin>, LoadError> {
+        let source = PluginSource { origin: PluginOrigin::File(path.to_owned()), sha256: None };
+        self.sandbox.load(&source, &|_| {}).await
+    }
+
+    pub async fn load(&self, path: &Path) -> Arc<Plugin> {
+        self.try_load(path).await.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// Why this is not loaded.
+    pub async fn refused(&self, path: &Path) -> LoadError {
+        match self.try_load(path).await {
+            Ok(plugin) => panic!("{plugin:?} was loaded"),
+            Err(error) => error,
+        }
+    }
+
+    /// One run of the check `name`; state is kept as the host keeps it.
+    pub async fn run(&self, name: &str, plugin: &Plugin, given: &Given) -> RunEnd {
+        let check = Arc::new(Check {
+            name: name.into(),
+            plugin: PluginSource { origin: PluginOrigin::Bundled(name.to_owned()), sha256: None },
+            schedule: Schedule::Interval { every: Duration::from_secs(15), retry: None },
+            timeout: given.timeout,
+            stale_after: None,
+            prefix: String::new(),
+            labels: BTreeMap::new(),
+            limits: given.limits.clone(),
+            allow: given.allow.clone(),
+            required: true,
+            settings: given.settings.into(),
+            location: "bellwether.toml:12".to_owned(),
+        });
+        let request = RunRequest {
+            scheduled_at: Timestamp::from_seconds(1_700_000_000),
+            attempt: 1,
+            previous: None,
+            interval: Some(Duration::from_secs(15)),
+            state: self.bank.view(name, QUOTA_BYTES_DEFAULT),
+            facts: Arc::default(),
+            check: Arc::clone(&check),
+        };
+        let end = plugin.run(request).await;
+        if let Some(changes) = end.state.clone() {
+            self.bank.commit(&check.name, changes);
+        }
+        end
+    }
+
+    /// Bytes that a check keeps, by key.
+    pub fn state(&self, check: &str) -> Vec<(String, Vec<u8>)> {
+        self.bank.entries(check)
+    }
+
+    /// Everything that was logged, a line each.
+    pub fn log(&self) -> String {
+        String::from_utf8(self.log.lock().expect("no panic while writing").clone()).expect("text")
+    }
+
+    /// Runs the healthy check again and again while `hostile` is under way, all on this one thread, and judges its runs.
+    pub async fn beside_healthy(&self, healthy: &Plugin, hostile: impl Future<Output = ()>) {
+        let over = std::cell::Cell::new(false);
+        let hostile = async {
+            hostile.await;
+            over.set(true);
+        };
+        let watched = async {
+            let mut spans = Vec::new();
+            while !over.get() || spans.len() < 5 {
+                let end = self.run("healthy", healthy, &Given::default()).await;
+                assert_eq!(end.outcome.word(), "ok", "{:?}", end.outcome);
+                assert_eq!(report(&end).families.len(), 2);
+                spans.push(end.outcome.usage.duration);
+                tokio::time::sleep(HEALTHY_INTERVAL).await;
+            }
+            spans
+        };
+        let ((), mut spans) = tokio::join!(hostile, watched);
+        spans.sort();
+        let median = spans[spans.len() / 2];
+        assert!(median <= HEALTHY_MEDIAN_MAX, "the healthy check took {median:?} ({} runs)", spans.len());
+        let kept = self.state("healthy");
+        assert_eq!(kept, [("runs".to_owned(), vec![u8::try_from(spans.len()).unwrap_or(u8::MAX)])]);
+    }
+}
+
+/// The report of a run that has one.
+pub fn report(end: &RunEnd) -> &Report {
+    end.outcome.result.as_ref().unwrap_or_else(|failure| panic!("{failure:?}"))
+}
+
+/// The failure of a run that has one, and that its reason is this word.
+pub fn failure<'e>(end: &'e RunEnd, word: &str) -> &'e Failure {
+    let Err(failure) = &end.outcome.result else { panic!("there is a report: {:?}", end.outcome) };
+    assert_eq!(failure.reason.as_str(), word, "{failure:?}");
+    failure
+}
