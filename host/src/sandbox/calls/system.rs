@@ -67,7 +67,7 @@ fn snapshot(read: machine::Snapshot) -> wit::Snapshot {
         }),
         temperatures: read.temperatures.into_iter().map(temperature).collect(),
         processes: read.processes.map(processes),
-        pressure: read.pressure.into_iter().map(pressure).collect(),
+        pressure: read.pressure.iter().map(pressure).collect(),
         limits: read.limits.map(|limits| wit::Limits {
             open_files: limits.open_files,
             open_files_maximum: limits.open_files_maximum,
@@ -195,7 +195,7 @@ fn processes(processes: machine::Processes) -> wit::Processes {
     }
 }
 
-fn pressure(pressure: machine::Pressure) -> wit::Pressure {
+fn pressure(pressure: &machine::Pressure) -> wit::Pressure {
     wit::Pressure {
         kind: pressure.kind.to_owned(),
         some_seconds: pressure.some_seconds,

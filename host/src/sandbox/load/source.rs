@@ -24,12 +24,10 @@ pub(super) fn label(source: &PluginSource) -> String {
 /// A component that came with the host.
 pub(super) fn bundled(all: Bundled, name: &str) -> Result<&'static [u8], LoadError> {
     let found = all.iter().find(|(bundled, _)| *bundled == name);
-    found
-        .map(|(_, bytes)| *bytes)
-        .ok_or_else(|| LoadError::NotBundled {
-            name: name.to_owned(),
-            known: all.iter().map(|(name, _)| *name).collect(),
-        })
+    found.map(|(_, bytes)| *bytes).ok_or_else(|| LoadError::NotBundled {
+        name: name.to_owned(),
+        known: all.iter().map(|(name, _)| *name).collect(),
+    })
 }
 
 /// What a pin and the cache go by.
@@ -58,6 +56,8 @@ pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("it is not a regular file"));
     }
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(COMPONENT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    fs::File::open(path)?
+        .take(COMPONENT_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
