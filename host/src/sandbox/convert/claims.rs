@@ -44,7 +44,10 @@ impl Claims {
                 return Err(if *other == head.name {
                     Refusal::Repeated
                 } else {
-                    Refusal::Clash { series: series.clone(), other: other.clone() }
+                    Refusal::Clash {
+                        series: series.clone(),
+                        other: other.clone(),
+                    }
                 });
             }
         }
@@ -69,7 +72,11 @@ impl Claim {
         if base != name {
             names.push(base.to_owned());
         }
-        names.extend(series_suffixes(head.kind).iter().map(|suffix| format!("{base}{suffix}")));
+        names.extend(
+            series_suffixes(head.kind)
+                .iter()
+                .map(|suffix| format!("{base}{suffix}")),
+        );
         Self(names)
     }
 }

@@ -77,7 +77,9 @@ fn unit(unit: &str, name: &MetricName, kind: MetricKind) -> Result<Arc<str>, Ref
     }
     let word = unit.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if !word || unit.len() > UNIT_BYTES_MAX {
-        return Err(Refusal::UnitGrammar { unit: unit.chars().take(UNIT_BYTES_MAX).collect() });
+        return Err(Refusal::UnitGrammar {
+            unit: unit.chars().take(UNIT_BYTES_MAX).collect(),
+        });
     }
     if matches!(kind, MetricKind::Info | MetricKind::StateSet) {
         return Err(Refusal::UnitNotAllowed(kind));

@@ -6,7 +6,9 @@
 //! what a family was in earlier runs or in other checks: that is the board's to compare.
 
 mod claims;
+mod distribution;
 mod head;
+mod labels;
 mod points;
 mod refusal;
 mod text;
@@ -73,7 +75,11 @@ pub(super) fn report(guest: wit::Report, rules: &ConvertRules<'_>) -> Report {
         }
     }
     let refused = refused.into_list();
-    Report { verdicts, families, refused }
+    Report {
+        verdicts,
+        families,
+        refused,
+    }
 }
 
 /// The guest's own word that its run failed.

@@ -16,7 +16,14 @@ const OWN_LABEL: &str = "team";
 
 fn convert(guest: wit::Report) -> Report {
     let labels = BTreeMap::from([(LabelName::new(OWN_LABEL).expect("a label name"), "x".to_owned())]);
-    report(guest, &ConvertRules { prefix: PREFIX, labels: &labels, redactor: &Redactor::default() })
+    report(
+        guest,
+        &ConvertRules {
+            prefix: PREFIX,
+            labels: &labels,
+            redactor: &Redactor::default(),
+        },
+    )
 }
 
 // ---- guests, hostile but not so wild that nothing ever passes ----
@@ -66,9 +73,17 @@ fn bounds() -> impl Strategy<Value = Vec<f64>> {
 fn histograms(width: usize) -> impl Strategy<Value = Vec<wit::HistogramSample>> {
     let counts = prop_oneof![3 => Just(vec![1_u64, 2, 3, 3]), 1 => vec(0..4_u64, 4)];
     let sample = (label_values(width), bounds(), counts, number()).prop_map(|(label_values, bounds, counts, sum)| {
-        let bucket = |(upper_bound, &cumulative_count)| wit::Bucket { upper_bound, cumulative_count };
+        let bucket = |(upper_bound, &cumulative_count)| wit::Bucket {
+            upper_bound,
+            cumulative_count,
+        };
         let buckets = bounds.into_iter().zip(&counts).map(bucket).collect();
-        wit::HistogramSample { label_values, buckets, sum, count: counts[3] }
+        wit::HistogramSample {
+            label_values,
+            buckets,
+            sum,
+            count: counts[3],
+        }
     });
     vec(sample, 0..4)
 }
@@ -104,7 +119,13 @@ fn family() -> impl Strategy<Value = wit::MetricFamily> {
     let unit = prop_oneof![4 => Just(String::new()), 1 => Just("s".to_owned()), 1 => text()];
     vec(label_name(), 0..3).prop_flat_map(move |label_names| {
         (name(), text(), unit.clone(), points(label_names.len())).prop_map(move |(name, help, unit, points)| {
-            wit::MetricFamily { name, help, unit, label_names: label_names.clone(), points }
+            wit::MetricFamily {
+                name,
+                help,
+                unit,
+                label_names: label_names.clone(),
+                points,
+            }
         })
     })
 }
@@ -116,16 +137,22 @@ fn verdict() -> impl Strategy<Value = wit::Verdict> {
         wit::Status::Critical,
         wit::Status::Unknown,
     ]);
-    (text(), status, text(), text(), any::<Option<u64>>(), vec((text(), text()), 0..3)).prop_map(
-        |(target, status, code, summary, latency_ns, details)| wit::Verdict {
+    (
+        text(),
+        status,
+        text(),
+        text(),
+        any::<Option<u64>>(),
+        vec((text(), text()), 0..3),
+    )
+        .prop_map(|(target, status, code, summary, latency_ns, details)| wit::Verdict {
             target,
             status,
             code,
             summary,
             latency_ns,
             details,
-        },
-    )
+        })
 }
 
 fn guest() -> impl Strategy<Value = wit::Report> {
@@ -152,16 +179,19 @@ fn series(family: &ReportedFamily) -> Vec<Series> {
         [labels, &[(name.to_owned(), value.to_string())]].concat()
     };
     match &family.points {
-        ReportedPoints::Values(samples) | ReportedPoints::Increments(samples) => {
-            samples.iter().map(|sample| (name.to_owned(), labels(&sample.label_values))).collect()
-        }
+        ReportedPoints::Values(samples) | ReportedPoints::Increments(samples) => samples
+            .iter()
+            .map(|sample| (name.to_owned(), labels(&sample.label_values)))
+            .collect(),
         ReportedPoints::Histograms(samples) => samples
             .iter()
             .flat_map(|sample| {
                 let labels = labels(&sample.label_values);
                 let bound = |bucket: &crate::metric::Bucket| bucket.upper_bound;
                 let bounds = sample.buckets.iter().map(bound).chain([f64::INFINITY]);
-                let buckets: Vec<_> = bounds.map(|le| (format!("{name}_bucket"), with(&labels, "le", le))).collect();
+                let buckets: Vec<_> = bounds
+                    .map(|le| (format!("{name}_bucket"), with(&labels, "le", le)))
+                    .collect();
                 let rest = ["_sum", "_count", "_created"].map(|suffix| (format!("{name}{suffix}"), labels.clone()));
                 [buckets, rest.to_vec()].concat()
             })
@@ -180,7 +210,9 @@ fn series(family: &ReportedFamily) -> Vec<Series> {
         ReportedPoints::Observations { upper_bounds, samples } => {
             let sets: BTreeSet<_> = samples.iter().map(|sample| labels(&sample.label_values)).collect();
             let histogram = |labels: Vec<(String, String)>| {
-                let buckets = upper_bounds.iter().map(|le| (format!("{name}_bucket"), with(&labels, "le", *le)));
+                let buckets = upper_bounds
+                    .iter()
+                    .map(|le| (format!("{name}_bucket"), with(&labels, "le", *le)));
                 buckets.collect::<Vec<_>>()
             };
             sets.into_iter().flat_map(histogram).collect()
@@ -191,7 +223,10 @@ fn series(family: &ReportedFamily) -> Vec<Series> {
 fn judge_head(family: &ReportedFamily) {
     let head = &family.head;
     let name = head.name.as_str();
-    assert!(matches(r"\A[a-zA-Z_:][a-zA-Z0-9_:]*\z", name) && name.len() <= 256, "{name:?}");
+    assert!(
+        matches(r"\A[a-zA-Z_:][a-zA-Z0-9_:]*\z", name) && name.len() <= 256,
+        "{name:?}"
+    );
     assert!(name.len() > PREFIX.len() && name.starts_with(PREFIX), "{name:?}");
     match head.kind {
         MetricKind::Counter => assert!(name.ends_with("_total"), "{name}"),
@@ -200,10 +235,21 @@ fn judge_head(family: &ReportedFamily) {
         MetricKind::Gauge | MetricKind::Untyped | MetricKind::Histogram | MetricKind::Summary => {}
     }
     if !head.unit.is_empty() {
-        let base = name.strip_suffix("_total").filter(|_| head.kind == MetricKind::Counter).unwrap_or(name);
-        assert!(base.ends_with(&format!("_{}", head.unit)), "{name} has unit {}", head.unit);
+        let base = name
+            .strip_suffix("_total")
+            .filter(|_| head.kind == MetricKind::Counter)
+            .unwrap_or(name);
+        assert!(
+            base.ends_with(&format!("_{}", head.unit)),
+            "{name} has unit {}",
+            head.unit
+        );
     }
-    assert!(head.help.len() <= 1024 && !head.help.contains(char::is_control), "{:?}", head.help);
+    assert!(
+        head.help.len() <= 1024 && !head.help.contains(char::is_control),
+        "{:?}",
+        head.help
+    );
     let mut seen = BTreeSet::from(["check", OWN_LABEL]);
     match head.kind {
         MetricKind::Histogram => drop(seen.insert("le")),
@@ -211,7 +257,10 @@ fn judge_head(family: &ReportedFamily) {
         _ => {}
     }
     for label in head.label_names.iter().map(LabelName::as_str) {
-        assert!(matches(r"\A[a-zA-Z_][a-zA-Z0-9_]*\z", label) && !label.starts_with("__"), "{label:?}");
+        assert!(
+            matches(r"\A[a-zA-Z_][a-zA-Z0-9_]*\z", label) && !label.starts_with("__"),
+            "{label:?}"
+        );
         assert!(seen.insert(label), "{name} has {label} twice");
     }
 }
@@ -224,13 +273,21 @@ fn judge_numbers(family: &ReportedFamily) {
         (ReportedPoints::Values(samples), MetricKind::Info) => assert!(samples.iter().all(|one| one.value == 1.0)),
         (ReportedPoints::Values(samples), MetricKind::StateSet) => {
             assert!(samples.iter().all(|one| [0.0, 1.0].contains(&one.value)));
-            assert!(samples.iter().all(|one| one.label_values.last().is_some_and(|state| !state.is_empty())));
+            assert!(
+                samples
+                    .iter()
+                    .all(|one| one.label_values.last().is_some_and(|state| !state.is_empty()))
+            );
         }
         (ReportedPoints::Values(_), MetricKind::Gauge | MetricKind::Untyped) => {}
         (ReportedPoints::Histograms(samples), MetricKind::Histogram) => {
             for sample in samples {
                 assert!(sample.buckets.is_sorted_by(|a, b| a.upper_bound < b.upper_bound));
-                assert!(sample.buckets.is_sorted_by(|a, b| a.cumulative_count <= b.cumulative_count));
+                assert!(
+                    sample
+                        .buckets
+                        .is_sorted_by(|a, b| a.cumulative_count <= b.cumulative_count)
+                );
                 assert!(sample.buckets.iter().all(|one| one.upper_bound.is_finite()));
                 assert!(sample.buckets.iter().all(|one| one.cumulative_count <= sample.count));
                 assert!(!sample.sum.is_nan());
@@ -274,11 +331,24 @@ fn judge(report: &Report) {
     assert_eq!(targets.len(), report.verdicts.len(), "a target appears twice");
     for verdict in &report.verdicts {
         let texts = [&*verdict.target, &verdict.code, &verdict.summary];
-        let details = verdict.details.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
-        assert!(texts.into_iter().chain(details).all(|text| text.len() <= 4096 && !text.contains(char::is_control)));
+        let details = verdict
+            .details
+            .iter()
+            .flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+        assert!(
+            texts
+                .into_iter()
+                .chain(details)
+                .all(|text| text.len() <= 4096 && !text.contains(char::is_control))
+        );
     }
     assert!(report.refused.len() <= REFUSED_MAX + 1);
-    assert!(report.refused.iter().all(|refused| !refused.reason.contains(char::is_control)));
+    assert!(
+        report
+            .refused
+            .iter()
+            .all(|refused| !refused.reason.contains(char::is_control))
+    );
 }
 
 proptest! {

@@ -68,7 +68,13 @@ mod tests {
 
     #[test]
     fn a_label_value_keeps_line_feeds_and_loses_other_control_characters() {
-        assert_eq!(label_value("a\nb\tc\0d\re", &Redactor::default()), "a\nb\tc\u{fffd}d\u{fffd}e");
-        assert!(matches!(label_value("plain", &Redactor::default()), Cow::Borrowed("plain")));
+        assert_eq!(
+            label_value("a\nb\tc\0d\re", &Redactor::default()),
+            "a\nb\tc\u{fffd}d\u{fffd}e"
+        );
+        assert!(matches!(
+            label_value("plain", &Redactor::default()),
+            Cow::Borrowed("plain")
+        ));
     }
 }

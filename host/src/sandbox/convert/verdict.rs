@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Refused, Refusal, text, wit};
+use super::{Refusal, Refused, text, wit};
 use crate::{
     outcome::{Status, Verdict},
     secret::Redactor,

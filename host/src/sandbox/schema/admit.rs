@@ -74,7 +74,9 @@ pub(super) fn parse(text: &str) -> Result<Value, SchemaError> {
 
 /// Builds the validator, without means to fetch anything.
 pub(super) fn compile(schema: &Value) -> Result<Validator, SchemaError> {
-    let patterns = PatternOptions::regex().size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX);
+    let patterns = PatternOptions::regex()
+        .size_limit(PATTERN_BYTES_MAX)
+        .dfa_size_limit(PATTERN_BYTES_MAX);
     jsonschema::options()
         .with_pattern_options(patterns)
         .should_validate_formats(true)
@@ -103,7 +105,9 @@ struct Survey {
 impl Survey {
     fn visit(&mut self, value: &Value, pointer: &mut String) -> Result<(), SchemaError> {
         match value {
-            Value::Object(object) => object.iter().try_for_each(|(key, value)| self.keyword(key, value, pointer)),
+            Value::Object(object) => object
+                .iter()
+                .try_for_each(|(key, value)| self.keyword(key, value, pointer)),
             Value::Array(list) => list
                 .iter()
                 .enumerate()
@@ -115,7 +119,10 @@ impl Survey {
     fn keyword(&mut self, key: &str, value: &Value, pointer: &mut String) -> Result<(), SchemaError> {
         match value {
             Value::String(reference) if REFERENCES.contains(&key) && !reference.starts_with('#') => {
-                Err(SchemaError::Remote { pointer: format!("{pointer}/{key}"), reference: shown(reference) })
+                Err(SchemaError::Remote {
+                    pointer: format!("{pointer}/{key}"),
+                    reference: shown(reference),
+                })
             }
             Value::String(_) if key == "pattern" => {
                 self.patterns += 1;

@@ -13,7 +13,11 @@ const MESSAGE_CHARS_MAX: usize = 300;
 
 /// Everything that is wrong with `document`, unsorted.
 pub(super) fn problems(validator: &Validator, schema: &Value, document: &Value) -> Vec<SettingsProblem> {
-    let mut explainer = Explainer { schema, document, problems: Vec::new() };
+    let mut explainer = Explainer {
+        schema,
+        document,
+        problems: Vec::new(),
+    };
     for finding in validator.iter_errors(document).take(FINDINGS_MAX) {
         explainer.explain(&finding);
     }
@@ -37,7 +41,11 @@ pub(super) fn unknown(table: &str, name: &str, known: &[&str]) -> SettingsProble
 fn listed(names: &[&str]) -> String {
     /// More do not help the eye.
     const LISTED_MAX: usize = 12;
-    let shown: Vec<_> = names.iter().take(LISTED_MAX).map(|name| format!("`{}`", words::shown(name))).collect();
+    let shown: Vec<_> = names
+        .iter()
+        .take(LISTED_MAX)
+        .map(|name| format!("`{}`", words::shown(name)))
+        .collect();
     let more = if names.len() > LISTED_MAX { ", …" } else { "" };
     shown.join(", ") + more
 }
@@ -59,11 +67,17 @@ impl Explainer<'_> {
         match finding.kind() {
             Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
                 let known = known(self.schema, keyword);
-                self.problems.extend(unexpected.iter().map(|name| unknown(here, name, &known)));
+                self.problems
+                    .extend(unexpected.iter().map(|name| unknown(here, name, &known)));
             }
             // A table that may have no settings at all: the finding names none of them.
             Kind::FalseSchema if keyword.ends_with("/additionalProperties") => {
-                let names = self.document.pointer(here).and_then(Value::as_object).into_iter().flatten();
+                let names = self
+                    .document
+                    .pointer(here)
+                    .and_then(Value::as_object)
+                    .into_iter()
+                    .flatten();
                 self.problems.extend(names.map(|(name, _)| unknown(here, name, &[])));
             }
             Kind::AnyOf { context } | Kind::OneOfNotValid { context } => self.alternatives(finding, context),
@@ -72,7 +86,10 @@ impl Explainer<'_> {
     }
 
     fn say(&mut self, pointer: &str, message: String) {
-        self.problems.push(SettingsProblem { pointer: pointer.to_owned(), message });
+        self.problems.push(SettingsProblem {
+            pointer: pointer.to_owned(),
+            message,
+        });
     }
 
     /// None of several forms fits. When each is one fixed value they are choices; else the form that came closest is
@@ -105,8 +122,15 @@ impl Explainer<'_> {
 /// Names beside the keyword at `pointer`: those that `properties` of the same schema lists.
 fn known<'s>(schema: &'s Value, pointer: &str) -> Vec<&'s str> {
     let table = pointer.rsplit_once('/').map_or("", |(table, _)| table);
-    let properties = schema.pointer(table).and_then(|table| table.get("properties")).and_then(Value::as_object);
-    properties.into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+    let properties = schema
+        .pointer(table)
+        .and_then(|table| table.get("properties"))
+        .and_then(Value::as_object);
+    properties
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.as_str())
+        .collect()
 }
 
 /// The fixed values of all forms, when fixed values (or null, which TOML does not have) are all there is.
@@ -138,8 +162,14 @@ fn expected_type(error: &ValidationError<'_>) -> Option<String> {
 fn choice(choices: &[&Value], given: &Value) -> String {
     let known = choices.iter().filter_map(|choice| choice.as_str());
     let hint = given.as_str().and_then(|given| words::meant(given, known));
-    let hint = hint.map_or_else(String::new, |meant| format!("; did you mean `\"{}\"`?", words::shown(meant)));
-    format!("must be one of {}, not {}{hint}", words::choices(choices), words::value(given))
+    let hint = hint.map_or_else(String::new, |meant| {
+        format!("; did you mean `\"{}\"`?", words::shown(meant))
+    });
+    format!(
+        "must be one of {}, not {}{hint}",
+        words::choices(choices),
+        words::value(given)
+    )
 }
 
 fn sentence(finding: &ValidationError<'_>, schema: &Value) -> String {

@@ -65,7 +65,10 @@ fn parse(document: &str) -> Result<Value, Vec<SettingsProblem>> {
 }
 
 const fn whole(message: String) -> SettingsProblem {
-    SettingsProblem { pointer: String::new(), message }
+    SettingsProblem {
+        pointer: String::new(),
+        message,
+    }
 }
 
 /// In the order of the table, each once, and not too many.

@@ -7,8 +7,16 @@ use super::{
 
 fn findings(schema: &Value, settings: &Value) -> Vec<(String, String)> {
     let checked = check(&schema.to_string(), &[settings.to_string()]).expect("the schema is usable");
-    let problems = checked.into_iter().next().expect("one result per document").err().unwrap_or_default();
-    problems.into_iter().map(|problem| (problem.pointer, problem.message)).collect()
+    let problems = checked
+        .into_iter()
+        .next()
+        .expect("one result per document")
+        .err()
+        .unwrap_or_default();
+    problems
+        .into_iter()
+        .map(|problem| (problem.pointer, problem.message))
+        .collect()
 }
 
 fn finding(schema: &Value, settings: &Value) -> (String, String) {
@@ -67,7 +75,10 @@ fn settings_that_fit_have_no_problems() {
 fn each_table_has_its_own_result_in_order() {
     let tables = [r#"{"url":"https://a/"}"#, "{}", r#"{"url":"https://b/"}"#].map(str::to_owned);
     let checked = check(&probe().to_string(), &tables).expect("usable");
-    assert_eq!(checked.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(
+        checked.iter().map(Result::is_ok).collect::<Vec<_>>(),
+        [true, false, true]
+    );
 }
 
 #[test]
@@ -98,7 +109,10 @@ fn an_unknown_setting_like_no_other_lists_the_known_ones() {
 
 #[test]
 fn a_missing_setting_is_named_with_its_description() {
-    assert_eq!(finding(&probe(), &json!({})), found("", "setting `url` is missing (What to ask.)"));
+    assert_eq!(
+        finding(&probe(), &json!({})),
+        found("", "setting `url` is missing (What to ask.)")
+    );
 }
 
 #[test]
@@ -109,11 +123,26 @@ fn a_wrong_type_says_what_was_given() {
         finding(&probe(), &settings)
     };
     assert_eq!(of("url", json!(5)), found("/url", "must be a string, not `5`"));
-    assert_eq!(of("interval", json!("5s")), found("/interval", "must be a whole number, not `\"5s\"`"));
-    assert_eq!(of("interval", json!(5.5)), found("/interval", "must be a whole number, not `5.5`"));
-    assert_eq!(of("tags", json!({ "a": 1 })), found("/tags", "must be a list, not a table"));
-    assert_eq!(of("tags", json!(["a", true])), found("/tags/1", "must be a string, not `true`"));
-    assert_eq!(of("ratio", json!("half")), found("/ratio", "must be a number, not `\"half\"`"));
+    assert_eq!(
+        of("interval", json!("5s")),
+        found("/interval", "must be a whole number, not `\"5s\"`")
+    );
+    assert_eq!(
+        of("interval", json!(5.5)),
+        found("/interval", "must be a whole number, not `5.5`")
+    );
+    assert_eq!(
+        of("tags", json!({ "a": 1 })),
+        found("/tags", "must be a list, not a table")
+    );
+    assert_eq!(
+        of("tags", json!(["a", true])),
+        found("/tags/1", "must be a string, not `true`")
+    );
+    assert_eq!(
+        of("ratio", json!("half")),
+        found("/ratio", "must be a number, not `\"half\"`")
+    );
     assert_eq!(of("limit", json!(7)), found("/limit", "must be a table, not `7`"));
 }
 
@@ -122,7 +151,10 @@ fn a_choice_lists_what_may_be_chosen() {
     let settings = json!({ "url": "https://a/", "method": "HAED" });
     assert_eq!(
         finding(&probe(), &settings),
-        found("/method", "must be one of `\"GET\"`, `\"HEAD\"`, not `\"HAED\"`; did you mean `\"HEAD\"`?")
+        found(
+            "/method",
+            "must be one of `\"GET\"`, `\"HEAD\"`, not `\"HAED\"`; did you mean `\"HEAD\"`?"
+        )
     );
     let schema = json!({ "properties": { "level": { "enum": ["low", "high", 3] } } });
     assert_eq!(
@@ -138,27 +170,45 @@ fn bounds_and_formats_say_what_is_wanted() {
         settings[name] = value;
         finding(&probe(), &settings)
     };
-    assert_eq!(of("interval", json!(0)), found("/interval", "must be at least 1, not `0`"));
-    assert_eq!(of("interval", json!(61)), found("/interval", "must be at most 60, not `61`"));
+    assert_eq!(
+        of("interval", json!(0)),
+        found("/interval", "must be at least 1, not `0`")
+    );
+    assert_eq!(
+        of("interval", json!(61)),
+        found("/interval", "must be at most 60, not `61`")
+    );
     assert_eq!(of("ratio", json!(0)), found("/ratio", "must be more than 0, not `0`"));
     assert_eq!(of("tags", json!([""])), found("/tags/0", "must not be empty"));
-    assert_eq!(of("tags", json!(["a", "b", "c"])), found("/tags", "must have at most 2 entries, not a list of 3"));
+    assert_eq!(
+        of("tags", json!(["a", "b", "c"])),
+        found("/tags", "must have at most 2 entries, not a list of 3")
+    );
     assert_eq!(of("tags", json!(["a", "a"])), found("/tags", "has an entry twice"));
     assert_eq!(
         of("url", json!("example.com")),
-        found("/url", "must be an absolute URL, such as `https://example.com/`, not `\"example.com\"`")
+        found(
+            "/url",
+            "must be an absolute URL, such as `https://example.com/`, not `\"example.com\"`"
+        )
     );
 }
 
 #[test]
 fn every_problem_is_reported_at_once_up_to_a_limit() {
     let settings = json!({ "interval": "x", "method": 1 });
-    let pointers: Vec<_> = findings(&probe(), &settings).into_iter().map(|(pointer, _)| pointer).collect();
+    let pointers: Vec<_> = findings(&probe(), &settings)
+        .into_iter()
+        .map(|(pointer, _)| pointer)
+        .collect();
     assert_eq!(pointers, ["", "/interval", "/method"]);
     let many: serde_json::Map<_, _> = (0..100).map(|n| (format!("key{n:03}"), json!(1))).collect();
     let listed = findings(&json!({ "additionalProperties": false }), &Value::Object(many));
     assert_eq!(listed.len(), PROBLEMS_MAX + 1);
-    assert_eq!(listed.last().map(|(_, message)| message.as_str()), Some("and 80 more problems"));
+    assert_eq!(
+        listed.last().map(|(_, message)| message.as_str()),
+        Some("and 80 more problems")
+    );
 }
 
 #[test]
@@ -175,12 +225,19 @@ fn a_reference_out_of_the_schema_is_refused_and_nothing_is_fetched() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a loopback port");
     listener.set_nonblocking(true).expect("non-blocking");
     let address = listener.local_addr().expect("an address");
-    for reference in [format!("http://{address}/schema.json"), "file:///etc/hostname".into(), "other.json".into()] {
+    for reference in [
+        format!("http://{address}/schema.json"),
+        "file:///etc/hostname".into(),
+        "other.json".into(),
+    ] {
         let schema = json!({ "properties": { "a": { "items": [{ "$ref": reference }] } } });
         let refused = refusal(&schema);
         assert_eq!(
             refused,
-            SchemaError::Remote { pointer: "/properties/a/items/0/$ref".into(), reference: reference.clone() }
+            SchemaError::Remote {
+                pointer: "/properties/a/items/0/$ref".into(),
+                reference: reference.clone()
+            }
         );
         assert!(refused.to_string().contains(&reference) && refused.to_string().contains("nothing is fetched"));
     }
@@ -201,7 +258,8 @@ fn no_other_keyword_leads_out_of_the_schema_either() {
         let _ = refusal(&schema);
     }
     // A base address alone fetches nothing, and many generators write one.
-    let identified = json!({ "$id": url, "properties": { "a": { "$ref": "#/$defs/a" } }, "$defs": { "a": { "type": "string" } } });
+    let identified =
+        json!({ "$id": url, "properties": { "a": { "$ref": "#/$defs/a" } }, "$defs": { "a": { "type": "string" } } });
     assert_eq!(finding(&identified, &json!({ "a": 1 })).0, "/a");
     assert!(listener.accept().is_err(), "somebody connected");
 }
@@ -212,12 +270,21 @@ fn a_reference_as_data_or_as_the_name_of_a_setting_is_none() {
         "$ref": { "type": "string" },
         "a": { "const": { "$ref": "http://example.com/" } },
     } });
-    assert_eq!(findings(&schema, &json!({ "$ref": "x", "a": { "$ref": "http://example.com/" } })), []);
+    assert_eq!(
+        findings(&schema, &json!({ "$ref": "x", "a": { "$ref": "http://example.com/" } })),
+        []
+    );
 }
 
 #[test]
 fn a_pattern_that_would_compile_to_gigabytes_is_refused() {
-    for pattern in ["((a{1,1000}){1,1000}){1,1000}", r"(\w{1,500}){1,500}", "(?=a)b", r"(a)\1", "("] {
+    for pattern in [
+        "((a{1,1000}){1,1000}){1,1000}",
+        r"(\w{1,500}){1,500}",
+        "(?=a)b",
+        r"(a)\1",
+        "(",
+    ] {
         for schema in [
             json!({ "properties": { "a": { "pattern": pattern } } }),
             json!({ "patternProperties": { pattern: {} } }),
@@ -234,13 +301,19 @@ fn a_pattern_that_would_backtrack_for_ever_is_matched_in_linear_time() {
     let schema = json!({ "properties": { "a": { "type": "string", "pattern": "^(([a-z])+.)+[A-Z]([a-z])+$" } } });
     let (pointer, message) = finding(&schema, &json!({ "a": "a".repeat(50_000) }));
     assert_eq!(pointer, "/a");
-    assert!(message.contains("does not match the pattern") && message.len() < 300, "{message}");
+    assert!(
+        message.contains("does not match the pattern") && message.len() < 300,
+        "{message}"
+    );
 }
 
 #[test]
 fn patterns_are_counted() {
     let patterns: serde_json::Map<_, _> = (0..501).map(|n| (format!("p{n}"), json!({ "pattern": "a" }))).collect();
-    assert_eq!(refusal(&json!({ "properties": patterns })), SchemaError::TooManyPatterns(501));
+    assert_eq!(
+        refusal(&json!({ "properties": patterns })),
+        SchemaError::TooManyPatterns(501)
+    );
 }
 
 #[test]
@@ -267,6 +340,9 @@ fn what_is_no_schema_is_refused_with_the_place() {
 
 #[test]
 fn a_long_value_is_not_repeated_in_full() {
-    let (_, message) = finding(&probe(), &json!({ "url": "https://a/", "interval": "x".repeat(10_000) }));
+    let (_, message) = finding(
+        &probe(),
+        &json!({ "url": "https://a/", "interval": "x".repeat(10_000) }),
+    );
     assert!(message.len() < 200, "{message}");
 }

@@ -55,10 +55,19 @@ pub(super) fn types(expected: &TypeKind) -> String {
 
 /// The choices, in the order of the schema.
 pub(super) fn choices(options: &[&Value]) -> String {
-    let named: Vec<_> = options.iter().filter(|option| !option.is_null()).take(LISTED_MAX).map(|o| value(o)).collect();
+    let named: Vec<_> = options
+        .iter()
+        .filter(|option| !option.is_null())
+        .take(LISTED_MAX)
+        .map(|o| value(o))
+        .collect();
     let more = options.len().saturating_sub(LISTED_MAX);
     let list = named.join(", ");
-    if more > 0 { format!("{list} and {more} more") } else { list }
+    if more > 0 {
+        format!("{list} and {more} more")
+    } else {
+        list
+    }
 }
 
 /// A format of JSON Schema.
