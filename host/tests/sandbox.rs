@@ -43,14 +43,28 @@ const WITHOUT_FILE: [&str; 1] = ["precompiled"];
 
 #[test]
 fn every_guest_has_a_test() {
-    let mut tested: Vec<_> = TESTED.iter().filter(|name| !WITHOUT_FILE.contains(name)).copied().collect();
+    let mut tested: Vec<_> = TESTED
+        .iter()
+        .filter(|name| !WITHOUT_FILE.contains(name))
+        .copied()
+        .collect();
     tested.sort_unstable();
-    assert_eq!(guests::names(), tested, "left: files in tests/guests; right: tests in tests/sandbox.rs");
+    assert_eq!(
+        guests::names(),
+        tested,
+        "left: files in tests/guests; right: tests in tests/sandbox.rs"
+    );
 }
 
 fn cpu(milliseconds: u64) -> Given {
-    let limits = Limits { cpu: Some(Duration::from_millis(milliseconds)), ..Limits::default() };
-    Given { limits, ..Given::default() }
+    let limits = Limits {
+        cpu: Some(Duration::from_millis(milliseconds)),
+        ..Limits::default()
+    };
+    Given {
+        limits,
+        ..Given::default()
+    }
 }
 
 fn says(text: &str, wanted: &[&str]) {
@@ -63,7 +77,10 @@ fn says(text: &str, wanted: &[&str]) {
 fn families(end: &bellwether::sandbox::RunEnd) -> (Vec<&str>, Vec<&str>) {
     let report = report(end);
     let names = report.families.iter().map(|family| family.head.name.as_str()).collect();
-    (names, report.refused.iter().map(|refused| refused.name.as_str()).collect())
+    (
+        names,
+        report.refused.iter().map(|refused| refused.name.as_str()).collect(),
+    )
 }
 
 guests! {
@@ -347,18 +364,37 @@ async fn counts_its_runs(bench: &Bench, path: &std::path::Path, language: &str) 
     let plugin = bench.load(path).await;
     assert_eq!(plugin.description().name, language);
     assert_eq!(plugin.description().metrics[0].name, format!("{language}_runs"));
-    let checked = plugin.check_settings(&["{}", r#"{"greeting":"hi"}"#, r#"{"greting":"hi"}"#]).await;
+    let checked = plugin
+        .check_settings(&["{}", r#"{"greeting":"hi"}"#, r#"{"greting":"hi"}"#])
+        .await;
     assert_eq!(checked[..2], [Ok(()), Ok(())]);
-    says(&checked[2].as_ref().expect_err("a misspelt setting")[0].message, &["did you mean `greeting`?"]);
+    says(
+        &checked[2].as_ref().expect_err("a misspelt setting")[0].message,
+        &["did you mean `greeting`?"],
+    );
     for runs in [1.0, 2.0] {
-        let end = bench.run("guest", &plugin, &Given { settings: r#"{"greeting":"hi"}"#, ..Given::default() }).await;
+        let end = bench
+            .run(
+                "guest",
+                &plugin,
+                &Given {
+                    settings: r#"{"greeting":"hi"}"#,
+                    ..Given::default()
+                },
+            )
+            .await;
         assert_eq!(report(&end).verdicts[0].summary, format!("hi, run {runs}"));
         let family = &report(&end).families[0];
         assert_eq!(family.head.name.as_str(), format!("{language}_runs"));
-        let ReportedPoints::Values(samples) = &family.points else { panic!("values") };
+        let ReportedPoints::Values(samples) = &family.points else {
+            panic!("values")
+        };
         assert_eq!((&*samples[0].label_values[0], samples[0].value), ("hi", runs));
         let lines: Vec<_> = end.logs.iter().map(|line| line.message.as_str()).collect();
-        assert!(lines.contains(&"guest ran") && lines.contains(&"said on stdout"), "{lines:?}");
+        assert!(
+            lines.contains(&"guest ran") && lines.contains(&"said on stdout"),
+            "{lines:?}"
+        );
         let peak = end.outcome.usage.memory_peak_bytes;
         assert!(peak < 32 << 20, "{language} took {peak} bytes of the default 64 MiB");
     }

@@ -56,7 +56,12 @@ pub struct Given {
 
 impl Default for Given {
     fn default() -> Self {
-        Self { timeout: TIMEOUT, limits: Limits::default(), allow: BTreeSet::new(), settings: "{}" }
+        Self {
+            timeout: TIMEOUT,
+            limits: Limits::default(),
+            allow: BTreeSet::new(),
+            settings: "{}",
+        }
     }
 }
 
@@ -75,7 +80,11 @@ impl Bench {
         let sandbox = Sandbox::new(SandboxOptions {
             // Shared by all tests, as it is shared by restarts: a guest is compiled once.
             cache_dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled-guests"),
-            compiler: CompilerOptions { program: env!("CARGO_BIN_EXE_bellwether").into(), cpu, wall },
+            compiler: CompilerOptions {
+                program: env!("CARGO_BIN_EXE_bellwether").into(),
+                cpu,
+                wall,
+            },
             bundled: &[],
             host_version: "0.0.0",
             system: SystemReader::new(supervisor.clone(), telemetry.clone(), clock.clone()),
@@ -102,12 +111,17 @@ impl Bench {
     }
 
     pub async fn try_load(&self, path: &Path) -> Result<Arc<Plugin>, LoadError> {
-        let source = PluginSource { origin: PluginOrigin::File(path.to_owned()), sha256: None };
+        let source = PluginSource {
+            origin: PluginOrigin::File(path.to_owned()),
+            sha256: None,
+        };
         self.sandbox.load(&source, &|_| {}).await
     }
 
     pub async fn load(&self, path: &Path) -> Arc<Plugin> {
-        self.try_load(path).await.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        self.try_load(path)
+            .await
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
     /// Why this is not loaded.
@@ -122,8 +136,14 @@ impl Bench {
     pub async fn run(&self, name: &str, plugin: &Plugin, given: &Given) -> RunEnd {
         let check = Arc::new(Check {
             name: name.into(),
-            plugin: PluginSource { origin: PluginOrigin::Bundled(name.to_owned()), sha256: None },
-            schedule: Schedule::Interval { every: Duration::from_secs(15), retry: None },
+            plugin: PluginSource {
+                origin: PluginOrigin::Bundled(name.to_owned()),
+                sha256: None,
+            },
+            schedule: Schedule::Interval {
+                every: Duration::from_secs(15),
+                retry: None,
+            },
             timeout: given.timeout,
             stale_after: None,
             prefix: String::new(),
@@ -181,20 +201,32 @@ impl Bench {
         let ((), mut spans) = tokio::join!(hostile, watched);
         spans.sort();
         let median = spans[spans.len() / 2];
-        assert!(median <= HEALTHY_MEDIAN_MAX, "the healthy check took {median:?} ({} runs)", spans.len());
+        assert!(
+            median <= HEALTHY_MEDIAN_MAX,
+            "the healthy check took {median:?} ({} runs)",
+            spans.len()
+        );
         let kept = self.state("healthy");
-        assert_eq!(kept, [("runs".to_owned(), vec![u8::try_from(spans.len()).unwrap_or(u8::MAX)])]);
+        assert_eq!(
+            kept,
+            [("runs".to_owned(), vec![u8::try_from(spans.len()).unwrap_or(u8::MAX)])]
+        );
     }
 }
 
 /// The report of a run that has one.
 pub fn report(end: &RunEnd) -> &Report {
-    end.outcome.result.as_ref().unwrap_or_else(|failure| panic!("{failure:?}"))
+    end.outcome
+        .result
+        .as_ref()
+        .unwrap_or_else(|failure| panic!("{failure:?}"))
 }
 
 /// The failure of a run that has one, and that its reason is this word.
 pub fn failure<'e>(end: &'e RunEnd, word: &str) -> &'e Failure {
-    let Err(failure) = &end.outcome.result else { panic!("there is a report: {:?}", end.outcome) };
+    let Err(failure) = &end.outcome.result else {
+        panic!("there is a report: {:?}", end.outcome)
+    };
     assert_eq!(failure.reason.as_str(), word, "{failure:?}");
     failure
 }

@@ -25,7 +25,9 @@ fn folder() -> PathBuf {
 
 /// Where guests in other languages are built to.
 fn foreign(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/guests").join(format!("{name}.wasm"))
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../target/guests")
+        .join(format!("{name}.wasm"))
 }
 
 /// The names of all guests that have a file: everything there is to test.
@@ -34,11 +36,16 @@ pub fn names() -> Vec<String> {
         let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let paths = files.map(|file| file.expect("a readable folder").path());
         let guests = paths.filter(|path| path.extension().is_some_and(|of| of == extension));
-        guests.map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned()).collect::<Vec<_>>()
+        guests
+            .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+            .collect::<Vec<_>>()
     };
-    let mut names =
-        [stems(folder().join("examples"), "rs"), stems(folder().join("wat"), "wat"), stems(folder().join("files"), "wasm")]
-            .concat();
+    let mut names = [
+        stems(folder().join("examples"), "rs"),
+        stems(folder().join("wat"), "wat"),
+        stems(folder().join("files"), "wasm"),
+    ]
+    .concat();
     names.extend(["python", "javascript"].map(str::to_owned));
     names.sort();
     names
@@ -51,7 +58,15 @@ pub async fn rust(name: &str) -> PathBuf {
         .get_or_init(|| async {
             let mut command = Command::new(env!("CARGO"));
             command
-                .args(["build", "--quiet", "--examples", "--target", "wasm32-wasip2", "--profile", "guest"])
+                .args([
+                    "build",
+                    "--quiet",
+                    "--examples",
+                    "--target",
+                    "wasm32-wasip2",
+                    "--profile",
+                    "guest",
+                ])
                 .arg("--target-dir")
                 .arg(folder().join("target"))
                 .current_dir(folder())
@@ -61,22 +76,34 @@ pub async fn rust(name: &str) -> PathBuf {
             finish("the Rust guests", &mut command).await;
         })
         .await;
-    folder().join("target/wasm32-wasip2/guest/examples").join(format!("{name}.wasm"))
+    folder()
+        .join("target/wasm32-wasip2/guest/examples")
+        .join(format!("{name}.wasm"))
 }
 
 /// A guest in another language, built by its script when something changed. `None`: its tools are not on this machine,
 /// which is allowed on a person's own, and said.
 pub async fn scripted(name: &str, tools: &[&str]) -> Option<PathBuf> {
     for tool in tools {
-        let found = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+        let found = Command::new(tool)
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .await;
         if !found.is_ok_and(|status| status.success()) {
-            assert!(std::env::var_os("CI").is_none(), "CI has no `{tool}` to build the {name} guest with");
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "CI has no `{tool}` to build the {name} guest with"
+            );
             println!("SKIPPED: there is no `{tool}` to build the {name} guest with");
             return None;
         }
     }
     let mut command = Command::new("sh");
-    command.arg(folder().join(format!("build-{name}.sh"))).stdout(Stdio::null());
+    command
+        .arg(folder().join(format!("build-{name}.sh")))
+        .stdout(Stdio::null());
     finish(name, &mut command).await;
     Some(foreign(name))
 }
@@ -84,7 +111,12 @@ pub async fn scripted(name: &str, tools: &[&str]) -> Option<PathBuf> {
 async fn finish(what: &str, command: &mut Command) {
     let ended = tokio::time::timeout(BUILD_MAX, command.kill_on_drop(true).status()).await;
     let status = ended.unwrap_or_else(|_| panic!("building {what} took longer than {BUILD_MAX:?}"));
-    assert!(status.unwrap_or_else(|error| panic!("building {what}: {error}")).success(), "{what} cannot be built");
+    assert!(
+        status
+            .unwrap_or_else(|error| panic!("building {what}: {error}"))
+            .success(),
+        "{what} cannot be built"
+    );
 }
 
 /// A file that is what it is.
@@ -106,10 +138,14 @@ pub fn component(name: &str, contract: &str) -> Vec<u8> {
 fn componentize(mut module: Vec<u8>, contract: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve.push_str("plugin.wit", contract).expect("a contract");
-    let world = resolve.select_world(&[package], Some("check-plugin")).expect("the world of checks");
+    let world = resolve
+        .select_world(&[package], Some("check-plugin"))
+        .expect("the world of checks");
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("metadata");
     let encoder = ComponentEncoder::default().validate(true).module(&module);
-    encoder.and_then(|mut encoder| encoder.encode()).unwrap_or_else(|error| panic!("{error:?}"))
+    encoder
+        .and_then(|mut encoder| encoder.encode())
+        .unwrap_or_else(|error| panic!("{error:?}"))
 }
 
 /// The same guest compiled ahead of time for this very engine, as `.cwasm` files are.
@@ -130,7 +166,10 @@ pub fn minutes_to_compile() -> Vec<u8> {
     hard.push_str(&"loop\n".repeat(DEPTH));
     for variable in 0..VARIABLES {
         let other = (variable * 7 + 1) % VARIABLES;
-        let _ = writeln!(hard, "local.get {variable} local.get {other} i64.add local.set {variable}");
+        let _ = writeln!(
+            hard,
+            "local.get {variable} local.get {other} i64.add local.set {variable}"
+        );
     }
     hard.push_str(&"local.get 0 i64.eqz br_if 0 end\n".repeat(DEPTH));
     hard.push_str(")\n");

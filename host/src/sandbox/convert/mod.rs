@@ -6,7 +6,9 @@
 //! what a family was in earlier runs or in other checks: that is the board's to compare.
 
 mod claims;
+mod distribution;
 mod head;
+mod labels;
 mod points;
 mod refusal;
 mod text;

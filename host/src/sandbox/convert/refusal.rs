@@ -1,6 +1,6 @@
 //! Why a part of a report was refused.
 
-use super::{FAMILIES_MAX, POINTS_MAX, TEXT_BYTES_MAX, head, points, verdict};
+use super::{FAMILIES_MAX, POINTS_MAX, TEXT_BYTES_MAX, head, labels, verdict};
 use crate::metric::{MetricKind, MetricName, NameError};
 
 /// Why a family, or some of the verdicts, did not pass. Written for the author of the plugin.
@@ -86,7 +86,7 @@ pub(super) enum Refusal {
         expected: usize,
     },
     /// A label value past the limit.
-    #[error("a value of label `{label}` is {bytes} bytes long; at most {most} are accepted", most = points::LABEL_VALUE_BYTES_MAX)]
+    #[error("a value of label `{label}` is {bytes} bytes long; at most {most} are accepted", most = labels::LABEL_VALUE_BYTES_MAX)]
     LabelValueTooLong {
         /// Its name.
         label: String,

@@ -1,7 +1,15 @@
 //! Calls itself until the stack is gone. Takeuchi's function cannot be turned into a loop.
 
 fn dig(x: u64, y: u64, z: u64) -> u64 {
-    if y < x { dig(dig(x - 1, y, z), dig(y.wrapping_sub(1), z, x), dig(z.wrapping_sub(1), x, y)) } else { z }
+    if y < x {
+        dig(
+            dig(x - 1, y, z),
+            dig(y.wrapping_sub(1), z, x),
+            dig(z.wrapping_sub(1), x, y),
+        )
+    } else {
+        z
+    }
 }
 
 guests::guest!(|settings| {

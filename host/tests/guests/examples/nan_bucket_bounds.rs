@@ -3,18 +3,36 @@
 use guests::{Bucket, HistogramSample, MetricFamily, Observations, Points, Sample, gauge};
 
 fn histogram(name: &str, bounds: [f64; 2]) -> MetricFamily {
-    let bucket = |upper_bound| Bucket { upper_bound, cumulative_count: 1 };
-    let sample =
-        HistogramSample { label_values: Vec::new(), buckets: bounds.map(bucket).to_vec(), sum: 1.0, count: 1 };
-    MetricFamily { label_names: Vec::new(), points: Points::Histogram(vec![sample]), ..gauge(name, &[]) }
+    let bucket = |upper_bound| Bucket {
+        upper_bound,
+        cumulative_count: 1,
+    };
+    let sample = HistogramSample {
+        label_values: Vec::new(),
+        buckets: bounds.map(bucket).to_vec(),
+        sum: 1.0,
+        count: 1,
+    };
+    MetricFamily {
+        label_names: Vec::new(),
+        points: Points::Histogram(vec![sample]),
+        ..gauge(name, &[])
+    }
 }
 
 fn observations(name: &str, upper_bounds: &[f64]) -> MetricFamily {
     let observations = Observations {
         upper_bounds: upper_bounds.to_vec(),
-        samples: vec![Sample { label_values: Vec::new(), value: 1.0 }],
+        samples: vec![Sample {
+            label_values: Vec::new(),
+            value: 1.0,
+        }],
     };
-    MetricFamily { label_names: Vec::new(), points: Points::Observations(observations), ..gauge(name, &[]) }
+    MetricFamily {
+        label_names: Vec::new(),
+        points: Points::Observations(observations),
+        ..gauge(name, &[])
+    }
 }
 
 guests::guest!(|_| guests::report(vec![

@@ -21,7 +21,10 @@ pub use bindings::{
         },
         state, system,
     },
-    exports::bellwether::plugin::{check::Guest as Check, identity::{Description, Guest as Identity}},
+    exports::bellwether::plugin::{
+        check::Guest as Check,
+        identity::{Description, Guest as Identity},
+    },
 };
 
 /// Nothing but a name, and a schema that takes any table.
@@ -52,7 +55,10 @@ pub fn verdict(status: Status, summary: &str) -> Verdict {
 
 /// A gauge with one label, `of`.
 pub fn gauge(name: &str, samples: &[(&str, f64)]) -> MetricFamily {
-    let sample = |&(of, value): &(&str, f64)| Sample { label_values: vec![of.to_owned()], value };
+    let sample = |&(of, value): &(&str, f64)| Sample {
+        label_values: vec![of.to_owned()],
+        value,
+    };
     MetricFamily {
         name: name.to_owned(),
         help: "Of a test".to_owned(),
@@ -64,7 +70,10 @@ pub fn gauge(name: &str, samples: &[(&str, f64)]) -> MetricFamily {
 
 /// One verdict, ok, and these families.
 pub fn report(families: Vec<MetricFamily>) -> Result<Report, Failure> {
-    Ok(Report { verdicts: vec![verdict(Status::Ok, "all is well")], families })
+    Ok(Report {
+        verdicts: vec![verdict(Status::Ok, "all is well")],
+        families,
+    })
 }
 
 /// Makes a component: `guest!(|settings| …)`, with `describe: || …` when the plain description will not do.
