@@ -94,6 +94,19 @@ guests! {
         assert_eq!(report(&end).verdicts[0].summary, "run 2");
     }
 
+    async fn obedient(bench) {
+        let plugin = bench.load(&guests::rust("obedient").await).await;
+        let settings = r#"{"say":"hello","wait_ms":300}"#;
+        let end = bench.run("another", &plugin, &Given { settings, ..Given::default() }).await;
+        assert_eq!(report(&end).verdicts[0].summary, settings);
+        assert!(end.outcome.usage.duration >= Duration::from_millis(300), "{:?}", end.outcome.usage);
+        assert_eq!(end.logs.iter().map(|line| line.message.as_str()).next_back(), Some("obeyed"));
+        for (settings, word) in [(r#"{"end":"failure"}"#, "target"), (r#"{"end":"panic"}"#, "trap")] {
+            let end = bench.run("another", &plugin, &Given { settings, ..Given::default() }).await;
+            says(&failure(&end, word).message, &[settings]);
+        }
+    }
+
     async fn endless_loop(bench) {
         let plugin = bench.load(&guests::rust("endless_loop").await).await;
         let end = bench.run("hostile", &plugin, &Given::default()).await;

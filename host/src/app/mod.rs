@@ -197,7 +197,7 @@ impl App {
                 redactor: redactor.clone(),
                 clock: clock.clone(),
                 version: VERSION.to_owned(),
-                environment: config.host.environment.clone(),
+                environment: redactor.redact(&config.host.environment).into_owned(),
                 certificate_poll: CERTIFICATE_POLL,
             },
             &supervisor,

@@ -69,14 +69,23 @@ pub(super) async fn load_source(
     checks: Vec<Arc<Check>>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Vec<LoadedCheck> {
-    match sandbox.load(source, progress).await {
+    let mut ready: Vec<LoadedCheck> = match sandbox.load(source, progress).await {
         Err(error) => checks.into_iter().map(|check| refused(loaded, check, &error)).collect(),
         Ok(plugin) if !plugin.inspection().is_check() => checks
             .into_iter()
             .map(|check| not_a_check(loaded, check, &plugin))
             .collect(),
         Ok(plugin) => with_settings(loaded, &plugin, checks).await,
+    };
+    // Paths and settings may hold what is a secret elsewhere.
+    for problem in ready
+        .iter_mut()
+        .filter_map(|check| check.plugin.as_mut().err())
+        .flatten()
+    {
+        *problem = loaded.conceal(problem.clone());
     }
+    ready
 }
 
 fn refused(loaded: &Loaded, check: Arc<Check>, error: &LoadError) -> LoadedCheck {

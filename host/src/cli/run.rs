@@ -8,6 +8,7 @@ use super::{ConfigArgument, Exit, output, session};
 use crate::{
     app::{App, Options, StartError},
     clock::Clock,
+    config::Loaded,
     expose::ListenError,
     sandbox::Progress,
     telemetry::{Sink, report_panics},
@@ -25,6 +26,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
+    let concealing = loaded.clone();
     let options = Options {
         request,
         loaded,
@@ -37,19 +39,19 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return output::fail(Exit::Internal, &format!("cannot start the runtime: {error}")),
     };
-    let exit = runtime.block_on(serve(options));
+    let exit = runtime.block_on(serve(options, &concealing));
     runtime.shutdown_background();
     exit
 }
 
-async fn serve(options: Options) -> Exit {
+async fn serve(options: Options, loaded: &Loaded) -> Exit {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return output::fail(Exit::Internal, &format!("cannot listen for signals: {error}")),
     };
     let app = match App::start(options).await {
         Ok(app) => app,
-        Err(error) => return output::fail(exit_of(&error), &error.to_string()),
+        Err(error) => return output::fail(exit_of(&error), &loaded.conceal_text(&error.to_string())),
     };
     report_panics(app.telemetry());
     output::note(&format!("listening on {}://{}", app.scheme(), app.address()));

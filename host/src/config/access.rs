@@ -75,6 +75,9 @@ fn token(access: &Reader<'_, '_>, key: &str, node: &Node) -> Option<Token> {
     let wanted = "a token in quotes, or an array of them";
     let expanded = access.text(key, node, wanted, Secrets::Allowed)?;
     let reading = access.reading;
+    // Even one that is refused: it may stand elsewhere too.
+    let secret = Secret::new(&expanded.text);
+    reading.keep_secret(&secret);
     let length = expanded.text.len();
     if length < TOKEN_BYTES_MIN {
         let message = format!("a token in `{key}` is {length} bytes long; at least {TOKEN_BYTES_MIN} are needed");
@@ -89,8 +92,6 @@ fn token(access: &Reader<'_, '_>, key: &str, node: &Node) -> Option<Token> {
         reading.error(node.span, message, "make one: openssl rand -hex 24".to_owned());
         return None;
     }
-    let secret = Secret::new(&expanded.text);
-    reading.keep_secret(&secret);
     if expanded.constant {
         let hint = format!(
             "keep it out of the file: {key} = \"${{secret:BELLWETHER_{}_TOKEN}}\" takes it from that variable, or from \

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::{
     access,
     check::{self, Checks},
+    conceal::Concealer,
     environment::Environment,
     host, include, log,
     problem::Problems,
@@ -38,6 +39,7 @@ pub struct Loaded {
     pub(super) sources: Sources,
     pub(super) checks: Checks,
     pub(super) tokens: access::ShownTokens,
+    pub(super) concealer: Concealer,
 }
 
 /// Finds, reads, parses and resolves. Nothing is cached and nothing is kept: a reload is another load. Blocks on file
@@ -53,7 +55,7 @@ pub fn load(request: &LoadRequest) -> Result<Loaded, Problems> {
     sources.add(path, text);
     let mut reading = Reading::new(&request.env, sources);
     let Some(main) = include::parse(&mut reading, FileId::MAIN) else {
-        return Err(reading.problems());
+        return Err(reading.problems(&Concealer::default()));
     };
     // Hints speak of headers of the same file only, so that the order of the next steps does not matter to them.
     let include = host::includes(&Reader::quiet(&reading, &main, &ROOT));
@@ -61,7 +63,7 @@ pub fn load(request: &LoadRequest) -> Result<Loaded, Problems> {
     resolve(reading, &main, &included)
 }
 
-fn resolve(reading: Reading<'_>, main: &Table, included: &[Table]) -> Result<Loaded, Problems> {
+fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result<Loaded, Problems> {
     let root = Reader::new(&reading, main, &ROOT, &[]);
     included
         .iter()
@@ -78,8 +80,10 @@ fn resolve(reading: Reading<'_>, main: &Table, included: &[Table]) -> Result<Loa
     let mut checks = check::resolve(&reading, std::iter::once(main).chain(included), &defaults);
     warn_of_nothing(&reading, &checks);
     let Some(host) = host.filter(|_| !reading.failed()) else {
-        return Err(reading.problems());
+        let concealer = Concealer::new(reading.secrets());
+        return Err(reading.problems(&concealer));
     };
+    let concealer = Concealer::new(reading.secrets());
     let config = Config {
         host,
         access,
@@ -90,7 +94,8 @@ fn resolve(reading: Reading<'_>, main: &Table, included: &[Table]) -> Result<Loa
     };
     Ok(Loaded {
         config,
-        warnings: reading.problems(),
+        warnings: reading.problems(&concealer),
+        concealer,
         include_folders,
         checks,
         tokens,

@@ -11,6 +11,16 @@ use super::{
 };
 
 impl Loaded {
+    /// A problem that was found after loading, without secrets in its words.
+    pub fn conceal(&self, problem: Problem) -> Problem {
+        self.concealer.problem(problem)
+    }
+
+    /// Words about this configuration, without its secrets.
+    pub fn conceal_text(&self, text: &str) -> String {
+        self.concealer.text(text)
+    }
+
     /// The value of `key` (`plugin`, `sha256`, `limits`, …) of a check, else where the check begins. An unknown check has
     /// the main file as its place.
     pub fn locate(&self, check: &str, key: &str) -> Location {

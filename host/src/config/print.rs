@@ -11,7 +11,6 @@ use super::{
     units::{show_bytes, show_duration},
     wording::{bare_or_quoted, title},
 };
-use crate::secret::Redactor;
 
 impl Loaded {
     /// The configuration as it is used, for `validate --print`. Above each check a comment lists what it is granted.
@@ -39,9 +38,7 @@ impl Loaded {
             ));
         }
         // A variable that is also a secret may have come in by ${env:…}.
-        let redactor = Redactor::default();
-        redactor.learn(&self.config.secrets);
-        redactor.redact(&page.text).into_owned()
+        self.concealer.text(&page.text)
     }
 }
 

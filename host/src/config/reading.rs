@@ -13,8 +13,9 @@ use std::{
 };
 
 use super::{
+    conceal::Concealer,
     environment::Environment,
-    problem::{Problem, Problems, Severity},
+    problem::{Location, Problem, Problems, Severity},
     reference::{self, Piece, ReferenceError},
     source::{FileId, Sources, Span},
     tree::Header,
@@ -28,9 +29,19 @@ pub(super) struct Reading<'e> {
     pub(super) sources: Sources,
     /// Of every file, in order.
     pub(super) headers: Vec<Header>,
-    problems: RefCell<Vec<(Option<Span>, Problem)>>,
+    problems: RefCell<Vec<Noted>>,
     secrets: RefCell<Vec<Secret>>,
     failed: Cell<bool>,
+}
+
+/// A problem while others are still looked for.
+#[derive(Clone, Debug)]
+struct Noted {
+    /// For the order.
+    span: Option<Span>,
+    problem: Problem,
+    /// Its excerpt is taken once all secrets are known.
+    excerpt_later: bool,
 }
 
 /// A string after replacement of its references.
@@ -73,18 +84,30 @@ impl<'e> Reading<'e> {
     }
 
     fn note(&self, severity: Severity, span: Span, message: String, hint: Option<String>) {
-        let mut problem = Problem::at(self.sources.locate(span), message);
+        let mut problem = Problem::at(Location::default(), message);
         problem.severity = severity;
         problem.hint = hint;
-        self.add(Some(span), problem);
+        self.keep(Noted {
+            span: Some(span),
+            problem,
+            excerpt_later: true,
+        });
     }
 
     /// Notes a problem that has its place already, or none.
     pub(super) fn add(&self, span: Option<Span>, problem: Problem) {
-        if problem.severity == Severity::Error {
+        self.keep(Noted {
+            span,
+            problem,
+            excerpt_later: false,
+        });
+    }
+
+    fn keep(&self, noted: Noted) {
+        if noted.problem.severity == Severity::Error {
             self.failed.set(true);
         }
-        self.problems.borrow_mut().push((span, problem));
+        self.problems.borrow_mut().push(noted);
     }
 
     /// Whether there was an error.
@@ -92,11 +115,19 @@ impl<'e> Reading<'e> {
         self.failed.get()
     }
 
-    /// In the order of files and lines, each once.
-    pub(super) fn problems(&self) -> Problems {
-        let mut all = self.problems.borrow().clone();
-        all.sort_by(|(left, one), (right, other)| (left, &one.message).cmp(&(right, &other.message)));
-        let mut problems: Vec<Problem> = all.into_iter().map(|(_, problem)| problem).collect();
+    /// In the order of files and lines, each once, without secrets. From here on the sources show none either.
+    pub(super) fn problems(&mut self, concealer: &Concealer) -> Problems {
+        concealer.hide(&mut self.sources);
+        let mut all = std::mem::take(self.problems.get_mut());
+        all.sort_by(|one, other| (one.span, &one.problem.message).cmp(&(other.span, &other.problem.message)));
+        let place = |noted: Noted| {
+            let mut problem = noted.problem;
+            if let Some(span) = noted.span.filter(|_| noted.excerpt_later) {
+                problem.location = self.sources.locate(span);
+            }
+            concealer.problem(problem)
+        };
+        let mut problems: Vec<Problem> = all.into_iter().map(place).collect();
         problems.dedup();
         Problems(problems)
     }

@@ -90,6 +90,10 @@ impl Sources {
         self.0.iter().map(|file| &file.path)
     }
 
+    pub(super) fn ids(&self) -> impl Iterator<Item = FileId> {
+        (0..self.0.len()).map(|at| FileId(u32::try_from(at).unwrap_or(u32::MAX)))
+    }
+
     /// Never shows these bytes: they are, or may be, a secret somebody wrote into the file.
     pub(super) fn hide(&mut self, span: Span) {
         self.0[span.file.0 as usize].hidden.push(span.bytes());

@@ -9,6 +9,7 @@ use super::{
     problem::Problem,
     source::{FileId, Sources, Span},
 };
+use crate::secret::SECRET_BYTES_MIN;
 
 /// Syntax problems shown for one file. After the first few the parser mostly stumbles over its own guesses.
 const SYNTAX_PROBLEMS_MAX: usize = 5;
@@ -212,7 +213,7 @@ fn is_reference(text: &str) -> bool {
 }
 
 /// A file that does not parse has no spans to go by: in lines that may hold a token, everything after `=` or the first
-/// quote is hidden.
+/// quote is hidden, and what stood there in quotes is hidden everywhere else too.
 fn hide_by_line(sources: &mut Sources, file: FileId) {
     let text = sources.file(file).text.clone();
     let mut in_access = false;
@@ -227,6 +228,12 @@ fn hide_by_line(sources: &mut Sources, file: FileId) {
         if let Some(at) = line.find(['=', '"', '\'']).filter(|_| hidden) {
             let whole = start + at + 1..start + line.trim_end().len().max(at + 1);
             sources.hide(Span::new(file, &whole));
+            let quoted = text[whole]
+                .split(['"', '\''])
+                .filter(|part| part.len() >= SECRET_BYTES_MIN && !is_reference(part));
+            for found in quoted.flat_map(|part| text.match_indices(part)) {
+                sources.hide(Span::new(file, &(found.0..found.0 + found.1.len())));
+            }
         }
         start += line.len();
     }

@@ -21,7 +21,9 @@ impl Place {
     /// Writes `bellwether.toml` with `[host]` set to a free loopback port and a state directory of its own, followed by
     /// `rest`.
     pub fn new(rest: &str) -> Self {
-        let place = Self { dir: tempfile::tempdir().expect("a temporary directory") };
+        let place = Self {
+            dir: tempfile::tempdir().expect("a temporary directory"),
+        };
         place.configure(rest);
         place
     }
@@ -29,8 +31,10 @@ impl Place {
     /// Rewrites the configuration.
     pub fn configure(&self, rest: &str) {
         let state = self.path("state");
-        let text =
-            format!("[host]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"{}\"\n\n{rest}", state.display());
+        let text = format!(
+            "[host]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"{}\"\n\n{rest}",
+            state.display()
+        );
         self.write("bellwether.toml", &text);
     }
 
@@ -49,18 +53,40 @@ impl Place {
     /// The binary with a clean environment and this place's configuration.
     pub fn command(&self, verb: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
-        command.args(verb).current_dir(self.dir.path()).env_clear().env("XDG_CACHE_HOME", cache());
+        command
+            .args(verb)
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("XDG_CACHE_HOME", cache());
         command.env("CACHE_DIRECTORY", cache());
         command
     }
 
     /// Runs a verb to its end.
     pub fn finish(&self, verb: &[&str]) -> Finished {
-        let out = self.command(verb).stdin(Stdio::null()).output().expect("the binary starts");
+        self.finish_with(verb, |_| {})
+    }
+
+    /// As [`Self::finish`], with a chance to set the environment. What does not end is killed.
+    pub fn finish_with(&self, verb: &[&str], prepare: impl FnOnce(&mut Command)) -> Finished {
+        // Into files: a full pipe would stop a verb that says much.
+        let out = |name| std::fs::File::create(self.path(name)).expect("a file");
+        let mut command = self.command(verb);
+        command.stdin(Stdio::null()).stdout(out("stdout")).stderr(out("stderr"));
+        prepare(&mut command);
+        let mut child = command.spawn().expect("the binary starts");
+        let status = end_of(&mut child);
+        let said = |name| String::from_utf8_lossy(&std::fs::read(self.path(name)).expect("a file")).into_owned();
+        let (stdout, stderr) = (said("stdout"), said("stderr"));
+        let Some(status) = status else {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{verb:?} did not end; it said:\n{stdout}{stderr}");
+        };
         Finished {
-            code: out.status.code().expect("an exit code"),
-            stdout: String::from_utf8_lossy(&out.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&out.stderr).into_owned(),
+            code: status.code().expect("an exit code"),
+            stdout,
+            stderr,
         }
     }
 
@@ -72,7 +98,10 @@ impl Place {
     /// As [`Self::run`], with a chance to set the environment.
     pub fn run_with(&self, prepare: impl FnOnce(&mut Command)) -> Running {
         let mut command = self.command(&["run"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         prepare(&mut command);
         let mut child = command.spawn().expect("the binary starts");
         let stderr = child.stderr.take().expect("piped");
@@ -84,12 +113,35 @@ impl Place {
                 }
             }
         });
-        let mut running = Running { child, lines, seen: Vec::new(), address: None };
+        let mut running = Running {
+            child,
+            lines,
+            seen: Vec::new(),
+            address: None,
+        };
         let line = running.line("listening on ");
-        let at = line.split("://").nth(1).expect("an address").split_whitespace().next().expect("an address");
+        let at = line
+            .split("://")
+            .nth(1)
+            .expect("an address")
+            .split_whitespace()
+            .next()
+            .expect("an address");
         running.address = Some(at.parse().expect("a socket address"));
         running
     }
+}
+
+/// How a process ended. `None`: it did not, in all the time there is.
+fn end_of(child: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().expect("wait") {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    None
 }
 
 /// Compiled plugins are shared by all tests of one build: compiling is what takes long.
@@ -154,25 +206,34 @@ impl Running {
     }
 
     pub fn signal(&self, name: &str) {
-        let status =
-            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().expect("kill");
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status()
+            .expect("kill");
         assert!(status.success());
     }
 
     /// Waits for the end.
     pub fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().expect("wait") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "it did not end; it said:\n{}", self.seen.join("\n"));
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        end_of(&mut self.child).unwrap_or_else(|| panic!("it did not end; it said:\n{}", self.all_lines().join("\n")))
+    }
+
+    /// Tells it to stop and waits until it has; what it said in all.
+    pub fn stop(mut self) -> Vec<String> {
+        self.signal("TERM");
+        let status = self.wait();
+        let said = self.all_lines();
+        assert_eq!(status.code(), Some(0), "it said:\n{}", said.join("\n"));
+        said
     }
 
     pub fn get(&self, path: &str) -> Answer {
         request(self.address(), "GET", path, &[])
+    }
+
+    pub fn get_json(&self, path: &str) -> serde_json::Value {
+        let answer = self.get(path);
+        serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{path}: {error}: {answer:?}"))
     }
 
     pub fn post(&self, path: &str) -> Answer {
@@ -187,7 +248,10 @@ impl Running {
             if enough(&body) {
                 return body;
             }
-            assert!(Instant::now() < deadline, "{path} never got there; last answer:\n{body}");
+            assert!(
+                Instant::now() < deadline,
+                "{path} never got there; last answer:\n{body}"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -202,7 +266,9 @@ impl Running {
 
 /// The value of a series in a text exposition.
 pub fn sample(body: &str, series: &str) -> Option<f64> {
-    let line = body.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')))?;
+    let line = body
+        .lines()
+        .find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')))?;
     line[series.len()..].trim().split(' ').next()?.parse().ok()
 }
 
@@ -218,9 +284,17 @@ pub struct Answer {
 pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).expect("connect");
     stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
-    let extra: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let extra: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
     let head =
         format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n{extra}\r\n");
+    exchange(&mut stream, &head)
+}
+
+/// Sends a request that asks for the connection to be closed, and reads what comes back.
+pub fn exchange(stream: &mut (impl Read + Write), head: &str) -> Answer {
     stream.write_all(head.as_bytes()).expect("write");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("read");
@@ -232,8 +306,16 @@ fn parse(answer: &[u8]) -> Answer {
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let status = head.split(' ').nth(1).expect("a status").parse().expect("a number");
     let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-    let body = if chunked { unchunk(&answer[end + 4..]) } else { answer[end + 4..].to_vec() };
-    Answer { status, head, body: String::from_utf8_lossy(&body).into_owned() }
+    let body = if chunked {
+        unchunk(&answer[end + 4..])
+    } else {
+        answer[end + 4..].to_vec()
+    };
+    Answer {
+        status,
+        head,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    }
 }
 
 fn unchunk(mut rest: &[u8]) -> Vec<u8> {

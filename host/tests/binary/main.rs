@@ -1,0 +1,41 @@
+//! The real binary as people meet it: files, sockets, signals, exit codes, and what it prints. A module per subject in
+//! one test binary, because each test binary links the whole engine.
+//!
+//! Needs: wasm
+//! Budget: 10 min
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests watch the host from outside: they read the clock, wait for a process and read its output on a thread"
+)]
+
+mod access;
+#[path = "../support/guests.rs"]
+#[expect(dead_code, reason = "shared with the tests of the sandbox, which use all of it")]
+mod guests;
+#[path = "../support/host.rs"]
+mod host;
+mod hostile;
+mod log;
+mod process;
+mod reload;
+mod secrets;
+mod verbs;
+
+/// The quoted path of a Rust guest, for `plugin = …`.
+fn guest(name: &str) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    format!("{:?}", runtime.block_on(guests::rust(name)).display().to_string())
+}
+
+/// A check that does as its settings say, once an hour; `more` are further lines of its table.
+fn obedient(name: &str, settings: &str, more: &str) -> String {
+    let plugin = guest("obedient");
+    format!("[check.{name}]\nplugin = {plugin}\ninterval = \"1h\"\n{more}\n[check.{name}.settings]\n{settings}\n\n")
+}
+
+/// This machine, once an hour.
+const MACHINE: &str = "[check.machine]\nplugin = \"system\"\nallow = [\"system\"]\ninterval = \"1h\"\n\n";

@@ -1,0 +1,347 @@
+//! A configuration that changes under a running host: by whom it is noticed, what goes on, and what a bad one breaks.
+
+use std::{os::unix::fs::symlink, time::Duration};
+
+use crate::{
+    guest,
+    host::{Place, Running, sample},
+    obedient,
+};
+
+const OK: &str = "bellwether_config_reloads_total{result=\"ok\"}";
+const REFUSED: &str = "bellwether_config_reloads_total{result=\"refused\"}";
+const UNKNOWN_KEY: &str = "[check.a]\nplugin = \"system\"\nintervall = \"15s\"\n";
+
+fn runs(check: &str) -> String {
+    format!("bellwether_check_runs_total{{check=\"{check}\",outcome=\"ok\"}}")
+}
+
+fn last_run(check: &str) -> String {
+    format!("bellwether_check_last_run_timestamp_seconds{{check=\"{check}\"}}")
+}
+
+/// The next line about a reload, as data.
+fn reloaded(host: &mut Running) -> serde_json::Value {
+    let line = host.line("\"functionName\":\"config\"");
+    serde_json::from_str(&line).expect("a JSON line")
+}
+
+#[test]
+fn a_reload_starts_what_is_new_or_changed_ends_what_is_gone_and_leaves_the_rest_alone() {
+    let both = |kept: &str| {
+        obedient("kept", kept, "") + &obedient("edited", "say = \"one\"", "") + &obedient("gone", "say = 1", "")
+    };
+    let place = Place::new(&both("say = \"kept\""));
+    let mut host = place.run();
+    for check in ["kept", "edited", "gone"] {
+        assert!((host.value(&runs(check)) - 1.0).abs() < f64::EPSILON);
+    }
+    let since = host.value(&last_run("kept"));
+
+    place.configure(
+        &(obedient("kept", "say = \"kept\"", "")
+            + &obedient("edited", "say = \"two\"", "")
+            + &obedient("new", "say = 2", "")),
+    );
+    host.signal("HUP");
+    let line = reloaded(&mut host);
+    assert_eq!(line["message"], "The configuration was reloaded.");
+    let data = &line["data"];
+    assert_eq!(data["added"], serde_json::json!(["new"]));
+    assert_eq!(data["changed"], serde_json::json!(["edited"]));
+    assert_eq!(data["removed"], serde_json::json!(["gone"]));
+    assert_eq!(data["unchanged"], 1);
+
+    host.eventually("/metrics", |body| {
+        body.contains("two") && body.contains("check=\"new\"")
+    });
+    let metrics = host.eventually("/metrics", |body| !body.contains("check=\"gone\""));
+    assert_eq!(
+        sample(&metrics, &runs("kept")),
+        Some(1.0),
+        "an unchanged check keeps its timer and its totals"
+    );
+    let kept = sample(&metrics, &last_run("kept")).expect("it is still there");
+    assert!((kept - since).abs() < 1e-3);
+    assert!(
+        metrics.lines().any(|line| line.starts_with("repeated{check=\"kept\"")),
+        "and its series"
+    );
+    assert_eq!(sample(&metrics, OK), Some(1.0));
+    host.stop();
+}
+
+#[test]
+fn totals_and_ticks_of_an_unchanged_check_go_on_over_many_reloads() {
+    let healthy = format!(
+        "[check.healthy]\nplugin = {}\ninterval = \"200ms\"\n\n",
+        guest("healthy")
+    );
+    let place = Place::new(&healthy);
+    let host = place.run();
+    let mut last = host.value("healthy_runs_total{check=\"healthy\"}");
+    for round in 0..5 {
+        place.configure(&format!(
+            "{healthy}{}",
+            obedient("other", &format!("say = {round}"), "")
+        ));
+        let answer = host.post("/-/reload");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let wanted = format!("{round}");
+        host.eventually("/metrics", |body| {
+            body.lines()
+                .any(|line| line.starts_with("repeated{check=\"other\"") && line.contains(&wanted))
+        });
+        let now = host.value("healthy_runs_total{check=\"healthy\"}");
+        assert!(now > last, "it ran on: {last} → {now}");
+        last = now;
+    }
+    assert!(host.value(OK) >= 5.0);
+    host.stop();
+}
+
+#[test]
+fn a_reload_by_request_answers_with_what_changed() {
+    let place = Place::new(&obedient("first", "say = 1", ""));
+    let host = place.run();
+    host.value(&runs("first"));
+    place.configure(
+        &(obedient("first", "say = 1", "") + &obedient("second", "say = 2", "") + "[log]\nlevel = \"warn\"\n"),
+    );
+    let answer = host.post("/-/reload");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let body: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
+    assert_eq!(body["status"], "success");
+    assert_eq!(body["data"]["added"], serde_json::json!(["second"]));
+    assert_eq!(body["data"]["unchanged"], 1);
+    assert_eq!(host.get("/-/reload").status, 405, "reading does not change anything");
+    host.eventually("/health/ready", |body| body.contains("\"ready\""));
+    host.stop();
+}
+
+#[test]
+fn a_key_that_takes_a_restart_says_so() {
+    let place = Place::new("");
+    let host = place.run();
+    let state = place.path("state");
+    place.write(
+        "bellwether.toml",
+        &format!(
+            "[host]\nlisten = \"127.0.0.1:1\"\nenvironment = \"other\"\nstate_dir = \"{}\"\n",
+            state.display()
+        ),
+    );
+    let answer = host.post("/-/reload");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(
+        answer
+            .body
+            .contains("`listen`, `environment` of `[host]` changed: restart the host"),
+        "{}",
+        answer.body
+    );
+    host.stop();
+}
+
+#[test]
+fn a_bad_file_leaves_everything_running_and_says_so_everywhere() {
+    let good = obedient("steady", "say = 1", "");
+    let place = Place::new(&good);
+    let mut host = place.run();
+    host.value(&runs("steady"));
+
+    place.configure(UNKNOWN_KEY);
+    let answer = host.post("/-/reload");
+    assert_eq!(answer.status, 422, "{answer:?}");
+    for said in [
+        "unknown key `intervall`",
+        "did you mean `interval`?",
+        "bellwether.toml:7",
+    ] {
+        assert!(answer.body.contains(said), "{said}: {}", answer.body);
+    }
+    let line = reloaded(&mut host);
+    assert_eq!(line["level"], "error");
+    assert_eq!(
+        line["message"],
+        "The new configuration was refused; everything runs on as it was."
+    );
+    assert!(
+        line["data"]["problem"]
+            .as_str()
+            .is_some_and(|said| said.contains("unknown key `intervall`")),
+        "{line}"
+    );
+    assert!(host.value(REFUSED) >= 1.0);
+
+    // A plugin that cannot be loaded, and settings its schema refuses, are no better than a misspelt key.
+    for bad in [
+        "[check.b]\nplugin = \"./nowhere.wasm\"\n",
+        "[check.b]\nplugin = \"system\"\nsettings = { naems = 1 }\n",
+    ] {
+        place.configure(&format!("{good}{bad}"));
+        let answer = host.post("/-/reload");
+        assert_eq!(answer.status, 422, "{answer:?}");
+        assert!(answer.body.contains("bellwether.toml:"), "{}", answer.body);
+    }
+    std::fs::remove_file(place.path("bellwether.toml")).expect("removed");
+    assert_eq!(host.post("/-/reload").status, 422);
+
+    let metrics = host.get("/metrics").body;
+    assert_eq!(sample(&metrics, &runs("steady")), Some(1.0));
+    assert!(
+        metrics
+            .lines()
+            .any(|line| line.starts_with("repeated{check=\"steady\"")),
+        "{metrics}"
+    );
+    assert!(!metrics.contains("check=\"b\""), "{metrics}");
+    let again = host.post("/api/v1/checks/steady/run");
+    assert_eq!(again.status, 200, "it still runs: {again:?}");
+
+    place.configure(&good);
+    assert_eq!(host.post("/-/reload").status, 200);
+    host.stop();
+}
+
+#[test]
+fn a_changed_file_is_noticed_and_so_is_a_new_one_in_an_included_folder() {
+    let place = Place::new("");
+    let state = place.path("state");
+    std::fs::create_dir(place.path("checks.d")).expect("a folder");
+    let text = format!(
+        "[host]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"{}\"\ninclude = [\"checks.d/*.toml\"]\n\n",
+        state.display()
+    );
+    place.write("bellwether.toml", &text);
+    let mut host = place.run();
+    let noticed = |host: &mut Running, check: &str| {
+        let line = reloaded(host);
+        assert_eq!(line["data"]["cause"], "file change", "{line}");
+        assert_eq!(line["data"]["added"], serde_json::json!([check]), "{line}");
+        host.value(&runs(check));
+    };
+    host.line("All checks are loaded");
+    place.write(
+        "bellwether.toml",
+        &format!("{text}{}", obedient("by-file", "say = 1", "")),
+    );
+    noticed(&mut host, "by-file");
+    place.write("checks.d/one.toml", &obedient("by-folder", "say = 1", ""));
+    noticed(&mut host, "by-folder");
+    place.write("checks.d/one.toml", "[check.by-folder]\nplugin = 7\n");
+    assert_eq!(reloaded(&mut host)["level"], "error");
+    assert!(
+        (host.value(REFUSED) - 1.0).abs() < f64::EPSILON,
+        "a bad file is tried once, not again and again"
+    );
+    host.stop();
+}
+
+/// What the kubelet does to a mounted ConfigMap: files are links into a folder that is itself a link, and the link is
+/// replaced.
+#[test]
+fn a_configmap_that_is_swapped_is_noticed() {
+    let place = Place::new("");
+    let version = |name: &str, checks: &str| {
+        std::fs::create_dir(place.path(name)).expect("a folder");
+        place.configure(checks);
+        std::fs::rename(place.path("bellwether.toml"), place.path(name).join("bellwether.toml")).expect("moved");
+    };
+    version("..v1", &obedient("first", "say = 1", ""));
+    version("..v2", &obedient("second", "say = 1", ""));
+    symlink("..v1", place.path("..data")).expect("a link");
+    symlink("..data/bellwether.toml", place.path("bellwether.toml")).expect("a link");
+    let mut host = place.run();
+    host.value(&runs("first"));
+    symlink("..v2", place.path("..data_tmp")).expect("a link");
+    std::fs::rename(place.path("..data_tmp"), place.path("..data")).expect("swapped");
+    std::fs::remove_dir_all(place.path("..v1")).expect("removed");
+    assert_eq!(reloaded(&mut host)["data"]["cause"], "file change");
+    host.value(&runs("second"));
+    host.eventually("/metrics", |body| !body.contains("check=\"first\""));
+    host.stop();
+}
+
+#[test]
+fn a_check_that_cannot_load_is_listed_as_failed_and_the_others_run() {
+    let place = Place::new(
+        &(obedient("fine", "say = 1", "")
+            + "[check.missing]\nplugin = \"./nowhere.wasm\"\n\n[check.misspelt]\nplugin = \"sistem\"\n\n"
+            + "[check.wrong]\nplugin = \"system\"\nsettings = { naems = 1 }\nrequired = false\n"),
+    );
+    let mut host = place.run();
+    host.line("All checks are loaded");
+    host.value(&runs("fine"));
+    let answer = host.get("/health/detailed");
+    assert_eq!(answer.status, 503, "required checks failed: {answer:?}");
+    let body: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
+    let listed: Vec<_> = body["checks"]
+        .as_array()
+        .expect("checks")
+        .iter()
+        .map(|check| (check["name"].as_str(), check["status"].as_str()))
+        .collect();
+    let failed = |name| (Some(name), Some("failed"));
+    assert_eq!(
+        listed,
+        [
+            (Some("fine"), Some("ok")),
+            failed("missing"),
+            failed("misspelt"),
+            failed("wrong")
+        ]
+    );
+    assert!(
+        answer.body.contains("nowhere.wasm") && answer.body.contains("naems"),
+        "{}",
+        answer.body
+    );
+    assert_eq!(
+        host.get("/health/ready").status,
+        200,
+        "nothing more is to be waited for"
+    );
+    for check in ["missing", "misspelt", "wrong"] {
+        assert!(host.value(&format!("bellwether_check_up{{check=\"{check}\"}}")).abs() < f64::EPSILON);
+    }
+
+    let validated = place.finish(&["validate"]);
+    assert_eq!(validated.code, 2, "{validated:?}");
+    for said in ["nowhere.wasm", "did you mean `system`?", "naems"] {
+        assert!(validated.stderr.contains(said), "{said}: {}", validated.stderr);
+    }
+
+    // Broken before and not edited since: no reason to refuse what else changed.
+    let text = std::fs::read_to_string(place.path("bellwether.toml")).expect("the file");
+    place.write(
+        "bellwether.toml",
+        &format!("{text}\n{}", obedient("late", "say = 1", "")),
+    );
+    let answer = host.post("/-/reload");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    host.value(&runs("late"));
+    host.stop();
+}
+
+/// However it is asked for, a reload under way makes others wait instead of mixing with them.
+#[test]
+fn reloads_asked_for_at_once_come_one_after_the_other() {
+    let place = Place::new(&obedient("only", "say = 1", ""));
+    let host = place.run();
+    host.value(&runs("only"));
+    let address = host.address();
+    let asked: Vec<_> = (0..4)
+        .map(|_| std::thread::spawn(move || crate::host::request(address, "POST", "/-/reload", &[]).status))
+        .collect();
+    for answer in asked {
+        assert_eq!(answer.join().expect("no panic"), 200);
+    }
+    for _ in 0..4 {
+        host.signal("HUP");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    host.eventually("/metrics", |body| sample(body, OK).is_some_and(|count| count >= 5.0));
+    assert!((host.value(&runs("only")) - 1.0).abs() < f64::EPSILON);
+    host.stop();
+}
