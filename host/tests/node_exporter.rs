@@ -144,9 +144,17 @@ impl Drop for NodeExporter {
 impl NodeExporter {
     fn start() -> Self {
         let mut command = Command::new("prometheus-node-exporter");
-        command.args(THEIR_FLAGS).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("Debian's prometheus-node-exporter: `cargo xtask setup --tests` brings it");
-        let mut log = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
+        command
+            .args(THEIR_FLAGS)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .expect("Debian's prometheus-node-exporter: `cargo xtask setup --tests` brings it");
+        let mut log = BufReader::new(child.stderr.take().expect("piped"))
+            .lines()
+            .map_while(Result::ok);
         let address = log.find_map(|line| address(&line)).expect("it says where it listens");
         // It must not wait for a reader of its log.
         std::thread::spawn(move || log.for_each(drop));
@@ -180,7 +188,11 @@ fn ours_after(host: &Running, moment: f64) -> BTreeMap<String, Family> {
             families.values_mut().for_each(without_check);
             return families;
         }
-        assert!(Instant::now() < deadline, "no fresh reading; there are {:?}", families.keys());
+        assert!(
+            Instant::now() < deadline,
+            "no fresh reading; there are {:?}",
+            families.keys()
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -206,8 +218,18 @@ fn names_types_labels_and_values_agree_with_node_exporter() {
     let before = other.read();
     let ours = ours_after(&host, now(&before).expect("node_exporter tells the time"));
     let after = other.read();
-    let found = differences(&ours, Bracket { before: &before, after: &after }, &TERMS);
+    let found = differences(
+        &ours,
+        Bracket {
+            before: &before,
+            after: &after,
+        },
+        &TERMS,
+    );
     assert!(found.is_empty(), "{} differences:\n{}", found.len(), found.join("\n"));
-    let extra: Vec<&String> = ours.keys().filter(|name| name.starts_with("node_") && !before.contains_key(*name)).collect();
+    let extra: Vec<&String> = ours
+        .keys()
+        .filter(|name| name.starts_with("node_") && !before.contains_key(*name))
+        .collect();
     assert!(extra.is_empty(), "names that node_exporter does not have: {extra:?}");
 }

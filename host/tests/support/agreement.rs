@@ -40,12 +40,27 @@ fn fits(patterns: &[&str], name: &str) -> bool {
 /// Everything in which they differ, one line each.
 pub fn differences(ours: &Families, theirs: Bracket<'_>, terms: &Terms<'_>) -> Vec<String> {
     let in_subset = |families: &Families| -> BTreeSet<String> {
-        families.keys().filter(|name| fits(terms.subset, name)).cloned().collect()
+        families
+            .keys()
+            .filter(|name| fits(terms.subset, name))
+            .cloned()
+            .collect()
     };
     let (our_names, their_names) = (in_subset(ours), in_subset(theirs.before));
-    let mut found: Vec<String> = our_names.difference(&their_names).map(|name| format!("{name}: only ours")).collect();
-    found.extend(their_names.difference(&our_names).map(|name| format!("{name}: only theirs")));
-    for pattern in terms.subset.iter().filter(|pattern| !our_names.iter().any(|name| fits(&[pattern], name))) {
+    let mut found: Vec<String> = our_names
+        .difference(&their_names)
+        .map(|name| format!("{name}: only ours"))
+        .collect();
+    found.extend(
+        their_names
+            .difference(&our_names)
+            .map(|name| format!("{name}: only theirs")),
+    );
+    for pattern in terms
+        .subset
+        .iter()
+        .filter(|pattern| !our_names.iter().any(|name| fits(&[pattern], name)))
+    {
         found.push(format!("{pattern}: nobody has it"));
     }
     let nothing = Family::default();
@@ -65,7 +80,10 @@ fn family(name: &str, ours: &Family, before: &Family, after: &Family, terms: &Te
     for labels in ours.label_sets().difference(&then.union(&now).copied().collect()) {
         found.push(format!("{name}{labels:?}: only ours"));
     }
-    for labels in then.intersection(&now).filter(|labels| !ours.series.contains_key(**labels)) {
+    for labels in then
+        .intersection(&now)
+        .filter(|labels| !ours.series.contains_key(**labels))
+    {
         found.push(format!("{name}{labels:?}: only theirs"));
     }
     for (labels, value) in &ours.series {
@@ -100,11 +118,22 @@ fn value_between(
 mod tests {
     use super::{super::exposition::parse, *};
 
-    const TERMS: Terms<'_> =
-        Terms { subset: &["node_*"], constant: &["node_size"], slow: &["node_free"], slack: (0.5, 0.0) };
+    const TERMS: Terms<'_> = Terms {
+        subset: &["node_*"],
+        constant: &["node_size"],
+        slow: &["node_free"],
+        slack: (0.5, 0.0),
+    };
 
     fn between(ours: &str, before: &str, after: &str) -> Vec<String> {
-        differences(&parse(ours), Bracket { before: &parse(before), after: &parse(after) }, &TERMS)
+        differences(
+            &parse(ours),
+            Bracket {
+                before: &parse(before),
+                after: &parse(after),
+            },
+            &TERMS,
+        )
     }
 
     #[test]
@@ -118,9 +147,15 @@ mod tests {
     #[test]
     fn gauges_are_held_to_what_they_are_known_for() {
         let gauge = |name: &str, value: u32| format!("# TYPE {name} gauge\n{name} {value}\n");
-        assert_eq!(between(&gauge("node_size", 7), &gauge("node_size", 8), &gauge("node_size", 8)).len(), 1);
+        assert_eq!(
+            between(&gauge("node_size", 7), &gauge("node_size", 8), &gauge("node_size", 8)).len(),
+            1
+        );
         assert!(between(&gauge("node_free", 7), &gauge("node_free", 8), &gauge("node_free", 8)).is_empty());
-        assert_eq!(between(&gauge("node_free", 3), &gauge("node_free", 8), &gauge("node_free", 8)).len(), 1);
+        assert_eq!(
+            between(&gauge("node_free", 3), &gauge("node_free", 8), &gauge("node_free", 8)).len(),
+            1
+        );
         assert!(between(&gauge("node_load", 7), &gauge("node_load", 900), &gauge("node_load", 1)).is_empty());
     }
 
@@ -133,7 +168,13 @@ mod tests {
         assert_eq!(between(theirs, missing, missing), ["node_a{\"d\": \"y\"}: only ours"]);
         assert!(between(theirs, missing, theirs).is_empty(), "it came in between");
         let typed = theirs.replace("gauge", "counter");
-        assert_eq!(between(theirs, &typed, &typed), ["node_a: ours is a gauge, theirs a counter"]);
-        assert_eq!(between("", theirs, theirs), ["node_a: only theirs", "node_*: nobody has it"]);
+        assert_eq!(
+            between(theirs, &typed, &typed),
+            ["node_a: ours is a gauge, theirs a counter"]
+        );
+        assert_eq!(
+            between("", theirs, theirs),
+            ["node_a: only theirs", "node_*: nobody has it"]
+        );
     }
 }

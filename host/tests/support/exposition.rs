@@ -44,7 +44,11 @@ fn sample(line: &str) -> Option<(String, Labels, f64)> {
             (name, Labels::new(), value)
         }
     };
-    Some((name.to_owned(), labels, value.split_ascii_whitespace().next()?.parse().ok()?))
+    Some((
+        name.to_owned(),
+        labels,
+        value.split_ascii_whitespace().next()?.parse().ok()?,
+    ))
 }
 
 /// The labels up to the closing brace, and what follows it.

@@ -169,8 +169,7 @@ impl Sandbox {
             PluginOrigin::File(path) => {
                 let (path, file) = (path.clone(), path.clone());
                 let read = self.blocking(plugin, move || source::read_file(&file)).await?;
-                read.map(Cow::Owned)
-                    .map_err(|source| LoadError::Read { path, source })
+                read.map(Cow::Owned).map_err(|source| LoadError::Read { path, source })
             }
         }
     }
