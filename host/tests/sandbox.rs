@@ -107,6 +107,15 @@ guests! {
         }
     }
 
+    async fn every_kind(bench) {
+        let plugin = bench.load(&guests::rust("every_kind").await).await;
+        let end = bench.run("guest", &plugin, &Given::default()).await;
+        let (taken, refused) = families(&end);
+        assert_eq!((taken.len(), refused), (14, vec![]));
+        let kinds: std::collections::HashSet<_> = report(&end).families.iter().map(|family| family.head.kind).collect();
+        assert_eq!(kinds.len(), 7, "{kinds:?}");
+    }
+
     async fn endless_loop(bench) {
         let plugin = bench.load(&guests::rust("endless_loop").await).await;
         let end = bench.run("hostile", &plugin, &Given::default()).await;

@@ -103,6 +103,7 @@ impl Conductor {
                 warnings: &self.current.warnings,
             });
         }
+        self.say_reload_succeeded(true);
         let mut failed = self.load_first().await;
         let stop = self.supervisor.stopping();
         loop {
@@ -114,6 +115,7 @@ impl Conductor {
                 },
             };
             let result = self.reload(&mut failed).await;
+            self.say_reload_succeeded(result.is_ok());
             self.telemetry.emit(&Reloaded {
                 cause,
                 result: result.as_ref().map_err(String::as_str),
@@ -121,6 +123,16 @@ impl Conductor {
             // Whoever asked may be gone.
             let _ = answer.send(result);
         }
+    }
+
+    /// A state beside the count of reloads: a rule can ask whether the host runs on with an old configuration.
+    fn say_reload_succeeded(&self, succeeded: bool) {
+        self.telemetry.instruments().set(
+            "bellwether_config_last_reload_successful",
+            "1 when the newest configuration is the running one, 0 when it was refused.",
+            &[],
+            if succeeded { 1.0 } else { 0.0 },
+        );
     }
 
     /// Loads sources side by side and lets checks begin as their plugins become ready. Returns the names of those that

@@ -59,7 +59,7 @@ pub(super) static BUILTIN: LazyLock<Builtin> = LazyLock::new(|| Builtin {
     ),
     cpu: counter(
         "bellwether_check_cpu_seconds_total",
-        "",
+        "seconds",
         "CPU time that runs of the check used.",
         &[],
     ),

@@ -51,7 +51,8 @@ pub(super) fn process() -> Vec<ReportedFamily> {
     let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     let cpu = spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9;
     let help = "User and system CPU time spent.";
-    let mut families = vec![single("process_cpu_seconds_total", "", help, MetricKind::Counter, cpu)];
+    let kind = MetricKind::Counter;
+    let mut families = vec![single("process_cpu_seconds_total", "seconds", help, kind, cpu)];
     families.extend(details());
     families
 }

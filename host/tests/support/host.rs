@@ -278,6 +278,8 @@ pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: String,
+    /// The body as it came: [`Self::body`] is no help where it is compressed.
+    pub bytes: Vec<u8>,
 }
 
 /// One request on a connection of its own.
@@ -315,6 +317,7 @@ fn parse(answer: &[u8]) -> Answer {
         status,
         head,
         body: String::from_utf8_lossy(&body).into_owned(),
+        bytes: body,
     }
 }
 

@@ -40,7 +40,7 @@ impl Event for ReadAbandoned<'_> {
     fn count(&self) -> Option<Count> {
         Some(Count {
             name: "bellwether_system_reads_abandoned_total",
-            help: "Reads of the machine that did not return in time and were left behind",
+            help: "Reads of the machine that did not return in time and were left behind, by section.",
             labels: vec![("section", self.section.as_str().to_owned())],
             by: 1,
         })

@@ -16,8 +16,8 @@ pub use bindings::{
     bellwether::plugin::{
         context, log,
         report::{
-            Bucket, Failure, FailureKind, HistogramSample, MetricFamily, Observations, Points, Report, Sample, Status,
-            Verdict,
+            Bucket, Failure, FailureKind, HistogramSample, MetricFamily, Observations, Points, Quantile, Report, Sample,
+            Status, SummarySample, Verdict,
         },
         state, system,
     },

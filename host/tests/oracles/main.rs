@@ -1,0 +1,17 @@
+//! What others make of our output: Prometheus' `promtool`, the Python client's two parsers, and a Prometheus server that
+//! scrapes the running host for a minute.
+//!
+//! Needs: promtool, prometheus, python
+//! Budget: 6 min
+
+mod exposition;
+#[expect(dead_code, reason = "shared with suites that do more with it")]
+#[path = "../support/guests.rs"]
+mod guests;
+#[expect(dead_code, reason = "shared with suites that do more with it")]
+#[path = "../support/host.rs"]
+mod host;
+mod parsers;
+mod prometheus;
+mod shop;
+mod tools;
