@@ -1,7 +1,7 @@
 //! Guests that misbehave, one per file in `tests/guests`, each in a sandbox beside a healthy check: what becomes of
 //! them, word for word, and that the healthy check does not notice. A guest without a test fails this suite.
 //!
-//! Needs: wasm, python, node
+//! Needs: python, node
 //! Budget: 10 min
 
 #[path = "support/bench.rs"]

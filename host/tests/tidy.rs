@@ -14,6 +14,8 @@ mod documents;
 mod order;
 #[path = "tidy/plugins.rs"]
 mod plugins;
+#[path = "tidy/reference.rs"]
+mod reference;
 #[path = "tidy/shape.rs"]
 mod shape;
 #[path = "tidy/source.rs"]
@@ -94,4 +96,19 @@ fn the_tutorial_in_the_readme_is_the_example() {
     let read = |path| std::fs::read_to_string(clone_root().join(path)).unwrap();
     let breaches = documents::unlike_example(&read("README.md"), &read(documents::EXAMPLE));
     assert_none("README.md and the example differ", &breaches);
+}
+
+#[test]
+fn the_reference_names_every_key_of_the_configuration() {
+    let read = |path| std::fs::read_to_string(clone_root().join(path)).unwrap();
+    let breaches = reference::missing_keys(&read(reference::VOCABULARY), &read(reference::REFERENCE));
+    assert_none("keys that nobody explains", &breaches);
+}
+
+#[test]
+fn the_reference_names_every_metric_of_the_host() {
+    let document = std::fs::read_to_string(clone_root().join(reference::REFERENCE)).unwrap();
+    let code = files("host/src", "rs");
+    let texts = code.iter().filter(|(path, _)| !path.contains("test")).map(|(_, text)| text.as_str());
+    assert_none("metrics", &reference::metrics(texts, &document));
 }

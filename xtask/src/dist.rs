@@ -53,7 +53,7 @@ fn fill(workspace: &Workspace, binary: &Path, folder: &Path) -> Result<()> {
     };
     copy(binary.to_path_buf(), "bellwether")?;
     copy(workspace.root().join(QUICKSTART), "bellwether.toml")?;
-    for document in ["README.md", "CHANGELOG.md", "LICENSE"] {
+    for document in ["README.md", "REFERENCE.md", "CHANGELOG.md", "LICENSE"] {
         copy(workspace.root().join(document), document)?;
     }
     let completions = folder.join("completions");

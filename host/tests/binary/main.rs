@@ -1,7 +1,6 @@
 //! The real binary as people meet it: files, sockets, signals, exit codes, and what it prints. A module per subject in
 //! one test binary, because each test binary links the whole engine.
 //!
-//! Needs: wasm
 //! Budget: 10 min
 
 #![expect(

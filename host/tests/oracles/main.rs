@@ -4,6 +4,11 @@
 //! Needs: promtool, prometheus, python
 //! Budget: 6 min
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests watch processes from outside: they read the clock, wait, and write to a pipe on a thread"
+)]
+
 mod exposition;
 #[expect(dead_code, reason = "shared with suites that do more with it")]
 #[path = "../support/guests.rs"]
