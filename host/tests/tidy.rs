@@ -109,6 +109,9 @@ fn the_reference_names_every_key_of_the_configuration() {
 fn the_reference_names_every_metric_of_the_host() {
     let document = std::fs::read_to_string(clone_root().join(reference::REFERENCE)).unwrap();
     let code = files("host/src", "rs");
-    let texts = code.iter().filter(|(path, _)| !path.contains("test")).map(|(_, text)| text.as_str());
+    let texts = code
+        .iter()
+        .filter(|(path, _)| !path.contains("test"))
+        .map(|(_, text)| text.as_str());
     assert_none("metrics", &reference::metrics(texts, &document));
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Exit, output, session};
 use crate::{
     config::{PluginOrigin, PluginSource},
-    sandbox::{Description, Inspection, Plugin, Tier},
+    sandbox::{Description, Inspection, LoadError, Plugin, Tier},
 };
 
 #[derive(Debug, clap::Args)]
@@ -40,12 +40,21 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             Ok(plugin) if arguments.json => output::json(&shape(&plugin)),
             Ok(plugin) => output::text(&describe(&plugin)),
             Err(error) if arguments.json => match output::json(&json!({ "ok": false, "problem": error.to_string() })) {
-                Exit::Ok => Exit::Bad,
+                Exit::Ok => refused(&error),
                 other => other,
             },
-            Err(error) => output::fail(Exit::Bad, &error.to_string()),
+            Err(error) => output::fail(refused(&error), &error.to_string()),
         }
     })
+}
+
+/// A plugin that is bad is told apart from one that was not there to be looked at.
+fn refused(error: &LoadError) -> Exit {
+    match error {
+        LoadError::NotBundled { .. } => Exit::Usage,
+        LoadError::Read { .. } => Exit::Unreachable,
+        _ => Exit::Bad,
+    }
 }
 
 pub(super) fn hex(sha256: &[u8; 32]) -> String {

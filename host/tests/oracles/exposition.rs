@@ -46,8 +46,14 @@ fn scrape(shop: &Shop, headers: &[(&str, &str)]) -> Answer {
 /// Both formats of one snapshot: whatever changes from one to the next, the time of a run or the host's own cost changes.
 fn both(shop: &Shop) -> (String, String) {
     let moment = |body: &str| {
-        let tells = ["bellwether_check_last_run_timestamp_seconds", "process_cpu_seconds_total", "bellwether_schedule_lateness"];
-        let lines = body.lines().filter(|line| tells.iter().any(|tell| line.starts_with(tell)));
+        let tells = [
+            "bellwether_check_last_run_timestamp_seconds",
+            "process_cpu_seconds_total",
+            "bellwether_schedule_lateness",
+        ];
+        let lines = body
+            .lines()
+            .filter(|line| tells.iter().any(|tell| line.starts_with(tell)));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     for _ in 0..100 {
@@ -61,13 +67,18 @@ fn both(shop: &Shop) -> (String, String) {
 }
 
 fn lint(exposition: &str) -> Said {
-    tools::feed(Command::new(tools::program("promtool")).args(["check", "metrics"]), exposition.as_bytes())
+    tools::feed(
+        Command::new(tools::program("promtool")).args(["check", "metrics"]),
+        exposition.as_bytes(),
+    )
 }
 
 /// Lines that promtool says about `exposition`, without those about these names.
 fn complaints<'s>(said: &'s Said, but: impl Fn(&str) -> bool) -> Vec<&'s str> {
     let lines = said.stderr.lines().filter(|line| !line.is_empty());
-    lines.filter(|line| !but(line.split(' ').next().unwrap_or_default())).collect()
+    lines
+        .filter(|line| !but(line.split(' ').next().unwrap_or_default()))
+        .collect()
 }
 
 #[tokio::test]
@@ -75,14 +86,18 @@ async fn promtool_finds_nothing_to_say_about_what_is_named_by_us() {
     let shop = shop::open(2).await;
     let said = lint(&scrape(&shop, &[]).body);
     // Names that node_exporter chose, after the kernel's, and that are reported on request.
-    assert_eq!(complaints(&said, |name| name.starts_with("node_memory_")), Vec::<&str>::new());
+    assert_eq!(
+        complaints(&said, |name| name.starts_with("node_memory_")),
+        Vec::<&str>::new()
+    );
     // 3: it was parsed whole, and there is something about style.
     assert_eq!(said.code, Some(3), "{said:?}");
 }
 
 #[test]
 fn promtool_accepts_the_quickstart_without_a_word() {
-    let place = super::host::Place::new("[check.machine]\nplugin = \"system\"\nallow = [\"system\"]\ninterval = \"1s\"\n");
+    let place =
+        super::host::Place::new("[check.machine]\nplugin = \"system\"\nallow = [\"system\"]\ninterval = \"1s\"\n");
     let running = place.run();
     running.value("bellwether_check_runs_total{check=\"machine\",outcome=\"ok\"}");
     let body = running.eventually("/metrics", |body| body.contains("\nsystem_cpu_"));
@@ -93,7 +108,11 @@ fn promtool_accepts_the_quickstart_without_a_word() {
 #[test]
 fn promtool_does_complain_when_there_is_reason_to() {
     let said = lint("# TYPE shop_jobs counter\nshop_jobs 1\n");
-    assert_eq!((said.code, complaints(&said, |_| false).len()), (Some(3), 2), "{said:?}");
+    assert_eq!(
+        (said.code, complaints(&said, |_| false).len()),
+        (Some(3), 2),
+        "{said:?}"
+    );
     assert_eq!(lint("shop_jobs{ 1\n").code, Some(1));
 }
 
@@ -101,16 +120,27 @@ fn promtool_does_complain_when_there_is_reason_to() {
 async fn both_formats_say_the_same_to_parsers_of_others() {
     let shop = shop::open(2).await;
     let (text, open_metrics) = both(&shop);
-    let (text, open_metrics) = (Parsed::read(Parser::Text, &text), Parsed::read(Parser::OpenMetrics, &open_metrics));
+    let (text, open_metrics) = (
+        Parsed::read(Parser::Text, &text),
+        Parsed::read(Parser::OpenMetrics, &open_metrics),
+    );
     only_these_differ(&text, &open_metrics);
     for (series, value) in &open_metrics.samples {
         if let Some(other) = text.samples.get(series) {
-            assert_eq!(f64::from_bits(*value).to_bits(), f64::from_bits(*other).to_bits(), "{series:?}");
+            assert_eq!(
+                f64::from_bits(*value).to_bits(),
+                f64::from_bits(*other).to_bits(),
+                "{series:?}"
+            );
         }
     }
     for family in &open_metrics.families {
         // The text parser too takes `_total` off the names of counters, but not `_info` off those of infos.
-        let name = if family.kind == "info" { format!("{}_info", family.name) } else { family.name.clone() };
+        let name = if family.kind == "info" {
+            format!("{}_info", family.name)
+        } else {
+            family.name.clone()
+        };
         assert_eq!(family.help, text.family(&name).help, "{name}");
         assert!(!family.help.is_empty(), "{name} has no help");
     }
@@ -122,11 +152,22 @@ async fn both_formats_say_the_same_to_parsers_of_others() {
 /// OpenMetrics has the times at which totals of the host began, and no sum and count of a histogram with negative buckets.
 fn only_these_differ(text: &Parsed, open_metrics: &Parsed) {
     let (text, open_metrics) = (text.series(), open_metrics.series());
-    let names = |series: BTreeSet<&Series>| series.into_iter().map(|(name, _)| name.clone()).collect::<BTreeSet<_>>();
+    let names = |series: BTreeSet<&Series>| {
+        series
+            .into_iter()
+            .map(|(name, _)| name.clone())
+            .collect::<BTreeSet<_>>()
+    };
     let only_open_metrics = names(open_metrics.difference(&text).copied().collect());
-    assert_eq!(only_open_metrics, BTreeSet::from(["shop_visits_created", "shop_wait_seconds_created"].map(str::to_owned)));
+    assert_eq!(
+        only_open_metrics,
+        BTreeSet::from(["shop_visits_created", "shop_wait_seconds_created"].map(str::to_owned))
+    );
     let only_text = names(text.difference(&open_metrics).copied().collect());
-    assert_eq!(only_text, BTreeSet::from(["shop_drift_celsius_count", "shop_drift_celsius_sum"].map(str::to_owned)));
+    assert_eq!(
+        only_text,
+        BTreeSet::from(["shop_drift_celsius_count", "shop_drift_celsius_sum"].map(str::to_owned))
+    );
 }
 
 /// Samples against what the guest reported.
@@ -154,9 +195,26 @@ fn told_as_meant(parsed: &Parsed) {
     for (which, value) in exact {
         assert_eq!(edges[which].to_bits(), value.to_bits(), "{which}: {}", edges[which]);
     }
-    let staff = parsed.series().into_iter().find(|(name, _)| name == "shop_staff").expect("there").1.clone();
-    let staff: Vec<_> = staff.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    assert_eq!(staff, [("check", "shop"), ("exported_check", "x"), ("exported_team", "y"), ("team", "the \"A\" team\\")]);
+    let staff = parsed
+        .series()
+        .into_iter()
+        .find(|(name, _)| name == "shop_staff")
+        .expect("there")
+        .1
+        .clone();
+    let staff: Vec<_> = staff
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(
+        staff,
+        [
+            ("check", "shop"),
+            ("exported_check", "x"),
+            ("exported_team", "y"),
+            ("team", "the \"A\" team\\")
+        ]
+    );
     totals_fit_together(parsed);
     let statuses = parsed.series().into_iter().filter(|(name, labels)| {
         name == "bellwether_check_status" && labels.get("target").is_some_and(|target| target == "say \"hello\"\\")
@@ -176,7 +234,16 @@ fn totals_fit_together(parsed: &Parsed) {
     for (at, text) in NASTY.iter().enumerate() {
         assert_eq!(visits[text], told * (at + 1) as f64, "{text:?}");
     }
-    assert_eq!(waits, [("0.5", told), ("1.0", told * 2.0), ("2.5", told * 3.0), ("+Inf", told * 4.0)].into());
+    assert_eq!(
+        waits,
+        [
+            ("0.5", told),
+            ("1.0", told * 2.0),
+            ("2.5", told * 3.0),
+            ("+Inf", told * 4.0)
+        ]
+        .into()
+    );
 }
 
 fn kinds_are_kept(open_metrics: &Parsed) {
@@ -202,7 +269,10 @@ fn kinds_are_kept(open_metrics: &Parsed) {
         let family = open_metrics.family(name);
         assert_eq!((&*family.kind, &*family.unit), (kind, unit), "{name}");
     }
-    let shop = open_metrics.families.iter().filter(|family| family.name.starts_with("shop_"));
+    let shop = open_metrics
+        .families
+        .iter()
+        .filter(|family| family.name.starts_with("shop_"));
     assert_eq!(shop.count(), shop::FAMILIES_OF_EVERY_KIND);
 }
 
@@ -211,11 +281,26 @@ async fn compressed_answers_and_bare_heads_are_the_same_answer() {
     let shop = shop::open(1).await;
     for accept in ["text/plain", OPEN_METRICS] {
         let packed = scrape(&shop, &[("Accept", accept), ("Accept-Encoding", "gzip")]);
-        assert!(packed.head.to_ascii_lowercase().contains("content-encoding: gzip"), "{}", packed.head);
+        assert!(
+            packed.head.to_ascii_lowercase().contains("content-encoding: gzip"),
+            "{}",
+            packed.head
+        );
         let mut text = String::new();
-        flate2::read::GzDecoder::new(&*packed.bytes).read_to_string(&mut text).expect("gzip");
-        assert!(packed.bytes.len() * 4 < text.len(), "{} bytes of {}", packed.bytes.len(), text.len());
-        let parser = if accept == OPEN_METRICS { Parser::OpenMetrics } else { Parser::Text };
+        flate2::read::GzDecoder::new(&*packed.bytes)
+            .read_to_string(&mut text)
+            .expect("gzip");
+        assert!(
+            packed.bytes.len() * 4 < text.len(),
+            "{} bytes of {}",
+            packed.bytes.len(),
+            text.len()
+        );
+        let parser = if accept == OPEN_METRICS {
+            Parser::OpenMetrics
+        } else {
+            Parser::Text
+        };
         assert!(!Parsed::read(parser, &text).samples.is_empty());
         let head = request(shop.running.address(), "HEAD", "/metrics", &[("Accept", accept)]);
         let get = scrape(&shop, &[("Accept", accept)]);
@@ -234,5 +319,8 @@ fn names_of_headers(answer: &Answer) -> BTreeSet<String> {
 fn header(answer: &Answer, wanted: &str) -> String {
     let mut lines = answer.head.lines().filter_map(|line| line.split_once(": "));
     let found = lines.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-    found.unwrap_or_else(|| panic!("no {wanted} in {}", answer.head)).1.to_owned()
+    found
+        .unwrap_or_else(|| panic!("no {wanted} in {}", answer.head))
+        .1
+        .to_owned()
 }

@@ -48,10 +48,16 @@ impl Parsed {
     /// Parses, and finds no series twice.
     pub fn read(parser: Parser, exposition: &str) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles/parse.py");
-        let said = tools::feed(Command::new(tools::python()).arg(script).arg(parser.word()), exposition.as_bytes());
+        let said = tools::feed(
+            Command::new(tools::python()).arg(script).arg(parser.word()),
+            exposition.as_bytes(),
+        );
         assert_eq!(said.code, Some(0), "{parser:?} refuses it: {}", said.stderr);
         let parsed: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
-        let mut all = Self { families: Vec::new(), samples: BTreeMap::new() };
+        let mut all = Self {
+            families: Vec::new(),
+            samples: BTreeMap::new(),
+        };
         for family in parsed.as_array().expect("a list") {
             all.add(family);
         }
@@ -60,7 +66,12 @@ impl Parsed {
 
     fn add(&mut self, family: &serde_json::Value) {
         let text = |key: &str| family[key].as_str().expect("text").to_owned();
-        self.families.push(Family { name: text("name"), kind: text("type"), help: text("help"), unit: text("unit") });
+        self.families.push(Family {
+            name: text("name"),
+            kind: text("type"),
+            help: text("help"),
+            unit: text("unit"),
+        });
         for sample in family["samples"].as_array().expect("a list") {
             let labels = serde_json::from_value(sample[1].clone()).expect("labels");
             let series = (sample[0].as_str().expect("a name").to_owned(), labels);
@@ -92,5 +103,9 @@ impl Parsed {
 
 /// One pattern for every NaN.
 fn bits(value: f64) -> u64 {
-    if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
+    if value.is_nan() {
+        f64::NAN.to_bits()
+    } else {
+        value.to_bits()
+    }
 }

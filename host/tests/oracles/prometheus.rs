@@ -48,10 +48,25 @@ impl Prometheus {
         std::fs::write(dir.path().join("prometheus.yml"), configuration).expect("write");
         let log = std::fs::File::create(dir.path().join("log")).expect("create");
         let mut command = Command::new(tools::program("prometheus"));
-        command.arg("--config.file=prometheus.yml").arg("--storage.tsdb.path=data").arg("--log.level=debug");
-        command.arg("--web.listen-address=127.0.0.1:0").args(more).current_dir(dir.path());
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("it starts");
-        let mut server = Self { child, dir, address: target };
+        command
+            .arg("--config.file=prometheus.yml")
+            .arg("--storage.tsdb.path=data")
+            .arg("--log.level=debug");
+        command
+            .arg("--web.listen-address=127.0.0.1:0")
+            .args(more)
+            .current_dir(dir.path());
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("it starts");
+        let mut server = Self {
+            child,
+            dir,
+            address: target,
+        };
         server.address = server.listening();
         server
     }
@@ -76,10 +91,17 @@ impl Prometheus {
 
     /// The result of an instant query.
     fn query(&self, expression: &str) -> Vec<Value> {
-        let answer = request(self.address, "GET", &format!("/api/v1/query?query={}", encoded(expression)), &[]);
+        let answer = request(
+            self.address,
+            "GET",
+            &format!("/api/v1/query?query={}", encoded(expression)),
+            &[],
+        );
         assert_eq!(answer.status, 200, "{expression}: {}", answer.body);
         let mut body: Value = serde_json::from_str(&answer.body).expect("JSON");
-        let Value::Array(result) = body["data"]["result"].take() else { panic!("{}", answer.body) };
+        let Value::Array(result) = body["data"]["result"].take() else {
+            panic!("{}", answer.body)
+        };
         result
     }
 
@@ -93,15 +115,29 @@ impl Prometheus {
     /// Scraped without a fail for as long as `watched`.
     fn has_only_seen_it_up(&self, watched: Duration) {
         let scrapes = self.number("count_over_time(up[10m])");
-        assert!(scrapes >= watched.as_secs_f64() / INTERVAL_SECONDS as f64 - 3.0, "{scrapes} scrapes in {watched:?}");
+        assert!(
+            scrapes >= watched.as_secs_f64() / INTERVAL_SECONDS as f64 - 3.0,
+            "{scrapes} scrapes in {watched:?}"
+        );
         assert_eq!(self.number("min_over_time(up[10m])"), 1.0, "{}", self.log());
     }
 
     /// Its log has no warning, and no word about a scrape that went wrong.
     fn has_nothing_to_complain_about(&self) {
         let log = self.log();
-        let bad = ["level=warn", "level=error", "out of order", "out-of-order", "uplicate", "Error on ingesting", "failed"];
-        let complaints: Vec<_> = log.lines().filter(|line| bad.iter().any(|bad| line.contains(bad))).collect();
+        let bad = [
+            "level=warn",
+            "level=error",
+            "out of order",
+            "out-of-order",
+            "uplicate",
+            "Error on ingesting",
+            "failed",
+        ];
+        let complaints: Vec<_> = log
+            .lines()
+            .filter(|line| bad.iter().any(|bad| line.contains(bad)))
+            .collect();
         assert_eq!(complaints, Vec::<&str>::new());
     }
 
@@ -143,7 +179,10 @@ fn served(host: &Running) -> BTreeMap<Series, f64> {
     let open_metrics = ("Accept", "application/openmetrics-text;version=1.0.0");
     let body = request(host.address(), "GET", "/metrics", &[open_metrics]).body;
     let samples = Parsed::read(Parser::OpenMetrics, &body).samples;
-    samples.into_iter().map(|(series, bits)| (series, f64::from_bits(bits))).collect()
+    samples
+        .into_iter()
+        .map(|(series, bits)| (series, f64::from_bits(bits)))
+        .collect()
 }
 
 /// Waits until the server holds the series that we serve, no more and no fewer.
@@ -156,7 +195,10 @@ fn holds_what_is_served(server: &Prometheus, host: &Running) {
         if missing.is_empty() && extra.is_empty() {
             steady_values_are_equal(&held, &served);
             assert_eq!(server.number("scrape_samples_scraped"), served.len() as f64);
-            assert_eq!(server.number("scrape_samples_post_metric_relabeling"), served.len() as f64);
+            assert_eq!(
+                server.number("scrape_samples_post_metric_relabeling"),
+                served.len() as f64
+            );
             return;
         }
         assert!(Instant::now() < deadline, "missing: {missing:#?}\nextra: {extra:#?}");
@@ -171,7 +213,10 @@ fn steady_values_are_equal(held: &BTreeMap<Series, f64>, served: &BTreeMap<Serie
     let mut compared = 0;
     for (series, value) in served.iter().filter(|((name, _), _)| steady(name)) {
         let (one, other) = (value, &held[series]);
-        assert!(one.total_cmp(other).is_eq() || one.is_nan() && other.is_nan(), "{series:?}: {one} and {other}");
+        assert!(
+            one.total_cmp(other).is_eq() || one.is_nan() && other.is_nan(),
+            "{series:?}: {one} and {other}"
+        );
         compared += 1;
     }
     assert!(compared > 40, "{compared}");

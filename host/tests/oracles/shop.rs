@@ -25,8 +25,17 @@ pub async fn open(runs: u32) -> Shop {
     let place = Place::new(&configuration(&every_kind, &panics));
     let mut running = place.run();
     running.line("All checks are loaded");
-    for (check, outcome) in [("machine", "ok"), ("shop", "warning"), ("broken", "trap"), ("curious", "denied")] {
-        let team = if check == "shop" { r#"team="the \"A\" team\\","# } else { "" };
+    for (check, outcome) in [
+        ("machine", "ok"),
+        ("shop", "warning"),
+        ("broken", "trap"),
+        ("curious", "denied"),
+    ] {
+        let team = if check == "shop" {
+            r#"team="the \"A\" team\\","#
+        } else {
+            ""
+        };
         let series = format!("bellwether_check_runs_total{{check=\"{check}\",{team}outcome=\"{outcome}\"}}");
         running.eventually("/metrics", |body| {
             super::host::sample(body, &series).is_some_and(|count| count >= f64::from(runs))

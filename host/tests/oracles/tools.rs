@@ -11,7 +11,10 @@ pub fn program(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     folders.push(target().join("debian/usr/bin"));
-    let found = folders.into_iter().map(|folder| folder.join(name)).find(|program| program.is_file());
+    let found = folders
+        .into_iter()
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file());
     found.unwrap_or_else(|| panic!("there is no `{name}`: run `cargo xtask setup --tests`"))
 }
 
@@ -19,7 +22,11 @@ pub fn program(name: &str) -> PathBuf {
 pub fn python() -> PathBuf {
     let told = std::env::var_os("BELLWETHER_TEST_PYTHON").map(PathBuf::from);
     let python = told.unwrap_or_else(|| target().join("venv/bin/python"));
-    assert!(python.is_file(), "there is no {}: run `cargo xtask setup --tests`", python.display());
+    assert!(
+        python.is_file(),
+        "there is no {}: run `cargo xtask setup --tests`",
+        python.display()
+    );
     python
 }
 
@@ -37,7 +44,10 @@ pub struct Said {
 
 /// Runs to the end with `input` on standard input.
 pub fn feed(command: &mut Command, input: &[u8]) -> Said {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let mut stdin = child.stdin.take().expect("piped");
     let input = input.to_vec();
