@@ -229,16 +229,28 @@ guests! {
         says(&report(&end).refused[1].reason, &["already"]);
     }
 
-    /// One run's report says nothing wrong: it is the board that knows what the family was.
+    /// No report says anything wrong by itself: it is the board that knows what the family was. It is served as what it
+    /// was or not at all, and the rest of the report stands.
     async fn type_change(bench) {
         let plugin = bench.load(&guests::rust("type_change").await).await;
-        let mut kinds = Vec::new();
-        for _ in 0..3 {
+        let board = bench.board("hostile").await;
+        for (run, kind) in [(1.0, MetricKind::Gauge), (2.0, MetricKind::Untyped), (3.0, MetricKind::Gauge)] {
             let end = bench.run("hostile", &plugin, &Given::default()).await;
             assert_eq!(families(&end), (vec!["moody", "steady"], vec![]));
-            kinds.push(report(&end).families[0].head.kind);
+            assert_eq!(report(&end).families[0].head.kind, kind);
+            board.submit(end.outcome).await;
+            let snapshot = bench::reporting(&board, "steady", run).await;
+            let moody = snapshot.families.iter().find(|family| family.head.name.as_str() == "moody");
+            let refused = &snapshot.checks[0].refused;
+            if kind == MetricKind::Gauge {
+                assert_eq!(moody.map(|family| family.head.kind), Some(MetricKind::Gauge));
+                assert_eq!(*refused, []);
+            } else {
+                assert!(moody.is_none(), "{moody:?}");
+                assert_eq!(refused[0].name, "moody");
+                says(&refused[0].reason, &["untyped", "gauge"]);
+            }
         }
-        assert_eq!(kinds, [MetricKind::Gauge, MetricKind::Untyped, MetricKind::Gauge]);
     }
 
     async fn log_flood(bench) {

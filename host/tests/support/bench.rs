@@ -8,12 +8,14 @@ use std::{
 };
 
 use bellwether::{
+    board::{Board, BoardCheck, BoardHandle, BoardOptions, Snapshot},
     capability::{
         state::{QUOTA_BYTES_DEFAULT, StateBank},
         system::SystemReader,
     },
     clock::{Clock, Timestamp},
     config::{Capability, Check, Limits, PluginOrigin, PluginSource, Schedule},
+    metric::Points,
     outcome::{Failure, Report},
     sandbox::{
         COMPILE_CPU_DEFAULT, COMPILE_WALL_DEFAULT, CompilerOptions, LoadError, Plugin, RunEnd, RunRequest, Sandbox,
@@ -41,6 +43,7 @@ pub struct Bench {
     pub clock: Clock,
     pub telemetry: Telemetry,
     bank: StateBank,
+    supervisor: Supervisor,
     log: Arc<Mutex<Vec<u8>>>,
     dir: tempfile::TempDir,
 }
@@ -90,7 +93,7 @@ impl Bench {
             system: SystemReader::new(supervisor.clone(), telemetry.clone(), clock.clone()),
             telemetry: telemetry.clone(),
             redactor,
-            supervisor,
+            supervisor: supervisor.clone(),
             clock: clock.clone(),
         });
         Self {
@@ -98,6 +101,7 @@ impl Bench {
             clock,
             telemetry,
             bank: StateBank::default(),
+            supervisor,
             log,
             dir: tempfile::tempdir().expect("a temporary directory"),
         }
@@ -134,26 +138,7 @@ impl Bench {
 
     /// One run of the check `name`; state is kept as the host keeps it.
     pub async fn run(&self, name: &str, plugin: &Plugin, given: &Given) -> RunEnd {
-        let check = Arc::new(Check {
-            name: name.into(),
-            plugin: PluginSource {
-                origin: PluginOrigin::Bundled(name.to_owned()),
-                sha256: None,
-            },
-            schedule: Schedule::Interval {
-                every: Duration::from_secs(15),
-                retry: None,
-            },
-            timeout: given.timeout,
-            stale_after: None,
-            prefix: String::new(),
-            labels: BTreeMap::new(),
-            limits: given.limits.clone(),
-            allow: given.allow.clone(),
-            required: true,
-            settings: given.settings.into(),
-            location: "bellwether.toml:12".to_owned(),
-        });
+        let check = check(name, given);
         let request = RunRequest {
             scheduled_at: Timestamp::from_seconds(1_700_000_000),
             attempt: 1,
@@ -168,6 +153,23 @@ impl Bench {
             self.bank.commit(&check.name, changes);
         }
         end
+    }
+
+    /// A board with this one check.
+    pub async fn board(&self, name: &str) -> BoardHandle {
+        let options = BoardOptions {
+            version: "0.0.0",
+            store: None,
+            clock: self.clock.clone(),
+            telemetry: self.telemetry.clone(),
+        };
+        let board = Board::start(&self.supervisor, options);
+        let check = BoardCheck {
+            check: check(name, &Given::default()),
+            problem: None,
+        };
+        board.replace_checks(vec![check]).await;
+        board
     }
 
     /// Bytes that a check keeps, by key.
@@ -212,6 +214,41 @@ impl Bench {
             [("runs".to_owned(), vec![u8::try_from(spans.len()).unwrap_or(u8::MAX)])]
         );
     }
+}
+
+fn check(name: &str, given: &Given) -> Arc<Check> {
+    Arc::new(Check {
+        name: name.into(),
+        plugin: PluginSource {
+            origin: PluginOrigin::Bundled(name.to_owned()),
+            sha256: None,
+        },
+        schedule: Schedule::Interval {
+            every: Duration::from_secs(15),
+            retry: None,
+        },
+        timeout: given.timeout,
+        stale_after: None,
+        prefix: String::new(),
+        labels: BTreeMap::new(),
+        limits: given.limits.clone(),
+        allow: given.allow.clone(),
+        required: true,
+        settings: given.settings.into(),
+        location: "bellwether.toml:12".to_owned(),
+    })
+}
+
+/// The snapshot in which this family has this value.
+pub async fn reporting(board: &BoardHandle, family: &str, value: f64) -> Arc<Snapshot> {
+    let mut snapshots = board.snapshots();
+    let has = |points: &Points| matches!(points, Points::Values(samples) if samples[0].value == value);
+    let wanted = snapshots.wait_for(|snapshot| {
+        let found = snapshot.families.iter().find(|one| one.head.name.as_str() == family);
+        found.is_some_and(|found| has(found.blocks[0].points()))
+    });
+    let found = tokio::time::timeout(TIMEOUT, wanted).await.expect("a snapshot in time");
+    Arc::clone(&found.expect("the board lives"))
 }
 
 /// The report of a run that has one.

@@ -141,7 +141,8 @@ fn componentize(mut module: Vec<u8>, contract: &str) -> Vec<u8> {
     let world = resolve
         .select_world(&[package], Some("check-plugin"))
         .expect("the world of checks");
-    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("metadata");
+    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
+        .expect("metadata");
     let encoder = ComponentEncoder::default().validate(true).module(&module);
     encoder
         .and_then(|mut encoder| encoder.encode())

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
-use super::{ConvertRules, Refusal, claims::kind_suffix, text, wit};
+use super::{ConvertRules, Refusal, text, wit};
 use crate::metric::{FamilyHead, LabelName, MetricKind, MetricName};
 
 /// Label names of one family. Past some thirty, a metric is an event; large backends refuse more as well.
@@ -52,6 +52,19 @@ const fn kind(points: &wit::Points) -> MetricKind {
         wit::Points::Untyped(_) => MetricKind::Untyped,
         wit::Points::Info(_) => MetricKind::Info,
         wit::Points::StateSet(_) => MetricKind::StateSet,
+    }
+}
+
+/// The suffix that OpenMetrics takes off to get the family's name.
+const fn kind_suffix(kind: MetricKind) -> &'static str {
+    match kind {
+        MetricKind::Counter => "_total",
+        MetricKind::Info => "_info",
+        MetricKind::Gauge
+        | MetricKind::Untyped
+        | MetricKind::Histogram
+        | MetricKind::Summary
+        | MetricKind::StateSet => "",
     }
 }
 

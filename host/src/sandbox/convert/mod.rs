@@ -2,10 +2,9 @@
 //!
 //! Flows in: the report or failure of one run, in the types generated from the contract. Flows out: an
 //! [`outcome::Report`](crate::outcome::Report) of which every name, label and number may be exposed as it is. A family
-//! that breaks a rule is left out with its reason; the rest of the report stands. All of it is pure. It does not know
-//! what a family was in earlier runs or in other checks: that is the board's to compare.
+//! that breaks a rule is left out with its reason; the rest of the report stands. All of it is pure. It does not
+//! compare families with each other, with earlier runs or with other checks, but for their names: the board does.
 
-mod claims;
 mod distribution;
 mod head;
 mod labels;
@@ -19,12 +18,12 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use self::{claims::Claims, refusal::Refusal};
+use self::refusal::Refusal;
 use super::bindings::bellwether::plugin::report as wit;
 use crate::{
-    metric::LabelName,
+    metric::{LabelName, MetricName},
     outcome::{Failure, Reason, RefusedFamily, Report, ReportedFamily},
     secret::Redactor,
 };
@@ -65,11 +64,11 @@ pub(super) fn report(guest: wit::Report, rules: &ConvertRules<'_>) -> Report {
     let mut refused = Refused::default();
     let verdicts = verdict::verdicts(guest.verdicts, rules.redactor, &mut refused);
     let mut budget = Budget::default();
-    let mut claims = Claims::default();
+    let mut names = HashSet::new();
     let mut families = Vec::with_capacity(guest.families.len().min(FAMILIES_MAX));
     for guest_family in guest.families {
         let name = text::shown(&guest_family.name, rules.redactor);
-        match family(guest_family, rules, &mut budget, &mut claims) {
+        match family(guest_family, rules, &mut budget, &mut names) {
             Ok(family) => families.push(family),
             Err(refusal) => refused.push(name, &refusal, rules.redactor),
         }
@@ -102,13 +101,15 @@ fn family(
     guest: wit::MetricFamily,
     rules: &ConvertRules<'_>,
     budget: &mut Budget,
-    claims: &mut Claims,
+    names: &mut HashSet<MetricName>,
 ) -> Result<ReportedFamily, Refusal> {
     budget.spend(&guest)?;
     let head = head::head(&guest, rules)?;
-    let claim = claims.check(&head)?;
+    if names.contains(&head.name) {
+        return Err(Refusal::Repeated);
+    }
     let points = points::points(guest.points, &head.label_names, rules.redactor)?;
-    claims.keep(claim, &head);
+    names.insert(head.name.clone());
     Ok(ReportedFamily { head, points })
 }
 

@@ -308,23 +308,18 @@ fn judge_numbers(family: &ReportedFamily) {
 }
 
 fn judge(report: &Report) {
-    let mut all = BTreeSet::new();
-    let mut owners: BTreeMap<String, &str> = BTreeMap::new();
+    let mut names = BTreeSet::new();
     for family in &report.families {
         judge_head(family);
         judge_numbers(family);
         let name = family.head.name.as_str();
-        let mut taken = BTreeSet::from([name.to_owned()]);
+        assert!(names.insert(name), "{name} appears twice");
+        let mut all = BTreeSet::new();
         for (series_name, labels) in series(family) {
             for (_, value) in &labels {
                 assert!(value.len() <= 1024 && !value.contains(|c: char| c.is_control() && c != '\n' && c != '\t'));
             }
-            taken.insert(series_name.clone());
             assert!(all.insert((series_name, labels)), "a series of {name} appears twice");
-        }
-        for series_name in taken {
-            let before = owners.insert(series_name, name);
-            assert_eq!(before, None, "{name} shares a name");
         }
     }
     let targets: BTreeSet<_> = report.verdicts.iter().map(|verdict| &verdict.target).collect();

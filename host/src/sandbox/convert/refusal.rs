@@ -31,14 +31,6 @@ pub(super) enum Refusal {
         /// With the check's prefix.
         name: MetricName,
     },
-    /// Its series would be taken for those of another family.
-    #[error("its series `{series}` would be taken for one of `{other}` in this report")]
-    Clash {
-        /// The name both would use.
-        series: String,
-        /// The family that came first.
-        other: MetricName,
-    },
     /// The same name again.
     #[error("the report has a family of this name already")]
     Repeated,
