@@ -143,10 +143,12 @@ fn componentize(mut module: Vec<u8>, contract: &str) -> Vec<u8> {
         .expect("the world of checks");
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
         .expect("metadata");
-    let encoder = ComponentEncoder::default().validate(true).module(&module);
-    encoder
-        .and_then(|mut encoder| encoder.encode())
-        .unwrap_or_else(|error| panic!("{error:?}"))
+    let mut encoder = ComponentEncoder::default();
+    let encoded = encoder
+        .validate(true)
+        .module(&module)
+        .and_then(ComponentEncoder::encode);
+    encoded.unwrap_or_else(|error| panic!("{error:?}"))
 }
 
 /// The same guest compiled ahead of time for this very engine, as `.cwasm` files are.
