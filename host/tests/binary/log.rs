@@ -15,7 +15,7 @@ fn judge(line: &str) {
     keys.sort_unstable();
     assert_eq!(keys, ["context", "data", "level", "message"], "{line}");
     assert!(
-        ["trace", "debug", "info", "warn", "error"].contains(&object["level"].as_str().expect("text")),
+        ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"].contains(&object["level"].as_str().expect("text")),
         "{line}"
     );
     assert!(

@@ -57,7 +57,7 @@ fn the_quickstart_runs_as_it_stands() {
 
 #[test]
 fn a_restart_shows_the_last_reports_with_their_age_until_new_ones_come() {
-    let place = Place::new(&obedient("slow", "wait_ms = 2000", "timeout = \"1m\""));
+    let place = Place::new(&obedient("slow", "wait_ms = 4000", "timeout = \"1m\""));
     let host = place.run();
     host.eventually("/metrics", |body| body.contains("repeated{"));
     let last_run = "bellwether_check_last_run_timestamp_seconds{check=\"slow\"}";
@@ -66,6 +66,7 @@ fn a_restart_shows_the_last_reports_with_their_age_until_new_ones_come() {
     host.stop();
 
     let host = place.run();
+    host.eventually("/api/v1/checks", |body| body.contains("\"restored\":true"));
     let checks = host.get_json("/api/v1/checks");
     let (old, check) = (&before["data"]["checks"][0], &checks["data"]["checks"][0]);
     assert_eq!(check["restored"], true, "{check}");
@@ -87,7 +88,7 @@ fn a_restart_shows_the_last_reports_with_their_age_until_new_ones_come() {
 #[test]
 fn a_stop_lets_the_run_in_flight_end_and_keeps_what_it_reports() {
     for signal in ["TERM", "INT"] {
-        let place = Place::new(&obedient("slow", "wait_ms = 1500", "timeout = \"1m\""));
+        let place = Place::new(&obedient("slow", "wait_ms = 2500", "timeout = \"1m\""));
         let mut host = place.run();
         host.line("\"obeys\"");
         host.signal(signal);
@@ -105,7 +106,7 @@ fn a_stop_lets_the_run_in_flight_end_and_keeps_what_it_reports() {
         );
 
         let host = place.run();
-        assert_eq!(host.get_json("/api/v1/checks")["data"]["checks"][0]["restored"], true);
+        host.eventually("/api/v1/checks", |body| body.contains("\"restored\":true"));
     }
 }
 

@@ -171,7 +171,7 @@ impl Guarded {
             + &obedient(
                 "labelled",
                 "say = 1",
-                &format!("labels = {{ team = '{value}', by-env = \"${{env:READ}}\" }}").replace('-', "_"),
+                &format!("labels = {{ team = '{value}', by_env = \"${{env:READ}}\" }}").replace('-', "_"),
             )
     }
 }
@@ -279,31 +279,21 @@ fn no_error_about_the_configuration_shows_a_secret() {
         "[check.a]\nplugin = \"system\"\nlabels = { team = CANARY\n",
     ];
     let literal = format!("'{}'", guarded.canaries[3].value);
+    let mistakes = [
+        literal.as_str(),
+        "\"${env:READ}\"",
+        "\"${secret:READ}\"",
+        "\"${secret:ADMIN}\"",
+        "\"x${secret:PUSH}\"",
+    ];
     for text in places {
-        for written in [
-            literal.as_str(),
-            "\"${env:READ}\"",
-            "\"${secret:READ}\"",
-            "\"${secret:ADMIN}\"",
-            "\"x${secret:PUSH}\"",
-        ] {
-            let with_host = if text.starts_with("[host]") {
-                String::new()
-            } else {
-                host_table(&guarded.place)
-            };
-            let access = if text.starts_with("[access") {
-                guarded.access().replace("[access]\n", "[access]\n")
-            } else {
-                guarded.access()
-            };
-            guarded.place.write(
-                "bellwether.toml",
-                &format!("{with_host}{access}{}", text.replace(HERE, written)),
-            );
-            for verb in [&["validate"][..], &["validate", "--json", "--print"], &["once", "a"]] {
-                let said = guarded.say(verb);
-                guarded.assert_none_in(&format!("{verb:?} with {written} in {text}"), &said);
+        let host = if text.starts_with("[host]") { String::new() } else { host_table(&guarded.place) };
+        for (at, written) in mistakes.iter().enumerate() {
+            let text = text.replace(HERE, written);
+            guarded.place.write("bellwether.toml", &format!("{host}{}{text}", guarded.access()));
+            let verbs = [&["validate"][..], &["validate", "--json", "--print"], &["once", "a"]];
+            for verb in &verbs[..if at < 2 { 3 } else { 1 }] {
+                guarded.assert_none_in(&format!("{verb:?} with {text}"), &guarded.say(verb));
             }
         }
     }

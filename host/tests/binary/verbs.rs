@@ -26,12 +26,12 @@ fn keys(value: &Value) -> Vec<&str> {
     keys
 }
 
-/// What is another number on another machine or day is a `#`, and paths lose what stands before their last part.
+/// What is another number on another machine or day is a `#`, and a hash is named.
 fn stable(text: &str) -> String {
     let mut out = String::new();
     let word = |word: &str, out: &mut String| {
         let long_hex = word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let number = word.contains('.') && word.parse::<f64>().is_ok();
+        let number = (word.contains('.') || word.len() > 4) && word.parse::<f64>().is_ok();
         match (long_hex, number) {
             (true, _) => out.push_str("SHA256"),
             (_, true) => out.push('#'),
