@@ -11,7 +11,7 @@
 )]
 
 mod support {
-    #![expect(dead_code, reason = "each test file uses a part of it")]
+    #![expect(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
     pub(crate) mod agreement;
     pub(crate) mod exposition;
     pub(crate) mod host;

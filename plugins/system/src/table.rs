@@ -27,22 +27,23 @@ impl<T, const N: usize> Table<T, N> {
     }
 
     /// A family without a sample is not reported.
-    pub(crate) fn report<'t>(&self, things: impl IntoIterator<Item = &'t T> + Clone, report: &mut Report) {
+    pub(crate) fn report<'t>(&self, things: impl IntoIterator<Item = &'t T>, report: &mut Report) {
+        let things: Vec<&T> = things.into_iter().collect();
         for (gauge, value) in self.gauges {
-            for (thing, value) in valued(things.clone(), *value) {
+            for (thing, value) in valued(&things, *value) {
                 report.gauge(gauge).set((self.labels)(thing), value);
             }
         }
         for (counter, value) in self.counters {
-            for (thing, value) in valued(things.clone(), *value) {
+            for (thing, value) in valued(&things, *value) {
                 report.counter(counter).set((self.labels)(thing), value);
             }
         }
     }
 }
 
-fn valued<'t, T: 't>(things: impl IntoIterator<Item = &'t T>, value: Value<T>) -> impl Iterator<Item = (&'t T, f64)> {
-    things.into_iter().filter_map(move |thing| Some((thing, value(thing)?)))
+fn valued<'t, T>(things: &[&'t T], value: Value<T>) -> impl Iterator<Item = (&'t T, f64)> {
+    things.iter().filter_map(move |thing| Some((*thing, value(thing)?)))
 }
 
 /// The value of a detail by its name.

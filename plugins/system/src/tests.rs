@@ -1,7 +1,10 @@
 use bellwether_sdk::{
     FailureKind, Status,
     fake::{Fake, Run, describe, json},
-    system::{Cpu, CpuTimes, Disk, Load, Machine, Memory, Network, Pressure, ProcessGroup, Processes, Snapshot},
+    system::{
+        Cpu, CpuTimes, Disk, DiskIo, Load, Machine, Memory, Network, Pressure, ProcessGroup, Processes, Snapshot,
+        Temperature,
+    },
 };
 
 use crate::System;
@@ -263,4 +266,24 @@ fn settings_that_make_no_sense_are_the_users_to_mend() {
 #[test]
 fn the_description_is_sound() {
     describe::<System>();
+}
+
+#[test]
+fn the_readme_names_every_metric_of_ours() {
+    let readme = include_str!("../README.md");
+    let mut snapshot = machine();
+    snapshot.limits = Some(Default::default());
+    snapshot.temperatures.push(Temperature {
+        celsius: 40.0,
+        ..Temperature::default()
+    });
+    snapshot.disk_io.push(DiskIo {
+        device: "sda".into(),
+        ..DiskIo::default()
+    });
+    let settings = json!({ "name_sets": ["canonical", "percent"], "processes": { "db": "postgres" } });
+    let run = run(settings, snapshot);
+    let names = run.report().families().iter().map(|family| &family.name);
+    let silent: Vec<&String> = names.filter(|name| !readme.contains(&format!("`{name}`"))).collect();
+    assert!(silent.is_empty(), "{silent:?}");
 }

@@ -227,7 +227,7 @@ impl DiskReader {
 mod tests {
     use std::sync::{
         Mutex,
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, SyncSender, sync_channel},
     };
 
     use super::*;
@@ -238,14 +238,14 @@ mod tests {
         reader: DiskReader,
         telemetry: Telemetry,
         workers: Workers,
-        release: Option<Sender<()>>,
+        release: Option<SyncSender<()>>,
     }
 
     fn bench() -> Bench {
         let clock = Clock::system();
         let telemetry = Telemetry::silent();
         let workers = Workers::new(Supervisor::new(|_| ()), telemetry.clone(), clock.clone());
-        let (release, held) = channel();
+        let (release, held) = sync_channel(0);
         let mut reader = DiskReader::new(workers.clone(), clock.clone());
         // Nothing is kept, so that every read asks.
         reader.cached = Cached::new(clock, Duration::ZERO);

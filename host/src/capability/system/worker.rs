@@ -266,8 +266,8 @@ mod tests {
     }
 
     /// A read that returns when the sender goes.
-    fn stuck() -> (mpsc::Sender<()>, impl FnOnce() + Send) {
-        let (release, held) = mpsc::channel::<()>();
+    fn stuck() -> (mpsc::SyncSender<()>, impl FnOnce() + Send) {
+        let (release, held) = mpsc::sync_channel::<()>(0);
         (release, move || {
             let _ = held.recv();
         })
