@@ -287,10 +287,16 @@ fn no_error_about_the_configuration_shows_a_secret() {
         "\"x${secret:PUSH}\"",
     ];
     for text in places {
-        let host = if text.starts_with("[host]") { String::new() } else { host_table(&guarded.place) };
+        let host = if text.starts_with("[host]") {
+            String::new()
+        } else {
+            host_table(&guarded.place)
+        };
         for (at, written) in mistakes.iter().enumerate() {
             let text = text.replace(HERE, written);
-            guarded.place.write("bellwether.toml", &format!("{host}{}{text}", guarded.access()));
+            guarded
+                .place
+                .write("bellwether.toml", &format!("{host}{}{text}", guarded.access()));
             let verbs = [&["validate"][..], &["validate", "--json", "--print"], &["once", "a"]];
             for verb in &verbs[..if at < 2 { 3 } else { 1 }] {
                 guarded.assert_none_in(&format!("{verb:?} with {text}"), &guarded.say(verb));
