@@ -5,7 +5,6 @@
 
 mod conductor;
 mod events;
-mod memory;
 mod oneshot;
 mod plugins;
 mod runner;
@@ -26,7 +25,10 @@ use self::{
 use crate::{
     board::{Board, BoardHandle, BoardOptions},
     bundled::BUNDLED,
-    capability::{state::StateBank, system::SystemReader},
+    capability::{
+        state::{StateBank, table},
+        system::SystemReader,
+    },
     clock::Clock,
     config::{LoadRequest, Loaded},
     expose::{self, CERTIFICATE_POLL, ListenError, ServeError, ServeHandle, ServeOptions},
@@ -142,7 +144,7 @@ impl App {
 
         let store = Store::open(&config.host.state_dir, &supervisor, &telemetry)?;
         let bank = StateBank::default();
-        memory::restore(&store, &bank)?;
+        table::restore(&store, &bank)?;
 
         let sandbox = Arc::new(Sandbox::new(SandboxOptions {
             cache_dir: config.host.cache_dir.clone(),

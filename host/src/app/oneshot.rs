@@ -2,11 +2,11 @@
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
-use super::{VERSION, compiler_options, memory, runner};
+use super::{VERSION, compiler_options, runner};
 use crate::{
     bundled::BUNDLED,
     capability::{
-        state::{QUOTA_BYTES_DEFAULT, StateBank},
+        state::{QUOTA_BYTES_DEFAULT, StateBank, table},
         system::SystemReader,
     },
     clock::Clock,
@@ -69,7 +69,7 @@ impl OneShot {
     /// Runs a check once on a copy of what it remembers in `loaded`'s state directory.
     pub async fn run(&self, loaded: &Loaded, check: &Arc<Check>, plugin: &Plugin) -> RunEnd {
         let bank = StateBank::default();
-        let kept = store::peek(&loaded.config.host.state_dir, memory::read_all).unwrap_or_default();
+        let kept = store::peek(&loaded.config.host.state_dir, table::read_all).unwrap_or_default();
         let mut entries: HashMap<String, Vec<(String, Vec<u8>)>> = HashMap::new();
         for (name, key, value) in kept {
             entries.entry(name).or_default().push((key, value));

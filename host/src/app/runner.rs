@@ -5,9 +5,8 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::memory;
 use crate::{
-    capability::state::{QUOTA_BYTES_DEFAULT, StateBank, StateScratch},
+    capability::state::{QUOTA_BYTES_DEFAULT, StateBank, StateScratch, table},
     clock::Clock,
     config::{Check, PluginSource, Schedule},
     outcome::{Failure, Outcome, Reason, Usage},
@@ -73,7 +72,7 @@ impl SandboxRunner {
         let end = plugin.run(request(job, self.bank.view(&name, quota), self.facts)).await;
         if let Some(changes) = end.state.filter(|changes| !changes.is_empty()) {
             self.bank.commit(&name, changes);
-            memory::keep(&self.store, &self.bank, &name);
+            table::keep(&self.store, &self.bank, &name);
         }
         end.outcome
     }

@@ -2,7 +2,9 @@
 //!
 //! Owns every check's keys and values. A run gets a [`StateScratch`], on which it reads its own writes; its
 //! [`StateChanges`] are committed by whoever accepts the run's outcome, or dropped. Keeping them across restarts is
-//! `store`'s, through [`StateBank::load`] and what a commit queues.
+//! [`table`]'s.
+
+pub mod table;
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 /// Longest metric or label name accepted, in bytes. Prometheus has no limit; 256 is beyond anything readable and keeps
 /// a hostile guest from spending memory on names.
-pub const NAME_BYTES_MAX: usize = 256;
+pub(crate) const NAME_BYTES_MAX: usize = 256;
 
 /// Why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -4,6 +4,7 @@
 //! out: runs, spawned on the plugins' runtime, and [`News`] through a bounded channel to whoever merges them. It knows
 //! neither the sandbox nor the board: a [`Runner`] executes, the other end of the channel listens.
 
+mod answer;
 mod events;
 mod owner;
 mod plan;

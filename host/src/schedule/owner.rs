@@ -10,8 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Job, News, Options, Previous, RunNowError, Runner,
+    answer::{Action, Asked, Last, Verdict},
     events::{ClockJumped, OutcomeDiscarded, RunPanicked, RunsAborted, TickMissed},
-    plan::{Action, Asked, Last, Now, Plan, RunId, Verdict},
+    plan::{Now, Plan, RunId},
 };
 use crate::{
     clock::{Clock, Instant},

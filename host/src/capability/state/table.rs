@@ -1,23 +1,22 @@
-//! What plugins remember, across restarts: the table behind `capability::state`.
+//! What plugins remember, across restarts: the table behind the bank.
 //!
 //! One row per check and key would make every commit many statements; one row per check is at most the quota, 64 KiB.
 
 use std::sync::Arc;
 
-use crate::{
-    capability::state::StateBank,
-    store::{Store, StoreError, WriteKey},
-};
+use super::StateBank;
+use crate::store::{Store, StoreError, WriteKey};
 
 const MODULE: &str = "state";
 
 const STEPS: &[&str] = &["CREATE TABLE plugin_state (\
     check_name TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (check_name, key)) WITHOUT ROWID"];
 
-type Row = (String, String, Vec<u8>);
+/// Check, key, value.
+pub type Row = (String, String, Vec<u8>);
 
-/// Brings back what was kept.
-pub(super) fn restore(store: &Store, bank: &StateBank) -> Result<(), StoreError> {
+/// Brings back what was kept. Blocks: for the start only.
+pub fn restore(store: &Store, bank: &StateBank) -> Result<(), StoreError> {
     store.migrate(MODULE, STEPS)?;
     let rows = store.read(read_all)?;
     for check in rows.chunk_by(|one, next| one.0 == next.0) {
@@ -28,7 +27,7 @@ pub(super) fn restore(store: &Store, bank: &StateBank) -> Result<(), StoreError>
 }
 
 /// All rows, by check.
-pub(super) fn read_all(connection: &rusqlite::Connection) -> rusqlite::Result<Vec<Row>> {
+pub fn read_all(connection: &rusqlite::Connection) -> rusqlite::Result<Vec<Row>> {
     let mut statement =
         connection.prepare("SELECT check_name, key, value FROM plugin_state ORDER BY check_name, key")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -36,7 +35,7 @@ pub(super) fn read_all(connection: &rusqlite::Connection) -> rusqlite::Result<Ve
 }
 
 /// Queues what a check remembers now.
-pub(super) fn keep(store: &Store, bank: &StateBank, check: &Arc<str>) {
+pub fn keep(store: &Store, bank: &StateBank, check: &Arc<str>) {
     let entries = bank.entries(check);
     let name = Arc::clone(check);
     store.write(WriteKey::new(MODULE, Arc::clone(check)), move |transaction| {
