@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         };
         let end = one_shot.run(&loaded, &check, plugin).await;
         let printed = if arguments.json {
-            output::json(&shape::outcome(&end.outcome, logs(&end)))
+            output::json(&shape::outcome(&end.outcome, &logs(&end)))
         } else {
             output::text(&describe(&end))
         };

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// An outcome as `once --json` prints it.
-pub(super) fn outcome(outcome: &Outcome, logs: Value) -> Value {
+pub(super) fn outcome(outcome: &Outcome, logs: &Value) -> Value {
     let report = outcome.result.as_ref().ok();
     let failure = outcome.result.as_ref().err();
     json!({

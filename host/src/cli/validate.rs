@@ -67,7 +67,7 @@ fn ungranted(loaded: &Loaded, check: &crate::app::LoadedCheck) -> Vec<Problem> {
             );
             Problem::at(loaded.locate(&check.check.name, "plugin"), what)
                 .with_hint(denied.hint)
-                .as_warning()
+                .into_warning()
         })
         .collect()
 }

@@ -91,7 +91,7 @@ impl Problem {
 
     /// The same as a warning.
     #[must_use]
-    pub fn as_warning(mut self) -> Self {
+    pub fn into_warning(mut self) -> Self {
         self.severity = Severity::Warning;
         self
     }
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(example().to_string(), expected);
         assert!(
             example()
-                .as_warning()
+                .into_warning()
                 .to_string()
                 .starts_with("bellwether.toml:12:2: warning: unknown")
         );
