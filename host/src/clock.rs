@@ -78,7 +78,7 @@ impl Clock {
 
     /// A wall clock that reads `start` now and follows the monotonic clock from there: under tokio's paused time it
     /// stands still.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the monotonic clock")]
+    #[expect(clippy::disallowed_methods, reason = "this module is the one that reads clocks")]
     pub fn anchored(start: Timestamp) -> Self {
         Self {
             anchor: Some((start, Instant::now())),

@@ -189,6 +189,7 @@ impl Conductor {
     async fn reload(&mut self, failed: &mut Vec<Arc<str>>) -> Result<ReloadSummary, String> {
         let new =
             config::load(&self.request).map_err(|problems| self.redactor.redact(&problems.to_string()).into_owned())?;
+        let watched = Watched::of(&new);
         self.redactor.learn(&new.config.secrets);
         let checks = load_checks(&self.sandbox, &new, &*self.progress).await;
         refuse_what_would_break(&checks, failed, &self.current.config)?;
@@ -198,7 +199,7 @@ impl Conductor {
         // From here on nothing can fail.
         let summary = summarise(&self.current.config, &new.config, &new.warnings);
         self.telemetry.configure(new.config.log);
-        self.watch.set(Watched::of(&new));
+        self.watch.set(watched);
         self.roster.replace(plugins(&checks));
         self.board
             .replace_checks(

@@ -22,31 +22,28 @@ use crate::{config::Loaded, supervisor::Supervisor};
 /// How often files are looked at. A reload so follows a change within twice this.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Paths to look at.
+/// What a file is known by: device, inode, size, and when it was changed.
+type Mark = Option<(u64, u64, u64, i64, i64)>;
+
+/// The files of a configuration as they were when it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Watched(Vec<PathBuf>);
+pub(super) struct Watched(BTreeMap<PathBuf, Mark>);
 
 impl Watched {
+    /// To be called right after loading: what changes from here on is noticed, however long it takes to put the
+    /// configuration to use.
     pub(super) fn of(loaded: &Loaded) -> Self {
-        Self(
-            loaded
-                .config
-                .files
-                .iter()
-                .chain(&loaded.include_folders)
-                .cloned()
-                .collect(),
-        )
+        let paths = loaded.config.files.iter().chain(&loaded.include_folders);
+        Self(paths.map(|path| (path.clone(), mark(path))).collect())
+    }
+
+    /// The same files as they are now.
+    fn look(&self) -> Self {
+        Self(self.0.keys().map(|path| (path.clone(), mark(path))).collect())
     }
 }
 
-type Marks = BTreeMap<PathBuf, Option<(u64, u64, u64, i64, i64)>>;
-
-fn look(watched: &Watched) -> Marks {
-    watched.0.iter().map(|path| (path.clone(), mark(path))).collect()
-}
-
-fn mark(path: &Path) -> Option<(u64, u64, u64, i64, i64)> {
+fn mark(path: &Path) -> Mark {
     let about = fs::metadata(path).ok()?;
     Some((
         about.dev(),
@@ -96,18 +93,17 @@ impl Watch {
 }
 
 fn watch(handle: &WatchHandle, gone: &Receiver<()>, door: &Door) {
-    let mut watched = handle.get();
-    let mut known = look(&watched);
-    let mut changing: Option<Marks> = None;
+    let mut in_force = handle.get();
+    let mut known = in_force.clone();
+    let mut changing: Option<Watched> = None;
     while gone.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-        let now_watched = handle.get();
-        if now_watched != watched {
-            watched = now_watched;
-            known = look(&watched);
+        let now_in_force = handle.get();
+        if now_in_force != in_force {
+            in_force = now_in_force;
+            known = in_force.clone();
             changing = None;
-            continue;
         }
-        let seen = look(&watched);
+        let seen = known.look();
         if seen == known {
             changing = None;
         } else if changing.as_ref() == Some(&seen) {

@@ -63,6 +63,7 @@ enum Verb {
     #[command(after_help = "Examples:\n  bellwether inspect system\n  bellwether inspect ./my-check.wasm --json")]
     Inspect(inspect::Arguments),
     /// List the plugins that came with this host
+    #[command(after_help = "Examples:\n  bellwether plugins\n  bellwether plugins --json")]
     Plugins(plugins::Arguments),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  bellwether completions bash > /etc/bash_completion.d/bellwether")]

@@ -36,6 +36,11 @@ impl Concealer {
         }
     }
 
+    /// Whether there is a secret in this.
+    pub(super) fn finds_in(&self, text: &str) -> bool {
+        !self.redactor.spans(text).is_empty()
+    }
+
     /// Without secrets in its words. Its excerpt comes from sources that were hidden before.
     pub(super) fn problem(&self, mut problem: Problem) -> Problem {
         problem.message = self.text(&problem.message);

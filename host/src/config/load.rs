@@ -11,7 +11,7 @@ use super::{
     problem::Problems,
     reader::Reader,
     reading::Reading,
-    resolved::Config,
+    resolved::{Config, PluginOrigin},
     search,
     source::{FileId, Sources, Span},
     tree::Table,
@@ -79,11 +79,11 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     let (access, tokens) = access::resolve(&reading, file_access, listen);
     let mut checks = check::resolve(&reading, std::iter::once(main).chain(included), &defaults);
     warn_of_nothing(&reading, &checks);
+    let concealer = Concealer::new(reading.secrets());
+    refuse_secrets_in_the_open(&reading, &concealer, &checks);
     let Some(host) = host.filter(|_| !reading.failed()) else {
-        let concealer = Concealer::new(reading.secrets());
         return Err(reading.problems(&concealer));
     };
-    let concealer = Concealer::new(reading.secrets());
     let config = Config {
         host,
         access,
@@ -101,6 +101,26 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
         tokens,
         sources: reading.sources,
     })
+}
+
+/// A secret is one wherever its value stands, whether `${secret:…}` says so or not. Settings may hold it all the same:
+/// what a plugin makes of it is hidden where it comes out.
+fn refuse_secrets_in_the_open(reading: &Reading<'_>, concealer: &Concealer, checks: &Checks) {
+    for (name, check) in &checks.checks {
+        let plugin = match &check.plugin.origin {
+            PluginOrigin::File(path) => path.to_string_lossy(),
+            PluginOrigin::Bundled(name) => name.into(),
+        };
+        let labels = check.labels.values().any(|value| concealer.finds_in(value));
+        for (key, secret) in [("plugin", concealer.finds_in(&plugin)), ("labels", labels)] {
+            if let Some(place) = checks.places.get(&**name).filter(|_| secret) {
+                let message =
+                    format!("`{key}` of check `{name}` contains the value of a secret, and everybody may see it");
+                let hint = "secrets stand in `[access]` only, where they never leave the host".to_owned();
+                reading.error(place.span_of(key), message, hint);
+            }
+        }
+    }
 }
 
 fn warn_of_nothing(reading: &Reading<'_>, checks: &Checks) {

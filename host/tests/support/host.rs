@@ -256,6 +256,14 @@ impl Running {
         }
     }
 
+    /// Waits until a series of `/metrics` is at least this, and gives its value.
+    pub fn reaches(&self, series: &str, least: f64) -> f64 {
+        let body = self.eventually("/metrics", |body| {
+            sample(body, series).is_some_and(|value| value >= least)
+        });
+        sample(&body, series).expect("present")
+    }
+
     /// The value of a series in `/metrics`, once it is there.
     pub fn value(&self, series: &str) -> f64 {
         let wanted = format!("{series} ");
