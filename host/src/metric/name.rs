@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 /// Longest metric or label name accepted, in bytes. Prometheus has no limit; 256 is beyond anything readable and keeps
 /// a hostile guest from spending memory on names.
-pub(crate) const NAME_BYTES_MAX: usize = 256;
+const NAME_BYTES_MAX: usize = 256;
 
 /// Why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,7 +12,7 @@ pub enum NameError {
     /// Nothing there.
     #[error("name is empty")]
     Empty,
-    /// Longer than [`NAME_BYTES_MAX`].
+    /// Longer than 256 bytes.
     #[error("name is {0} bytes long; at most {NAME_BYTES_MAX} are accepted")]
     TooLong(usize),
     /// A character outside the grammar.

@@ -10,17 +10,17 @@ use std::{
 };
 
 /// How long anything here may take before the test is called failed. Generous: the machine is shared and noisy.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A directory with a configuration and a state directory, gone when dropped.
-pub struct Place {
-    pub dir: tempfile::TempDir,
+pub(crate) struct Place {
+    pub(crate) dir: tempfile::TempDir,
 }
 
 impl Place {
     /// Writes `bellwether.toml` with `[host]` set to a free loopback port and a state directory of its own, followed by
     /// `rest`.
-    pub fn new(rest: &str) -> Self {
+    pub(crate) fn new(rest: &str) -> Self {
         let place = Self {
             dir: tempfile::tempdir().expect("a temporary directory"),
         };
@@ -29,7 +29,7 @@ impl Place {
     }
 
     /// Rewrites the configuration.
-    pub fn configure(&self, rest: &str) {
+    pub(crate) fn configure(&self, rest: &str) {
         let state = self.path("state");
         let text = format!(
             "[host]\nlisten = \"127.0.0.1:0\"\nstate_dir = \"{}\"\n\n{rest}",
@@ -39,19 +39,19 @@ impl Place {
     }
 
     /// Writes a file, replacing it in one step as editors do.
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         let fresh = path.with_extension("fresh");
         std::fs::write(&fresh, text).expect("write");
         std::fs::rename(&fresh, &path).expect("rename");
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// The binary with a clean environment and this place's configuration.
-    pub fn command(&self, verb: &[&str]) -> Command {
+    pub(crate) fn command(&self, verb: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
         command
             .args(verb)
@@ -63,12 +63,12 @@ impl Place {
     }
 
     /// Runs a verb to its end.
-    pub fn finish(&self, verb: &[&str]) -> Finished {
+    pub(crate) fn finish(&self, verb: &[&str]) -> Finished {
         self.finish_with(verb, |_| {})
     }
 
     /// As [`Self::finish`], with a chance to set the environment. What does not end is killed.
-    pub fn finish_with(&self, verb: &[&str], prepare: impl FnOnce(&mut Command)) -> Finished {
+    pub(crate) fn finish_with(&self, verb: &[&str], prepare: impl FnOnce(&mut Command)) -> Finished {
         // Into files: a full pipe would stop a verb that says much.
         let out = |name| std::fs::File::create(self.path(name)).expect("a file");
         let mut command = self.command(verb);
@@ -91,12 +91,12 @@ impl Place {
     }
 
     /// Starts `run` and waits until it says where it listens.
-    pub fn run(&self) -> Running {
+    pub(crate) fn run(&self) -> Running {
         self.run_with(|_| {})
     }
 
     /// As [`Self::run`], with a chance to set the environment.
-    pub fn run_with(&self, prepare: impl FnOnce(&mut Command)) -> Running {
+    pub(crate) fn run_with(&self, prepare: impl FnOnce(&mut Command)) -> Running {
         let mut command = self.command(&["run"]);
         command
             .stdin(Stdio::null())
@@ -158,17 +158,17 @@ fn cache() -> PathBuf {
 
 /// A verb that ended.
 #[derive(Debug)]
-pub struct Finished {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Finished {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// A host that runs; killed when dropped.
-pub struct Running {
-    pub child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     lines: mpsc::Receiver<String>,
-    pub seen: Vec<String>,
+    pub(crate) seen: Vec<String>,
     address: Option<SocketAddr>,
 }
 
@@ -180,12 +180,12 @@ impl Drop for Running {
 }
 
 impl Running {
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address.expect("it listens")
     }
 
     /// Waits for a line of standard error that contains `wanted`.
-    pub fn line(&mut self, wanted: &str) -> String {
+    pub(crate) fn line(&mut self, wanted: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         while let Some(left) = deadline.checked_duration_since(Instant::now()) {
             let Ok(line) = self.lines.recv_timeout(left) else { break };
@@ -198,14 +198,14 @@ impl Running {
     }
 
     /// Everything said so far and until the end.
-    pub fn all_lines(&mut self) -> Vec<String> {
+    pub(crate) fn all_lines(&mut self) -> Vec<String> {
         while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(200)) {
             self.seen.push(line);
         }
         self.seen.clone()
     }
 
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args([&format!("-{name}"), &self.child.id().to_string()])
             .status()
@@ -214,12 +214,12 @@ impl Running {
     }
 
     /// Waits for the end.
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         end_of(&mut self.child).unwrap_or_else(|| panic!("it did not end; it said:\n{}", self.all_lines().join("\n")))
     }
 
     /// Tells it to stop and waits until it has; what it said in all.
-    pub fn stop(mut self) -> Vec<String> {
+    pub(crate) fn stop(mut self) -> Vec<String> {
         self.signal("TERM");
         let status = self.wait();
         let said = self.all_lines();
@@ -227,21 +227,21 @@ impl Running {
         said
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         request(self.address(), "GET", path, &[])
     }
 
-    pub fn get_json(&self, path: &str) -> serde_json::Value {
+    pub(crate) fn get_json(&self, path: &str) -> serde_json::Value {
         let answer = self.get(path);
         serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{path}: {error}: {answer:?}"))
     }
 
-    pub fn post(&self, path: &str) -> Answer {
+    pub(crate) fn post(&self, path: &str) -> Answer {
         request(self.address(), "POST", path, &[])
     }
 
     /// Asks for `path` until the body satisfies `enough`.
-    pub fn eventually(&self, path: &str, enough: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn eventually(&self, path: &str, enough: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let body = self.get(path).body;
@@ -265,7 +265,7 @@ impl Running {
     }
 
     /// The value of a series in `/metrics`, once it is there.
-    pub fn value(&self, series: &str) -> f64 {
+    pub(crate) fn value(&self, series: &str) -> f64 {
         let wanted = format!("{series} ");
         let body = self.eventually("/metrics", |body| body.lines().any(|line| line.starts_with(&wanted)));
         sample(&body, series).expect("present")
@@ -273,7 +273,7 @@ impl Running {
 }
 
 /// The value of a series in a text exposition.
-pub fn sample(body: &str, series: &str) -> Option<f64> {
+pub(crate) fn sample(body: &str, series: &str) -> Option<f64> {
     let line = body
         .lines()
         .find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')))?;
@@ -282,16 +282,16 @@ pub fn sample(body: &str, series: &str) -> Option<f64> {
 
 /// An HTTP answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
     /// The body as it came: [`Self::body`] is no help where it is compressed.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// One request on a connection of its own.
-pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+pub(crate) fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).expect("connect");
     stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
     let extra: String = headers
@@ -304,7 +304,7 @@ pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, 
 }
 
 /// Sends a request that asks for the connection to be closed, and reads what comes back.
-pub fn exchange(stream: &mut (impl Read + Write), head: &str) -> Answer {
+pub(crate) fn exchange(stream: &mut (impl Read + Write), head: &str) -> Answer {
     stream.write_all(head.as_bytes()).expect("write");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("read");
