@@ -38,10 +38,10 @@ const HEALTHY_INTERVAL: Duration = Duration::from_millis(50);
 const HEALTHY_MEDIAN_MAX: Duration = Duration::from_millis(400);
 
 /// A sandbox with the default limits.
-pub struct Bench {
-    pub sandbox: Sandbox,
-    pub clock: Clock,
-    pub telemetry: Telemetry,
+pub(crate) struct Bench {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) clock: Clock,
+    pub(crate) telemetry: Telemetry,
     bank: StateBank,
     supervisor: Supervisor,
     log: Arc<Mutex<Vec<u8>>>,
@@ -50,11 +50,11 @@ pub struct Bench {
 
 /// What a run is given besides its plugin.
 #[derive(Clone)]
-pub struct Given {
-    pub timeout: Duration,
-    pub limits: Limits,
-    pub allow: BTreeSet<Capability>,
-    pub settings: &'static str,
+pub(crate) struct Given {
+    pub(crate) timeout: Duration,
+    pub(crate) limits: Limits,
+    pub(crate) allow: BTreeSet<Capability>,
+    pub(crate) settings: &'static str,
 }
 
 impl Default for Given {
@@ -69,12 +69,12 @@ impl Default for Given {
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::compiling_within(COMPILE_CPU_DEFAULT, COMPILE_WALL_DEFAULT)
     }
 
     /// `cpu` and `wall` bound the compiler.
-    pub fn compiling_within(cpu: Duration, wall: Duration) -> Self {
+    pub(crate) fn compiling_within(cpu: Duration, wall: Duration) -> Self {
         let (clock, log) = (Clock::system(), Arc::new(Mutex::new(Vec::new())));
         let redactor = Redactor::default();
         let sink = Sink::Memory(Arc::clone(&log));
@@ -108,13 +108,13 @@ impl Bench {
     }
 
     /// A file of these bytes.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.dir.path().join(format!("{name}.wasm"));
         std::fs::write(&path, bytes).expect("a temporary file");
         path
     }
 
-    pub async fn try_load(&self, path: &Path) -> Result<Arc<Plugin>, LoadError> {
+    pub(crate) async fn try_load(&self, path: &Path) -> Result<Arc<Plugin>, LoadError> {
         let source = PluginSource {
             origin: PluginOrigin::File(path.to_owned()),
             sha256: None,
@@ -122,14 +122,14 @@ impl Bench {
         self.sandbox.load(&source, &|_| {}).await
     }
 
-    pub async fn load(&self, path: &Path) -> Arc<Plugin> {
+    pub(crate) async fn load(&self, path: &Path) -> Arc<Plugin> {
         self.try_load(path)
             .await
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
     /// Why this is not loaded.
-    pub async fn refused(&self, path: &Path) -> LoadError {
+    pub(crate) async fn refused(&self, path: &Path) -> LoadError {
         match self.try_load(path).await {
             Ok(plugin) => panic!("{plugin:?} was loaded"),
             Err(error) => error,
@@ -137,7 +137,7 @@ impl Bench {
     }
 
     /// One run of the check `name`; state is kept as the host keeps it.
-    pub async fn run(&self, name: &str, plugin: &Plugin, given: &Given) -> RunEnd {
+    pub(crate) async fn run(&self, name: &str, plugin: &Plugin, given: &Given) -> RunEnd {
         let check = check(name, given);
         let request = RunRequest {
             scheduled_at: Timestamp::from_seconds(1_700_000_000),
@@ -156,7 +156,7 @@ impl Bench {
     }
 
     /// A board with this one check.
-    pub async fn board(&self, name: &str) -> BoardHandle {
+    pub(crate) async fn board(&self, name: &str) -> BoardHandle {
         let options = BoardOptions {
             version: "0.0.0",
             store: None,
@@ -173,17 +173,17 @@ impl Bench {
     }
 
     /// Bytes that a check keeps, by key.
-    pub fn state(&self, check: &str) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn state(&self, check: &str) -> Vec<(String, Vec<u8>)> {
         self.bank.entries(check)
     }
 
     /// Everything that was logged, a line each.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         String::from_utf8(self.log.lock().expect("no panic while writing").clone()).expect("text")
     }
 
     /// Runs the healthy check again and again while `hostile` is under way, all on this one thread, and judges its runs.
-    pub async fn beside_healthy(&self, healthy: &Plugin, hostile: impl Future<Output = ()>) {
+    pub(crate) async fn beside_healthy(&self, healthy: &Plugin, hostile: impl Future<Output = ()>) {
         let over = std::cell::Cell::new(false);
         let hostile = async {
             hostile.await;
@@ -240,7 +240,7 @@ fn check(name: &str, given: &Given) -> Arc<Check> {
 }
 
 /// The snapshot in which this family has this value.
-pub async fn reporting(board: &BoardHandle, family: &str, value: f64) -> Arc<Snapshot> {
+pub(crate) async fn reporting(board: &BoardHandle, family: &str, value: f64) -> Arc<Snapshot> {
     let mut snapshots = board.snapshots();
     let has = |points: &Points| matches!(points, Points::Values(samples) if samples[0].value == value);
     let wanted = snapshots.wait_for(|snapshot| {
@@ -252,7 +252,7 @@ pub async fn reporting(board: &BoardHandle, family: &str, value: f64) -> Arc<Sna
 }
 
 /// The report of a run that has one.
-pub fn report(end: &RunEnd) -> &Report {
+pub(crate) fn report(end: &RunEnd) -> &Report {
     end.outcome
         .result
         .as_ref()
@@ -260,7 +260,7 @@ pub fn report(end: &RunEnd) -> &Report {
 }
 
 /// The failure of a run that has one, and that its reason is this word.
-pub fn failure<'e>(end: &'e RunEnd, word: &str) -> &'e Failure {
+pub(crate) fn failure<'e>(end: &'e RunEnd, word: &str) -> &'e Failure {
     let Err(failure) = &end.outcome.result else {
         panic!("there is a report: {:?}", end.outcome)
     };

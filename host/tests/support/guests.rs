@@ -17,7 +17,7 @@ use wit_parser::Resolve;
 const BUILD_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// The contract as it is.
-pub const CONTRACT: &str = include_str!("../../../plugin-sdk/wit/plugin.wit");
+pub(crate) const CONTRACT: &str = include_str!("../../../plugin-sdk/wit/plugin.wit");
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests")
@@ -31,7 +31,7 @@ fn foreign(name: &str) -> PathBuf {
 }
 
 /// The names of all guests that have a file: everything there is to test.
-pub fn names() -> Vec<String> {
+pub(crate) fn names() -> Vec<String> {
     let stems = |folder: PathBuf, extension: &str| {
         let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let paths = files.map(|file| file.expect("a readable folder").path());
@@ -52,7 +52,7 @@ pub fn names() -> Vec<String> {
 }
 
 /// A Rust guest. Builds all of them the first time; `cargo` knows what is up to date.
-pub async fn rust(name: &str) -> PathBuf {
+pub(crate) async fn rust(name: &str) -> PathBuf {
     static BUILT: OnceCell<()> = OnceCell::const_new();
     BUILT
         .get_or_init(|| async {
@@ -83,7 +83,7 @@ pub async fn rust(name: &str) -> PathBuf {
 
 /// A guest in another language, built by its script when something changed. `None`: its tools are not on this machine,
 /// which is allowed on a person's own, and said.
-pub async fn scripted(name: &str, tools: &[&str]) -> Option<PathBuf> {
+pub(crate) async fn scripted(name: &str, tools: &[&str]) -> Option<PathBuf> {
     for tool in tools {
         let found = Command::new(tool)
             .arg("--version")
@@ -120,18 +120,18 @@ async fn finish(what: &str, command: &mut Command) {
 }
 
 /// A file that is what it is.
-pub fn file(name: &str) -> PathBuf {
+pub(crate) fn file(name: &str) -> PathBuf {
     folder().join("files").join(format!("{name}.wasm"))
 }
 
 /// A handwritten core module, as it is.
-pub fn module(name: &str) -> Vec<u8> {
+pub(crate) fn module(name: &str) -> Vec<u8> {
     let path = folder().join("wat").join(format!("{name}.wat"));
     wat::parse_file(&path).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A handwritten guest: a core module made a component of the world `check-plugin` of `contract`.
-pub fn component(name: &str, contract: &str) -> Vec<u8> {
+pub(crate) fn component(name: &str, contract: &str) -> Vec<u8> {
     componentize(module(name), contract)
 }
 
@@ -152,14 +152,14 @@ fn componentize(mut module: Vec<u8>, contract: &str) -> Vec<u8> {
 }
 
 /// The same guest compiled ahead of time for this very engine, as `.cwasm` files are.
-pub fn precompiled(component: &[u8]) -> Vec<u8> {
+pub(crate) fn precompiled(component: &[u8]) -> Vec<u8> {
     let engine = wasmtime::Engine::default();
     engine.precompile_component(component).expect("it compiles")
 }
 
 /// A component that takes minutes to compile: few bytes, but loops in loops over hundreds of variables, each of which
 /// the compiler must follow through every loop.
-pub fn minutes_to_compile() -> Vec<u8> {
+pub(crate) fn minutes_to_compile() -> Vec<u8> {
     const FUNCTIONS: usize = 400;
     const VARIABLES: usize = 400;
     const DEPTH: usize = 150;
