@@ -117,8 +117,24 @@ impl Workspace {
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(cargo());
         command.args(arguments).current_dir(&self.root);
+        for name in of_this_package() {
+            command.env_remove(name);
+        }
         command
     }
+}
+
+/// What `cargo run` told us about our own package. Build scripts of others (ring's) look at the same names, and would
+/// run again, and all that depends on them be compiled again, whenever a build is started the other way.
+fn of_this_package() -> impl Iterator<Item = String> {
+    let ours = |name: &String| {
+        ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+    };
+    env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(ours)
 }
 
 /// The cargo that started us, so that nested calls use the same toolchain.

@@ -13,7 +13,7 @@ mod watch;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 pub use oneshot::{OneShot, OneShotOptions, find_check};
 pub use plugins::{LoadedCheck, load_check, load_checks};
@@ -106,7 +106,7 @@ pub struct App {
     store: Store,
     serve: ServeHandle,
     door: Door,
-    plugin_runtime: Option<Runtime>,
+    plugin_runtime: PluginRuntime,
     watch: Option<watch::Watch>,
     // Released last.
     _lock: StateLock,
@@ -156,7 +156,7 @@ impl App {
             clock: clock.clone(),
         })?);
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
-        let plugin_runtime = Supervisor::background_runtime("plugin", workers).map_err(StartError::Threads)?;
+        let plugin_runtime = PluginRuntime::start(workers).map_err(StartError::Threads)?;
 
         let board = Board::start(
             &supervisor,
@@ -226,7 +226,7 @@ impl App {
             store,
             serve,
             door,
-            plugin_runtime: Some(plugin_runtime),
+            plugin_runtime,
             watch: Some(watch),
             _lock: lock,
         })
@@ -265,18 +265,37 @@ impl App {
             });
         }
         left.extend(self.supervisor.stop(TASKS_PATIENCE).await);
-        if let Some(runtime) = self.plugin_runtime.take() {
-            runtime.shutdown_background();
-        }
+        drop(self.plugin_runtime);
         self.telemetry.emit(&events::Stopped { left: &left });
         left
     }
 }
 
-impl Drop for App {
+/// Where plugins run. May be dropped anywhere, after a start that failed halfway too: a bare runtime would wait for its
+/// threads and panic where that is not allowed.
+#[derive(Debug)]
+struct PluginRuntime {
+    handle: Handle,
+    runtime: Option<Runtime>,
+}
+
+impl PluginRuntime {
+    fn start(workers: usize) -> std::io::Result<Self> {
+        let runtime = Supervisor::background_runtime("plugin", workers)?;
+        Ok(Self {
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+        })
+    }
+
+    fn handle(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for PluginRuntime {
     fn drop(&mut self) {
-        // A runtime may not be dropped where it would have to wait for its threads.
-        if let Some(runtime) = self.plugin_runtime.take() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }

@@ -74,3 +74,46 @@ fn deny(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As JavaScript engines import it: another patch version than ours, a borrowed resource, one of its own.
+    const WITH_HTTP: &str = r#"(component
+        (import "wasi:io/streams@0.2.3" (instance $streams (export "input-stream" (type (sub resource)))))
+        (alias export $streams "input-stream" (type $input))
+        (import "wasi:http/types@0.2.3" (instance $types
+            (alias outer 1 $input (type $borrowed))
+            (export "input-stream" (type (eq $borrowed)))
+            (export "fields" (type $fields (sub resource)))
+            (export "[constructor]fields" (func (result (own $fields))))))
+        (alias export $types "fields" (type $headers))
+        (import "wasi:http/outgoing-handler@0.2.3" (instance
+            (alias outer 1 $headers (type $borrowed))
+            (export "fields" (type (eq $borrowed)))
+            (export "handle" (func (param "headers" (own $borrowed))))))
+    )"#;
+
+    fn linked(text: &str) -> wasmtime::Result<()> {
+        let engine = super::super::engine::engine()?;
+        let component = Component::new(&engine, wat::parse_str(text).expect("valid text"))?;
+        link(&engine, &component).map(|_| ())
+    }
+
+    #[test]
+    fn wasi_http_is_linked_whatever_patch_version_asks_for_it() {
+        linked(WITH_HTTP).expect("links");
+    }
+
+    #[test]
+    fn a_function_of_the_wrong_type_is_named() {
+        let wrong = r#"(component (import "bellwether:plugin/context@0.1.0" (instance
+            (export "name" (func (result u32))))))"#;
+        let refused = format!("{:#}", linked(wrong).expect_err("another type"));
+        assert!(
+            refused.contains("bellwether:plugin/context") && refused.contains("name"),
+            "{refused}"
+        );
+    }
+}

@@ -49,7 +49,7 @@ fn both(shop: &Shop) -> (String, String) {
         let tells = [
             "bellwether_check_last_run_timestamp_seconds",
             "process_cpu_seconds_total",
-            "bellwether_schedule_lateness",
+            "bellwether_schedule_lateness_seconds_count",
         ];
         let lines = body
             .lines()

@@ -1,3 +1,5 @@
+//! The plugin as the host runs it, on the fake one.
+
 use bellwether_sdk::{
     FailureKind, Status,
     fake::{Fake, Run, describe, json},

@@ -1,3 +1,5 @@
+//! The reader against the machine it runs on.
+
 use super::*;
 
 fn reader() -> SystemReader {

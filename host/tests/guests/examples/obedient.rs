@@ -27,7 +27,7 @@ fn repeat(settings: &str) -> Report {
     Report { verdicts: vec![said], families: vec![family] }
 }
 
-guests::guest!(|settings| {
+fn run(settings: String) -> Result<Report, Failure> {
     log::emit(log::Level::Info, "obeys", &[("settings".to_owned(), settings.clone())]);
     println!("was told {settings}");
     eprintln!("was told {settings}");
@@ -41,4 +41,9 @@ guests::guest!(|settings| {
         }
         _ => Ok(repeat(&settings)),
     }
+}
+
+guests::guest!(run, describe: || guests::Description {
+    settings_schema: r#"{"type":"object"}"#.to_owned(),
+    ..guests::description()
 });
