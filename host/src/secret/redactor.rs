@@ -270,10 +270,7 @@ mod tests {
             }
             match character {
                 '/' => "\\/".to_owned(),
-                other => serde_json::to_string(&other.to_string())
-                    .unwrap()
-                    .trim_matches('"')
-                    .replace("\\\"", "\\\""),
+                other => serde_json::to_string(&other.to_string()).unwrap().trim_matches('"').to_owned(),
             }
         });
         escaped.collect()

@@ -74,7 +74,7 @@ fn lint(exposition: &str) -> Said {
 }
 
 /// Lines that promtool says about `exposition`, without those about these names.
-fn complaints<'s>(said: &'s Said, but: impl Fn(&str) -> bool) -> Vec<&'s str> {
+fn complaints(said: &Said, but: impl Fn(&str) -> bool) -> Vec<&str> {
     let lines = said.stderr.lines().filter(|line| !line.is_empty());
     lines
         .filter(|line| !but(line.split(' ').next().unwrap_or_default()))

@@ -83,6 +83,10 @@ pub(crate) async fn rust(name: &str) -> PathBuf {
 
 /// A guest in another language, built by its script when something changed. `None`: its tools are not on this machine,
 /// which is allowed on a person's own, and said.
+#[expect(
+    clippy::print_stdout,
+    reason = "a test that is skipped says so where tests are reported"
+)]
 pub(crate) async fn scripted(name: &str, tools: &[&str]) -> Option<PathBuf> {
     for tool in tools {
         let found = Command::new(tool)

@@ -257,7 +257,7 @@ impl Running {
     }
 
     /// Waits until a series of `/metrics` is at least this, and gives its value.
-    pub fn reaches(&self, series: &str, least: f64) -> f64 {
+    pub(crate) fn reaches(&self, series: &str, least: f64) -> f64 {
         let body = self.eventually("/metrics", |body| {
             sample(body, series).is_some_and(|value| value >= least)
         });

@@ -155,10 +155,6 @@ fn an_answer_under_way_is_finished_when_the_host_stops() {
 
 /// Prints what ten megabytes cost; `cargo xtask bench` holds the budget on a release build.
 #[test]
-#[expect(
-    clippy::print_stderr,
-    reason = "a measurement, for whoever runs the test with --nocapture"
-)]
 fn ten_megabytes_are_served_from_shared_bytes() {
     let host = Setup {
         snapshot: Some(large()),

@@ -171,7 +171,7 @@ impl Host {
 
     /// Waits until something is so. Bounded; the events come from another thread.
     fn wait_for(&self, what: &str, so: impl Fn(&Self) -> bool) {
-        let (_never, pause) = std::sync::mpsc::channel::<()>();
+        let (_never, pause) = std::sync::mpsc::sync_channel::<()>(0);
         for _ in 0..1000 {
             if so(self) {
                 return;
