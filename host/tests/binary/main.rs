@@ -35,11 +35,12 @@ fn guest(name: &str) -> String {
     format!("{:?}", runtime.block_on(guests::rust(name)).display().to_string())
 }
 
-/// A check that does as its settings say, once an hour; `more` are further lines of its table.
+/// A check that does as its settings say, once right after start and then not while anybody watches; `more` are further
+/// lines of its table.
 fn obedient(name: &str, settings: &str, more: &str) -> String {
     let plugin = guest("obedient");
-    format!("[check.{name}]\nplugin = {plugin}\ninterval = \"1h\"\n{more}\n[check.{name}.settings]\n{settings}\n\n")
+    format!("[check.{name}]\nplugin = {plugin}\ninterval = \"300d\"\n{more}\n[check.{name}.settings]\n{settings}\n\n")
 }
 
-/// This machine, once an hour.
-const MACHINE: &str = "[check.machine]\nplugin = \"system\"\nallow = [\"system\"]\ninterval = \"1h\"\n\n";
+/// This machine, once right after start and then not while anybody watches.
+const MACHINE: &str = "[check.machine]\nplugin = \"system\"\nallow = [\"system\"]\ninterval = \"300d\"\n\n";

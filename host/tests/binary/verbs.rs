@@ -114,7 +114,7 @@ fn once_as_json_has_the_promised_keys() {
 #[test]
 fn once_works_on_a_copy_of_the_state_and_beside_a_running_host() {
     let place = Place::new(&format!(
-        "[check.healthy]\nplugin = {}\ninterval = \"1h\"\n",
+        "[check.healthy]\nplugin = {}\ninterval = \"300d\"\n",
         guest("healthy")
     ));
     let host = place.run();
@@ -223,7 +223,7 @@ fn validate_prints_the_effective_configuration_and_its_grants() {
     for line in [
         "[check.machine]",
         "plugin = \"system\"",
-        "interval = \"1h\"",
+        "interval = \"300d\"",
         "allow = [\"system\"]",
         "# grants: system (reads about the machine the host runs on)",
     ] {
