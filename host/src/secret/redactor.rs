@@ -270,7 +270,10 @@ mod tests {
             }
             match character {
                 '/' => "\\/".to_owned(),
-                other => serde_json::to_string(&other.to_string()).unwrap().trim_matches('"').to_owned(),
+                other => serde_json::to_string(&other.to_string())
+                    .unwrap()
+                    .trim_matches('"')
+                    .to_owned(),
             }
         });
         escaped.collect()

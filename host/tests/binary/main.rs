@@ -7,10 +7,6 @@
     clippy::disallowed_methods,
     reason = "tests watch the host from outside: they read the clock, wait for a process and read its output on a thread"
 )]
-#![expect(
-    unreachable_pub,
-    reason = "support modules are shared between test binaries, which see nothing but `pub`"
-)]
 
 mod access;
 #[path = "../support/guests.rs"]
