@@ -10,7 +10,7 @@ use super::tools;
 
 /// Which of its two parsers.
 #[derive(Clone, Copy, Debug)]
-pub enum Parser {
+pub(crate) enum Parser {
     Text,
     OpenMetrics,
 }
@@ -26,27 +26,27 @@ impl Parser {
 
 /// A family as parsed.
 #[derive(Debug)]
-pub struct Family {
-    pub name: String,
-    pub kind: String,
-    pub help: String,
-    pub unit: String,
+pub(crate) struct Family {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) help: String,
+    pub(crate) unit: String,
 }
 
 /// A name with labels.
-pub type Series = (String, BTreeMap<String, String>);
+pub(crate) type Series = (String, BTreeMap<String, String>);
 
 /// A whole exposition.
 #[derive(Debug)]
-pub struct Parsed {
-    pub families: Vec<Family>,
+pub(crate) struct Parsed {
+    pub(crate) families: Vec<Family>,
     /// Values as their bits: so that NaN equals itself, and minus zero does not equal zero.
-    pub samples: BTreeMap<Series, u64>,
+    pub(crate) samples: BTreeMap<Series, u64>,
 }
 
 impl Parsed {
     /// Parses, and finds no series twice.
-    pub fn read(parser: Parser, exposition: &str) -> Self {
+    pub(crate) fn read(parser: Parser, exposition: &str) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles/parse.py");
         let said = tools::feed(
             Command::new(tools::python()).arg(script).arg(parser.word()),
@@ -82,18 +82,18 @@ impl Parsed {
     }
 
     /// The family of this name.
-    pub fn family(&self, name: &str) -> &Family {
+    pub(crate) fn family(&self, name: &str) -> &Family {
         let found = self.families.iter().find(|family| family.name == name);
         found.unwrap_or_else(|| panic!("no family {name} among {:?}", self.families))
     }
 
     /// All there is to tell apart.
-    pub fn series(&self) -> BTreeSet<&Series> {
+    pub(crate) fn series(&self) -> BTreeSet<&Series> {
         self.samples.keys().collect()
     }
 
     /// The values of a name by one label; samples without it stand under "".
-    pub fn by_label(&self, name: &str, label: &str) -> BTreeMap<&str, f64> {
+    pub(crate) fn by_label(&self, name: &str, label: &str) -> BTreeMap<&str, f64> {
         let samples = self.samples.iter().filter(|((of, _), _)| of == name);
         samples
             .map(|((_, labels), bits)| (labels.get(label).map_or("", String::as_str), f64::from_bits(*bits)))

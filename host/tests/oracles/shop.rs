@@ -9,17 +9,17 @@ use super::{
 };
 
 /// Families that the guest `every_kind` reports.
-pub const FAMILIES_OF_EVERY_KIND: usize = 14;
+pub(crate) const FAMILIES_OF_EVERY_KIND: usize = 14;
 
 /// The host, and the directory it lives in.
-pub struct Shop {
-    pub running: Running,
+pub(crate) struct Shop {
+    pub(crate) running: Running,
     /// Gone when dropped, so it is kept.
     _place: Place,
 }
 
 /// Starts it and waits until every check has run `runs` times.
-pub async fn open(runs: u32) -> Shop {
+pub(crate) async fn open(runs: u32) -> Shop {
     let every_kind = guests::rust("every_kind").await;
     let panics = guests::rust("panic_with_message").await;
     let place = Place::new(&configuration(&every_kind, &panics));

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// A program on the path, where `cargo xtask test` puts what it unpacked, or else right where it unpacked it.
-pub fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     folders.push(target().join("debian/usr/bin"));
@@ -19,7 +19,7 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 /// A Python that has what `xtask/requirements.txt` names.
-pub fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let told = std::env::var_os("BELLWETHER_TEST_PYTHON").map(PathBuf::from);
     let python = told.unwrap_or_else(|| target().join("venv/bin/python"));
     assert!(
@@ -36,14 +36,14 @@ fn target() -> PathBuf {
 
 /// How a program ended and what it said.
 #[derive(Debug)]
-pub struct Said {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs to the end with `input` on standard input.
-pub fn feed(command: &mut Command, input: &[u8]) -> Said {
+pub(crate) fn feed(command: &mut Command, input: &[u8]) -> Said {
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
