@@ -89,14 +89,17 @@ impl Prometheus {
         }
     }
 
-    /// The result of an instant query.
+    /// The result of an instant query. It listens before it is ready, and answers 503 until then.
     fn query(&self, expression: &str) -> Vec<Value> {
-        let answer = request(
-            self.address,
-            "GET",
-            &format!("/api/v1/query?query={}", encoded(expression)),
-            &[],
-        );
+        let path = format!("/api/v1/query?query={}", encoded(expression));
+        let deadline = Instant::now() + PATIENCE;
+        let answer = loop {
+            let answer = request(self.address, "GET", &path, &[]);
+            if answer.status != 503 || Instant::now() > deadline {
+                break answer;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        };
         assert_eq!(answer.status, 200, "{expression}: {}", answer.body);
         let mut body: Value = serde_json::from_str(&answer.body).expect("JSON");
         let Value::Array(result) = body["data"]["result"].take() else {
