@@ -11,6 +11,7 @@ use crate::{
     config::Loaded,
     expose::ListenError,
     sandbox::Progress,
+    store::LockError,
     telemetry::{Sink, report_panics},
 };
 
@@ -71,7 +72,8 @@ fn say_what_takes_long(progress: Progress) {
 
 fn exit_of(error: &StartError) -> Exit {
     match error {
-        StartError::Lock(_) => Exit::Usage,
+        StartError::Lock(LockError::Held { .. }) => Exit::Usage,
+        StartError::Lock(LockError::Io { .. }) => Exit::Unreachable,
         StartError::Listen(ListenError::Unprotected(_)) => Exit::Usage,
         StartError::Serve(_) | StartError::Listen(_) | StartError::Store(_) | StartError::Sandbox(_) => {
             Exit::Unreachable

@@ -10,16 +10,20 @@ use std::{
     fmt,
     fs::{self, DirBuilder, File, Metadata, OpenOptions},
     hash::{Hash, Hasher},
-    io,
+    io::{self, Write as _},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, UNIX_EPOCH},
 };
 
+use sha2::{Digest, Sha256};
 use wasmtime::{Engine, component::Component};
 
 use crate::clock::{Clock, Timestamp};
+
+/// Of the SHA-256 that ends every entry: wasmtime reads by offsets from the front and does not see it.
+const DIGEST_BYTES: usize = 32;
 
 /// All entries together; the longest unused go first. Room for fifty Rust plugins and a dozen Python ones.
 const CACHE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
@@ -96,6 +100,12 @@ fn me() -> u32 {
 impl Cache {
     /// Makes the directory if it is not there, and refuses it if somebody else has a hand in it.
     pub(super) fn open(dir: &Path, engine: &Engine) -> Result<Self, CacheError> {
+        // The compile child works in another directory.
+        let absolute = std::path::absolute(dir).map_err(|source| CacheError::Io {
+            dir: dir.to_owned(),
+            source,
+        })?;
+        let dir = absolute.as_path();
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let cache = Self {
@@ -176,7 +186,7 @@ impl Cache {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Miss),
             Err(error) => return Err(self.failed(error)),
         };
-        let problem = match foreign(&about) {
+        let problem = match foreign(&about).or_else(|| damaged(&path)) {
             Some(problem) => problem.to_owned(),
             None => match deserialize(engine, &path) {
                 Ok(component) => {
@@ -209,8 +219,7 @@ impl Cache {
     /// Makes what was written an entry, whole or not at all, and makes room.
     pub(super) fn keep(&self, key: &Key, written: &Temporary) -> Result<(), CacheError> {
         let path = self.entry(key);
-        let kept = File::open(&written.path)
-            .and_then(|file| file.sync_all())
+        let kept = seal(&written.path)
             .and_then(|()| fs::rename(&written.path, &path))
             .and_then(|()| File::open(&self.dir)?.sync_all());
         kept.map_err(|source| self.failed(source))?;
@@ -278,6 +287,26 @@ fn foreign(about: &Metadata) -> Option<&'static str> {
     (about.mode() & 0o022 != 0).then_some("others may write to it")
 }
 
+/// Appends the digest of what was written and brings all of it to the disk.
+fn seal(path: &Path) -> io::Result<()> {
+    let digest = Sha256::digest(fs::read(path)?);
+    let mut file = OpenOptions::new().append(true).open(path)?;
+    file.write_all(&digest)?;
+    file.sync_all()
+}
+
+/// Whether an entry is not what was sealed. Wasmtime checks an entry's header; a flipped bit in the code behind it would
+/// be run.
+fn damaged(path: &Path) -> Option<&'static str> {
+    let Ok(bytes) = fs::read(path) else {
+        return Some("it cannot be read");
+    };
+    let intact = bytes
+        .split_last_chunk::<DIGEST_BYTES>()
+        .is_some_and(|(code, digest)| Sha256::digest(code).as_slice() == digest);
+    (!intact).then_some("it is damaged: its digest does not fit")
+}
+
 #[expect(
     unsafe_code,
     reason = "code that this host compiled is loaded from a directory that only it can write"
@@ -286,7 +315,8 @@ fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the file must come from `precompile_component` of this version and configuration and must not change
     // while it is mapped. It is a regular file of ours in a directory of ours that nobody else may enter (`verify`,
     // `foreign`); entries are written by our own child from bytes that hash to their name, renamed into place whole,
-    // never written again and only ever unlinked. Wasmtime itself checks version and configuration.
+    // never written again and only ever unlinked, and each ends in its digest, which fits (`damaged`). Wasmtime itself
+    // checks version and configuration.
     unsafe { Component::deserialize_file(engine, path) }
 }
 
@@ -348,7 +378,13 @@ mod tests {
         let (dir, engine) = (tempfile::tempdir().expect("directory"), engine());
         let cache = Cache::open(dir.path(), &engine).expect("opens");
         type Damage = fn(&Path);
-        let damages: [Damage; 4] = [
+        let damages: [Damage; 5] = [
+            |path| {
+                let mut bytes = fs::read(path).expect("read");
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 1;
+                fs::write(path, bytes).expect("written");
+            },
             |path| fs::write(path, b"garbage").expect("written"),
             |path| {
                 let file = OpenOptions::new().write(true).open(path).expect("opens");

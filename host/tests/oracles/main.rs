@@ -10,10 +10,10 @@
 )]
 
 mod exposition;
-#[expect(dead_code, unreachable_pub, reason = "shared with suites that do more with it")]
+#[expect(dead_code, reason = "shared with suites that do more with it")]
 #[path = "../support/guests.rs"]
 mod guests;
-#[expect(dead_code, unreachable_pub, reason = "shared with suites that do more with it")]
+#[expect(dead_code, reason = "shared with suites that do more with it")]
 #[path = "../support/host.rs"]
 mod host;
 mod parsers;
