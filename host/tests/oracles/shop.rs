@@ -41,6 +41,12 @@ pub(crate) async fn open(runs: u32) -> Shop {
             super::host::sample(body, &series).is_some_and(|count| count >= f64::from(runs))
         });
     }
+    if runs > 1 {
+        // Told about once a second, and so sometimes after the second run that it is about.
+        running.eventually("/metrics", |body| {
+            super::host::sample(body, "bellwether_schedule_lateness_seconds_count").is_some()
+        });
+    }
     Shop { running, _place: place }
 }
 
