@@ -8,11 +8,11 @@ use std::{
     any::Any,
     collections::BTreeMap,
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
+    task::Poll,
     thread,
     time::Duration,
 };
@@ -56,24 +56,12 @@ pub fn catch<T>(task: &str, work: impl FnOnce() -> T) -> Result<T, Panic> {
 
 /// Awaits `work`; a panic in any of its polls comes back as a value.
 pub async fn catch_async<F: Future>(task: &str, work: F) -> Result<F::Output, Panic> {
-    Caught { work: Box::pin(work) }
-        .await
-        .map_err(|payload| Panic::new(task, &*payload))
-}
-
-struct Caught<F> {
-    work: Pin<Box<F>>,
-}
-
-impl<F: Future> Future for Caught<F> {
-    type Output = Result<F::Output, Box<dyn Any + Send>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match catch_unwind(AssertUnwindSafe(|| self.work.as_mut().poll(cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(payload) => Poll::Ready(Err(payload)),
-        }
-    }
+    let mut work = pin!(work);
+    let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(payload) => Poll::Ready(Err(payload)),
+    });
+    caught.await.map_err(|payload| Panic::new(task, &*payload))
 }
 
 type OnPanic = Arc<dyn Fn(&Panic) + Send + Sync>;
@@ -86,7 +74,7 @@ pub struct Supervisor {
 
 struct Shared {
     stop: CancellationToken,
-    running: Mutex<BTreeMap<u64, String>>,
+    running: Mutex<BTreeMap<u64, Arc<str>>>,
     next: std::sync::atomic::AtomicU64,
     ended: Notify,
     on_panic: OnPanic,
@@ -119,6 +107,7 @@ impl<T> Task<T> {
 struct Registration {
     shared: Arc<Shared>,
     id: u64,
+    name: Arc<str>,
 }
 
 impl Drop for Registration {
@@ -148,10 +137,12 @@ impl Supervisor {
 
     fn register(&self, name: &str) -> Registration {
         let id = self.shared.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        lock(&self.shared.running).insert(id, name.to_owned());
+        let name: Arc<str> = name.into();
+        lock(&self.shared.running).insert(id, Arc::clone(&name));
         Registration {
             shared: Arc::clone(&self.shared),
             id,
+            name,
         }
     }
 
@@ -177,9 +168,8 @@ impl Supervisor {
         F: Future<Output = T> + Send + 'static,
     {
         let registration = self.register(name);
-        let name = name.to_owned();
         Task(runtime.spawn(async move {
-            let ended = catch_async(&name, work).await;
+            let ended = catch_async(&registration.name, work).await;
             if let Err(panic) = &ended {
                 (registration.shared.on_panic)(panic);
             }
@@ -195,9 +185,8 @@ impl Supervisor {
         F: FnOnce() -> T + Send + 'static,
     {
         let registration = self.register(name);
-        let task = name.to_owned();
         thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let ended = catch(&task, work);
+            let ended = catch(&registration.name, work);
             if let Err(panic) = &ended {
                 (registration.shared.on_panic)(panic);
             }
@@ -218,7 +207,7 @@ impl Supervisor {
 
     /// Names of what runs now, sorted by start.
     pub fn running(&self) -> Vec<String> {
-        lock(&self.shared.running).values().cloned().collect()
+        lock(&self.shared.running).values().map(ToString::to_string).collect()
     }
 
     /// Asks everything to stop and waits up to `patience`. Returns the names of those that did not make it.

@@ -77,6 +77,7 @@ impl Place {
             },
             bundled: &[("one", b""), ("two", b"")],
             host_version: "0.0.0",
+            concurrency: 1,
             system: SystemReader::new(supervisor.clone(), self.telemetry.clone(), clock.clone()),
             telemetry: self.telemetry.clone(),
             redactor: Redactor::default(),

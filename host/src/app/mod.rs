@@ -151,6 +151,7 @@ impl App {
             compiler: compiler_options(compiler),
             bundled: BUNDLED,
             host_version: VERSION,
+            concurrency: config.host.concurrency,
             system: SystemReader::new(supervisor.clone(), telemetry.clone(), clock.clone()),
             telemetry: telemetry.clone(),
             redactor: redactor.clone(),

@@ -53,6 +53,7 @@ impl OneShot {
             compiler: compiler_options(options.compiler),
             bundled: BUNDLED,
             host_version: VERSION,
+            concurrency: 1,
             system: SystemReader::new(supervisor.clone(), telemetry.clone(), clock.clone()),
             telemetry,
             redactor: redactor.clone(),

@@ -83,7 +83,7 @@ impl Entry {
         let reported: usize = self
             .reported
             .iter()
-            .filter_map(|family| catalog.block(&self.name, family))
+            .filter_map(|family| catalog.block(&self.owner, family))
             .map(|block| block.points().series())
             .sum();
         let totals = if self.reported_at.is_some() {

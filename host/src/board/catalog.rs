@@ -11,8 +11,47 @@ use std::{
 use super::snapshot::{Block, SnapshotFamily};
 use crate::metric::{FamilyHead, LabelName, MetricKind, MetricName, Points, text};
 
-/// Whose block it is: the name of a check, or "" for the host itself.
-pub(super) type Owner = Arc<str>;
+/// Whose block it is: a check, or the host itself.
+///
+/// Ordered by a number and not by the name, because every family of every run is looked up by it: the number is the
+/// check's place among all names, given anew whenever there are other checks.
+#[derive(Clone, Debug)]
+pub(super) struct Owner {
+    place: u32,
+    name: Arc<str>,
+}
+
+impl Owner {
+    /// Stands before every check.
+    pub(super) fn host() -> Self {
+        Self::check(0, "".into())
+    }
+
+    /// `place`: 1 for the first check by name, and so on.
+    pub(super) fn check(place: u32, name: Arc<str>) -> Self {
+        Self { place, name }
+    }
+}
+
+impl PartialEq for Owner {
+    fn eq(&self, other: &Self) -> bool {
+        self.place == other.place
+    }
+}
+
+impl Eq for Owner {}
+
+impl PartialOrd for Owner {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Owner {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.place.cmp(&other.place)
+    }
+}
 
 /// `check` and the configured labels.
 pub(super) type ExtraLabels = Arc<[(LabelName, Arc<str>)]>;
@@ -99,26 +138,39 @@ impl Catalog {
         points: Points,
         labels: &ExtraLabels,
     ) -> Result<(), Refusal> {
-        self.admits(head)?;
+        let Some(slot) = self
+            .slots
+            .get_mut(&head.name)
+            .filter(|slot| slot.head.kind == head.kind)
+        else {
+            self.admits(head)?;
+            self.open(head);
+            return self.put(owner, head, points, labels);
+        };
         if points.is_empty() {
             self.remove(owner, &head.name);
             return Ok(());
         }
-        if !self.slots.contains_key(&head.name) {
-            self.open(head);
-        }
-        let Some(slot) = self.slots.get_mut(&head.name) else {
-            return Ok(());
-        };
         let unchanged =
             |block: &Arc<Block>| block.points() == &points && block.labels() == labels && block.head() == head;
         if !slot.blocks.get(owner).is_some_and(unchanged) {
             let head = if **head == *slot.head { &slot.head } else { head };
             let block = Block::new(Arc::clone(head), points, Arc::clone(labels), slot.loose);
-            slot.blocks.insert(Arc::clone(owner), Arc::new(block));
+            slot.blocks.insert(owner.clone(), Arc::new(block));
             slot.ready = None;
         }
         Ok(())
+    }
+
+    /// Gives every owner its new place. Who has none is gone, and its blocks were removed before.
+    pub(super) fn reorder(&mut self, owners: &HashMap<Arc<str>, Owner>) {
+        for slot in self.slots.values_mut() {
+            let blocks = std::mem::take(&mut slot.blocks).into_iter();
+            slot.blocks = blocks
+                .map(|(old, block)| (owners.get(&old.name).cloned().unwrap_or(old), block))
+                .collect();
+            slot.ready = None;
+        }
     }
 
     /// Forgets what `owner` reports under this name; the last one gives the name free.
@@ -220,8 +272,8 @@ fn strict_names(head: &FamilyHead) -> Vec<String> {
 
 fn holder(slot: &Slot) -> String {
     match slot.blocks.keys().next() {
-        Some(owner) if owner.is_empty() => "the host".to_owned(),
-        Some(owner) => format!("check `{owner}`"),
+        Some(owner) if owner.name.is_empty() => "the host".to_owned(),
+        Some(owner) => format!("check `{}`", owner.name),
         None => "another check".to_owned(),
     }
 }
@@ -251,7 +303,12 @@ mod tests {
 
     fn put(catalog: &mut Catalog, owner: &str, name: &str, kind: MetricKind) -> Result<(), Refusal> {
         let labels: ExtraLabels = Arc::new([]);
-        catalog.put(&owner.into(), &head(name, kind), one(), &labels)
+        catalog.put(&check(owner), &head(name, kind), one(), &labels)
+    }
+
+    /// Its place is that of its letter.
+    fn check(name: &str) -> Owner {
+        Owner::check(name.bytes().map(u32::from).sum(), name.into())
     }
 
     #[test]
@@ -264,12 +321,12 @@ mod tests {
             refusal.to_string().contains("check `a` already reports it as a gauge"),
             "{refusal}"
         );
-        catalog.remove(&"a".into(), &MetricName::new("jobs").expect("valid"));
+        catalog.remove(&check("a"), &MetricName::new("jobs").expect("valid"));
         assert!(
             put(&mut catalog, "c", "jobs", MetricKind::Untyped).is_err(),
             "b still holds it"
         );
-        catalog.remove(&"b".into(), &MetricName::new("jobs").expect("valid"));
+        catalog.remove(&check("b"), &MetricName::new("jobs").expect("valid"));
         put(&mut catalog, "c", "jobs", MetricKind::Untyped).expect("free again");
     }
 
@@ -306,6 +363,25 @@ mod tests {
             assert!(counter.loose && counter.blocks[0].is_loose(), "{order:?}");
             assert_eq!(catalog.claims.get("alloc").map(MetricName::as_str), Some("alloc"));
         }
+    }
+
+    #[test]
+    fn blocks_stand_by_name_after_a_check_came_between() {
+        let mut catalog = Catalog::default();
+        let at = |place, name: &str| (Arc::from(name), Owner::check(place, name.into()));
+        for (_, owner) in [at(1, "a"), at(2, "c")] {
+            let labels: ExtraLabels = Arc::new([(LabelName::new("check").expect("valid"), Arc::clone(&owner.name))]);
+            let put = catalog.put(&owner, &head("jobs", MetricKind::Gauge), one(), &labels);
+            put.expect("free");
+        }
+        let owners = HashMap::from([at(1, "a"), at(2, "b"), at(3, "c")]);
+        catalog.reorder(&owners);
+        let labels: ExtraLabels = Arc::new([(LabelName::new("check").expect("valid"), "b".into())]);
+        let put = catalog.put(&owners["b"], &head("jobs", MetricKind::Gauge), one(), &labels);
+        put.expect("free");
+        let families = catalog.families();
+        let order: Vec<&str> = families[0].blocks.iter().map(|block| &*block.labels()[0].1).collect();
+        assert_eq!(order, ["a", "b", "c"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     builtin::{GAUGES, OWN_LABELS},
-    catalog::{ExtraLabels, Refusal},
+    catalog::{ExtraLabels, Owner, Refusal},
     snapshot::CheckState,
     totals::Totals,
 };
@@ -83,6 +83,7 @@ impl Expiry {
 pub(super) struct Entry {
     pub(super) spec: BoardCheck,
     pub(super) name: Arc<str>,
+    pub(super) owner: Owner,
     /// On what the check reports.
     pub(super) labels: ExtraLabels,
     /// On what is reported about it.
@@ -106,7 +107,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(spec: BoardCheck) -> Self {
+    pub(super) fn new(spec: BoardCheck, owner: Owner) -> Self {
         let check = Arc::clone(&spec.check);
         let state = CheckState {
             name: Arc::clone(&check.name),
@@ -131,6 +132,7 @@ impl Entry {
         };
         Self {
             name: Arc::clone(&check.name),
+            owner,
             labels: extra_labels(&check, &[]),
             own_labels: extra_labels(&check, &OWN_LABELS),
             spec,

@@ -5,7 +5,7 @@
 //! matters only to families about whose kind they disagree.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -83,7 +83,7 @@ impl State {
 
     /// These checks and no others. An equal one keeps all it has; a changed one begins anew.
     pub(super) fn replace(&mut self, checks: Vec<BoardCheck>, now: Now) {
-        let wanted: BTreeMap<Arc<str>, BoardCheck> = checks
+        let mut wanted: BTreeMap<Arc<str>, BoardCheck> = checks
             .into_iter()
             .map(|spec| (Arc::clone(&spec.check.name), spec))
             .collect();
@@ -96,9 +96,15 @@ impl State {
         for name in gone {
             self.forget(&name);
         }
-        for (name, spec) in wanted {
-            if !self.checks.contains_key(&name) {
-                self.begin(spec, now);
+        let places = 1_u32..;
+        let owner = |(place, name): (u32, &Arc<str>)| (Arc::clone(name), Owner::check(place, Arc::clone(name)));
+        let owners: HashMap<Arc<str>, Owner> = places.zip(wanted.keys()).map(owner).collect();
+        self.catalog.reorder(&owners);
+        for (name, owner) in owners {
+            if let Some(entry) = self.checks.get_mut(&name) {
+                entry.owner = owner;
+            } else if let Some(spec) = wanted.remove(&name) {
+                self.begin(spec, owner, now);
             }
         }
         self.configured = true;
@@ -119,16 +125,16 @@ impl State {
         let Some(entry) = self.checks.remove(name) else { return };
         let totals = entry.totals.names().chain(entry.own_totals.names());
         for family in entry.reported.iter().chain(totals) {
-            self.catalog.remove(name, family);
+            self.catalog.remove(&entry.owner, family);
         }
         for head in own_gauges().into_iter().chain([&BUILTIN.status]) {
-            self.catalog.remove(name, &head.name);
+            self.catalog.remove(&entry.owner, &head.name);
         }
         self.unsettled.remove(name);
     }
 
-    fn begin(&mut self, spec: BoardCheck, now: Now) {
-        let mut entry = Entry::new(spec);
+    fn begin(&mut self, spec: BoardCheck, owner: Owner, now: Now) {
+        let mut entry = Entry::new(spec, owner);
         for head in [
             &BUILTIN.missed_ticks,
             &BUILTIN.series_dropped,
@@ -179,7 +185,8 @@ impl State {
         let Some(entry) = self.checks.get_mut(&outcome.check) else {
             return vec![Notice::Outdated { check: outcome.check }];
         };
-        if check.is_some_and(|check| *check != *entry.spec.check) {
+        let is_current = |check: &Check| std::ptr::eq(check, &*entry.spec.check) || *check == *entry.spec.check;
+        if !check.is_none_or(is_current) {
             return vec![Notice::Outdated { check: outcome.check }];
         }
         let name = Arc::clone(&entry.name);
@@ -256,7 +263,7 @@ impl State {
             kept, refused, dropped, ..
         } = taking;
         for old in entry.reported.difference(&kept) {
-            catalog.remove(name, old);
+            catalog.remove(&entry.owner, old);
         }
         entry.reported = kept;
         entry.settle_budget(dropped, now, notices);
@@ -276,10 +283,10 @@ impl State {
         entry.count_series(catalog);
         for (head, points) in entry.changed_gauges() {
             // The names are reserved and the kinds constant, so nothing refuses them.
-            let _ = catalog.put(name, head, points, &entry.own_labels);
+            let _ = catalog.put(&entry.owner, head, points, &entry.own_labels);
         }
         for (head, points) in entry.own_totals.take_changed() {
-            let _ = catalog.put(name, &head, points, &entry.own_labels);
+            let _ = catalog.put(&entry.owner, &head, points, &entry.own_labels);
         }
         if entry.totals.is_unsettled() || entry.own_totals.is_unsettled() {
             unsettled.insert(Arc::clone(name));
@@ -288,7 +295,7 @@ impl State {
 
     /// The host's own instruments: replaced whole.
     pub(super) fn host_values(&mut self, families: Vec<ReportedFamily>) {
-        let owner: Owner = "".into();
+        let owner = Owner::host();
         for family in families {
             if let ReportedPoints::Values(samples) = family.points {
                 let head = Arc::new(family.head);
@@ -326,7 +333,7 @@ impl State {
         let Self { checks, catalog, .. } = self;
         let Some(entry) = checks.get_mut(name) else { return };
         for family in entry.reported.iter().chain(entry.totals.names()) {
-            catalog.remove(name, family);
+            catalog.remove(&entry.owner, family);
         }
         entry.reported.clear();
         entry.expiry = None;
@@ -350,7 +357,7 @@ impl State {
             if entry.reported_at.is_some() {
                 for (head, points) in entry.totals.take_changed() {
                     // It is shown already, so nothing refuses it.
-                    let _ = catalog.put(&name, &head, points, &entry.labels);
+                    let _ = catalog.put(&entry.owner, &head, points, &entry.labels);
                 }
             }
             self.show(&name);
@@ -363,7 +370,7 @@ impl State {
 
     fn show_host_totals(&mut self) {
         for (head, points) in self.host.take_changed() {
-            let _ = self.catalog.put(&"".into(), &head, points, &no_labels());
+            let _ = self.catalog.put(&Owner::host(), &head, points, &no_labels());
         }
         self.changed = true;
     }
@@ -394,7 +401,7 @@ impl State {
         let blocks = entry
             .reported
             .iter()
-            .filter_map(|family| self.catalog.block(&entry.name, family));
+            .filter_map(|family| self.catalog.block(&entry.owner, family));
         blocks.cloned().collect()
     }
 }

@@ -97,7 +97,7 @@ impl<'s> Taking<'s> {
     /// Those that this report does not mention may have been hidden while the check was stale.
     fn show_hidden_totals(&mut self) {
         let Self { entry, catalog, .. } = self;
-        let is_hidden = |name: &&MetricName| catalog.block(&entry.name, name).is_none();
+        let is_hidden = |name: &&MetricName| catalog.block(&entry.owner, name).is_none();
         let hidden: Vec<MetricName> = entry.totals.names().filter(is_hidden).cloned().collect();
         for name in hidden {
             // A refusal is a name that somebody else took meanwhile: the total is given up and begins anew if it can.
@@ -107,7 +107,7 @@ impl<'s> Taking<'s> {
 
     fn show_total(&mut self, name: &MetricName) -> Result<(), Refusal> {
         let shown = match self.entry.totals.family(name) {
-            Some((head, points)) => self.catalog.put(&self.entry.name, head, points, &self.entry.labels),
+            Some((head, points)) => self.catalog.put(&self.entry.owner, head, points, &self.entry.labels),
             None => Ok(()),
         };
         if shown.is_err() {
@@ -132,7 +132,7 @@ impl<'s> Taking<'s> {
             return Ok(());
         }
         let (name, series) = (head.name.clone(), points.series());
-        self.catalog.put(&self.entry.name, head, points, &self.entry.labels)?;
+        self.catalog.put(&self.entry.owner, head, points, &self.entry.labels)?;
         self.kept_series += series;
         self.kept.insert(name);
         Ok(())

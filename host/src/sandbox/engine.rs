@@ -14,8 +14,9 @@ use std::{
     time::Duration,
 };
 
-use wasmtime::{Config, Engine, EngineWeak, WasmBacktraceDetails};
+use wasmtime::{Config, Enabled, Engine, EngineWeak, PoolingAllocationConfig, WasmBacktraceDetails};
 
+use super::limits::{INSTANCES_MAX, MEMORIES_MAX, MEMORY_BYTES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
 use crate::supervisor::Supervisor;
 
 /// How often running guests are looked at: a spinning one yields and is compared with its budget this often. Ten
@@ -53,9 +54,54 @@ fn config() -> Config {
     config
 }
 
-/// An engine; making one costs about a millisecond.
+/// An engine that maps and unmaps what each store needs; making one costs about a millisecond. What it compiles, a
+/// [`pooled`] one loads.
 pub(super) fn engine() -> wasmtime::Result<Engine> {
     Engine::new(&config())
+}
+
+/// Of a linear memory's pages that a run wrote to, this much is cleared in place for the next run instead of being given
+/// back to the system: a Rust plugin writes to some 200 KiB. Times the runs that overlap, this is memory held for good.
+const MEMORY_KEPT_BYTES: usize = 1024 * 1024;
+
+/// The same of a table; Python's take 64 KiB.
+const TABLE_KEPT_BYTES: usize = 64 * 1024;
+
+/// Bookkeeping of the instances of one component, which grows with its functions; Python's takes 400 KiB. Only what is
+/// used is allocated.
+const INSTANCE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// An engine for `stores` stores at once, which share address space that is mapped once: mapping and unmapping would cost
+/// a Rust plugin several times what it does itself. Where a system has too little address space for that (each memory
+/// takes 4 GiB of it), the plain engine.
+pub(super) fn pooled(stores: usize) -> wasmtime::Result<Engine> {
+    Engine::new(config().allocation_strategy(pool(stores))).or_else(|_| engine())
+}
+
+/// Large enough that no store ever waits for what another holds: each may have all that [`super::limits`] lets it have.
+fn pool(stores: usize) -> PoolingAllocationConfig {
+    let count = |each: usize| u32::try_from(stores.saturating_mul(each)).unwrap_or(u32::MAX);
+    let at_most = |most: usize| u32::try_from(most).unwrap_or(u32::MAX);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(count(1))
+        .total_stacks(count(1))
+        .total_core_instances(count(INSTANCES_MAX))
+        .total_memories(count(MEMORIES_MAX))
+        .total_tables(count(TABLES_MAX))
+        .max_core_instances_per_component(at_most(INSTANCES_MAX))
+        .max_memories_per_component(at_most(MEMORIES_MAX))
+        .max_memories_per_module(at_most(MEMORIES_MAX))
+        .max_tables_per_component(at_most(TABLES_MAX))
+        .max_tables_per_module(at_most(TABLES_MAX))
+        .table_elements(TABLE_ELEMENTS_MAX)
+        .max_memory_size(usize::try_from(MEMORY_BYTES_MAX).unwrap_or(usize::MAX))
+        .max_component_instance_size(INSTANCE_BYTES_MAX)
+        .max_core_instance_size(INSTANCE_BYTES_MAX)
+        .max_unused_warm_slots(count(1))
+        .linear_memory_keep_resident(MEMORY_KEPT_BYTES)
+        .table_keep_resident(TABLE_KEPT_BYTES)
+        .pagemap_scan(Enabled::Auto);
+    pool
 }
 
 /// The thread that advances an engine's epoch while guests run. Ends when this value is dropped.

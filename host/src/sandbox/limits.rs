@@ -22,8 +22,8 @@ pub(super) const TABLE_ELEMENTS_MAX: usize = 20_000;
 pub(super) const INSTANCES_MAX: usize = 64;
 /// Tables in one run.
 pub(super) const TABLES_MAX: usize = 64;
-/// Linear memories in one run.
-pub(super) const MEMORIES_MAX: usize = 16;
+/// Linear memories in one run: one per language that a component is composed of.
+pub(super) const MEMORIES_MAX: usize = 8;
 /// Handles a guest may hold, and entries of the host's resource table: a check has a few streams and pollables.
 pub(super) const HANDLES_MAX: usize = 1_000;
 /// Bytes that a guest may pass to the host in one call, the report included. 10,000 samples take under 2 MiB.

@@ -4,13 +4,9 @@
 //! Flows out: the sum so far, to the epoch callback that compares it with the budget. It stops nothing.
 
 use std::{
-    future::Future,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    task::{Context, Poll},
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -55,32 +51,22 @@ impl Meter {
     }
 }
 
-/// A future whose polls are measured.
-#[derive(Debug)]
-pub(super) struct Metered<F> {
-    meter: Arc<Meter>,
-    work: F,
-}
-
-impl<F: Future + Unpin> Metered<F> {
-    pub(super) fn new(meter: Arc<Meter>, work: F) -> Self {
-        Self { meter, work }
-    }
-}
-
-impl<F: Future + Unpin> Future for Metered<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.meter.begin();
-        let poll = Pin::new(&mut self.work).poll(context);
-        self.meter.end();
+/// Awaits `work` and measures its polls.
+pub(super) async fn metered<F: Future>(meter: &Meter, work: F) -> F::Output {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        meter.begin();
+        let poll = work.as_mut().poll(context);
+        meter.end();
         poll
-    }
+    })
+    .await
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn burn(span: Duration) {
@@ -92,13 +78,13 @@ mod tests {
     async fn only_polls_count_and_the_current_one_is_visible_from_inside() {
         let meter = Arc::<Meter>::default();
         let inside = Arc::clone(&meter);
-        let work = Box::pin(async move {
+        let work = async move {
             burn(Duration::from_millis(3));
             tokio::task::yield_now().await;
             burn(Duration::from_millis(3));
             inside.spent()
-        });
-        let work = Metered::new(Arc::clone(&meter), work);
+        };
+        let work = metered(&meter, work);
         burn(Duration::from_millis(50));
         let seen = work.await;
         assert!(seen >= Duration::from_millis(6), "{seen:?}");

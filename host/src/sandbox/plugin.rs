@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use tokio::sync::Semaphore;
 use wasmtime::{Engine, component::InstancePre};
 
 use super::{
@@ -14,6 +15,8 @@ use crate::{capability::system::SystemReader, clock::Clock, secret::Redactor, te
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) engine: Engine,
+    /// One for each store that the engine has room for: a store that finds no room would fail.
+    pub(super) seats: Semaphore,
     pub(super) ticker: Ticker,
     pub(super) compiler: Compiler,
     pub(super) telemetry: Telemetry,

@@ -14,7 +14,7 @@ use super::{
     events::HostPanicked,
     guest::{Guest, RunParts},
     limits::RunLimits,
-    meter::{Meter, Metered},
+    meter::{Meter, metered},
     plugin::Plugin,
     stdio,
 };
@@ -77,14 +77,15 @@ impl Plugin {
             began: self.machine.clock.monotonic(),
         };
         let meter = Arc::<Meter>::default();
-        let run = Box::pin(catch_async("run", self.measured(request, &started, &meter)));
-        match Metered::new(Arc::clone(&meter), run).await {
+        match metered(&meter, catch_async("run", self.measured(request, &started, &meter))).await {
             Ok(end) => end,
             Err(panic) => self.panicked(&started, &panic, &meter),
         }
     }
 
     async fn measured(&self, request: RunRequest, started: &Started, meter: &Arc<Meter>) -> RunEnd {
+        // The semaphore is never closed.
+        let _seat = self.machine.seats.acquire().await;
         let _ticking = self.machine.ticker.ticking();
         let mut store = self.store(request, started.began, meter);
         let called = self.call(&mut store, started).await;

@@ -15,6 +15,11 @@ use crate::{
 /// cron: it is longer than any change of daylight saving and than any correction.
 const SET_BACK_MAX: Duration = Duration::from_secs(3 * 60 * 60);
 
+/// Places within an interval are this far apart, so that the checks of a large fleet start in handfuls: a thread that is
+/// woken for every single one costs more than the run it starts. A start takes a tenth of a millisecond, so that even a
+/// handful of a hundred is over before the next.
+const PLACES_APART: Duration = Duration::from_millis(20);
+
 /// The next tick.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Next {
@@ -136,6 +141,7 @@ fn slot_after(origin: Instant, length: Duration, at: Instant) -> Instant {
 fn until_phase(name: &str, every: Duration, wall: Timestamp) -> Duration {
     let every = nanos(every);
     let offset = stable_hash(name) % every;
+    let offset = offset - offset % nanos(PLACES_APART);
     let phase = wall.as_nanos() % every;
     Duration::from_nanos(if offset >= phase {
         offset - phase
@@ -163,6 +169,16 @@ mod tests {
     fn a_name_hashes_to_the_same_value_forever() {
         assert_eq!(stable_hash(""), 0xf52a_15e9_a9b5_e89b);
         assert_eq!(stable_hash("machine"), 0xf417_5728_0669_bf1a);
+    }
+
+    #[test]
+    fn places_lie_on_a_grid_that_every_check_shares() {
+        let wall = Timestamp::from_nanos(1_700_000_000_123_456_789);
+        for (n, every) in [1, 5, 10, 3600].into_iter().cycle().take(100).enumerate() {
+            let until = until_phase(&format!("check-{n}"), Duration::from_secs(every), wall);
+            let place = wall.as_nanos() + nanos(until);
+            assert_eq!(place % nanos(PLACES_APART), 0, "check-{n} every {every} s");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use bellwether::{
         system::SystemReader,
     },
     clock::{Clock, Timestamp},
-    config::{Capability, Check, Limits, PluginOrigin, PluginSource, Schedule},
+    config::{CONCURRENCY_DEFAULT, Capability, Check, Limits, PluginOrigin, PluginSource, Schedule},
     metric::Points,
     outcome::{Failure, Report},
     sandbox::{
@@ -90,6 +90,7 @@ impl Bench {
             },
             bundled: &[],
             host_version: "0.0.0",
+            concurrency: CONCURRENCY_DEFAULT,
             system: SystemReader::new(supervisor.clone(), telemetry.clone(), clock.clone()),
             telemetry: telemetry.clone(),
             redactor,

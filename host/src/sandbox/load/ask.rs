@@ -20,7 +20,7 @@ use crate::{
         end::{self, Place},
         guest::Guest,
         limits::{CPU_DEFAULT, MEMORY_BYTES_MAX, RunLimits},
-        meter::{Meter, Metered},
+        meter::{Meter, metered},
         plugin::Machine,
         stdio,
     },
@@ -46,7 +46,7 @@ impl Machine {
     ) -> Result<Description, LoadError> {
         let meter = Arc::<Meter>::default();
         let asked = catch_async("describe", self.ask(plugin, instance, identity, &meter));
-        let answer = match Metered::new(Arc::clone(&meter), Box::pin(asked)).await {
+        let answer = match metered(&meter, asked).await {
             Ok(answer) => answer,
             Err(panic) => Err(end::host_failed(&panic, &self.redactor)),
         };
@@ -67,6 +67,8 @@ impl Machine {
         identity: &identity::GuestIndices,
         meter: &Arc<Meter>,
     ) -> Result<identity::Description, Failure> {
+        // The semaphore is never closed.
+        let _seat = self.seats.acquire().await;
         let _ticking = self.ticker.ticking();
         let (telemetry, redactor) = (self.telemetry.clone(), self.redactor.clone());
         let log = RunLog::new("".into(), plugin.into(), telemetry, redactor, LINES_DEFAULT);

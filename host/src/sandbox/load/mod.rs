@@ -17,6 +17,7 @@ use std::{
 };
 
 pub use error::{LoadError, SandboxError};
+use tokio::sync::Semaphore;
 use wasmtime::component::Component;
 
 use super::{
@@ -50,6 +51,8 @@ pub struct SandboxOptions {
     pub bundled: &'static [(&'static str, &'static [u8])],
     /// Of the host, told to guests.
     pub host_version: &'static str,
+    /// Runs at once; more wait.
+    pub concurrency: usize,
     /// The machine reader.
     pub system: SystemReader,
     /// For lines of guests and of the sandbox.
@@ -84,6 +87,9 @@ pub enum Progress {
     },
 }
 
+/// Stores besides those of runs: plugins are loaded one after the other, and somebody may ask about one more.
+const SEATS_FOR_DESCRIBE: usize = 4;
+
 /// One component, by hash: held while somebody uses it, loaded by one task at a time.
 type Slot = Arc<tokio::sync::Mutex<Weak<Plugin>>>;
 
@@ -104,11 +110,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 impl Sandbox {
     /// Starts the engine and its ticker, and opens the cache.
     pub fn new(options: SandboxOptions) -> Result<Self, SandboxError> {
-        let engine = engine::engine().map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let seats = options.concurrency.saturating_add(SEATS_FOR_DESCRIBE);
+        let engine = engine::pooled(seats).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine, &options.supervisor).map_err(SandboxError::Thread)?;
         let cache = Cache::open(&options.cache_dir, &engine)?;
         let machine = Machine {
             engine,
+            seats: Semaphore::new(seats),
             ticker,
             compiler: Compiler::new(options.compiler),
             telemetry: options.telemetry,
