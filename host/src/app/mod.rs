@@ -142,7 +142,7 @@ impl App {
             loaded: &loaded,
         });
 
-        let store = Store::open(&config.host.state_dir, &supervisor, &telemetry)?;
+        let store = Store::open_locked(&lock, &supervisor, &telemetry)?;
         let bank = StateBank::default();
         table::restore(&store, &bank)?;
 
