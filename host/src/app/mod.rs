@@ -4,6 +4,7 @@
 //! decide; what to do about a changed configuration is `conductor`'s.
 
 mod conductor;
+mod editions;
 mod events;
 mod oneshot;
 mod plugins;
@@ -18,7 +19,8 @@ pub use oneshot::{OneShot, OneShotOptions, find_check};
 pub use plugins::{LoadedCheck, load_check, load_checks};
 
 use self::{
-    conductor::{Conductor, Door},
+    conductor::{Cause, Conductor, Door},
+    editions::Editions,
     events::TaskPanicked,
     runner::{Roster, SandboxRunner},
 };
@@ -217,6 +219,8 @@ impl App {
             telemetry: telemetry.clone(),
             supervisor: supervisor.clone(),
             watch: watch.handle(),
+            editions: Editions::default(),
+            failed: Vec::new(),
             progress,
         };
         drop(supervisor.spawn("conductor", conductor.run(inbox)));
@@ -251,7 +255,7 @@ impl App {
 
     /// Reads the configuration again and swaps it in when all of it is good. Does not wait: what came of it is logged.
     pub fn reload_soon(&self) {
-        self.door.reload_soon("signal");
+        self.door.reload_soon(Cause::Signal);
     }
 
     /// Drains: no new runs, running ones may end, last reports are kept, and the endpoint closes last. Returns the names
