@@ -21,6 +21,7 @@ pub(crate) fn check(name: &str) -> Check {
             origin: PluginOrigin::Bundled("system".to_owned()),
             sha256: None,
         },
+        plugin_edition: 0,
         schedule: Schedule::Interval {
             every: Duration::from_secs(15),
             retry: None,

@@ -5,11 +5,15 @@
 //! scheduler, tokens to the server, secrets to the redactor. Everything that can fail happens before anything that runs is
 //! touched.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    editions::Editions,
     events::{AllLoaded, CheckNotLoaded, ConfigWarnings, Reloaded},
     plugins::{LoadedCheck, by_source, load_checks, load_source},
     runner::Roster,
@@ -17,7 +21,7 @@ use super::{
 };
 use crate::{
     board::{BoardCheck, BoardHandle},
-    config::{self, Check, Config, LoadRequest, Loaded, PluginSource, Problems},
+    config::{self, Check, Config, LoadRequest, Loaded, PluginSource},
     expose::{BoxFuture, Control, ReloadSummary, ServeHandle},
     outcome::Outcome,
     sandbox::{Plugin, Progress, Sandbox},
@@ -30,10 +34,32 @@ use crate::{
 /// Reloads that may wait for the one that is going on. They come from people; the next one is told to try again.
 const RELOADS_WAITING_MAX: usize = 8;
 
+/// Who asks for a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// A person, by SIGHUP.
+    Signal,
+    /// A person or a program, over HTTP.
+    Request,
+    /// Whoever watches the files.
+    FileChange,
+}
+
+impl Cause {
+    /// The word in logs.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signal => "signal",
+            Self::Request => "request",
+            Self::FileChange => "file change",
+        }
+    }
+}
+
 /// A wish to reload.
 #[derive(Debug)]
 pub(super) struct Reload {
-    cause: &'static str,
+    cause: Cause,
     answer: oneshot::Sender<Result<ReloadSummary, String>>,
 }
 
@@ -52,7 +78,7 @@ pub(super) fn door(scheduler: SchedulerHandle) -> (Door, mpsc::Receiver<Reload>)
 
 impl Door {
     /// Asks for a reload and waits for what comes of it.
-    pub(super) async fn reload(&self, cause: &'static str) -> Result<ReloadSummary, String> {
+    pub(super) async fn reload(&self, cause: Cause) -> Result<ReloadSummary, String> {
         let (answer, answered) = oneshot::channel();
         let asked = self.reloads.try_send(Reload { cause, answer });
         asked.map_err(|_| "other reloads are still waiting, or the host is stopping; try again later".to_owned())?;
@@ -62,7 +88,7 @@ impl Door {
     }
 
     /// Asks for a reload without waiting. When others wait already, one of them will see the change.
-    pub(super) fn reload_soon(&self, cause: &'static str) {
+    pub(super) fn reload_soon(&self, cause: Cause) {
         let (answer, _) = oneshot::channel();
         let _ = self.reloads.try_send(Reload { cause, answer });
     }
@@ -71,7 +97,7 @@ impl Door {
 impl Control for Door {
     fn reload(&self) -> BoxFuture<'static, Result<ReloadSummary, String>> {
         let door = self.clone();
-        Box::pin(async move { Self::reload(&door, "request").await })
+        Box::pin(async move { Self::reload(&door, Cause::Request).await })
     }
 
     fn run_now(&self, check: &str) -> BoxFuture<'static, Result<Outcome, String>> {
@@ -93,6 +119,10 @@ pub(super) struct Conductor {
     pub(super) telemetry: Telemetry,
     pub(super) supervisor: Supervisor,
     pub(super) watch: WatchHandle,
+    /// What each plugin source stands for.
+    pub(super) editions: Editions,
+    /// Checks that cannot run.
+    pub(super) failed: Vec<Arc<str>>,
     pub(super) progress: Arc<dyn Fn(Progress) + Send + Sync>,
 }
 
@@ -104,7 +134,7 @@ impl Conductor {
             });
         }
         self.say_reload_succeeded(true);
-        let mut failed = self.load_first().await;
+        self.load_first().await;
         let stop = self.supervisor.stopping();
         loop {
             let Reload { cause, answer } = tokio::select! {
@@ -114,7 +144,11 @@ impl Conductor {
                     None => return,
                 },
             };
-            let result = self.reload(&mut failed).await;
+            if cause == Cause::FileChange && !self.watch.has_news() {
+                // Somebody asked in the meantime, and what the files say now has been tried.
+                continue;
+            }
+            let result = self.reload().await;
             self.say_reload_succeeded(result.is_ok());
             self.telemetry.emit(&Reloaded {
                 cause,
@@ -135,9 +169,8 @@ impl Conductor {
         );
     }
 
-    /// Loads sources side by side and lets checks begin as their plugins become ready. Returns the names of those that
-    /// cannot.
-    async fn load_first(&self) -> Vec<Arc<str>> {
+    /// Loads sources side by side and lets checks begin as their plugins become ready.
+    async fn load_first(&mut self) {
         let sources = by_source(&self.current);
         let (done, mut arrived) = mpsc::channel(sources.len().max(1));
         let all = self.current.config.checks.values();
@@ -155,24 +188,27 @@ impl Conductor {
             }));
         }
         drop(done);
-        let (mut running, mut failed) = (Vec::new(), Vec::new());
+        let mut running = Vec::new();
         while let Some((source, checks)) = arrived.recv().await {
+            self.editions.begin(&checks);
             for loaded in &checks {
                 match &loaded.plugin {
                     Ok(plugin) => {
                         self.roster.add(source.clone(), Arc::clone(plugin));
                         running.push(Arc::clone(&loaded.check));
                     }
-                    Err(_) => failed.push(self.say_not_loaded(loaded).await),
+                    Err(_) => {
+                        let name = self.say_not_loaded(loaded).await;
+                        self.failed.push(name);
+                    }
                 }
             }
             self.scheduler.replace(running.clone()).await;
         }
         self.telemetry.emit(&AllLoaded {
             ready: running.len(),
-            failed: failed.len(),
+            failed: self.failed.len(),
         });
-        failed
     }
 
     async fn say_not_loaded(&self, loaded: &LoadedCheck) -> Arc<str> {
@@ -186,39 +222,62 @@ impl Conductor {
     }
 
     /// Builds everything, then swaps. An error means that nothing changed.
-    async fn reload(&mut self, failed: &mut Vec<Arc<str>>) -> Result<ReloadSummary, String> {
-        let new =
-            config::load(&self.request).map_err(|problems| self.redactor.redact(&problems.to_string()).into_owned())?;
-        let watched = Watched::of(&new);
+    async fn reload(&mut self) -> Result<ReloadSummary, String> {
+        // Before anything is read: what changes from here on is news, and what was read is not tried twice.
+        let before = self.watch.look();
+        let mut new = match config::load(&self.request) {
+            Ok(new) => new,
+            Err(problems) => {
+                self.watch.set(before);
+                return Err(self.redactor.redact(&problems.to_string()).into_owned());
+            }
+        };
+        let watched = Watched::of(&new).since(&before);
+        self.watch.set(watched.clone().and(before));
         self.redactor.learn(&new.config.secrets);
-        let checks = load_checks(&self.sandbox, &new, &*self.progress).await;
-        refuse_what_would_break(&checks, failed, &self.current.config)?;
+        let mut checks = load_checks(&self.sandbox, &new, &*self.progress).await;
+        let (editions, replaced) = self.editions.next(&checks);
+        editions.mark(&mut new.config, &mut checks);
+        refuse_what_would_break(&checks, &self.failed, &self.current.config)?;
         self.serve
             .configure(&new.config.access)
             .map_err(|error| error.to_string())?;
         // From here on nothing can fail.
-        let summary = summarise(&self.current.config, &new.config, &new.warnings);
+        let mut summary = summarise(&self.current.config, &new, &self.mended(&checks));
+        summary.plugins = replaced
+            .iter()
+            .map(|plugin| self.redactor.redact(plugin).into_owned())
+            .collect();
         self.telemetry.configure(new.config.log);
         self.watch.set(watched);
+        self.editions = editions;
         self.roster.replace(plugins(&checks));
-        self.board
-            .replace_checks(
-                checks
-                    .iter()
-                    .map(|loaded| board_check(&loaded.check, loaded.problem()))
-                    .collect(),
-            )
-            .await;
+        self.swap(checks).await;
+        self.current = new;
+        Ok(summary)
+    }
+
+    /// Hands the checks to those who run and show them.
+    async fn swap(&mut self, checks: Vec<LoadedCheck>) {
+        let all = checks.iter();
+        let all = all.map(|loaded| board_check(&loaded.check, loaded.problem())).collect();
+        self.board.replace_checks(all).await;
         let ready = checks.iter().filter(|loaded| loaded.plugin.is_ok());
         self.scheduler
             .replace(ready.map(|loaded| Arc::clone(&loaded.check)).collect())
             .await;
-        *failed = Vec::new();
+        self.failed.clear();
         for loaded in checks.iter().filter(|loaded| loaded.plugin.is_err()) {
-            failed.push(self.say_not_loaded(loaded).await);
+            let name = self.say_not_loaded(loaded).await;
+            self.failed.push(name);
         }
-        self.current = new;
-        Ok(summary)
+    }
+
+    /// Checks that could not run until now.
+    fn mended(&self, checks: &[LoadedCheck]) -> BTreeSet<Arc<str>> {
+        let ready = checks.iter().filter(|loaded| loaded.plugin.is_ok());
+        let names = ready.map(|loaded| &loaded.check.name);
+        names.filter(|name| self.failed.contains(name)).cloned().collect()
     }
 }
 
@@ -251,7 +310,9 @@ fn refuse_what_would_break(checks: &[LoadedCheck], failed: &[Arc<str>], current:
     }
 }
 
-fn summarise(old: &Config, new: &Config, warnings: &Problems) -> ReloadSummary {
+/// `mended` are checks that could not run as they were configured, and can now.
+fn summarise(old: &Config, new: &Loaded, mended: &BTreeSet<Arc<str>>) -> ReloadSummary {
+    let (new, warnings) = (&new.config, &new.warnings);
     let mut summary = ReloadSummary {
         warnings: restart_wanted(old, new)
             .into_iter()
@@ -268,7 +329,7 @@ fn summarise(old: &Config, new: &Config, warnings: &Problems) -> ReloadSummary {
     for (name, check) in &new.checks {
         match old.checks.get(name) {
             None => summary.added.push(name.to_string()),
-            Some(before) if before == check => summary.unchanged += 1,
+            Some(before) if before == check && !mended.contains(name) => summary.unchanged += 1,
             Some(_) => summary.changed.push(name.to_string()),
         }
     }

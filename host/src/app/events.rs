@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::conductor::Cause;
 use crate::{
     config::{Loaded, Problems},
     expose::ReloadSummary,
@@ -160,7 +161,7 @@ impl Event for AllLoaded {
 
 /// A reload was asked for, and this came of it.
 pub(super) struct Reloaded<'r> {
-    pub(super) cause: &'static str,
+    pub(super) cause: Cause,
     pub(super) result: Result<&'r ReloadSummary, &'r str>,
 }
 
@@ -181,13 +182,14 @@ impl Event for Reloaded<'_> {
     }
 
     fn fields(&self, fields: &mut Fields) {
-        fields.data("cause", self.cause);
+        fields.data("cause", self.cause.as_str());
         match self.result {
             Ok(summary) => fields
                 .data("added", summary.added.clone())
                 .data("changed", summary.changed.clone())
                 .data("removed", summary.removed.clone())
                 .data("unchanged", summary.unchanged)
+                .data("plugins", summary.plugins.clone())
                 .data("warnings", summary.warnings.clone()),
             Err(problem) => fields.data("problem", problem),
         };

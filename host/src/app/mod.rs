@@ -4,6 +4,7 @@
 //! decide; what to do about a changed configuration is `conductor`'s.
 
 mod conductor;
+mod editions;
 mod events;
 mod oneshot;
 mod plugins;
@@ -18,7 +19,8 @@ pub use oneshot::{OneShot, OneShotOptions, find_check};
 pub use plugins::{LoadedCheck, load_check, load_checks};
 
 use self::{
-    conductor::{Conductor, Door},
+    conductor::{Cause, Conductor, Door},
+    editions::Editions,
     events::TaskPanicked,
     runner::{Roster, SandboxRunner},
 };
@@ -142,7 +144,7 @@ impl App {
             loaded: &loaded,
         });
 
-        let store = Store::open(&config.host.state_dir, &supervisor, &telemetry)?;
+        let store = Store::open_locked(&lock, &supervisor, &telemetry)?;
         let bank = StateBank::default();
         table::restore(&store, &bank)?;
 
@@ -218,6 +220,8 @@ impl App {
             telemetry: telemetry.clone(),
             supervisor: supervisor.clone(),
             watch: watch.handle(),
+            editions: Editions::default(),
+            failed: Vec::new(),
             progress,
         };
         drop(supervisor.spawn("conductor", conductor.run(inbox)));
@@ -252,7 +256,7 @@ impl App {
 
     /// Reads the configuration again and swaps it in when all of it is good. Does not wait: what came of it is logged.
     pub fn reload_soon(&self) {
-        self.door.reload_soon("signal");
+        self.door.reload_soon(Cause::Signal);
     }
 
     /// Drains: no new runs, running ones may end, last reports are kept, and the endpoint closes last. Returns the names

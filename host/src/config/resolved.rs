@@ -74,6 +74,9 @@ pub struct Check {
     pub name: Arc<str>,
     /// Which plugin.
     pub plugin: PluginSource,
+    /// How often the plugin's file was replaced since the host started, so that the check starts over with each one. 0 as
+    /// configured; the running host counts.
+    pub plugin_edition: u32,
     /// When it runs.
     pub schedule: Schedule,
     /// Wall clock of one run.
@@ -103,6 +106,7 @@ impl PartialEq for Check {
         let Self {
             name,
             plugin,
+            plugin_edition,
             schedule,
             timeout,
             stale_after,
@@ -116,6 +120,7 @@ impl PartialEq for Check {
         } = self;
         *name == other.name
             && *plugin == other.plugin
+            && *plugin_edition == other.plugin_edition
             && *schedule == other.schedule
             && *timeout == other.timeout
             && *stale_after == other.stale_after

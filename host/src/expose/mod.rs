@@ -70,12 +70,14 @@ pub trait Control: Send + Sync {
 pub struct ReloadSummary {
     /// Checks that are new.
     pub added: Vec<String>,
-    /// Checks whose configuration changed; they start over.
+    /// Checks whose configuration or plugin changed, and those that can run now and could not before; they start over.
     pub changed: Vec<String>,
     /// Checks that are gone.
     pub removed: Vec<String>,
     /// How many checks go on as they were.
     pub unchanged: usize,
+    /// Files of plugins that hold another plugin than before; the checks that use them are among `changed`.
+    pub plugins: Vec<String>,
     /// Settings that changed and need a restart to matter, and whatever else the loader warned of.
     pub warnings: Vec<String>,
 }

@@ -113,8 +113,7 @@ impl Cache {
             fit: hasher.finish(),
             bytes_max: CACHE_BYTES_MAX,
         };
-        let builder = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-        builder.map_err(|source| cache.failed(source))?;
+        cache.make()?;
         cache.tighten()?;
         cache.verify()?;
         Ok(cache)
@@ -135,6 +134,11 @@ impl Cache {
         }
     }
 
+    fn make(&self) -> Result<(), CacheError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.dir);
+        made.map_err(|source| self.failed(source))
+    }
+
     /// An empty directory of ours that others may look into holds nothing to distrust yet.
     fn tighten(&self) -> Result<(), CacheError> {
         let about = fs::symlink_metadata(&self.dir).map_err(|source| self.failed(source))?;
@@ -151,9 +155,17 @@ impl Cache {
         Ok(())
     }
 
-    /// Whether the directory is still ours alone.
+    /// Whether the directory is still ours alone. One that was deleted under the running host is made again: all that
+    /// was in it can be compiled again.
     fn verify(&self) -> Result<(), CacheError> {
-        let about = fs::symlink_metadata(&self.dir).map_err(|source| self.failed(source))?;
+        let about = match fs::symlink_metadata(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make()?;
+                fs::symlink_metadata(&self.dir)
+            }
+            other => other,
+        };
+        let about = about.map_err(|source| self.failed(source))?;
         let path = self.dir.display();
         if about.is_symlink() {
             return Err(self.refused("is a symbolic link", "name the directory it leads to"));
@@ -442,6 +454,38 @@ mod tests {
         let cache = Cache::open(dir.path(), &engine).expect("opens");
         store(&cache, &engine);
         mode(dir.path(), 0o777);
+        assert!(matches!(cache.load(&engine, &KEY), Err(CacheError::Unsafe { .. })));
+    }
+
+    #[test]
+    fn a_directory_that_was_deleted_is_made_again_for_its_owner_only() {
+        let (parent, engine) = (tempfile::tempdir().expect("directory"), engine());
+        let dir = parent.path().join("state/cache");
+        let cache = Cache::open(&dir, &engine).expect("made");
+        store(&cache, &engine);
+        fs::remove_dir_all(parent.path().join("state")).expect("deleted");
+        assert!(matches!(cache.load(&engine, &KEY).expect("reads"), Found::Miss));
+        assert_eq!(fs::metadata(&dir).expect("there").mode() & 0o777, 0o700);
+        fs::remove_dir_all(&dir).expect("deleted");
+        store(&cache, &engine);
+        assert!(matches!(cache.load(&engine, &KEY).expect("reads"), Found::Hit(_)));
+    }
+
+    #[test]
+    fn what_stands_where_a_deleted_directory_was_is_looked_at_as_ever() {
+        let (parent, engine) = (tempfile::tempdir().expect("directory"), engine());
+        let (dir, real) = (parent.path().join("cache"), parent.path().join("real"));
+        let cache = Cache::open(&dir, &engine).expect("made");
+        Cache::open(&real, &engine).expect("made");
+        fs::remove_dir(&dir).expect("deleted");
+        std::os::unix::fs::symlink(parent.path().join("nowhere"), &dir).expect("a dangling link");
+        assert!(matches!(cache.load(&engine, &KEY), Err(CacheError::Unsafe { .. })));
+        fs::remove_file(&dir).expect("unlinked");
+        std::os::unix::fs::symlink(&real, &dir).expect("links");
+        assert!(matches!(cache.temporary(), Err(CacheError::Unsafe { .. })));
+        fs::remove_file(&dir).expect("unlinked");
+        fs::create_dir(&dir).expect("made");
+        mode(&dir, 0o755);
         assert!(matches!(cache.load(&engine, &KEY), Err(CacheError::Unsafe { .. })));
     }
 

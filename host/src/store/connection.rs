@@ -19,6 +19,9 @@ const BUSY_PATIENCE: Duration = Duration::from_secs(5);
 /// be what the start waits for, and damage shows when the page is read.
 const CHECKED_BYTES_MAX: u64 = 64 << 20;
 
+/// What SQLite keeps beside a database in use.
+const JOURNALS: [&str; 2] = ["-wal", "-shm"];
+
 /// Where the database is.
 #[derive(Clone, Debug)]
 pub(super) enum Place {
@@ -114,20 +117,61 @@ fn check(connection: &Connection, place: &Place) -> rusqlite::Result<()> {
     ))
 }
 
-/// Moves a broken database and its journals out of the way; returns its new name.
-pub(super) fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
+/// Moves a database and its journals out of the way; returns its new name, which says `why` and when.
+pub(super) fn set_aside(path: &Path, why: &str, now: Timestamp) -> io::Result<PathBuf> {
     let stamp: String = now
         .to_string()
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || *c == '.')
         .collect();
-    let aside = with_suffix(path, &format!(".corrupt-{stamp}"));
+    let aside = with_suffix(path, &format!(".{why}-{stamp}"));
     fs::rename(path, &aside)?;
-    for journal in ["-wal", "-shm"] {
+    for journal in JOURNALS {
         // They exist only when the last process did not end well.
         let _ = fs::rename(with_suffix(path, journal), with_suffix(&aside, journal));
     }
     Ok(aside)
+}
+
+/// Copies all that a connection can see, whether or not its file still has a name, to a database that has none yet.
+pub(super) fn copy(connection: &Connection, fresh: &Path) -> rusqlite::Result<()> {
+    // What an attempt left behind that was cut short.
+    remove(fresh).map_err(|error| cannot_open(fresh, &error))?;
+    touch(fresh).map_err(|error| cannot_open(fresh, &error))?;
+    let Some(name) = fresh.to_str() else {
+        return Err(rusqlite::Error::InvalidPath(fresh.to_owned()));
+    };
+    connection.execute("VACUUM INTO ?1", [name])?;
+    fs::File::open(fresh)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| cannot_open(fresh, &error))
+}
+
+/// Gives a copy the name of the database it replaces. What has that name is moved out of the way, never overwritten;
+/// returns its new name.
+pub(super) fn put_in_place(fresh: &Path, path: &Path, now: Timestamp) -> io::Result<Option<PathBuf>> {
+    let aside = fs::symlink_metadata(path)
+        .is_ok()
+        .then(|| set_aside(path, "replaced", now));
+    let aside = aside.transpose()?;
+    // A journal without its database is of no use to anybody, and SQLite would play it back into the new one.
+    for journal in JOURNALS {
+        remove(&with_suffix(path, journal))?;
+    }
+    fs::rename(fresh, path)?;
+    Ok(aside)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Where a copy is made before it is put in place.
+pub(super) fn fresh(path: &Path) -> PathBuf {
+    with_suffix(path, ".new")
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

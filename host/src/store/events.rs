@@ -137,6 +137,107 @@ impl Event for SetAside<'_> {
     }
 }
 
+/// Somebody deleted or replaced files that the host has open.
+pub(super) struct FilesLost<'e> {
+    pub(super) dir: &'e Path,
+    /// Which file, and what became of it.
+    pub(super) what: &'e str,
+}
+
+impl Event for FilesLost<'_> {
+    fn level(&self) -> Level {
+        Level::Error
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "Files of the state directory were deleted or replaced while the host uses them. It makes them anew from what it \
+         has; stop the host before you change that directory."
+            .into()
+    }
+
+    fn module(&self) -> &'static str {
+        "store"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields
+            .data("path", self.dir.display().to_string())
+            .data("what", self.what);
+    }
+
+    fn count(&self) -> Option<Count> {
+        Some(Count {
+            name: "bellwether_store_lost_total",
+            help: "Times that files of the state directory were deleted or replaced under the running host.",
+            labels: Vec::new(),
+            by: 1,
+        })
+    }
+}
+
+/// The files are there again, with all that was in them.
+pub(super) struct FilesRemade<'e> {
+    pub(super) dir: &'e Path,
+    /// What was found in their place, under its new name.
+    pub(super) aside: Option<&'e Path>,
+}
+
+impl Event for FilesRemade<'_> {
+    fn level(&self) -> Level {
+        Level::Warn
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        match self.aside {
+            None => "The files of the state directory were made anew; nothing that was kept is lost.".into(),
+            Some(_) => "The files of the state directory were made anew and nothing that was kept is lost; a database \
+                        that stood in their place was set aside."
+                .into(),
+        }
+    }
+
+    fn module(&self) -> &'static str {
+        "store"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.data("path", self.dir.display().to_string());
+        if let Some(aside) = self.aside {
+            fields.data("setAsideAs", aside.display().to_string());
+        }
+    }
+}
+
+/// The files cannot be made anew, for now.
+pub(super) struct FilesNotRemade<'e> {
+    pub(super) dir: &'e Path,
+    pub(super) reason: &'e str,
+    /// It was not known until now.
+    pub(super) first: bool,
+}
+
+impl Event for FilesNotRemade<'_> {
+    fn level(&self) -> Level {
+        if self.first { Level::Error } else { Level::Debug }
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "The files of the state directory cannot be made anew. The host goes on and tries again, but until then nothing \
+         that it keeps will survive a restart."
+            .into()
+    }
+
+    fn module(&self) -> &'static str {
+        "store"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields
+            .data("path", self.dir.display().to_string())
+            .data("reason", self.reason);
+    }
+}
+
 /// A write was at fault itself: a bug of ours.
 pub(super) struct WriteDropped {
     pub(super) module: &'static str,

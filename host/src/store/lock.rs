@@ -5,14 +5,24 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rustix::fs::{FlockOperation, flock};
 
-/// Held until it is dropped, or until the process ends in whatever way.
-#[derive(Debug)]
+use super::presence::{FileId, Standing};
+
+/// The file in the state directory that is locked; it holds the pid of its holder.
+const FILE: &str = "lock";
+
+/// Held until the last clone is dropped, or until the process ends in whatever way. Cheap to clone.
+///
+/// What is locked is a file, not its name: whoever deletes the directory opens it to a second host. [`Store`](super::Store)
+/// looks after that, and takes the lock again.
+#[derive(Clone, Debug)]
 pub struct StateLock {
-    _file: File,
+    dir: PathBuf,
+    file: Arc<Mutex<File>>,
 }
 
 /// Why the state directory could not be locked.
@@ -50,32 +60,59 @@ fn held(pid: Option<u32>, dir: &Path) -> String {
 impl StateLock {
     /// Makes the directory when it is missing (0700) and takes the lock, without waiting.
     pub fn acquire(dir: &Path) -> Result<Self, LockError> {
-        let io = |source| LockError::Io {
+        Ok(Self {
             dir: dir.to_owned(),
-            source,
-        };
-        private_directory(dir).map_err(io)?;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(dir.join("lock"))
-            .map_err(io)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(LockError::Held {
-                    pid: read_pid(&mut file),
-                    dir: dir.to_owned(),
-                });
-            }
-            Err(error) => return Err(io(error.into())),
-        }
-        write_pid(&mut file).map_err(io)?;
-        Ok(Self { _file: file })
+            file: Arc::new(Mutex::new(take(dir)?)),
+        })
     }
+
+    /// What is locked.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Whether the file that is locked is still the one that a second host would try.
+    pub(super) fn standing(&self) -> Standing {
+        let about = self.file.lock().unwrap_or_else(PoisonError::into_inner).metadata();
+        about.map_or(Standing::Same, |about| {
+            FileId::of(&about).standing(&self.dir.join(FILE))
+        })
+    }
+
+    /// Takes the lock that is on the path now; the old one is given up only when the new one is held.
+    pub(super) fn retake(&self) -> Result<(), LockError> {
+        let file = take(&self.dir)?;
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = file;
+        Ok(())
+    }
+}
+
+fn take(dir: &Path) -> Result<File, LockError> {
+    let io = |source| LockError::Io {
+        dir: dir.to_owned(),
+        source,
+    };
+    private_directory(dir).map_err(io)?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(dir.join(FILE))
+        .map_err(io)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            return Err(LockError::Held {
+                pid: read_pid(&mut file),
+                dir: dir.to_owned(),
+            });
+        }
+        Err(error) => return Err(io(error.into())),
+    }
+    write_pid(&mut file).map_err(io)?;
+    Ok(file)
 }
 
 fn read_pid(file: &mut File) -> Option<u32> {

@@ -5,10 +5,13 @@
 //!
 //! The connection lives on a thread of its own, so that a slow disk delays nobody. A store that fails (a full disk, a
 //! read-only file system, a broken file) never stops the host: writes stay queued, newest per key, and are tried again.
+//! Neither does one whose files are deleted or replaced while it uses them: that is noticed, and they are made anew.
 
 mod connection;
 mod events;
 mod lock;
+mod loss;
+mod presence;
 mod queue;
 mod writer;
 
@@ -33,6 +36,9 @@ use crate::{supervisor::Supervisor, telemetry::Telemetry};
 /// How long a read at start may take before it is given up: longer than any table of ours, shorter than a person's
 /// patience with a start that hangs.
 const READ_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The database in the state directory.
+const DATABASE: &str = "bellwether.db";
 
 /// Why the store did not do it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -134,27 +140,42 @@ impl Store {
     /// A corrupt file is set aside under a name with the time, and a new one begun. A file that cannot be opened at all
     /// is not an error: the store then keeps writes in memory and tries again. Errors: the directory cannot be made, or
     /// the thread cannot be started.
+    ///
+    /// It takes no lock: a host takes one first and uses [`Store::open_locked`].
     pub fn open(dir: &Path, supervisor: &Supervisor, telemetry: &Telemetry) -> Result<Self, StoreError> {
         lock::private_directory(dir).map_err(|error| StoreError::Directory {
             dir: dir.to_owned(),
             reason: error.to_string(),
         })?;
-        Self::start(&Place::File(dir.join("bellwether.db")), supervisor, telemetry)
+        Self::start(&Place::File(dir.join(DATABASE)), None, supervisor, telemetry)
+    }
+
+    /// Opens or creates the database in the directory of a lock, as [`Store::open`] does, and sees to it that both stay
+    /// where they are: files that are deleted or replaced under the running host are made anew with all that was in
+    /// them. When another host holds the lock by then, this one says so, goes on, and keeps nothing until that one ends.
+    pub fn open_locked(lock: &StateLock, supervisor: &Supervisor, telemetry: &Telemetry) -> Result<Self, StoreError> {
+        let place = Place::File(lock.dir().join(DATABASE));
+        Self::start(&place, Some(lock.clone()), supervisor, telemetry)
     }
 
     /// Keeps nothing: for one-shot verbs and tests. Errors: the thread cannot be started.
     pub fn in_memory(supervisor: &Supervisor, telemetry: &Telemetry) -> Result<Self, StoreError> {
-        Self::start(&Place::Memory, supervisor, telemetry)
+        Self::start(&Place::Memory, None, supervisor, telemetry)
     }
 
-    fn start(place: &Place, supervisor: &Supervisor, telemetry: &Telemetry) -> Result<Self, StoreError> {
+    fn start(
+        place: &Place,
+        lock: Option<StateLock>,
+        supervisor: &Supervisor,
+        telemetry: &Telemetry,
+    ) -> Result<Self, StoreError> {
         let queue = Arc::new(Mutex::new(Queue::default()));
         let (requests, inbox) = mpsc::sync_channel(REQUESTS_MAX);
         let reason = |error: std::io::Error| StoreError::Unavailable {
             place: place.path().to_owned(),
             reason: error.to_string(),
         };
-        let writer = Writer::new(place.clone(), Arc::clone(&queue), telemetry.clone());
+        let writer = Writer::new(place.clone(), lock, Arc::clone(&queue), telemetry.clone());
         supervisor.thread("store", move || writer.run(&inbox)).map_err(reason)?;
         Ok(Self {
             shared: Arc::new(Shared {
@@ -239,7 +260,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// is no database, or it cannot be read now.
 pub fn peek<T>(dir: &Path, read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>) -> Option<T> {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = rusqlite::Connection::open_with_flags(dir.join("bellwether.db"), flags).ok()?;
+    let connection = rusqlite::Connection::open_with_flags(dir.join(DATABASE), flags).ok()?;
     read(&connection).ok()
 }
 

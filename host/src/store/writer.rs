@@ -8,10 +8,12 @@ use std::{
 use rusqlite::{Connection, Transaction};
 
 use super::{
-    StoreError,
+    StateLock, StoreError,
     connection::{self, Place, is_corruption, is_environmental},
     events::{BatchCommitted, SetAside, StoreFailing, StoreRecovered, WriteDropped},
     lock,
+    loss::Loss,
+    presence::FileId,
     queue::{Queue, Queued, Request},
 };
 use crate::{
@@ -27,16 +29,26 @@ const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// nobody's interest.
 const RETRY_EVERY: Duration = Duration::from_secs(5);
 
+/// How often the files are looked after: three questions to the file system, for something that only a mistake brings
+/// about.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
+
 pub(super) struct Writer {
-    place: Place,
+    pub(super) place: Place,
+    pub(super) lock: Option<StateLock>,
     queue: Arc<Mutex<Queue>>,
-    telemetry: Telemetry,
-    clock: Clock,
-    connection: Option<Connection>,
+    pub(super) telemetry: Telemetry,
+    pub(super) clock: Clock,
+    pub(super) connection: Option<Connection>,
+    /// The file that the connection has open.
+    pub(super) file: Option<FileId>,
     /// To be run again on a database that was begun anew.
     migrations: Vec<(&'static str, &'static [&'static str])>,
     next_commit: Instant,
+    pub(super) next_look: Instant,
     failing: Option<String>,
+    /// While files were lost and could not be made anew.
+    pub(super) lost: Option<Loss>,
 }
 
 /// What became of a batch.
@@ -50,18 +62,22 @@ enum Batch {
 }
 
 impl Writer {
-    pub(super) fn new(place: Place, queue: Arc<Mutex<Queue>>, telemetry: Telemetry) -> Self {
+    pub(super) fn new(place: Place, lock: Option<StateLock>, queue: Arc<Mutex<Queue>>, telemetry: Telemetry) -> Self {
         // Deadlines of a thread that waits on a channel: paused time would hold them up, so they are the machine's.
         let clock = Clock::system();
         Self {
             place,
+            lock,
             queue,
             telemetry,
             next_commit: clock.monotonic() + COMMIT_EVERY,
+            next_look: clock.monotonic() + LOOK_EVERY,
             clock,
             connection: None,
+            file: None,
             migrations: Vec::new(),
             failing: None,
+            lost: None,
         }
     }
 
@@ -72,32 +88,55 @@ impl Writer {
             match requests.recv_timeout(patience) {
                 Ok(Request::Migrate { module, steps, answer }) => drop(answer.send(self.migrate(module, steps))),
                 Ok(Request::Read(read)) => self.read(read),
-                Ok(Request::Flush(answer)) => drop(answer.send(self.commit())),
+                Ok(Request::Flush(answer)) => drop(answer.send(self.keep())),
                 Ok(Request::Close(answer)) => {
-                    let committed = self.commit();
-                    // Closed before the answer, so that the file is whole when the asker goes on.
+                    let committed = self.keep();
+                    // Closed before the answer, so that the file is whole and nobody's when the asker goes on.
                     self.connection = None;
+                    self.lock = None;
                     drop(answer.send(committed));
                     return;
                 }
-                Err(mpsc::RecvTimeoutError::Timeout) => drop(self.commit()),
+                Err(mpsc::RecvTimeoutError::Timeout) => self.on_time(),
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    drop(self.commit());
+                    drop(self.keep());
                     return;
                 }
             }
         }
     }
 
-    fn unavailable(&self) -> StoreError {
-        StoreError::Unavailable {
-            place: self.place.path().to_owned(),
-            reason: self.failing.clone().unwrap_or_default(),
+    fn on_time(&mut self) {
+        if self.clock.monotonic() >= self.next_look {
+            self.look();
+        }
+        // What failed was said, and stays queued.
+        drop(self.commit());
+    }
+
+    /// For those who want to know that it is kept: in files that a restart will find.
+    fn keep(&mut self) -> Result<(), StoreError> {
+        self.look();
+        self.commit()?;
+        match &self.lost {
+            None => Ok(()),
+            Some(loss) => Err(self.unavailable(&loss.reason)),
         }
     }
 
+    fn unavailable(&self, reason: &str) -> StoreError {
+        StoreError::Unavailable {
+            place: self.place.path().to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn failing(&self) -> StoreError {
+        self.unavailable(self.failing.as_deref().unwrap_or_default())
+    }
+
     fn read(&mut self, read: super::queue::Read) {
-        let unavailable = self.unavailable();
+        let unavailable = self.failing();
         let connection = self.connection.as_ref().ok_or(unavailable);
         if let Err(panic) = catch("store read", || read(connection)) {
             self.telemetry.emit(&WriteDropped {
@@ -122,16 +161,25 @@ impl Writer {
     }
 
     /// Opens the database; a broken one is set aside first.
-    fn reopen(&mut self) {
+    pub(super) fn reopen(&mut self) {
         self.connection = None;
         let opened = match connection::open(&self.place) {
             Err(error) if is_corruption(&error) => self.begin_anew(&error),
             other => other.map_err(|error| error.to_string()),
         };
         match opened.and_then(|connection| self.migrated(connection)) {
-            Ok(connection) => self.connection = Some(connection),
+            Ok(connection) => self.use_from_now_on(connection),
             Err(reason) => self.fail(reason),
         }
+    }
+
+    fn use_from_now_on(&mut self, connection: Connection) {
+        self.connection = Some(connection);
+        self.file = match &self.place {
+            Place::File(path) => FileId::at(path),
+            Place::Memory => None,
+        };
+        self.say_up();
     }
 
     fn migrated(&self, mut connection: Connection) -> Result<Connection, String> {
@@ -143,8 +191,8 @@ impl Writer {
 
     fn begin_anew(&self, error: &rusqlite::Error) -> Result<Connection, String> {
         let path = self.place.path();
-        let aside =
-            connection::set_aside(path, self.clock.wall()).map_err(|e| format!("{error}; cannot set it aside: {e}"))?;
+        let aside = connection::set_aside(path, "corrupt", self.clock.wall())
+            .map_err(|e| format!("{error}; cannot set it aside: {e}"))?;
         self.telemetry.emit(&SetAside {
             path,
             aside: &aside,
@@ -160,7 +208,7 @@ impl Writer {
         if batch.is_empty() {
             return Ok(());
         }
-        if self.connection.is_none() {
+        if self.connection.is_none() && self.may_open() {
             self.reopen();
         }
         let count = batch.len();
@@ -169,7 +217,7 @@ impl Writer {
             None => {
                 lock(&self.queue).put_back(batch);
                 self.next_commit = self.clock.monotonic() + RETRY_EVERY;
-                return Err(self.unavailable());
+                return Err(self.failing());
             }
         };
         match done {
@@ -189,11 +237,19 @@ impl Writer {
         }
     }
 
+    /// What is on the path may belong to another host by now.
+    fn may_open(&mut self) -> bool {
+        self.look();
+        self.lost.is_none()
+    }
+
     /// The file broke under a running host: what is queued and what modules write from now on goes to a new one.
     fn reopen_broken(&mut self, error: &rusqlite::Error) {
         self.connection = None;
-        if let Ok(connection) = self.begin_anew(error).and_then(|connection| self.migrated(connection)) {
-            self.connection = Some(connection);
+        if self.may_open()
+            && let Ok(connection) = self.begin_anew(error).and_then(|connection| self.migrated(connection))
+        {
+            self.use_from_now_on(connection);
             self.next_commit = self.clock.monotonic() + COMMIT_EVERY;
         }
     }
@@ -204,6 +260,7 @@ impl Writer {
             self.telemetry.emit(&StoreRecovered {
                 path: self.place.path(),
             });
+            self.say_up();
         }
     }
 
@@ -215,6 +272,18 @@ impl Writer {
             queued: lock(&self.queue).len(),
         });
         self.failing = Some(reason);
+        self.say_up();
+    }
+
+    /// A state beside the counts: a rule can ask whether a restart would find what the host knows.
+    pub(super) fn say_up(&self) {
+        let is_up = self.failing.is_none() && self.lost.is_none();
+        self.telemetry.instruments().set(
+            "bellwether_store_up",
+            "1 while what the host keeps reaches its files, 0 while a restart would not find it.",
+            &[],
+            if is_up { 1.0 } else { 0.0 },
+        );
     }
 }
 

@@ -76,6 +76,29 @@ fn a_restart_shows_the_last_reports_with_their_age_until_new_ones_come() {
 }
 
 #[test]
+fn a_state_directory_that_is_deleted_under_the_host_is_made_anew_and_still_excludes_a_second_one() {
+    let place = Place::new(&obedient("slow", "wait_ms = 2500", "timeout = \"1m\""));
+    let mut host = place.run();
+    host.reaches("bellwether_store_writes_total", 1.0);
+    std::fs::remove_dir_all(place.path("state")).expect("deleted");
+    let line = host.line("deleted or replaced while the host uses them");
+    assert!(line.contains("\"level\":\"ERROR\""), "{line}");
+    host.line("were made anew");
+    host.reaches("bellwether_store_lost_total", 1.0);
+    assert!((host.value("bellwether_store_up") - 1.0).abs() < f64::EPSILON);
+    let second = place.finish(&["run"]);
+    assert_eq!(second.code, 2, "{second:?}");
+    assert!(
+        second.stderr.contains(&format!("(process {})", host.child.id())),
+        "{second:?}"
+    );
+    host.stop();
+
+    let host = place.run();
+    host.eventually("/api/v1/checks", |body| body.contains("\"restored\":true"));
+}
+
+#[test]
 fn a_stop_lets_the_run_in_flight_end_and_keeps_what_it_reports() {
     for signal in ["TERM", "INT"] {
         let place = Place::new(&obedient("slow", "wait_ms = 2500", "timeout = \"1m\""));

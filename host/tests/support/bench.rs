@@ -224,6 +224,7 @@ fn check(name: &str, given: &Given) -> Arc<Check> {
             origin: PluginOrigin::Bundled(name.to_owned()),
             sha256: None,
         },
+        plugin_edition: 0,
         schedule: Schedule::Interval {
             every: Duration::from_secs(15),
             retry: None,

@@ -46,7 +46,13 @@ pub(crate) fn names() -> Vec<String> {
         stems(folder().join("files"), "wasm"),
     ]
     .concat();
-    names.extend(["python", "javascript"].map(str::to_owned));
+    // Guests in other languages are known by the script that builds them.
+    let scripts = stems(folder(), "sh");
+    names.extend(
+        scripts
+            .iter()
+            .filter_map(|script| script.strip_prefix("build-").map(str::to_owned)),
+    );
     names.sort();
     names
 }

@@ -252,6 +252,7 @@ fn resolve_one(reading: &Reading<'_>, file: FileCheck, table: &Table, defaults: 
             origin: file.plugin?.value,
             sha256: file.sha256,
         },
+        plugin_edition: 0,
         schedule,
         timeout,
         stale_after,
