@@ -5,14 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{
-    reader::Reader,
-    reading::Reading,
-    resolved::Host,
-    source::{At, FileId, Span},
-    tree::Value,
-    vocabulary::HOST,
-};
+use super::{reader::Reader, reading::Reading, resolved::Host, source::At, tree::Value, vocabulary::HOST};
 
 /// Where HTTP is served unless the file says otherwise. Loopback: nothing is offered to the network unasked.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:9920";
@@ -28,7 +21,7 @@ pub const CONCURRENCY_MAX: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct FileHost {
     pub(super) listen: Option<At<String>>,
-    environment: Option<At<String>>,
+    pub(super) environment: Option<At<String>>,
     state_dir: Option<At<PathBuf>>,
     cache_dir: Option<At<PathBuf>>,
     concurrency: Option<At<u64>>,
@@ -100,8 +93,7 @@ fn state_dir(reading: &Reading<'_>, given: Option<At<PathBuf>>) -> Option<PathBu
         .or_else(|| Some(absolute("XDG_STATE_HOME")?.join("bellwether")))
         .or_else(|| Some(absolute("HOME")?.join(".local/state/bellwether")));
     if found.is_none() {
-        reading.error(
-            Span::new(FileId::MAIN, &(0..0)),
+        reading.error_whole(
             "there is no place for state: none of `STATE_DIRECTORY`, `XDG_STATE_HOME` and `HOME` is set",
             "say where:\n  [host]\n  state_dir = \"/var/lib/bellwether\"".to_owned(),
         );

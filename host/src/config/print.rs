@@ -31,10 +31,10 @@ impl Loaded {
         for check in checks.values() {
             print_check(&mut page, check);
         }
-        for name in &self.checks.disabled {
+        for name in self.checks.disabled.keys() {
             page.comment_block(&format!(
                 "{} has enabled = false",
-                title(&["check".to_owned(), name.clone()])
+                title(&["check".to_owned(), name.to_string()])
             ));
         }
         // A variable that is also a secret may have come in by ${env:…}.
