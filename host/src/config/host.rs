@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use super::{reader::Reader, reading::Reading, resolved::Host, source::At, tree::Value, vocabulary::HOST};
@@ -63,11 +63,7 @@ pub(super) fn resolve(reading: &Reading<'_>, file: FileHost) -> Option<Host> {
     let listen = listen(reading, file.listen.as_ref());
     let state_dir = state_dir(reading, file.state_dir);
     let (listen, state_dir) = (listen?, state_dir?);
-    let cache_dir = match (file.cache_dir, first_path(reading, "CACHE_DIRECTORY")) {
-        (Some(given), _) => given.value,
-        (None, Some(given)) => given,
-        (None, None) => state_dir.join("cache"),
-    };
+    let cache_dir = cache_dir(reading, file.cache_dir, &state_dir);
     let concurrency = file.concurrency.and_then(|given| usize::try_from(given.value).ok());
     Some(Host {
         listen,
@@ -76,6 +72,20 @@ pub(super) fn resolve(reading: &Reading<'_>, file: FileHost) -> Option<Host> {
         cache_dir,
         concurrency: concurrency.unwrap_or(CONCURRENCY_DEFAULT),
     })
+}
+
+fn cache_dir(reading: &Reading<'_>, given: Option<At<PathBuf>>, state_dir: &Path) -> PathBuf {
+    given
+        .map(|given| given.value)
+        .or_else(|| first_path(reading, "CACHE_DIRECTORY"))
+        .unwrap_or_else(|| state_dir.join("cache"))
+}
+
+/// Where compiled plugins are kept, whatever else the file says. `None`: not even that can be told.
+pub(super) fn cache_dir_alone(root: &Reader<'_, '_>) -> Option<PathBuf> {
+    let file = read(root);
+    let state_dir = state_dir(root.reading, file.state_dir)?;
+    Some(cache_dir(root.reading, file.cache_dir, &state_dir))
 }
 
 /// systemd gives several folders separated by colons when a unit asks for several; the first is ours.

@@ -63,6 +63,18 @@ pub fn load(request: &LoadRequest) -> Result<Loaded, Problems> {
     resolve(reading, &main, &included)
 }
 
+/// Where a host with this configuration keeps compiled plugins, however wrong the rest of it may be. `None`: there is no
+/// configuration, or none that says. Blocks on file access.
+pub fn cache_dir(request: &LoadRequest) -> Option<PathBuf> {
+    let path = search::main_file(request.path.as_deref(), &request.env).ok()?;
+    let text = search::read(&path).ok()?;
+    let mut sources = Sources::default();
+    sources.add(path, text);
+    let mut reading = Reading::new(&request.env, sources);
+    let main = include::parse(&mut reading, FileId::MAIN)?;
+    host::cache_dir_alone(&Reader::quiet(&reading, &main, &ROOT))
+}
+
 fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result<Loaded, Problems> {
     let root = Reader::new(&reading, main, &ROOT, &[]);
     included

@@ -43,7 +43,7 @@ pub use cron::{Cron, CronError};
 pub use environment::Environment;
 pub use host::{CONCURRENCY_DEFAULT, CONCURRENCY_MAX, LISTEN_DEFAULT};
 pub use include::FILES_MAX;
-pub use load::{LoadRequest, Loaded, load};
+pub use load::{LoadRequest, Loaded, cache_dir, load};
 pub use problem::{Location, PROBLEMS_SHOWN_MAX, Problem, Problems, Severity};
 pub use resolved::*;
 pub use search::FILE_BYTES_MAX;
