@@ -12,7 +12,7 @@ use crate::config::Limits;
 
 /// Memory of a plugin that describes no need. Python needs 13 MiB and Rust 1; the rest is for parsing answers.
 pub const MEMORY_BYTES_DEFAULT: u64 = 64 * MIB;
-/// Most that a description or a configuration can ask for.
+/// Most that a description can ask for: beyond it a person must agree, in the configuration.
 pub const MEMORY_BYTES_MAX: u64 = 512 * MIB;
 /// CPU time of one run unless configured. A Rust plugin takes 50 µs, a Python one 2 ms.
 pub const CPU_DEFAULT: Duration = Duration::from_secs(1);
@@ -43,11 +43,11 @@ pub struct RunLimits {
 }
 
 impl RunLimits {
-    /// The configuration wins over the description, which wins over the default; nothing passes the cap.
+    /// The configuration wins over the description, which wins over the default; no description passes the cap.
     pub fn resolve(configured: &Limits, described_memory: Option<u64>) -> Self {
-        let memory = configured.memory_bytes.or(described_memory);
+        let unasked = described_memory.unwrap_or(MEMORY_BYTES_DEFAULT).min(MEMORY_BYTES_MAX);
         Self {
-            memory_bytes: memory.unwrap_or(MEMORY_BYTES_DEFAULT).min(MEMORY_BYTES_MAX),
+            memory_bytes: configured.memory_bytes.unwrap_or(unasked),
             cpu: configured.cpu.unwrap_or(CPU_DEFAULT),
         }
     }
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn configuration_wins_over_description_and_nothing_passes_the_cap() {
+    fn configuration_wins_over_description_and_no_description_passes_the_cap() {
         let configured = |bytes| Limits {
             memory_bytes: bytes,
             ..Limits::default()
@@ -197,6 +197,7 @@ mod tests {
         assert_eq!(memory(&configured(None), None), MEMORY_BYTES_DEFAULT);
         assert_eq!(memory(&configured(None), Some(128 * MIB)), 128 * MIB);
         assert_eq!(memory(&configured(Some(MIB)), Some(128 * MIB)), MIB);
-        assert_eq!(memory(&configured(Some(u64::MAX)), None), MEMORY_BYTES_MAX);
+        assert_eq!(memory(&configured(None), Some(1024 * MIB)), MEMORY_BYTES_MAX);
+        assert_eq!(memory(&configured(Some(1024 * MIB)), Some(MIB)), 1024 * MIB);
     }
 }
