@@ -44,7 +44,8 @@ pub(super) fn this_program() -> PathBuf {
 /// Where plugins are compiled to for a verb that takes no configuration: where the host of the usual one does, if there is
 /// one, so that what either compiles serves both.
 pub(super) fn usual_cache_dir() -> Option<PathBuf> {
-    config::cache_dir(&request(&ConfigArgument { config: None }))
+    let request = request(&ConfigArgument { config: None });
+    config::cache_dir(&request).or_else(|| request.env.non_empty("CACHE_DIRECTORY").map(PathBuf::from))
 }
 
 /// Where plugins are compiled to when the host's folder is not there or another user's.
