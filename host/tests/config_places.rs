@@ -146,13 +146,17 @@ fn a_file_that_is_far_too_large_is_refused_at_once() {
 #[test]
 fn deep_nesting_is_refused_and_not_followed() {
     let folder = TempDir::new().unwrap();
-    for text in [
-        format!("a = {}1{}", "[".repeat(10_000), "]".repeat(10_000)),
-        format!("{}a = 1", "a.".repeat(10_000)),
-        format!("[{}a]\n", "a.".repeat(10_000)),
-        format!("a = {}", "{a=".repeat(10_000)),
+    for (text, column) in [
+        (format!("a = {}1{}", "[".repeat(10_000), "]".repeat(10_000)), 85),
+        (format!("{}a = 1", "a.".repeat(10_000)), 1),
+        (format!("[{}a]\n", "a.".repeat(10_000)), 2),
+        (format!("a = {}", "{a=".repeat(10_000)), 245),
     ] {
-        assert!(load_bytes(&folder, text.as_bytes()).is_err());
+        let text = format!("# first\nx = \"{}\" # {}\n\n{text}", ".".repeat(100), ".".repeat(100));
+        let problems = load_bytes(&folder, text.as_bytes()).unwrap_err();
+        let place = &problems.iter().next().unwrap().location;
+        assert_eq!((place.line, place.column), (4, column), "{problems}");
+        assert!(problems.to_string().contains("nested deeper"), "{problems}");
     }
 }
 
@@ -238,7 +242,7 @@ proptest! {
     #[test]
     fn no_lines_make_it_panic(lines in prop::collection::vec(line(), 0..20)) {
         match load_bytes(&TempDir::new().unwrap(), lines.join("\n").as_bytes()) {
-            Ok(loaded) => prop_assert!(!loaded.print_masked().is_empty()),
+            Ok(loaded) => prop_assert!(!loaded.print_masked(&|check| check.limits.clone()).is_empty()),
             Err(problems) => prop_assert!(!problems.to_string().is_empty()),
         }
     }

@@ -199,7 +199,7 @@ async fn a_name_that_was_not_bundled_is_refused_with_those_that_were() {
     let refused = place.sandbox().load(&source, &|_| {}).await.expect_err("no such name");
     assert_eq!(
         refused.to_string(),
-        "no plugin `three` came with this host (there are: one, two); a file is named by its path, such as `./three.wasm`"
+        "no plugin `three` came with this host; there are: one, two; a file is named by its path, such as `./three.wasm`"
     );
 }
 
@@ -233,7 +233,7 @@ async fn each_way_of_losing_the_compiler_is_told_apart() {
     assert!(matches!(ends("kill -XFSZ $$").await, CompileError::Size));
     assert!(matches!(ends("kill -KILL $$").await, CompileError::Killed));
     let memory = "echo 'memory allocation of 4096 bytes failed' >&2; kill -ABRT $$";
-    assert!(matches!(ends(memory).await, CompileError::Memory(_)));
+    assert!(matches!(ends(memory).await, CompileError::Memory));
     let failed = ends("echo oh no >&2; exit 3").await.to_string();
     assert!(
         failed.contains("exit status: 3") && failed.contains("it said: oh no"),

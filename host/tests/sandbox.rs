@@ -362,6 +362,25 @@ guests! {
         says(&problems[0].message, &["((a{1,1000}){1,1000}){1,1000}", "too large once compiled"]);
     }
 
+    async fn schema_recursive_ref(bench) {
+        let plugin = bench.load(&guests::rust("schema_recursive_ref").await).await;
+        let deep = format!("{}{{}}{}", r#"{"inner":"#.repeat(60), "}".repeat(60));
+        let wrong = r#"{"inner":{"inner":{"outer":1}}}"#;
+        let checked = plugin.check_settings(&["{}", &deep, wrong]).await;
+        assert_eq!(checked[..2], [Ok(()), Ok(())]);
+        let problems = checked[2].as_ref().expect_err("an unknown setting");
+        assert_eq!(problems[0].pointer, "/inner/inner/outer");
+    }
+
+    async fn schema_branches(bench) {
+        too_dear(bench, "schema_branches", "more than 3 s of CPU time and was ended").await;
+    }
+
+    async fn schema_errors(bench) {
+        // Memory runs out first, unless the machine is slow.
+        too_dear(bench, "schema_errors", "it ").await;
+    }
+
     async fn core_module(bench) {
         let path = bench.write("guest", &guests::module("core_module"));
         let refused = bench.refused(&path).await;
@@ -409,6 +428,28 @@ guests! {
         if let Some(path) = guests::scripted("javascript", &["node", "npm"]).await {
             counts_its_runs(bench, &path, "javascript").await;
         }
+    }
+}
+
+/// Checking settings against the schema of `guest` ends, and says that it is the schema; another plugin's are checked
+/// meanwhile.
+async fn too_dear(bench: &Bench, guest: &str, why: &str) {
+    let (dear, other) = (guests::rust(guest).await, guests::rust("obedient").await);
+    // Compiled under the usual limits, which leaves the result in the cache that both share.
+    for path in [&dear, &other] {
+        bench.load(path).await;
+    }
+    let hurried = Bench::compiling_within(Duration::from_secs(3), Duration::from_secs(120));
+    let (dear, other) = (hurried.load(&dear).await, hurried.load(&other).await);
+    let (checked, others) = tokio::join!(dear.check_settings(&["{}", "{}"]), other.check_settings(&["{}"]));
+    assert_eq!(others, [Ok(())]);
+    assert_eq!(checked.len(), 2);
+    for checked in checked {
+        let problems = checked.expect_err("too dear");
+        says(
+            &problems[0].message,
+            &["schema cannot be used, for checking settings is too dear: it", why],
+        );
     }
 }
 

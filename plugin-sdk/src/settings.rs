@@ -13,6 +13,11 @@ use crate::Failure;
 /// The keyword by which the host knows that a settings field is an address, and so a grant.
 pub const GRANT_KEYWORD: &str = "x-bellwether-grant";
 
+/// The keyword by which the host knows that numbers of a settings table must not descend, such as a warning and the critical
+/// value after it: `#[schemars(extend("x-bellwether-ascending" = ["warning", "critical"]))]` on the type of the table. Where
+/// lower is worse, the names stand the other way round. What is not set is passed over.
+pub const ASCENDING_KEYWORD: &str = "x-bellwether-ascending";
+
 /// For a check without settings.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

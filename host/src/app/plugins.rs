@@ -7,8 +7,10 @@ use std::{
 };
 
 use crate::{
-    config::{Check, Loaded, PluginSource, Problem},
-    sandbox::{LoadError, Plugin, Progress, Sandbox},
+    board::SERIES_LIMIT_DEFAULT,
+    capability::{log::LINES_DEFAULT, state::QUOTA_BYTES_DEFAULT},
+    config::{Check, Limits, Loaded, PluginSource, Problem},
+    sandbox::{LoadError, Plugin, Progress, RunLimits, Sandbox},
 };
 
 /// A check, and what it will run or why it cannot.
@@ -25,6 +27,20 @@ impl LoadedCheck {
     pub fn problem(&self) -> Option<String> {
         let problems = self.plugin.as_ref().err()?;
         Some(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// What a check may use, with every default filled in. Without its plugin, which may describe a need, memory is as
+/// configured only.
+pub fn effective_limits(check: &Check, plugin: Option<&Plugin>) -> Limits {
+    let own = &check.limits;
+    let resolved = RunLimits::resolve(own, plugin.and_then(|plugin| plugin.description().memory_bytes));
+    Limits {
+        memory_bytes: plugin.map(|_| resolved.memory_bytes).or(own.memory_bytes),
+        cpu: Some(resolved.cpu),
+        series: own.series.or(Some(SERIES_LIMIT_DEFAULT)),
+        state_bytes: own.state_bytes.or(Some(QUOTA_BYTES_DEFAULT)),
+        log_lines: own.log_lines.or(Some(LINES_DEFAULT)),
     }
 }
 

@@ -31,7 +31,7 @@ fn source(plugin: &str) -> PluginSource {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    session::with_sandbox(session::cache_dir(), async |one_shot| {
+    session::with_sandbox(session::usual_cache_dir(), async |one_shot| {
         match one_shot
             .sandbox
             .load(&source(&arguments.plugin), &session::progress)

@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Ok(check) => check,
         Err(why) => return output::fail(Exit::Usage, &why),
     };
-    session::with_sandbox(loaded.config.host.cache_dir.clone(), async |one_shot| {
+    session::with_sandbox(Some(loaded.config.host.cache_dir.clone()), async |one_shot| {
         one_shot.redactor.learn(&loaded.config.secrets);
         let loaded_check = load_check(&one_shot.sandbox, &loaded, &check, &session::progress).await;
         let plugin = match &loaded_check.plugin {

@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     if BUNDLED.is_empty() && !arguments.json {
         output::note("this host was built without plugins; `cargo xtask build` builds both");
     }
-    session::with_sandbox(session::cache_dir(), async |one_shot| {
+    session::with_sandbox(session::usual_cache_dir(), async |one_shot| {
         let (mut shapes, mut lines) = (Vec::<Value>::new(), String::new());
         for (name, _) in BUNDLED {
             let source = PluginSource {

@@ -6,7 +6,7 @@ use super::{ConfigArgument, Exit, output};
 use crate::{
     app::{OneShot, OneShotOptions},
     config::{self, Environment, LoadRequest, Loaded, Problems},
-    sandbox::Progress,
+    sandbox::{Progress, SandboxError},
     telemetry::{Format, Level, LogOptions, Sink},
 };
 
@@ -41,18 +41,48 @@ pub(super) fn this_program() -> PathBuf {
     std::env::current_exe().unwrap_or_else(|_| "bellwether".into())
 }
 
-/// Where plugins are compiled to for a verb without a configuration.
-pub(super) fn cache_dir() -> PathBuf {
+/// Where plugins are compiled to for a verb that takes no configuration: where the host of the usual one does, if there is
+/// one, so that what either compiles serves both.
+pub(super) fn usual_cache_dir() -> Option<PathBuf> {
+    let request = request(&ConfigArgument { config: None });
+    config::cache_dir(&request).or_else(|| request.env.non_empty("CACHE_DIRECTORY").map(PathBuf::from))
+}
+
+/// Where plugins are compiled to when the host's folder is not there or another user's.
+fn own_cache_dir() -> PathBuf {
     let env = Environment::of_process();
     let dir = |name: &str| env.non_empty(name).map(PathBuf::from);
-    dir("CACHE_DIRECTORY")
-        .or_else(|| dir("XDG_CACHE_HOME").map(|base| base.join("bellwether")))
+    dir("XDG_CACHE_HOME")
+        .map(|base| base.join("bellwether"))
         .or_else(|| dir("HOME").map(|home| home.join(".cache").join("bellwether")))
         .unwrap_or_else(|| std::env::temp_dir().join("bellwether-cache"))
 }
 
+/// A sandbox over the host's cache, else over this user's own: who looks at a configuration is often not the user that
+/// runs it.
+fn one_shot(host_cache: Option<PathBuf>) -> Result<OneShot, SandboxError> {
+    let over = |cache_dir| {
+        OneShot::new(OneShotOptions {
+            cache_dir,
+            compiler: this_program(),
+            sink: Sink::Stderr,
+            log: LogOptions {
+                level: Level::Warn,
+                format: Format::Text,
+            },
+        })
+    };
+    match host_cache.map(over) {
+        None | Some(Err(SandboxError::Cache(_))) => over(own_cache_dir()),
+        Some(sandbox) => sandbox,
+    }
+}
+
 /// Runs `work` with a sandbox. Guests' own lines go to standard error.
-pub(super) fn with_sandbox<F: Future<Output = Exit>>(cache_dir: PathBuf, work: impl FnOnce(Arc<OneShot>) -> F) -> Exit {
+pub(super) fn with_sandbox<F: Future<Output = Exit>>(
+    host_cache: Option<PathBuf>,
+    work: impl FnOnce(Arc<OneShot>) -> F,
+) -> Exit {
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -62,16 +92,7 @@ pub(super) fn with_sandbox<F: Future<Output = Exit>>(cache_dir: PathBuf, work: i
         Err(error) => return output::fail(Exit::Internal, &format!("cannot start threads: {error}")),
     };
     let exit = runtime.block_on(async {
-        let options = OneShotOptions {
-            cache_dir,
-            compiler: this_program(),
-            sink: Sink::Stderr,
-            log: LogOptions {
-                level: Level::Warn,
-                format: Format::Text,
-            },
-        };
-        match OneShot::new(options) {
+        match one_shot(host_cache) {
             Ok(one_shot) => work(Arc::new(one_shot)).await,
             Err(error) => output::fail(Exit::Unreachable, &error.to_string()),
         }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{ConfigArgument, Exit, output, session};
 use crate::{
-    app::load_checks,
+    app::{LoadedCheck, effective_limits, load_checks},
     config::{Loaded, Problem, Problems, Severity},
 };
 
@@ -26,12 +26,12 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Exit {
     let request = session::request(&arguments.config);
     match crate::config::load(&request) {
-        Err(problems) => say(arguments, None, &problems.0),
+        Err(problems) => say(arguments, None, &[], &problems.0),
         Ok(loaded) if arguments.no_plugins => {
             let problems = loaded.warnings.0.clone();
-            say(arguments, Some(&loaded), &problems)
+            say(arguments, Some(&loaded), &[], &problems)
         }
-        Ok(loaded) => session::with_sandbox(loaded.config.host.cache_dir.clone(), async |one_shot| {
+        Ok(loaded) => session::with_sandbox(Some(loaded.config.host.cache_dir.clone()), async |one_shot| {
             one_shot.redactor.learn(&loaded.config.secrets);
             let checks = load_checks(&one_shot.sandbox, &loaded, &session::progress).await;
             let mut problems = loaded.warnings.0.clone();
@@ -45,13 +45,13 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             for loaded_check in &checks {
                 problems.extend(ungranted(&loaded, loaded_check));
             }
-            say(arguments, Some(&loaded), &problems)
+            say(arguments, Some(&loaded), &checks, &problems)
         }),
     }
 }
 
 /// Imports that no grant covers: a warning, because toolchains of some languages import their whole world.
-fn ungranted(loaded: &Loaded, check: &crate::app::LoadedCheck) -> Vec<Problem> {
+fn ungranted(loaded: &Loaded, check: &LoadedCheck) -> Vec<Problem> {
     let Ok(plugin) = &check.plugin else { return Vec::new() };
     let grants = crate::capability::grant::Grants::of(&check.check);
     let refused = plugin
@@ -72,7 +72,16 @@ fn ungranted(loaded: &Loaded, check: &crate::app::LoadedCheck) -> Vec<Problem> {
         .collect()
 }
 
-fn say(arguments: &Arguments, loaded: Option<&Loaded>, problems: &[Problem]) -> Exit {
+/// The effective configuration. `checks` are those whose plugins were loaded, by name.
+fn print(loaded: &Loaded, checks: &[LoadedCheck]) -> String {
+    loaded.print_masked(&|check| {
+        let at = checks.binary_search_by(|loaded| loaded.check.name.cmp(&check.name));
+        let plugin = at.ok().and_then(|at| checks[at].plugin.as_ref().ok());
+        effective_limits(check, plugin.map(|plugin| &**plugin))
+    })
+}
+
+fn say(arguments: &Arguments, loaded: Option<&Loaded>, checks: &[LoadedCheck], problems: &[Problem]) -> Exit {
     let bad = problems.iter().any(|problem| problem.severity == Severity::Error);
     let exit = if bad { Exit::Usage } else { Exit::Ok };
     if arguments.json {
@@ -81,7 +90,7 @@ fn say(arguments: &Arguments, loaded: Option<&Loaded>, problems: &[Problem]) -> 
             "checks": loaded.map_or(0, |loaded| loaded.config.checks.len()),
             "files": loaded.map(|loaded| &loaded.config.files),
             "problems": problems,
-            "effective": loaded.filter(|_| arguments.print).map(Loaded::print_masked),
+            "effective": loaded.filter(|_| arguments.print).map(|loaded| print(loaded, checks)),
         });
         return first_bad(output::json(&answer), exit);
     }
@@ -89,7 +98,7 @@ fn say(arguments: &Arguments, loaded: Option<&Loaded>, problems: &[Problem]) -> 
         output::note(&format!("{}\n", Problems(problems.to_vec())));
     }
     match loaded {
-        Some(loaded) if arguments.print && !bad => first_bad(output::text(&loaded.print_masked()), exit),
+        Some(loaded) if arguments.print && !bad => first_bad(output::text(&print(loaded, checks)), exit),
         Some(loaded) if !bad => {
             let checks = loaded.config.checks.len();
             let noun = if checks == 1 { "check" } else { "checks" };

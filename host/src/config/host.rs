@@ -2,17 +2,10 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
-use super::{
-    reader::Reader,
-    reading::Reading,
-    resolved::Host,
-    source::{At, FileId, Span},
-    tree::Value,
-    vocabulary::HOST,
-};
+use super::{reader::Reader, reading::Reading, resolved::Host, source::At, tree::Value, vocabulary::HOST};
 
 /// Where HTTP is served unless the file says otherwise. Loopback: nothing is offered to the network unasked.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:9920";
@@ -28,7 +21,7 @@ pub const CONCURRENCY_MAX: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct FileHost {
     pub(super) listen: Option<At<String>>,
-    environment: Option<At<String>>,
+    pub(super) environment: Option<At<String>>,
     state_dir: Option<At<PathBuf>>,
     cache_dir: Option<At<PathBuf>>,
     concurrency: Option<At<u64>>,
@@ -70,11 +63,7 @@ pub(super) fn resolve(reading: &Reading<'_>, file: FileHost) -> Option<Host> {
     let listen = listen(reading, file.listen.as_ref());
     let state_dir = state_dir(reading, file.state_dir);
     let (listen, state_dir) = (listen?, state_dir?);
-    let cache_dir = match (file.cache_dir, first_path(reading, "CACHE_DIRECTORY")) {
-        (Some(given), _) => given.value,
-        (None, Some(given)) => given,
-        (None, None) => state_dir.join("cache"),
-    };
+    let cache_dir = cache_dir(reading, file.cache_dir, &state_dir);
     let concurrency = file.concurrency.and_then(|given| usize::try_from(given.value).ok());
     Some(Host {
         listen,
@@ -83,6 +72,20 @@ pub(super) fn resolve(reading: &Reading<'_>, file: FileHost) -> Option<Host> {
         cache_dir,
         concurrency: concurrency.unwrap_or(CONCURRENCY_DEFAULT),
     })
+}
+
+fn cache_dir(reading: &Reading<'_>, given: Option<At<PathBuf>>, state_dir: &Path) -> PathBuf {
+    given
+        .map(|given| given.value)
+        .or_else(|| first_path(reading, "CACHE_DIRECTORY"))
+        .unwrap_or_else(|| state_dir.join("cache"))
+}
+
+/// Where compiled plugins are kept, whatever else the file says. `None`: not even that can be told.
+pub(super) fn cache_dir_alone(root: &Reader<'_, '_>) -> Option<PathBuf> {
+    let file = read(root);
+    let state_dir = state_dir(root.reading, file.state_dir)?;
+    Some(cache_dir(root.reading, file.cache_dir, &state_dir))
 }
 
 /// systemd gives several folders separated by colons when a unit asks for several; the first is ours.
@@ -100,8 +103,7 @@ fn state_dir(reading: &Reading<'_>, given: Option<At<PathBuf>>) -> Option<PathBu
         .or_else(|| Some(absolute("XDG_STATE_HOME")?.join("bellwether")))
         .or_else(|| Some(absolute("HOME")?.join(".local/state/bellwether")));
     if found.is_none() {
-        reading.error(
-            Span::new(FileId::MAIN, &(0..0)),
+        reading.error_whole(
             "there is no place for state: none of `STATE_DIRECTORY`, `XDG_STATE_HOME` and `HOME` is set",
             "say where:\n  [host]\n  state_dir = \"/var/lib/bellwether\"".to_owned(),
         );

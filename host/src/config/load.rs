@@ -7,13 +7,13 @@ use super::{
     check::{self, Checks},
     conceal::Concealer,
     environment::Environment,
-    host, include, log,
+    host, include, leak, log,
     problem::Problems,
     reader::Reader,
     reading::Reading,
-    resolved::{Config, PluginOrigin},
+    resolved::Config,
     search,
-    source::{FileId, Sources, Span},
+    source::{FileId, Sources},
     tree::Table,
     vocabulary::ROOT,
 };
@@ -63,6 +63,18 @@ pub fn load(request: &LoadRequest) -> Result<Loaded, Problems> {
     resolve(reading, &main, &included)
 }
 
+/// Where a host with this configuration keeps compiled plugins, however wrong the rest of it may be. `None`: there is no
+/// configuration, or none that says. Blocks on file access.
+pub fn cache_dir(request: &LoadRequest) -> Option<PathBuf> {
+    let path = search::main_file(request.path.as_deref(), &request.env).ok()?;
+    let text = search::read(&path).ok()?;
+    let mut sources = Sources::default();
+    sources.add(path, text);
+    let mut reading = Reading::new(&request.env, sources);
+    let main = include::parse(&mut reading, FileId::MAIN)?;
+    host::cache_dir_alone(&Reader::quiet(&reading, &main, &ROOT))
+}
+
 fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result<Loaded, Problems> {
     let root = Reader::new(&reading, main, &ROOT, &[]);
     included
@@ -74,13 +86,14 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     let defaults = check::read_defaults(&root);
     let include_folders = include::folders(&reading, &file_host.include);
     let listen_span = file_host.listen.as_ref().map(|listen| listen.span);
+    let environment = file_host.environment.clone();
     let host = host::resolve(&reading, file_host);
     let listen = host.as_ref().map(|host| (host.listen, listen_span));
     let (access, tokens) = access::resolve(&reading, file_access, listen);
     let mut checks = check::resolve(&reading, std::iter::once(main).chain(included), &defaults);
     warn_of_nothing(&reading, &checks);
     let concealer = Concealer::new(reading.secrets());
-    refuse_secrets_in_the_open(&reading, &concealer, &checks);
+    leak::refuse(&reading, &concealer, environment.as_ref(), &checks);
     let Some(host) = host.filter(|_| !reading.failed()) else {
         return Err(reading.problems(&concealer));
     };
@@ -103,32 +116,10 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     })
 }
 
-/// A secret is one wherever its value stands, whether `${secret:…}` says so or not. Settings may hold it all the same:
-/// what a plugin makes of it is hidden where it comes out.
-fn refuse_secrets_in_the_open(reading: &Reading<'_>, concealer: &Concealer, checks: &Checks) {
-    for (name, check) in &checks.checks {
-        let plugin = match &check.plugin.origin {
-            PluginOrigin::File(path) => path.to_string_lossy(),
-            PluginOrigin::Bundled(name) => name.into(),
-        };
-        let labels = check.labels.values().any(|value| concealer.finds_in(value));
-        for (key, secret) in [("plugin", concealer.finds_in(&plugin)), ("labels", labels)] {
-            if let Some(place) = checks.places.get(&**name).filter(|_| secret) {
-                let message =
-                    format!("`{key}` of check `{name}` contains the value of a secret, and everybody may see it");
-                let hint = "secrets stand in `[access]` only, where they never leave the host".to_owned();
-                reading.error(place.span_of(key), message, hint);
-            }
-        }
-    }
-}
-
 fn warn_of_nothing(reading: &Reading<'_>, checks: &Checks) {
     if checks.places.is_empty() && !reading.failed() {
         let hint = "for example:\n  [check.machine]\n  plugin = \"system\"\n  allow = [\"system\"]";
-        let top = Span::new(FileId::MAIN, &(0..0));
-        reading.warn(
-            top,
+        reading.warn_whole(
             "there is no check: the host will only report about itself",
             hint.to_owned(),
         );

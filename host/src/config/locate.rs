@@ -76,7 +76,8 @@ impl Loaded {
     }
 }
 
-fn setting_span(place: &CheckPlace, json_pointer: &str) -> Span {
+/// Where the value at a pointer stands, else the nearest thing around it.
+pub(super) fn setting_span(place: &CheckPlace, json_pointer: &str) -> Span {
     let Some(mut node) = place.settings() else {
         return place.name;
     };

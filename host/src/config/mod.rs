@@ -5,7 +5,7 @@
 //! program uses ([`Config`]); only the second leaves this module.
 //!
 //! The way: `search` finds and reads files, `tree` parses them, `reader` reads tables and `reading` notes problems, `vocabulary`
-//! and `unknown` know what was meant, `conceal` keeps secrets out of all of it, `host`, `access`, `log` and `check` resolve their tables, `print` and `locate` speak about the
+//! and `unknown` know what was meant, `conceal` keeps secrets out of all of it, `host`, `access`, `log` and `check` resolve their tables, `leak` refuses secrets where they would get out, `print` and `locate` speak about the
 //! result. It does not know which plugins exist, and it validates no settings against a schema: it only finds the place
 //! of what others found wrong.
 
@@ -16,6 +16,7 @@ mod cron;
 mod environment;
 mod host;
 mod include;
+mod leak;
 mod load;
 mod locate;
 mod log;
@@ -42,7 +43,7 @@ pub use cron::{Cron, CronError};
 pub use environment::Environment;
 pub use host::{CONCURRENCY_DEFAULT, CONCURRENCY_MAX, LISTEN_DEFAULT};
 pub use include::FILES_MAX;
-pub use load::{LoadRequest, Loaded, load};
+pub use load::{LoadRequest, Loaded, cache_dir, load};
 pub use problem::{Location, PROBLEMS_SHOWN_MAX, Problem, Problems, Severity};
 pub use resolved::*;
 pub use search::FILE_BYTES_MAX;

@@ -14,7 +14,8 @@ use super::{
 
 impl Loaded {
     /// The configuration as it is used, for `validate --print`. Above each check a comment lists what it is granted.
-    pub fn print_masked(&self) -> String {
+    /// `limits` says what a check may use, defaults filled in; `None` in it is said in words.
+    pub fn print_masked(&self, limits: &dyn Fn(&Check) -> Limits) -> String {
         let mut page = Page::default();
         let Config {
             host,
@@ -29,12 +30,12 @@ impl Loaded {
         page.text("level", log::level_word(log.level));
         page.text("format", log::format_word(log.format));
         for check in checks.values() {
-            print_check(&mut page, check);
+            print_check(&mut page, check, &limits(check));
         }
-        for name in &self.checks.disabled {
+        for name in self.checks.disabled.keys() {
             page.comment_block(&format!(
                 "{} has enabled = false",
-                title(&["check".to_owned(), name.clone()])
+                title(&["check".to_owned(), name.to_string()])
             ));
         }
         // A variable that is also a secret may have come in by ${env:…}.
@@ -132,7 +133,7 @@ fn print_access(page: &mut Page, access: &Access, written: &ShownTokens) {
     }
 }
 
-fn print_check(page: &mut Page, check: &Check) {
+fn print_check(page: &mut Page, check: &Check, limits: &Limits) {
     page.table(&["check", &check.name]);
     page.comment(&format!("from {}", check.location));
     page.comment(&format!("grants: {}", grants(check)));
@@ -161,7 +162,7 @@ fn print_check(page: &mut Page, check: &Check) {
             .iter()
             .for_each(|(name, value)| page.text(name.as_str(), value));
     }
-    print_limits(page, check);
+    print_limits(page, &check.name, limits);
     print_settings(page, check);
 }
 
@@ -205,14 +206,14 @@ fn print_times(page: &mut Page, check: &Check) {
     }
 }
 
-fn print_limits(page: &mut Page, check: &Check) {
+fn print_limits(page: &mut Page, check: &str, limits: &Limits) {
     let Limits {
         memory_bytes,
         cpu,
         series,
         state_bytes,
         log_lines,
-    } = &check.limits;
+    } = limits;
     let set = [
         memory_bytes.map(|size| ("memory", quoted(&show_bytes(size)))),
         cpu.map(|span| ("cpu", quoted(&show_duration(span)))),
@@ -220,11 +221,10 @@ fn print_limits(page: &mut Page, check: &Check) {
         state_bytes.map(|size| ("state", quoted(&show_bytes(size)))),
         log_lines.map(|count| ("log_lines", count.to_string())),
     ];
-    if set.iter().all(Option::is_none) {
-        return;
+    page.table(&["check", check, "limits"]);
+    if memory_bytes.is_none() {
+        page.comment("memory: what the plugin describes, else the host's default");
     }
-    page.table(&["check", &check.name, "limits"]);
-    page.comment("what is not here comes from the plugin, or is the host's default");
     set.iter().flatten().for_each(|(key, value)| page.raw(key, value));
 }
 

@@ -34,6 +34,13 @@ pub(super) struct Reading<'e> {
     failed: Cell<bool>,
 }
 
+/// Before every line of the main file.
+const TOP: Span = Span {
+    file: FileId::MAIN,
+    start: 0,
+    end: 0,
+};
+
 /// A problem while others are still looked for.
 #[derive(Clone, Debug)]
 struct Noted {
@@ -81,6 +88,21 @@ impl<'e> Reading<'e> {
     /// Notes something to look at.
     pub(super) fn warn(&self, span: Span, message: impl Into<String>, hint: impl Into<Option<String>>) {
         self.note(Severity::Warning, span, message.into(), hint.into());
+    }
+
+    /// Notes a problem with what the main file does not say: no line of it is to blame.
+    pub(super) fn error_whole(&self, message: &str, hint: String) {
+        self.add(Some(TOP), Problem::at(self.main_file(), message).with_hint(hint));
+    }
+
+    /// Notes something to look at that no line of the main file says.
+    pub(super) fn warn_whole(&self, message: &str, hint: String) {
+        let problem = Problem::at(self.main_file(), message).with_hint(hint);
+        self.add(Some(TOP), problem.into_warning());
+    }
+
+    fn main_file(&self) -> Location {
+        Location::file(&self.sources.file(FileId::MAIN).path.display().to_string())
     }
 
     fn note(&self, severity: Severity, span: Span, message: String, hint: Option<String>) {

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Read as _,
+    os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
 };
 
@@ -54,8 +55,9 @@ fn nowhere() -> Problem {
 /// The text of a file, without a byte order mark.
 pub(super) fn read(path: &Path) -> Result<String, Problems> {
     let at = |message: String| Problem::at(Location::file(&path.display().to_string()), message);
-    if path.is_dir() {
-        return Err(at("this is a folder, not a file".into()).into());
+    if let Some(kind) = no_regular_file(path) {
+        let hint = "write the configuration to a file, so that a reload finds it again";
+        return Err(at(format!("this is {kind}, not a regular file")).with_hint(hint).into());
     }
     let bytes = contents(path).map_err(|error| at(format!("cannot be read: {error}")))?;
     if bytes.len() > FILE_BYTES_MAX {
@@ -66,6 +68,24 @@ pub(super) fn read(path: &Path) -> Result<String, Problems> {
     }
     let text = String::from_utf8(bytes).map_err(|error| not_text(path, &error))?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// What a path leads to when that is there and no regular file. Asked before opening: a pipe would wait for its other
+/// end, and some devices do something when they are opened.
+pub(super) fn no_regular_file(path: &Path) -> Option<&'static str> {
+    let kind = fs::metadata(path).ok()?.file_type();
+    if kind.is_file() {
+        return None;
+    }
+    Some(if kind.is_dir() {
+        "a folder"
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    })
 }
 
 fn contents(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -109,7 +129,8 @@ pub(super) fn matching(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, std
             found = found.iter().map(|folder| folder.join(&*part)).collect();
         }
     }
-    found.retain(|path| path.is_file());
+    // What is there and no file, a pipe or a link to nothing, is refused when it is read: a check must not vanish unseen.
+    found.retain(|path| fs::symlink_metadata(path).is_ok() && !path.is_dir());
     found.sort();
     Ok(found)
 }
@@ -200,10 +221,35 @@ mod tests {
             fs::write(folder.path().join(name), "").unwrap();
         }
         fs::create_dir(folder.path().join("d.toml")).unwrap();
+        std::os::unix::fs::symlink("nowhere", folder.path().join("e.toml")).unwrap();
         let found = matching(folder.path(), "*.toml").unwrap();
-        assert_eq!(found, ["a.toml", "b.toml"].map(|name| folder.path().join(name)));
+        assert_eq!(
+            found,
+            ["a.toml", "b.toml", "e.toml"].map(|name| folder.path().join(name))
+        );
         assert!(matching(folder.path(), "none.d/*.toml").unwrap().is_empty());
         assert_eq!(matching(folder.path(), "*/../a.toml").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_said_to_be_none_and_never_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe.toml");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.is_ok_and(|status| status.success()));
+        let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket.toml")).unwrap();
+        std::os::unix::fs::symlink("pipe.toml", folder.path().join("link.toml")).unwrap();
+        for (path, kind) in [
+            (folder.path().to_owned(), "a folder"),
+            (pipe, "a pipe"),
+            (folder.path().join("link.toml"), "a pipe"),
+            (folder.path().join("socket.toml"), "a socket"),
+            ("/dev/zero".into(), "a device"),
+        ] {
+            let said = read(&path).unwrap_err().to_string();
+            let expected = format!("{}: this is {kind}, not a regular file", path.display());
+            assert!(said.starts_with(&expected), "{said}");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Flows in: text. Flows out: a [`Table`], or syntax problems, all of them. It knows no key of ours but the ones whose
 //! values must never be shown.
 
+use std::ops::Range;
+
 use toml::de::{DeTable, DeValue};
 
 use super::{
@@ -13,6 +15,9 @@ use crate::secret::SECRET_BYTES_MIN;
 
 /// Syntax problems shown for one file. After the first few the parser mostly stumbles over its own guesses.
 const SYNTAX_PROBLEMS_MAX: usize = 5;
+
+/// Parts of a dotted key that the parser follows.
+const KEY_PARTS_MAX: usize = 80;
 
 /// Values of these keys are hidden in source lines wherever they stand, and so is all of `[access]` but the file names.
 const HIDDEN_KEYS: [&str; 6] = ["read", "push", "admin", "token", "password", "secret"];
@@ -129,7 +134,7 @@ struct Builder<'t> {
 }
 
 impl Builder<'_> {
-    fn table(&self, table: &DeTable<'_>, span: &std::ops::Range<usize>) -> Table {
+    fn table(&self, table: &DeTable<'_>, span: &Range<usize>) -> Table {
         let mut entries: Vec<Entry> = table
             .iter()
             .map(|(key, value)| Entry {
@@ -242,7 +247,8 @@ fn hide_by_line(sources: &mut Sources, file: FileId) {
 fn syntax_problems(sources: &Sources, file: FileId, errors: &[toml::de::Error]) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
     for error in errors {
-        let span = Span::new(file, &error.span().unwrap_or(0..0));
+        let span = error.span().or_else(|| deep_key(&sources.file(file).text));
+        let span = Span::new(file, &span.unwrap_or(0..0));
         let location = sources.locate(span);
         // One mistake often makes the parser stumble several times in its line.
         if problems.iter().any(|problem| problem.location.line == location.line) {
@@ -264,8 +270,22 @@ fn syntax_problems(sources: &Sources, file: FileId, errors: &[toml::de::Error]) 
     problems
 }
 
+/// The first key with more parts than the parser follows: it refuses that without saying where.
+fn deep_key(text: &str) -> Option<Range<usize>> {
+    let mut start = 0;
+    for part in text.split_inclusive(['\n', '=', ',', '{', '[', ']', '#']) {
+        let key = part.trim_end_matches(['\n', '=', ',', '{', '[', ']', '#']).trim_end();
+        let blank = key.len() - key.trim_start().len();
+        if key.split('.').filter(|part| !part.trim().is_empty()).count() >= KEY_PARTS_MAX {
+            return Some(start + blank..start + key.len());
+        }
+        start += part.len();
+    }
+    None
+}
+
 /// Words of the parser, and what helps.
-const SYNTAX_HINTS: [(&str, &str); 8] = [
+const SYNTAX_HINTS: [(&str, &str); 7] = [
     (
         "invalid unquoted key",
         "names may have letters, digits, `-` and `_`; anything else stands in quotes",
@@ -285,7 +305,6 @@ const SYNTAX_HINTS: [(&str, &str); 8] = [
         "unclosed table",
         "a table begins with its name in brackets: [check.NAME]",
     ),
-    ("recursion", "tables are nested deeper than any configuration needs"),
 ];
 
 /// The parser's words, and what they mean for somebody who does not know TOML by heart.
@@ -293,6 +312,13 @@ fn syntax_message(parser: &str, sources: &Sources, span: Span) -> (String, Optio
     let parser = parser.lines().next().unwrap_or("").trim_end_matches(',');
     if parser.starts_with("duplicate key") {
         return duplicate(sources, span);
+    }
+    if parser.contains("recurs") {
+        let message = "not valid TOML: this is nested deeper than any configuration needs";
+        let hint = parser
+            .starts_with("cannot")
+            .then_some("is a closing bracket or brace missing before it?");
+        return (message.to_owned(), hint.map(str::to_owned));
     }
     if rest_of_line(sources, span).is_empty() && before(sources, span).ends_with('=') {
         return ("not valid TOML: a value is missing after `=`".to_owned(), None);

@@ -55,14 +55,14 @@ pub enum CompileError {
     #[error("{0}")]
     Refused(String),
     /// Too much CPU time.
-    #[error("compiling it took more than {} s of CPU time and was ended", .0.as_secs())]
+    #[error("it took more than {} s of CPU time and was ended", .0.as_secs())]
     Cpu(Duration),
     /// Too much time.
-    #[error("compiling it took more than {} s and was ended", .0.as_secs())]
+    #[error("it took more than {} s and was ended", .0.as_secs())]
     Wall(Duration),
     /// Too much memory, or somebody killed it.
-    #[error("compiling it needed more memory than the compiler may use (1 GiB){}", said(.0))]
-    Memory(String),
+    #[error("it needed more memory than the compiler may use (1 GiB)")]
+    Memory,
     /// The compiled code is larger than a file may be.
     #[error("its compiled code is larger than 512 MiB")]
     Size,
@@ -115,10 +115,11 @@ impl Compiler {
         self.permits.acquire().await.ok()
     }
 
-    /// Does one job in a child of its own.
-    pub(super) async fn perform(&self, job: Job, payload: &[u8]) -> Result<Answer, CompileError> {
+    /// Does one job in a child of its own. `cpu` bounds its CPU time, as far as the configured bound is not lower.
+    pub(super) async fn perform(&self, job: Job, payload: &[u8], cpu: Duration) -> Result<Answer, CompileError> {
+        let cpu = cpu.min(self.options.cpu);
         let mut child = self.start()?;
-        let exchanged = tokio::time::timeout(self.options.wall, self.exchange(&mut child, job, payload)).await;
+        let exchanged = tokio::time::timeout(self.options.wall, self.exchange(&mut child, job, payload, cpu)).await;
         let Ok((answer, status, stderr)) = exchanged else {
             // Dropping kills it; waiting here leaves no zombie behind.
             let _ = child.kill().await;
@@ -127,7 +128,7 @@ impl Compiler {
         match answer {
             Some(Answer::Refused(reason)) => Err(CompileError::Refused(reason)),
             Some(answer) if status.as_ref().is_ok_and(ExitStatus::success) => Ok(answer),
-            _ => Err(self.explain(status, &stderr)),
+            _ => Err(explain(status, &stderr, cpu)),
         }
     }
 
@@ -153,9 +154,10 @@ impl Compiler {
         child: &mut Child,
         job: Job,
         payload: &[u8],
+        cpu: Duration,
     ) -> (Option<Answer>, io::Result<ExitStatus>, String) {
         let header = Header {
-            cpu_seconds: self.options.cpu.as_secs().max(1),
+            cpu_seconds: cpu.as_secs().max(1),
             payload_bytes: payload.len() as u64,
             job,
         };
@@ -170,32 +172,32 @@ impl Compiler {
         let status = child.wait().await;
         (read_answer(&answer), status, tail(&stderr))
     }
+}
 
-    fn explain(&self, status: io::Result<ExitStatus>, stderr: &str) -> CompileError {
-        use std::os::unix::process::ExitStatusExt;
+fn explain(status: io::Result<ExitStatus>, stderr: &str, cpu: Duration) -> CompileError {
+    use std::os::unix::process::ExitStatusExt;
 
-        let status = match status {
-            Ok(status) => status,
-            Err(error) => {
-                return CompileError::Failed {
-                    status: error.to_string(),
-                    stderr: stderr.to_owned(),
-                };
-            }
-        };
-        let signal = status.signal().and_then(rustix::process::Signal::from_named_raw);
-        match signal {
-            Some(rustix::process::Signal::XCPU) => CompileError::Cpu(self.options.cpu),
-            Some(rustix::process::Signal::XFSZ) => CompileError::Size,
-            Some(rustix::process::Signal::KILL) => CompileError::Killed,
-            _ if stderr.contains("memory allocation of") || stderr.contains("Cannot allocate memory") => {
-                CompileError::Memory(stderr.to_owned())
-            }
-            _ => CompileError::Failed {
-                status: status.to_string(),
+    let status = match status {
+        Ok(status) => status,
+        Err(error) => {
+            return CompileError::Failed {
+                status: error.to_string(),
                 stderr: stderr.to_owned(),
-            },
+            };
         }
+    };
+    let signal = status.signal().and_then(rustix::process::Signal::from_named_raw);
+    match signal {
+        Some(rustix::process::Signal::XCPU) => CompileError::Cpu(cpu),
+        Some(rustix::process::Signal::XFSZ) => CompileError::Size,
+        Some(rustix::process::Signal::KILL) => CompileError::Killed,
+        _ if stderr.contains("memory allocation of") || stderr.contains("Cannot allocate memory") => {
+            CompileError::Memory
+        }
+        _ => CompileError::Failed {
+            status: status.to_string(),
+            stderr: stderr.to_owned(),
+        },
     }
 }
 

@@ -16,7 +16,7 @@ use std::{
 
 use wasmtime::{Config, Enabled, Engine, EngineWeak, PoolingAllocationConfig, WasmBacktraceDetails};
 
-use super::limits::{INSTANCES_MAX, MEMORIES_MAX, MEMORY_BYTES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
+use super::limits::{INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
 use crate::supervisor::Supervisor;
 
 /// How often running guests are looked at: a spinning one yields and is compared with its budget this often. Ten
@@ -94,7 +94,6 @@ fn pool(stores: usize) -> PoolingAllocationConfig {
         .max_tables_per_component(at_most(TABLES_MAX))
         .max_tables_per_module(at_most(TABLES_MAX))
         .table_elements(TABLE_ELEMENTS_MAX)
-        .max_memory_size(usize::try_from(MEMORY_BYTES_MAX).unwrap_or(usize::MAX))
         .max_component_instance_size(INSTANCE_BYTES_MAX)
         .max_core_instance_size(INSTANCE_BYTES_MAX)
         .max_unused_warm_slots(count(1))

@@ -12,7 +12,7 @@ use crate::config::Limits;
 
 /// Memory of a plugin that describes no need. Python needs 13 MiB and Rust 1; the rest is for parsing answers.
 pub const MEMORY_BYTES_DEFAULT: u64 = 64 * MIB;
-/// Most that a description or a configuration can ask for.
+/// Most that a description can ask for: beyond it a person must agree, in the configuration.
 pub const MEMORY_BYTES_MAX: u64 = 512 * MIB;
 /// CPU time of one run unless configured. A Rust plugin takes 50 µs, a Python one 2 ms.
 pub const CPU_DEFAULT: Duration = Duration::from_secs(1);
@@ -43,11 +43,11 @@ pub struct RunLimits {
 }
 
 impl RunLimits {
-    /// The configuration wins over the description, which wins over the default; nothing passes the cap.
+    /// The configuration wins over the description, which wins over the default; no description passes the cap.
     pub fn resolve(configured: &Limits, described_memory: Option<u64>) -> Self {
-        let memory = configured.memory_bytes.or(described_memory);
+        let unasked = described_memory.unwrap_or(MEMORY_BYTES_DEFAULT).min(MEMORY_BYTES_MAX);
         Self {
-            memory_bytes: memory.unwrap_or(MEMORY_BYTES_DEFAULT).min(MEMORY_BYTES_MAX),
+            memory_bytes: configured.memory_bytes.unwrap_or(unasked),
             cpu: configured.cpu.unwrap_or(CPU_DEFAULT),
         }
     }
@@ -101,10 +101,15 @@ fn grown(sum: usize, current: usize, desired: usize, limit: usize) -> Result<usi
     if wanted > limit { Err(wanted) } else { Ok(wanted) }
 }
 
+/// Growth past a declared maximum below our own limit fails by itself and must not count as refused. A `maximum` that is
+/// not below may be the engine's, which is no smaller than ours.
+fn is_its_own_affair(desired: usize, maximum: Option<usize>, limit: usize) -> bool {
+    maximum.is_some_and(|maximum| desired > maximum && maximum < limit)
+}
+
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        // Growth past a memory's own declared maximum fails by itself and must not count.
-        if maximum.is_some_and(|maximum| desired > maximum) {
+        if is_its_own_affair(desired, maximum, self.memory_max) {
             return Ok(false);
         }
         match grown(self.memory, current, desired, self.memory_max) {
@@ -121,7 +126,7 @@ impl ResourceLimiter for Limiter {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
+        if is_its_own_affair(desired, maximum, TABLE_ELEMENTS_MAX) {
             return Ok(false);
         }
         match grown(self.table_elements, current, desired, TABLE_ELEMENTS_MAX) {
@@ -188,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn configuration_wins_over_description_and_nothing_passes_the_cap() {
+    fn configuration_wins_over_description_and_no_description_passes_the_cap() {
         let configured = |bytes| Limits {
             memory_bytes: bytes,
             ..Limits::default()
@@ -197,6 +202,7 @@ mod tests {
         assert_eq!(memory(&configured(None), None), MEMORY_BYTES_DEFAULT);
         assert_eq!(memory(&configured(None), Some(128 * MIB)), 128 * MIB);
         assert_eq!(memory(&configured(Some(MIB)), Some(128 * MIB)), MIB);
-        assert_eq!(memory(&configured(Some(u64::MAX)), None), MEMORY_BYTES_MAX);
+        assert_eq!(memory(&configured(None), Some(1024 * MIB)), MEMORY_BYTES_MAX);
+        assert_eq!(memory(&configured(Some(1024 * MIB)), Some(MIB)), 1024 * MIB);
     }
 }

@@ -20,6 +20,7 @@ mod log;
 mod process;
 mod reload;
 mod secrets;
+mod validate;
 mod verbs;
 
 /// The quoted path of a Rust guest, for `plugin = …`.

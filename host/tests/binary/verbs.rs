@@ -1,4 +1,4 @@
-//! Every verb: what it prints for people and for programs, and its exit codes.
+//! Verbs: what they print for people and for programs, and their exit codes. `validate` has a module of its own.
 
 use std::path::Path;
 
@@ -11,11 +11,11 @@ use crate::{
     obedient,
 };
 
-fn json(finished: &Finished) -> Value {
+pub(crate) fn json(finished: &Finished) -> Value {
     serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished:?}"))
 }
 
-fn keys(value: &Value) -> Vec<&str> {
+pub(crate) fn keys(value: &Value) -> Vec<&str> {
     let mut keys: Vec<_> = value
         .as_object()
         .expect("an object")
@@ -173,79 +173,6 @@ fn once_of_what_is_not_there_is_an_error_of_usage() {
 }
 
 #[test]
-fn validate_tells_good_from_bad_and_says_it_to_people_and_programs() {
-    let place = Place::new(MACHINE);
-    let good = place.finish(&["validate"]);
-    assert_eq!((good.code, good.stdout.as_str()), (0, "ok: 1 check\n"), "{good:?}");
-    let answer = json(&place.finish(&["validate", "--json"]));
-    assert_eq!(keys(&answer), ["checks", "effective", "files", "ok", "problems"]);
-    assert_eq!(
-        (&answer["ok"], &answer["checks"], &answer["problems"]),
-        (&Value::Bool(true), &1.into(), &serde_json::json!([]))
-    );
-
-    place.configure("[check.machine]\nplugin = \"system\"\nintervall = \"5s\"\n");
-    let bad = place.finish(&["validate"]);
-    assert_eq!((bad.code, bad.stdout.as_str()), (2, ""), "{bad:?}");
-    assert!(
-        bad.stderr.contains("did you mean `interval`?") && bad.stderr.contains("has 1 problem\n"),
-        "{bad:?}"
-    );
-    let bad = place.finish(&["validate", "--json"]);
-    assert_eq!(bad.code, 2, "{bad:?}");
-    let answer = json(&bad);
-    assert_eq!(answer["ok"], false);
-    assert_eq!(
-        keys(&answer["problems"][0]),
-        ["column", "file", "hint", "line", "message", "severity", "source_line"]
-    );
-    assert_eq!(answer["problems"][0]["line"], 7);
-
-    // A plugin that wants more than it is granted can be loaded, and that is worth a word.
-    place.configure("[check.machine]\nplugin = \"system\"\n");
-    let ungranted = place.finish(&["validate"]);
-    assert_eq!(ungranted.code, 0, "{ungranted:?}");
-    assert!(
-        ungranted.stderr.contains("warning: check `machine`") && ungranted.stderr.contains("allow = [\"system\"]"),
-        "{ungranted:?}"
-    );
-
-    place.configure("[check.missing]\nplugin = \"./nowhere.wasm\"\n");
-    assert_eq!(place.finish(&["validate", "--no-plugins"]).code, 0);
-    assert_eq!(place.finish(&["validate"]).code, 2);
-}
-
-#[test]
-fn validate_prints_the_effective_configuration_and_its_grants() {
-    let place = Place::new(MACHINE);
-    let printed = place.finish(&["validate", "--print"]);
-    assert_eq!(printed.code, 0, "{printed:?}");
-    for line in [
-        "[check.machine]",
-        "plugin = \"system\"",
-        "interval = \"300d\"",
-        "allow = [\"system\"]",
-        "# grants: system (reads about the machine the host runs on)",
-    ] {
-        assert!(
-            printed.stdout.lines().any(|printed| printed == line),
-            "{line}: {}",
-            printed.stdout
-        );
-    }
-    // What is printed is a configuration again, and the same one.
-    let again = Place::new("");
-    again.write("bellwether.toml", &printed.stdout);
-    let reprinted = again.finish(&["validate", "--print"]);
-    let without_places = |text: &str| -> String { text.lines().filter(|line| !line.starts_with("# from ")).collect() };
-    assert_eq!(
-        without_places(&reprinted.stdout),
-        without_places(&printed.stdout),
-        "{reprinted:?}"
-    );
-}
-
-#[test]
 fn inspect_shows_what_a_plugin_is_needs_and_could_do() {
     let place = Place::new("");
     let path = guest("healthy");
@@ -300,7 +227,7 @@ fn inspect_refuses_what_is_no_plugin_and_says_why() {
         ("./empty.wasm", "empty", 1),
         ("./newer.wasm", "provides 0.1.0", 1),
         ("./nowhere.wasm", "nowhere.wasm", 3),
-        ("sistem", "there are: system", 2),
+        ("sistem", "did you mean `system`? There are: system", 2),
     ] {
         let finished = place.finish(&["inspect", plugin]);
         assert_eq!((finished.code, finished.stdout.as_str()), (code, ""), "{finished:?}");

@@ -1,9 +1,9 @@
 //! What stands under `settings` in the configuration.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use bellwether_sdk::{Failure, system::Section};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 /// All of it is optional.
@@ -47,46 +47,36 @@ impl NameSet {
     }
 }
 
-/// A part of the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum SectionName {
-    /// CPU time and usage.
-    Cpu,
-    /// Memory and swap.
-    Memory,
-    /// Space on file systems.
-    Disks,
-    /// Traffic of block devices.
-    DiskIo,
-    /// Network interfaces.
-    Networks,
-    /// Load averages.
-    Load,
-    /// Sensors.
-    Temperatures,
-    /// Processes by state and in groups.
-    Processes,
-    /// Pressure stall information.
-    Pressure,
-    /// Open files.
-    Limits,
+/// A part of the machine, by the contract's name for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct SectionName(Section);
+
+/// What may be written for each section: `disk_io` for the contract's `disk-io`.
+fn section_names() -> impl Iterator<Item = (String, Section)> {
+    let all = Section::all().iter_names();
+    all.map(|(name, section)| (name.to_ascii_lowercase(), section))
 }
 
-impl SectionName {
-    fn section(self) -> Section {
-        match self {
-            Self::Cpu => Section::CPU,
-            Self::Memory => Section::MEMORY,
-            Self::Disks => Section::DISKS,
-            Self::DiskIo => Section::DISK_IO,
-            Self::Networks => Section::NETWORKS,
-            Self::Load => Section::LOAD,
-            Self::Temperatures => Section::TEMPERATURES,
-            Self::Processes => Section::PROCESSES,
-            Self::Pressure => Section::PRESSURE,
-            Self::Limits => Section::LIMITS,
-        }
+impl TryFrom<String> for SectionName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let found = section_names().find(|(name, _)| *name == text);
+        found
+            .map(|(_, section)| Self(section))
+            .ok_or_else(|| format!("there is no section `{text}`"))
+    }
+}
+
+impl JsonSchema for SectionName {
+    fn schema_name() -> Cow<'static, str> {
+        "SectionName".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<String> = section_names().map(|(name, _)| name).collect();
+        json_schema!({ "type": "string", "description": "A part of the machine.", "enum": names })
     }
 }
 
@@ -119,6 +109,7 @@ pub(crate) struct Thresholds {
 /// From which value on.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("x-bellwether-ascending" = ["warning", "critical"]))]
 pub(crate) struct Levels {
     /// Will need a person soon.
     #[schemars(range(min = 0, max = 100))]
@@ -153,25 +144,6 @@ impl From<String> for DiskPercentOf {
 impl Settings {
     /// What the schema cannot say.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        let all = [
-            ("cpu_percent", self.thresholds.cpu_percent),
-            ("memory_percent", self.thresholds.memory_percent),
-            ("disk_percent", self.thresholds.disk_percent),
-        ];
-        for (name, levels) in all {
-            let Some(Levels {
-                warning: Some(warning),
-                critical: Some(critical),
-            }) = levels
-            else {
-                continue;
-            };
-            if warning > critical {
-                return Err(Failure::settings(format!(
-                    "`thresholds.{name}`: the warning at {warning} would come after critical at {critical}; swap them"
-                )));
-            }
-        }
         if !self.processes.is_empty() && !self.name_sets().contains(&NameSet::Canonical) {
             return Err(Failure::settings(
                 "`processes` are reported under canonical names only; add \"canonical\" to `name_sets`",
@@ -187,7 +159,7 @@ impl Settings {
     /// Looking at every process is by far the dearest section, so it is read only when it is asked for.
     pub(crate) fn wanted(&self) -> Section {
         let asked = match &self.sections {
-            Some(names) => union(names.iter().map(|name| name.section())),
+            Some(names) => union(names.iter().map(|name| name.0)),
             None => Section::all() - Section::PROCESSES,
         };
         let asked = if self.processes.is_empty() {
@@ -237,6 +209,29 @@ mod tests {
         assert_eq!(wanted(json!({})), Section::all() - Section::PROCESSES);
         assert_eq!(wanted(json!({ "processes": { "db": "postgres" } })), Section::all());
         assert_eq!(wanted(json!({ "sections": ["processes"] })), Section::PROCESSES);
+    }
+
+    #[test]
+    fn sections_are_called_as_in_the_contract() {
+        assert_eq!(
+            wanted(json!({ "sections": ["disk_io", "load"] })),
+            Section::DISK_IO | Section::LOAD
+        );
+        assert!(serde_json::from_value::<Settings>(json!({ "sections": ["disk-io"] })).is_err());
+        let readme = include_str!("../README.md");
+        assert!(section_names().count() >= 10);
+        for (name, _) in section_names() {
+            assert!(readme.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_warning_above_critical_is_refused_by_the_schema() {
+        let levels = schemars::schema_for!(Levels);
+        assert_eq!(
+            levels.get(bellwether_sdk::settings::ASCENDING_KEYWORD),
+            Some(&json!(["warning", "critical"]))
+        );
     }
 
     #[test]

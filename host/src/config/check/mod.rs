@@ -59,7 +59,8 @@ pub(super) struct CheckPlace {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Checks {
     pub(super) checks: BTreeMap<Arc<str>, Arc<Check>>,
-    pub(super) disabled: BTreeSet<String>,
+    /// Those with `enabled = false`.
+    pub(super) disabled: BTreeMap<Arc<str>, Arc<Check>>,
     pub(super) places: BTreeMap<String, CheckPlace>,
 }
 
@@ -105,14 +106,13 @@ pub(super) fn resolve<'r>(
 
 fn add(reading: &Reading<'_>, entry: &Entry, table: &Table, defaults: &Tuning, all: &mut Checks) {
     let file = read(reading, entry, table);
-    if !file.enabled {
-        all.disabled.insert(entry.key.clone());
-    }
     let enabled = file.enabled;
     // A disabled check is looked at all the same: who enables it at night wants no surprise.
-    if let Some(check) = resolve_one(reading, file, table, defaults).filter(|_| enabled) {
-        all.checks.insert(check.name.clone(), Arc::new(check));
-    }
+    let Some(check) = resolve_one(reading, file, table, defaults) else {
+        return;
+    };
+    let kept = if enabled { &mut all.checks } else { &mut all.disabled };
+    kept.insert(check.name.clone(), Arc::new(check));
 }
 
 /// The entries of `check` in one file.

@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf};
 
 use crate::{
+    config,
     outcome::Failure,
     sandbox::{
         cache::CacheError,
@@ -26,11 +27,21 @@ pub enum SandboxError {
     Cache(#[from] CacheError),
 }
 
+/// What to write instead of a name that no bundled plugin has.
+fn bundled(name: &str, known: &[&'static str]) -> String {
+    let there = match (config::nearest(name, known.iter().copied()), known) {
+        (_, []) => "it was built without any".to_owned(),
+        (Some(meant), _) => format!("did you mean `{meant}`? There are: {}", known.join(", ")),
+        (None, _) => format!("there are: {}", known.join(", ")),
+    };
+    format!("{there}; a file is named by its path, such as `./{name}.wasm`")
+}
+
 /// Why a plugin cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// No plugin of that name.
-    #[error("no plugin `{name}` came with this host (there are: {}); a file is named by its path, such as `./{name}.wasm`", .known.join(", "))]
+    #[error("no plugin `{name}` came with this host; {}", bundled(.name, .known))]
     NotBundled {
         /// What was asked for.
         name: String,
@@ -112,4 +123,24 @@ pub enum LoadError {
         /// What happened.
         problem: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_not_bundled_gets_the_nearest_one_and_the_list() {
+        let said = |name: &str, known: &[&'static str]| {
+            let (name, known) = (name.to_owned(), known.to_vec());
+            LoadError::NotBundled { name, known }.to_string()
+        };
+        assert_eq!(
+            said("systme", &["redis-queue", "system"]),
+            "no plugin `systme` came with this host; did you mean `system`? There are: redis-queue, system; a file is named \
+             by its path, such as `./systme.wasm`"
+        );
+        assert!(said("zebra", &["redis-queue", "system"]).contains("host; there are: redis-queue, system; a file"));
+        assert!(said("system", &[]).contains("it was built without any"));
+    }
 }

@@ -293,7 +293,7 @@ impl Sandbox {
         let job = Job::Compile {
             artifact: written.path().to_owned(),
         };
-        let answer = self.machine.compiler.perform(job, bytes).await;
+        let answer = self.machine.compiler.perform(job, bytes, Duration::MAX).await;
         answer.map_err(|source| LoadError::Compile {
             plugin: plugin.to_owned(),
             source,

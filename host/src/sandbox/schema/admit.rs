@@ -3,7 +3,7 @@
 use jsonschema::{PatternOptions, ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::Value;
 
-use super::words::shown;
+use super::{ascending, words::shown};
 
 /// Bytes of a schema. The bundled plugins' are 1 to 8 KB; one generated from a large program's options may reach 100.
 pub(super) const SCHEMA_BYTES_MAX: usize = 256 << 10;
@@ -79,6 +79,7 @@ pub(super) fn compile(schema: &Value) -> Result<Validator, SchemaError> {
         .dfa_size_limit(PATTERN_BYTES_MAX);
     jsonschema::options()
         .with_pattern_options(patterns)
+        .with_keyword(ascending::KEYWORD, ascending::compile)
         .should_validate_formats(true)
         .offline()
         .build(schema)

@@ -198,6 +198,7 @@ fn sentence(finding: &ValidationError<'_>, schema: &Value) -> String {
         Kind::Pattern { pattern } => format!("{given} does not match the pattern `{}`", words::shown(pattern)),
         Kind::Format { format } => format!("must be {}, not {given}", words::format(format)),
         Kind::FalseSchema => "must not be set here".to_owned(),
+        Kind::Custom { message, .. } => message.clone(),
         Kind::OneOfMultipleValid { .. } => "fits more than one of the forms that this may have".to_owned(),
         _ => finding.masked().to_string().chars().take(MESSAGE_CHARS_MAX).collect(),
     }

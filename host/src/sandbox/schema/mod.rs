@@ -6,6 +6,7 @@
 //! by the child's limits. It does not know where in a file a setting stands: `config` finds the place by the pointer.
 
 mod admit;
+mod ascending;
 mod explain;
 mod words;
 

@@ -346,3 +346,37 @@ fn a_long_value_is_not_repeated_in_full() {
     );
     assert!(message.len() < 200, "{message}");
 }
+
+#[test]
+fn numbers_that_must_not_descend_are_compared() {
+    let levels = |names: Value| json!({ "type": "object", "x-bellwether-ascending": names });
+    let schema = json!({ "properties": {
+        "busy": { "anyOf": [{ "$ref": "#/$defs/Levels" }, { "type": "null" }] },
+        "left": levels(json!(["critical", "warning"])),
+    }, "$defs": { "Levels": levels(json!(["notice", "warning", "critical"])) } });
+    for fits in [
+        json!({ "busy": { "warning": 80, "critical": 90 }, "left": { "warning": 20, "critical": 10.5 } }),
+        json!({ "busy": { "warning": 80, "critical": 80 } }),
+        json!({ "busy": { "critical": 80 }, "left": {} }),
+        json!({ "left": { "warning": "high", "critical": 1 } }),
+    ] {
+        assert_eq!(findings(&schema, &fits), [], "{fits}");
+    }
+    assert_eq!(
+        finding(&schema, &json!({ "busy": { "warning": 95, "critical": 90.5 } })),
+        found(
+            "/busy",
+            "`warning` is 95 and must not be above `critical`, which is 90.5"
+        )
+    );
+    let (pointer, _) = finding(&schema, &json!({ "busy": { "notice": 5, "critical": 4 } }));
+    assert_eq!(pointer, "/busy");
+    assert_eq!(
+        finding(&schema, &json!({ "left": { "warning": 10, "critical": 20 } })),
+        found("/left", "`critical` is 20 and must not be above `warning`, which is 10")
+    );
+    for wrong in [json!("warning"), json!(["warning", 1]), json!({})] {
+        let refused = refusal(&levels(wrong));
+        assert!(refused.to_string().contains("x-bellwether-ascending"), "{refused}");
+    }
+}

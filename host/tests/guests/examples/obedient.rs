@@ -1,5 +1,6 @@
 //! Does as its settings say: waits for `wait_ms`, repeats them wherever text may stand, then ends as `end` says: with a
-//! `failure`, in a `panic`, or, unless told, with a report.
+//! `failure`, in a `panic`, or, unless told, with a report. What stands between two tildes it says without them, so that
+//! it can be made to say what no setting may hold.
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ fn repeat(settings: &str) -> Report {
 }
 
 fn run(settings: String) -> Result<Report, Failure> {
+    let settings = settings.replace('~', "");
     log::emit(log::Level::Info, "obeys", &[("settings".to_owned(), settings.clone())]);
     println!("was told {settings}");
     eprintln!("was told {settings}");

@@ -1,0 +1,90 @@
+//! Refuses secrets in fields whose values leave the host.
+//!
+//! A secret is one wherever its value stands, whether `${secret:…}` says so or not: a variable may hold it, or the file
+//! itself. Flows in: what was resolved. Flows out: problems. Fields that never leave the host are not looked at.
+
+use super::{
+    check::{CheckPlace, Checks},
+    conceal::Concealer,
+    locate::setting_span,
+    reading::Reading,
+    resolved::{Check, PluginOrigin},
+    source::At,
+};
+
+const HINT: &str =
+    "secrets stand in `[access]` only, where they never leave the host; if a variable brought it here, use another one";
+
+/// What somebody wanted who gave a plugin a secret.
+const CREDENTIALS: &str =
+    "credentials for what a check looks at come with `[connection.NAME]`, which is not available in this version yet";
+
+/// Notes every secret that a plugin or a reader of the metrics would get to see.
+pub(super) fn refuse(reading: &Reading<'_>, concealer: &Concealer, environment: Option<&At<String>>, checks: &Checks) {
+    if let Some(environment) = environment.filter(|word| concealer.finds_in(&word.value)) {
+        let message = "`environment` contains the value of a secret, and every plugin is told it";
+        reading.error(environment.span, message, HINT.to_owned());
+    }
+    for (name, check) in checks.checks.iter().chain(&checks.disabled) {
+        if let Some(place) = checks.places.get(&**name) {
+            in_check(reading, concealer, check, place);
+        }
+    }
+}
+
+fn in_check(reading: &Reading<'_>, concealer: &Concealer, check: &Check, place: &CheckPlace) {
+    let name = &check.name;
+    let plugin = match &check.plugin.origin {
+        PluginOrigin::File(path) => path.to_string_lossy(),
+        PluginOrigin::Bundled(name) => name.into(),
+    };
+    let labels = check.labels.values().any(|value| concealer.finds_in(value));
+    for (key, secret) in [
+        ("plugin", concealer.finds_in(&plugin)),
+        ("prefix", concealer.finds_in(&check.prefix)),
+        ("labels", labels),
+    ] {
+        if secret {
+            let message = format!("`{key}` of check `{name}` contains the value of a secret, and everybody may see it");
+            reading.error(place.span_of(key), message, HINT.to_owned());
+        }
+    }
+    let settings = serde_json::from_str(&check.settings).unwrap_or_default();
+    let mut found = Vec::new();
+    in_settings(concealer, &settings, &mut String::new(), &mut found);
+    for pointer in found {
+        let message =
+            format!("a setting of check `{name}` contains the value of a secret, and no plugin is handed one");
+        let hint = format!("{HINT}; {CREDENTIALS}");
+        reading.error(setting_span(place, &pointer), message, hint);
+    }
+}
+
+/// Pointers to the values that hold a secret, by themselves or in the name of one of their keys. Settings come from TOML,
+/// whose nesting is bounded.
+fn in_settings(concealer: &Concealer, value: &serde_json::Value, pointer: &mut String, found: &mut Vec<String>) {
+    let length = pointer.len();
+    let mut descend = |key: &str, value, pointer: &mut String| {
+        pointer.push('/');
+        pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+        in_settings(concealer, value, pointer, found);
+        pointer.truncate(length);
+    };
+    let secret = match value {
+        serde_json::Value::Object(fields) => {
+            fields.iter().for_each(|(key, value)| descend(key, value, pointer));
+            fields.keys().any(|key| concealer.finds_in(key))
+        }
+        serde_json::Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(at, value)| descend(&at.to_string(), value, pointer));
+            false
+        }
+        serde_json::Value::String(text) => concealer.finds_in(text),
+        serde_json::Value::Number(number) => concealer.finds_in(&number.to_string()),
+        serde_json::Value::Null | serde_json::Value::Bool(_) => false,
+    };
+    if secret {
+        found.push(pointer.clone());
+    }
+}
