@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         compiler: session::this_program(),
         sink: Sink::Thread(log.clone()),
         clock: Clock::system(),
-        progress: Arc::new(move |progress| say_what_takes_long(&notes, &progress)),
+        progress: Arc::new(move |progress| say_what_takes_long(&notes, progress)),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -90,7 +90,7 @@ async fn serve(options: Options, loaded: &Loaded, log: &LogWriter) -> (Exit, Dur
 }
 
 /// The log says when it is done.
-fn say_what_takes_long(log: &LogWriter, progress: &Progress) {
+fn say_what_takes_long(log: &LogWriter, progress: Progress) {
     if !matches!(progress, Progress::Compiling { .. }) {
         return;
     }

@@ -83,13 +83,13 @@ pub(super) fn with_sandbox<F: Future<Output = Exit>>(cache_dir: PathBuf, work: i
 
 /// Says what takes long while somebody waits.
 pub(super) fn progress(progress: Progress) {
-    if let Some(words) = words_for(&progress) {
+    if let Some(words) = words_for(progress) {
         output::note(&words);
     }
 }
 
 /// What a person who waits is told.
-pub(super) fn words_for(progress: &Progress) -> Option<String> {
+pub(super) fn words_for(progress: Progress) -> Option<String> {
     match progress {
         Progress::Compiling { plugin } => Some(format!(
             "compiling plugin {plugin} (once; up to a second for Rust, ten for Python) …"
