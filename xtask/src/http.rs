@@ -9,6 +9,9 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+/// Room that is made for a larger answer next time, as a part of this one: a scrape grows and shrinks by some digits.
+const SLACK: usize = 4;
+
 /// An answer takes longer than this only when something is wrong.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -26,6 +29,33 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// As it came: compressed, if that was asked for.
     pub(crate) body: Vec<u8>,
+}
+
+/// Memory for bodies, used again for each answer. Megabytes that are asked for, cleared and given back with each request
+/// would be a good part of what is measured.
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    memory: Vec<u8>,
+    length: usize,
+}
+
+impl Body {
+    /// What came last.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.memory[..self.length]
+    }
+
+    /// Room for so many more bytes, which count from now on. Memory that is new comes cleared from the system.
+    fn grow(&mut self, bytes: usize) -> &mut [u8] {
+        let (start, end) = (self.length, self.length + bytes);
+        if end > self.memory.len() {
+            let mut larger = vec![0; end + end / SLACK];
+            larger[..start].copy_from_slice(self.as_bytes());
+            self.memory = larger;
+        }
+        self.length = end;
+        &mut self.memory[start..end]
+    }
 }
 
 impl Answer {
@@ -49,6 +79,15 @@ impl Client {
 
     /// Requests `path`, with `headers` as whole lines without their ends.
     pub(crate) fn get(&mut self, path: &str, headers: &[&str]) -> Result<Answer> {
+        let mut body = Body::default();
+        let status = self.get_into(&mut body, path, headers)?;
+        body.memory.truncate(body.length);
+        let body = body.memory;
+        Ok(Answer { status, body })
+    }
+
+    /// As [`Self::get`], into memory that is there already. Gives the status.
+    pub(crate) fn get_into(&mut self, body: &mut Body, path: &str, headers: &[&str]) -> Result<u16> {
         let mut request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         for header in headers {
             request.push_str(header);
@@ -56,11 +95,12 @@ impl Client {
         }
         request.push_str("\r\n");
         self.stream.get_mut().write_all(request.as_bytes())?;
-        self.answer()
+        body.length = 0;
+        self.answer(body)
             .with_context(|| format!("while reading {path} of {}", self.address))
     }
 
-    fn answer(&mut self) -> Result<Answer> {
+    fn answer(&mut self, body: &mut Body) -> Result<u16> {
         let first = self.line()?;
         let status = first.split(' ').nth(1).and_then(|word| word.parse().ok());
         let status = status.with_context(|| format!("this is no HTTP answer: {first:?}"))?;
@@ -72,36 +112,31 @@ impl Client {
             }
             length = Length::from_header(&line)?.unwrap_or(length);
         }
-        Ok(Answer {
-            status,
-            body: self.body(length)?,
-        })
+        self.body(length, body)?;
+        Ok(status)
     }
 
-    fn body(&mut self, length: Length) -> Result<Vec<u8>> {
-        let mut body = Vec::new();
+    fn body(&mut self, length: Length, body: &mut Body) -> Result<()> {
         match length {
             Length::None => {}
-            Length::Known(bytes) => self.take(bytes, &mut body)?,
+            Length::Known(bytes) => self.take(bytes, body)?,
             Length::Chunked => loop {
                 let line = self.line()?;
                 let size = line.split(';').next().unwrap_or_default().trim();
                 let bytes = usize::from_str_radix(size, 16).with_context(|| format!("a bad chunk size {size:?}"))?;
-                self.take(bytes, &mut body)?;
+                self.take(bytes, body)?;
                 self.line()?;
                 if bytes == 0 {
                     break;
                 }
             },
         }
-        Ok(body)
+        Ok(())
     }
 
-    fn take(&mut self, bytes: usize, body: &mut Vec<u8>) -> Result<()> {
-        let start = body.len();
-        body.resize(start + bytes, 0);
+    fn take(&mut self, bytes: usize, body: &mut Body) -> Result<()> {
         self.stream
-            .read_exact(&mut body[start..])
+            .read_exact(body.grow(bytes))
             .context("the answer ended early")
     }
 
@@ -170,6 +205,25 @@ mod tests {
         assert_eq!(client.get("/metrics", &[]).unwrap().text().unwrap(), "one");
         let second = client.get("/metrics", &["Accept-Encoding: identity"]).unwrap();
         assert_eq!((second.status, second.text().unwrap()), (503, "two"));
+    }
+
+    #[test]
+    fn memory_of_one_answer_serves_the_next_whatever_its_length() {
+        let address = serve(&[
+            "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\ntwelve bytes",
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none",
+            "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\na few more byte",
+            "HTTP/1.1 204 None\r\n\r\n",
+        ]);
+        let mut client = Client::connect(&address).unwrap();
+        let mut body = Body::default();
+        let mut memory: *const u8 = std::ptr::null();
+        for (status, expected) in [(200, "twelve bytes"), (200, "one"), (200, "a few more byte"), (204, "")] {
+            assert_eq!(client.get_into(&mut body, "/", &[]).unwrap(), status);
+            assert_eq!(body.as_bytes(), expected.as_bytes());
+            assert!(memory.is_null() || memory == body.memory.as_ptr(), "it was moved");
+            memory = body.memory.as_ptr();
+        }
     }
 
     #[test]

@@ -229,6 +229,12 @@ impl Snapshot {
         self.assembled(format)
     }
 
+    /// The same, when it was made before it is asked for: then nobody has to wait for a thread that may do it.
+    pub fn text_if_made(&self, format: Format) -> Option<Bytes> {
+        let made = self.text[slot(format)].get().cloned();
+        made.inspect(|_| self.demand.note(format))
+    }
+
     /// The whole exposition, compressed by `compress` the first time it is asked for.
     pub fn compressed(&self, format: Format, compress: impl FnOnce(&[u8]) -> Bytes) -> Bytes {
         self.demand.note(format);

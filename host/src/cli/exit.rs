@@ -1,4 +1,7 @@
 //! The one table of exit codes. README and `--help` print it; scripts depend on it.
+//!
+//! A verb that is interrupted has none of these: only `run` listens for signals, so that the others are ended by them as
+//! shells and their scripts expect, which see 130 or 143.
 
 use std::process::ExitCode;
 
@@ -7,7 +10,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// It worked, and what was looked at is fine.
     Ok,
-    /// It worked, and what was looked at is bad: a check that is not ok, a plugin that is refused.
+    /// It worked, and what was looked at is bad: a check that is not ok, a plugin that is refused. Also a host that was
+    /// told twice to stop, and left running checks behind.
     Bad,
     /// The command line or the configuration is wrong, or another host holds the state directory: nothing was done.
     Usage,

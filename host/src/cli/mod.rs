@@ -21,10 +21,13 @@ pub use exit::Exit;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   it worked, and what was looked at is fine
-  1   it worked, and what was looked at is bad (a check that is not ok, a plugin that is refused)
+  1   it worked, and what was looked at is bad (a check that is not ok, a plugin that is refused);
+      or `run` was told twice to stop and did not wait for running checks
   2   the command line or the configuration is wrong, or another host holds the state directory
   3   something could not be reached (the port is taken, a file cannot be read)
-  70  a fault of the host itself; please report it";
+  70  a fault of the host itself; please report it
+  130 interrupted with Ctrl-C before it was done, 143 by SIGTERM: what shells say for 128 + signal
+      (`run` takes both as a request to stop, and exits 0)";
 
 /// Runs sandboxed WebAssembly checks on a schedule and serves what they report on one Prometheus endpoint.
 #[derive(Debug, Parser)]
@@ -46,7 +49,7 @@ struct ConfigArgument {
 enum Verb {
     /// Run the host until it is told to stop
     #[command(
-        after_help = "Example:\n  bellwether run --config /etc/bellwether/bellwether.toml\n\nSIGTERM and SIGINT drain and exit 0; a second one exits at once. SIGHUP reloads."
+        after_help = "Example:\n  bellwether run --config /etc/bellwether/bellwether.toml\n\nSIGTERM and SIGINT drain and exit 0; a second one exits at once with 1. SIGHUP reloads."
     )]
     Run(run::Arguments),
     /// Check the configuration and every plugin it names

@@ -51,6 +51,11 @@ pub(super) fn note(text: &str) {
 
 /// Says why and hands the exit code back.
 pub(super) fn fail(exit: Exit, why: &str) -> Exit {
-    note(&format!("error: {why}"));
+    note(&failure(why));
     exit
+}
+
+/// How it is said that something failed.
+pub(super) fn failure(why: &str) -> String {
+    format!("error: {why}")
 }

@@ -1,6 +1,9 @@
 //! `bellwether run`: the process around the app — signals in, exit code out.
+//!
+//! From the moment the host has a log, everything goes through the log's thread: a standard error that nobody reads must
+//! hold up neither a scrape nor a signal.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -12,8 +15,14 @@ use crate::{
     expose::ListenError,
     sandbox::Progress,
     store::LockError,
-    telemetry::{Sink, report_panics},
+    telemetry::{LogWriter, Sink, report_panics},
 };
+
+/// How long the end waits for a reader of the last lines.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The same when somebody asked twice: an instant when the lines are read, and not felt when they are not.
+const LAST_WORDS_IN_HASTE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -28,45 +37,65 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Err(exit) => return exit,
     };
     let concealing = loaded.clone();
+    let log = match LogWriter::start(std::io::stderr()) {
+        Ok(log) => log,
+        Err(error) => return output::fail(Exit::Internal, &format!("cannot start threads: {error}")),
+    };
+    let notes = log.clone();
     let options = Options {
         request,
         loaded,
         compiler: session::this_program(),
-        sink: Sink::Stderr,
+        sink: Sink::Thread(log.clone()),
         clock: Clock::system(),
-        progress: Arc::new(say_what_takes_long),
+        progress: Arc::new(move |progress| say_what_takes_long(&notes, progress)),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return output::fail(Exit::Internal, &format!("cannot start the runtime: {error}")),
     };
-    let exit = runtime.block_on(serve(options, &concealing));
+    let (exit, patience) = runtime.block_on(serve(options, &concealing, &log));
     runtime.shutdown_background();
+    log.flush(patience);
     exit
 }
 
-async fn serve(options: Options, loaded: &Loaded) -> Exit {
+/// Runs the host to its end: how it ended, and how long its last lines may take.
+async fn serve(options: Options, loaded: &Loaded, log: &LogWriter) -> (Exit, Duration) {
+    let fail = |exit, why: &str| {
+        log.note(&output::failure(why));
+        exit
+    };
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
-        Err(error) => return output::fail(Exit::Internal, &format!("cannot listen for signals: {error}")),
+        Err(error) => {
+            let why = format!("cannot listen for signals: {error}");
+            return (fail(Exit::Internal, &why), LAST_WORDS);
+        }
     };
     let app = match App::start(options).await {
         Ok(app) => app,
-        Err(error) => return output::fail(exit_of(&error), &loaded.conceal_text(&error.to_string())),
+        Err(error) => {
+            let why = loaded.conceal_text(&error.to_string());
+            return (fail(exit_of(&error), &why), LAST_WORDS);
+        }
     };
     report_panics(app.telemetry());
-    output::note(&format!("listening on {}://{}", app.scheme(), app.address()));
+    log.note(&format!("listening on {}://{}", app.scheme(), app.address()));
     signals.until_stop(&app).await;
     tokio::select! {
-        _ = app.stop() => Exit::Ok,
-        () = signals.stop() => output::fail(Exit::Bad, "a second signal: exiting at once"),
+        _ = app.stop() => (Exit::Ok, LAST_WORDS),
+        () = signals.stop() => (fail(Exit::Bad, "a second signal: exiting at once"), LAST_WORDS_IN_HASTE),
     }
 }
 
 /// The log says when it is done.
-fn say_what_takes_long(progress: Progress) {
-    if matches!(progress, Progress::Compiling { .. }) {
-        session::progress(progress);
+fn say_what_takes_long(log: &LogWriter, progress: Progress) {
+    if !matches!(progress, Progress::Compiling { .. }) {
+        return;
+    }
+    if let Some(words) = session::words_for(progress) {
+        log.note(&words);
     }
 }
 

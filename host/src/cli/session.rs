@@ -104,15 +104,18 @@ pub(super) fn with_sandbox<F: Future<Output = Exit>>(
 
 /// Says what takes long while somebody waits.
 pub(super) fn progress(progress: Progress) {
+    if let Some(words) = words_for(progress) {
+        output::note(&words);
+    }
+}
+
+/// What a person who waits is told.
+pub(super) fn words_for(progress: Progress) -> Option<String> {
     match progress {
-        Progress::Compiling { plugin } => {
-            output::note(&format!(
-                "compiling plugin {plugin} (once; up to a second for Rust, ten for Python) …"
-            ));
-        }
-        Progress::Compiled { plugin, took } => {
-            output::note(&format!("compiled plugin {plugin} in {:.1} s", took.as_secs_f64()));
-        }
-        Progress::Cached { .. } => {}
+        Progress::Compiling { plugin } => Some(format!(
+            "compiling plugin {plugin} (once; up to a second for Rust, ten for Python) …"
+        )),
+        Progress::Compiled { plugin, took } => Some(format!("compiled plugin {plugin} in {:.1} s", took.as_secs_f64())),
+        Progress::Cached { .. } => None,
     }
 }

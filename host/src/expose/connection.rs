@@ -43,6 +43,10 @@ impl Default for Patience {
     }
 }
 
+/// A reader that has taken nothing for so long may be closed for the sake of another client. On a line that works,
+/// something is taken every round trip.
+const STALLED: Duration = Duration::from_secs(1);
+
 /// How late a timeout may be noticed.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(1);
 
@@ -59,6 +63,10 @@ pub(super) enum CloseReason {
     Handshake,
     /// The host stops, and the client did not finish in time.
     Stopping,
+    /// All connections were in use, the host waited for this client, and another one came.
+    Displaced,
+    /// Its address had its share of connections, and all of them were busy.
+    AddressShare,
 }
 
 impl CloseReason {
@@ -70,6 +78,8 @@ impl CloseReason {
             Self::SlowReader => "slow_reader",
             Self::Handshake => "handshake",
             Self::Stopping => "stopping",
+            Self::Displaced => "displaced",
+            Self::AddressShare => "address_share",
         }
     }
 }
@@ -174,6 +184,16 @@ impl Activity {
         })
     }
 
+    /// Since when the client is the one to act: to finish its header, to ask again, to take an answer that it let lie.
+    /// None while a request is being answered.
+    fn waits_since(&self, now: Instant) -> Option<Instant> {
+        if self.writing_since.is_some() {
+            let stalled = |since: &Instant| now.saturating_duration_since(*since) >= STALLED;
+            return self.stalled_since.filter(stalled);
+        }
+        (self.requests == 0).then_some(self.idle_since)
+    }
+
     pub(super) fn look(&self, now: Instant, patience: &Patience) -> Look {
         let soon = now + LOOK_AT_LEAST_EVERY;
         match self.deadline(patience) {
@@ -208,6 +228,11 @@ impl Watch {
 
     pub(super) fn look(&self) -> Look {
         self.activity().look(self.clock.monotonic(), &self.patience)
+    }
+
+    /// Since when the host waits for the client and for nothing else; None: a request is being answered.
+    pub(super) fn waits_since(&self, now: Instant) -> Option<Instant> {
+        self.activity().waits_since(now)
     }
 
     /// A request is being answered until the guard is dropped.
@@ -363,6 +388,34 @@ mod tests {
             ends(&activity, start),
             Some((s(50) + header, CloseReason::SlowHeader)),
             "next request"
+        );
+    }
+
+    #[test]
+    fn a_connection_waits_for_its_client_but_while_it_is_answered() {
+        let start = Clock::system().monotonic();
+        let mut activity = Activity::new(start);
+        assert_eq!(activity.waits_since(start + s(1)), Some(start), "for a header");
+        activity.received(start + s(2));
+        assert_eq!(activity.waits_since(start + s(2)), Some(start), "for the rest of it");
+        activity.request_started(false);
+        assert_eq!(activity.waits_since(start + s(3)), None);
+        activity.request_ended(start + s(4));
+        activity.wrote(start + s(4));
+        assert_eq!(activity.waits_since(start + s(9)), None, "it takes the answer");
+        activity.blocked(start + s(9));
+        assert_eq!(activity.waits_since(start + s(9)), None, "perhaps it will go on");
+        assert_eq!(
+            activity.waits_since(start + s(10)),
+            Some(start + s(9)),
+            "it lets it lie"
+        );
+        activity.wrote(start + s(11));
+        activity.flushed(start + s(11));
+        assert_eq!(
+            activity.waits_since(start + s(12)),
+            Some(start + s(11)),
+            "for the next request"
         );
     }
 

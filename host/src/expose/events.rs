@@ -103,17 +103,23 @@ impl Event for Closed {
     }
 }
 
-/// Every connection slot is taken: the next client waits.
+/// Every connection is in use: a newcomer takes the place of one that waits for its client, or waits itself.
 pub(super) struct Full {
     pub(super) limit: usize,
+    /// Whether to bother a person: not one of a flood.
+    pub(super) notable: bool,
 }
 
 impl Event for Full {
     fn level(&self) -> Level {
-        Level::Warn
+        if self.notable { Level::Warn } else { Level::Debug }
     }
     fn message(&self) -> Cow<'_, str> {
-        format!("all {} HTTP connections are in use; further clients wait", self.limit).into()
+        format!(
+            "all {} HTTP connections are in use; new clients take the place of those that are slow or idle",
+            self.limit
+        )
+        .into()
     }
     fn module(&self) -> &'static str {
         MODULE
@@ -121,7 +127,7 @@ impl Event for Full {
     fn count(&self) -> Option<Count> {
         Some(Count {
             name: "bellwether_http_connections_full_total",
-            help: "Times every HTTP connection slot was taken.",
+            help: "HTTP clients that came while every connection was in use.",
             labels: vec![],
             by: 1,
         })

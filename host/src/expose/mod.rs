@@ -5,8 +5,8 @@
 //! check now. Nothing is measured, merged or probed inside a request, and nothing that takes long happens on the thread
 //! that answers: a check that burns a core must not delay a scrape.
 //!
-//! `listen` takes the port; `server` accepts and drains; `connection` closes the slow; `auth` decides; `route` knows the
-//! paths; one folder per surface answers.
+//! `listen` takes the port; `server` accepts and drains; `seats` says who may stay when many come; `connection` closes the
+//! slow; `auth` decides; `route` knows the paths; one folder per surface answers.
 
 mod api;
 mod auth;
@@ -18,6 +18,7 @@ mod metrics;
 mod page;
 mod reply;
 mod route;
+mod seats;
 mod server;
 mod tls;
 mod view;

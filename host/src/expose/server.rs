@@ -17,7 +17,6 @@ use hyper_util::{rt::TokioIo, server::conn::auto};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
 };
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
@@ -27,16 +26,13 @@ use super::{
     auth::{Claims, Need, Refusal},
     connection::{CloseReason, Look, Watch, Watched},
     events, reply, route,
+    seats::{CONNECTIONS_MAX, Entry, Seat, Seats},
     tls::Tls,
 };
 use crate::{
     clock::{Clock, Instant},
     supervisor::{Supervisor, catch_async},
 };
-
-/// Connections at once. Scrapers, probes and a handful of people are a dozen; this bounds memory at some 30 KiB each.
-/// One more waits in the system's queue.
-pub(super) const CONNECTIONS_MAX: usize = 512;
 
 /// Header of one request, all fields together. Cookies of neighbours on `localhost` are the only thing that comes near.
 const HEADER_BYTES_MAX: usize = 32 * 1024;
@@ -52,6 +48,9 @@ const BODY_BYTES_MAX: u64 = 64 * 1024;
 
 /// How long answers may take to leave once the host is asked to stop.
 const DRAIN: Duration = Duration::from_secs(3);
+
+/// A newcomer for whom there is no seat looks again after this, since others begin to wait without a word.
+const LOOK_FOR_A_SEAT: Duration = Duration::from_millis(50);
 
 /// After a failed accept: the system is out of something, most often file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -100,7 +99,7 @@ pub(super) async fn run(listener: std::net::TcpListener, shared: Arc<Shared>, su
         Ok(listener) => listener,
         Err(error) => return shared.telemetry.emit(&events::AcceptFailed { error }),
     };
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let seats = Seats::default();
     let stopping = supervisor.stopping();
     let server = Server {
         routes: route::routes(Arc::clone(&shared)),
@@ -108,33 +107,20 @@ pub(super) async fn run(listener: std::net::TcpListener, shared: Arc<Shared>, su
         supervisor,
     };
     tokio::select! {
-        () = server.accept(&listener, &slots) => {}
+        () = server.accept(&listener, &seats) => {}
         () = stopping.cancelled() => {}
     }
     drop(listener);
-    let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
     // Those that miss it end with the runtime; each has said so.
-    let _ = tokio::time::timeout(DRAIN + Duration::from_millis(100), slots.acquire_many(all)).await;
+    let _ = tokio::time::timeout(DRAIN + Duration::from_millis(100), seats.emptied()).await;
 }
 
 impl Server {
-    async fn accept(&self, listener: &TcpListener, slots: &Arc<Semaphore>) {
-        let full = Quiet::default();
+    async fn accept(&self, listener: &TcpListener, seats: &Seats) {
+        let warnings = Quiet::default();
         loop {
-            if slots.available_permits() == 0 && full.may_warn(&self.shared.clock) {
-                self.shared.telemetry.emit(&events::Full { limit: CONNECTIONS_MAX });
-            }
-            let Ok(slot) = Arc::clone(slots).acquire_owned().await else {
-                return;
-            };
             match listener.accept().await {
-                Ok((stream, peer)) => {
-                    let server = self.clone();
-                    self.supervisor.spawn("http connection", async move {
-                        server.connection(stream, peer).await;
-                        drop(slot);
-                    });
-                }
+                Ok((stream, peer)) => self.admit(stream, peer, seats, &warnings).await,
                 Err(error) => {
                     self.shared.telemetry.emit(&events::AcceptFailed { error });
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -143,24 +129,66 @@ impl Server {
         }
     }
 
-    async fn connection(self, stream: TcpStream, peer: SocketAddr) {
-        // Answers are written whole; waiting to fill a packet only delays the last one.
-        let _ = stream.set_nodelay(true);
-        let watch = Watch::new(self.shared.clock.clone(), self.shared.patience);
-        let stream = Watched::new(stream, watch.clone());
-        let tls = self.shared.gate().tls.as_ref().map(Tls::config);
-        let closed = match tls {
-            None => self.answer_all(stream, peer, &watch).await,
-            Some(config) => {
-                let handshake = TlsAcceptor::from(config).accept(stream);
-                match tokio::time::timeout(self.shared.patience.header, handshake).await {
-                    Ok(Ok(stream)) => self.answer_all(stream, peer, &watch).await,
-                    Ok(Err(_)) | Err(_) => Some(CloseReason::Handshake),
+    /// Finds a seat for a newcomer, and waits for one when it has to.
+    async fn admit(&self, stream: TcpStream, peer: SocketAddr, seats: &Seats, warnings: &Quiet) {
+        let Shared { clock, telemetry, .. } = &*self.shared;
+        let mut said = false;
+        let mut say_full = || {
+            if !std::mem::replace(&mut said, true) {
+                let notable = warnings.may_warn(clock);
+                let limit = CONNECTIONS_MAX;
+                telemetry.emit(&events::Full { limit, notable });
+            }
+        };
+        loop {
+            let watch = Watch::new(clock.clone(), self.shared.patience);
+            match seats.enter(peer.ip(), &watch, clock) {
+                Entry::Seated { seat, full } => {
+                    let server = self.clone();
+                    self.supervisor
+                        .spawn("http connection", server.connection(stream, peer, watch, seat));
+                    if full {
+                        say_full();
+                        // The one that was told to leave goes before the next one is let in.
+                        tokio::task::yield_now().await;
+                    }
+                    return;
+                }
+                Entry::OverShare => {
+                    let reason = CloseReason::AddressShare;
+                    return telemetry.emit(&events::Closed { reason, peer });
+                }
+                Entry::Full => {
+                    say_full();
+                    let _ = tokio::time::timeout(LOOK_FOR_A_SEAT, seats.changed()).await;
                 }
             }
+        }
+    }
+
+    async fn connection(self, stream: TcpStream, peer: SocketAddr, watch: Watch, seat: Seat) {
+        let closed = tokio::select! {
+            biased;
+            () = seat.lost() => Some(CloseReason::Displaced),
+            closed = self.converse(stream, peer, &watch) => closed,
         };
         if let Some(reason) = closed {
             self.shared.telemetry.emit(&events::Closed { reason, peer });
+        }
+    }
+
+    async fn converse(&self, stream: TcpStream, peer: SocketAddr, watch: &Watch) -> Option<CloseReason> {
+        // Answers are written whole; waiting to fill a packet only delays the last one.
+        let _ = stream.set_nodelay(true);
+        let stream = Watched::new(stream, watch.clone());
+        let tls = self.shared.gate().tls.as_ref().map(Tls::config);
+        let Some(config) = tls else {
+            return self.answer_all(stream, peer, watch).await;
+        };
+        let handshake = TlsAcceptor::from(config).accept(stream);
+        match tokio::time::timeout(self.shared.patience.header, handshake).await {
+            Ok(Ok(stream)) => self.answer_all(stream, peer, watch).await,
+            Ok(Err(_)) | Err(_) => Some(CloseReason::Handshake),
         }
     }
 

@@ -7,11 +7,12 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
+    time::Duration,
 };
 
 use serde_json::{Map, Value};
 
-use super::{Event, Fields, Level};
+use super::{Event, Fields, Level, LogWriter, events::LinesLost};
 use crate::{clock::Clock, secret::Redactor};
 
 /// How a line looks.
@@ -44,8 +45,11 @@ impl Default for LogOptions {
 /// Where lines go.
 #[derive(Clone)]
 pub enum Sink {
-    /// The process's standard error.
+    /// The process's standard error, written by whoever speaks: for verbs, whose lines must not overtake each other and
+    /// which may wait for their reader like any program in a pipe.
     Stderr,
+    /// A thread that writes, so that nobody waits: for a host.
+    Thread(LogWriter),
     /// Memory, for tests.
     Memory(Arc<Mutex<Vec<u8>>>),
     /// Nowhere.
@@ -56,6 +60,7 @@ impl fmt::Debug for Sink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stderr => "Stderr",
+            Self::Thread(_) => "Thread",
             Self::Memory(_) => "Memory",
             Self::Nowhere => "Nowhere",
         })
@@ -63,9 +68,11 @@ impl fmt::Debug for Sink {
 }
 
 impl Sink {
-    fn write(&self, line: &str) {
+    /// How many lines were lost since the last one.
+    fn write(&self, line: &str) -> u64 {
         // A log that cannot be written has nowhere to say so.
         let _ = match self {
+            Self::Thread(writer) => return writer.line(line),
             Self::Stderr => std::io::stderr().lock().write_all(line.as_bytes()),
             Self::Memory(lines) => lines
                 .lock()
@@ -73,6 +80,7 @@ impl Sink {
                 .write_all(line.as_bytes()),
             Self::Nowhere => Ok(()),
         };
+        0
     }
 }
 
@@ -91,16 +99,31 @@ impl fmt::Debug for Log {
 }
 
 impl Log {
-    pub(super) fn new(sink: Sink, options: LogOptions, redactor: Redactor, clock: Clock) -> Self {
-        let log = Self {
+    pub(super) fn new(sink: Sink, options: LogOptions, redactor: Redactor, clock: Clock) -> Arc<Self> {
+        let log = Arc::new(Self {
             sink,
             level: 0.into(),
             json: 0.into(),
             redactor,
             clock,
-        };
+        });
         log.configure(options);
+        if let Sink::Thread(writer) = &log.sink {
+            let words = Arc::downgrade(&log);
+            writer.on_loss(move |lines| {
+                words
+                    .upgrade()
+                    .map_or_else(String::new, |log| log.line(&LinesLost { lines }))
+            });
+        }
         log
+    }
+
+    pub(super) fn flush(&self, patience: Duration) -> bool {
+        match &self.sink {
+            Sink::Thread(writer) => writer.flush(patience),
+            Sink::Stderr | Sink::Memory(_) | Sink::Nowhere => true,
+        }
     }
 
     pub(super) fn configure(&self, options: LogOptions) {
@@ -109,23 +132,25 @@ impl Log {
             .store(u8::from(options.format == Format::Json), Ordering::Relaxed);
     }
 
-    pub(super) fn write(&self, event: &impl Event) {
+    /// Writes the event when its level is on. How many lines were lost since the last one, this one perhaps among them.
+    pub(super) fn write(&self, event: &impl Event) -> u64 {
+        let silent = (event.level() as u8) < self.level.load(Ordering::Relaxed) || matches!(self.sink, Sink::Nowhere);
+        if silent { 0 } else { self.sink.write(&self.line(event)) }
+    }
+
+    fn line(&self, event: &impl Event) -> String {
         let level = event.level();
-        if (level as u8) < self.level.load(Ordering::Relaxed) || matches!(self.sink, Sink::Nowhere) {
-            return;
-        }
         let mut fields = Fields::default();
         event.fields(&mut fields);
         let at = self.clock.wall().to_string();
         let message = self.redactor.redact(&event.message()).into_owned();
         let data = self.clean(fields.data);
         let context = self.clean(fields.context);
-        let line = if self.json.load(Ordering::Relaxed) == 1 {
+        if self.json.load(Ordering::Relaxed) == 1 {
             json_line(level, message, data, context, event.module(), at)
         } else {
             text_line(level, &message, &data, &context, event.module(), &at)
-        };
-        self.sink.write(&line);
+        }
     }
 
     /// Blanks secrets in every string. Names are ours; values are not.

@@ -1,6 +1,8 @@
 //! The log of a running host: one JSON object a line, of one shape.
 
-use crate::{MACHINE, host::Place, obedient};
+use std::time::{Duration, Instant};
+
+use crate::{MACHINE, guest, host::Place, obedient};
 
 /// `2026-08-22T10:11:12.345Z`.
 fn is_timestamp(text: &str) -> bool {
@@ -80,4 +82,68 @@ fn text_for_people_is_one_line_an_event_with_its_time_first() {
     {
         assert!(is_timestamp(line.split(' ').next().expect("a word")), "{said:#?}");
     }
+}
+
+const DROPPED: &str = "bellwether_log_lines_dropped_total";
+
+/// A check that says far more than any pipe and the host's own queue hold.
+fn flood() -> String {
+    let plugin = guest("log_flood");
+    format!(
+        "[check.flood]\nplugin = {plugin}\ninterval = \"300d\"\ntimeout = \"1m\"\nlimits.cpu = \"1m\"\nlimits.log_lines = \
+         100_000\n\n"
+    )
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_up_neither_a_scrape_nor_the_end() {
+    let place = Place::new(&flood());
+    let mut host = place.run_unread();
+    host.reaches(DROPPED, 1.0);
+    host.reaches("bellwether_check_up{check=\"flood\"}", 1.0);
+    let begun = Instant::now();
+    host.signal("TERM");
+    let status = host.wait();
+    assert_eq!(status.code(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_second_signal_exits_at_once_though_nobody_reads_why() {
+    let place = Place::new(&(flood() + &obedient("endless", "wait_ms = 600000", "timeout = \"10m\"")));
+    let mut host = place.run_unread();
+    host.reaches(DROPPED, 1.0);
+    let begun = Instant::now();
+    let mut ended = None;
+    // One signal may be lost in another that is not yet taken.
+    for _ in 0..100 {
+        host.signal("TERM");
+        std::thread::sleep(Duration::from_millis(50));
+        ended = host.child.try_wait().expect("a child");
+        if ended.is_some() {
+            break;
+        }
+    }
+    assert_eq!(ended.and_then(|status| status.code()), Some(1));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_reader_that_comes_back_is_told_how_much_it_missed() {
+    let place = Place::new(&flood());
+    let mut host = place.run_unread();
+    host.reaches(DROPPED, 1.0);
+    host.reaches("bellwether_check_up{check=\"flood\"}", 1.0);
+    host.read_on();
+    let notice = host.line("lines were lost here");
+    judge(&notice);
+    let said = host.stop();
+    said.iter()
+        .filter(|line| line.starts_with('{'))
+        .for_each(|line| judge(line));
+    assert!(
+        said.last().is_some_and(|line| line.contains("\"Stopped.\"")),
+        "{:?}",
+        said.last()
+    );
 }

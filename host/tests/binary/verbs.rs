@@ -1,6 +1,10 @@
 //! Verbs: what they print for people and for programs, and their exit codes. `validate` has a module of its own.
 
-use std::path::Path;
+use std::{
+    io::{BufRead as _, BufReader},
+    os::unix::process::ExitStatusExt as _,
+    path::Path,
+};
 
 use serde_json::Value;
 
@@ -295,6 +299,26 @@ fn help_has_an_example_for_each_verb_and_the_table_of_exit_codes() {
         (version.code, version.stdout),
         (0, format!("bellwether {}\n", env!("CARGO_PKG_VERSION")))
     );
+}
+
+#[test]
+fn a_verb_that_is_interrupted_ends_as_the_table_says() {
+    let place = Place::new(&obedient("endless", "wait_ms = 600000", "timeout = \"10m\""));
+    let help = place.finish(&["--help"]).stdout;
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let mut once = place.command(&["once", "endless"]);
+        let mut once = once.stderr(std::process::Stdio::piped()).spawn().expect("starts");
+        let mut said = BufReader::new(once.stderr.take().expect("piped")).lines();
+        let begun = said.any(|line| line.expect("text").contains("was told"));
+        assert!(begun, "it runs");
+        // As a shell would: the number of whoever was killed by a signal is 128 and the signal's.
+        let shell = format!("kill -{signal} {} ", once.id());
+        let killed = std::process::Command::new("sh").args(["-c", &shell]).status();
+        assert!(killed.expect("a shell").success());
+        let status = once.wait().expect("ends");
+        assert_eq!(status.signal().map(|signal| 128 + signal), Some(code));
+        assert!(help.contains(&code.to_string()), "{help}");
+    }
 }
 
 #[test]

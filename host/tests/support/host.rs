@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -98,36 +98,27 @@ impl Place {
     /// As [`Self::run`], with a chance to set the environment.
     pub(crate) fn run_with(&self, prepare: impl FnOnce(&mut Command)) -> Running {
         let mut command = self.command(&["run"]);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
         prepare(&mut command);
-        let mut child = command.spawn().expect("the binary starts");
-        let stderr = child.stderr.take().expect("piped");
-        let (send, lines) = mpsc::sync_channel(100_000);
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                if send.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        let mut running = Running {
-            child,
-            lines,
-            seen: Vec::new(),
-            address: None,
-        };
-        let line = running.line("listening on ");
-        let at = line
-            .split("://")
-            .nth(1)
-            .expect("an address")
-            .split_whitespace()
-            .next()
-            .expect("an address");
-        running.address = Some(at.parse().expect("a socket address"));
+        let mut running = Running::start(command);
+        running.read_on();
+        running.line("listening on ");
+        running
+    }
+
+    /// As [`Self::run`], and then nobody reads its standard error any more, though it stays open, until
+    /// [`Running::read_on`].
+    pub(crate) fn run_unread(&self) -> Running {
+        let mut running = Running::start(self.command(&["run"]));
+        let stderr = running.unread.as_mut().expect("not read yet");
+        while running.seen.last().is_none_or(|line| !line.contains("listening on ")) {
+            let mut line = String::new();
+            assert!(
+                stderr.read_line(&mut line).expect("text") > 0,
+                "it ended: {:?}",
+                running.seen
+            );
+            running.seen.push(line.trim_end().to_owned());
+        }
         running
     }
 }
@@ -167,9 +158,10 @@ pub(crate) struct Finished {
 /// A host that runs; killed when dropped.
 pub(crate) struct Running {
     pub(crate) child: Child,
+    /// Of standard error, once it is read.
     lines: mpsc::Receiver<String>,
+    unread: Option<BufReader<ChildStderr>>,
     pub(crate) seen: Vec<String>,
-    address: Option<SocketAddr>,
 }
 
 impl Drop for Running {
@@ -180,8 +172,41 @@ impl Drop for Running {
 }
 
 impl Running {
+    /// `run`, whose standard error waits to be read.
+    fn start(mut command: Command) -> Self {
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let stderr = child.stderr.take().expect("piped");
+        Self {
+            child,
+            lines: mpsc::sync_channel(0).1,
+            unread: Some(BufReader::new(stderr)),
+            seen: Vec::new(),
+        }
+    }
+
+    /// Reads standard error from now on.
+    pub(crate) fn read_on(&mut self) {
+        let stderr = self.unread.take().expect("not read yet");
+        let (send, lines) = mpsc::sync_channel(100_000);
+        self.lines = lines;
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if send.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address.expect("it listens")
+        let mut said = self.seen.iter().filter(|line| line.starts_with("listening on "));
+        let line = said.next().expect("it listens");
+        let at = line.split("://").nth(1).expect("an address");
+        at.trim().parse().expect("a socket address")
     }
 
     /// Waits for a line of standard error that contains `wanted`.

@@ -1,8 +1,8 @@
 //! `/metrics`: the newest snapshot as text.
 //!
-//! Flows in: a snapshot and what the client accepts. Flows out: bytes that every scrape of the same snapshot shares. The
-//! first scrape of a snapshot has its text joined and compressed on the worker; those that come meanwhile wait for the
-//! same bytes. It renders nothing: the board keeps each check's text.
+//! Flows in: a snapshot and what the client accepts. Flows out: bytes that every scrape of the same snapshot shares. What
+//! the board has not made ready, the first scrape of a snapshot has joined and compressed on the worker; those that come
+//! meanwhile wait for the same bytes. It renders nothing: the board keeps each check's text.
 
 mod negotiate;
 
@@ -50,7 +50,12 @@ impl Rendered {
     }
 
     async fn plain(&self, format: Format, worker: &Worker) -> Result<Bytes, WorkerGone> {
-        let make = || worker.text(Arc::clone(&self.snapshot), format);
+        // For a client that comes at regular times the board has made it already; a visit to another thread would cost more
+        // than the answer.
+        let make = async || match self.snapshot.text_if_made(format) {
+            Some(text) => Ok(text),
+            None => worker.text(Arc::clone(&self.snapshot), format).await,
+        };
         self.plain[format as usize].get_or_try_init(make).await.cloned()
     }
 
@@ -136,5 +141,20 @@ mod tests {
         assert_eq!(jobs.taken(), 1);
         let next = cache.of(Arc::new(Snapshot::for_tests(Timestamp::default(), vec![], vec![])));
         assert!(!Arc::ptr_eq(&one, &next), "another snapshot is another text");
+    }
+
+    #[tokio::test]
+    async fn a_text_that_is_there_is_served_without_a_visit_to_the_worker() {
+        let (worker, jobs) = Worker::new();
+        let snapshot = Arc::new(Snapshot::for_tests(Timestamp::default(), vec![], vec![]));
+        let made = snapshot.text(Format::OpenMetrics);
+        let rendered = Cache::default().of(snapshot);
+        let served = tokio::select! {
+            biased;
+            served = rendered.plain(Format::OpenMetrics, &worker) => served.expect("served"),
+            () = tokio::task::yield_now() => panic!("it waits for somebody"),
+        };
+        assert_eq!(served, made);
+        assert_eq!(jobs.taken(), 0);
     }
 }

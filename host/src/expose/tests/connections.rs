@@ -108,21 +108,81 @@ fn what_is_no_http_is_answered_or_dropped_and_harms_nobody() {
     assert_eq!(host.get("/health/live").status, 200);
 }
 
+const CLOSED: &str = "bellwether_http_connections_closed_total";
+const FULL: &str = "bellwether_http_connections_full_total";
+
 #[test]
-fn connections_beyond_the_cap_wait_for_a_free_slot() {
+fn a_crowd_of_slow_headers_delays_no_scrape() {
     let host = host();
-    let mut held: Vec<Client> = (0..server::CONNECTIONS_MAX).map(|_| host.connect()).collect();
-    // Each has been accepted once it has been answered.
-    for client in &mut held {
+    let clock = Clock::system();
+    let crowd = seats::CONNECTIONS_MAX + 48;
+    let mut dripping: Vec<Client> = (0..crowd).map(|_| host.connect()).collect();
+    for _ in 0..3 {
+        for client in &mut dripping {
+            // Those that were displaced have nobody to talk to any more.
+            let _ = client.stream.get_mut().write(b"G");
+        }
+        let begun = clock.monotonic();
+        assert_eq!(host.get("/metrics").status, 200);
+        let took = clock.monotonic() - begun;
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    }
+    host.wait_for("the displaced are counted", |host| {
+        host.counted(CLOSED, &["displaced"]) >= 48.0 && host.counted(FULL, &[]) >= 48.0
+    });
+    assert_eq!(
+        host.counted(CLOSED, &["slow_header"]),
+        0.0,
+        "none of them was waited for"
+    );
+    assert_eq!(
+        host.log().matches("HTTP connections are in use").count(),
+        1,
+        "said once"
+    );
+}
+
+#[test]
+fn a_newcomer_takes_the_place_of_who_was_idle_longest_and_not_of_who_is_answered() {
+    let host = host();
+    let mut busy = host.connect();
+    busy.send(b"POST /api/v1/checks/slow/run HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let mut idle: Vec<Client> = (1..seats::CONNECTIONS_MAX).map(|_| host.connect()).collect();
+    for client in &mut idle {
         assert_eq!(client.ask("GET", "/health/live", &[]).status, 200);
     }
+    let mut newcomer = host.connect();
+    assert_eq!(newcomer.ask("GET", "/health/live", &[]).status, 200);
+    assert!(idle[0].drain().is_empty(), "the first to fall idle is gone");
+    assert_eq!(idle[1].ask("GET", "/health/live", &[]).status, 200);
+    assert_eq!(newcomer.ask("GET", "/health/live", &[]).status, 200);
+    host.control.may_end.add_permits(1);
+    assert_eq!(busy.hear(false).status, 200);
+    assert_eq!(host.counted(CLOSED, &["displaced"]), 1.0);
+}
+
+#[test]
+fn when_every_connection_is_being_answered_a_newcomer_waits_for_one_to_end() {
+    let host = host();
+    let mut busy: Vec<Client> = (0..seats::CONNECTIONS_MAX).map(|_| host.connect()).collect();
+    for client in &mut busy {
+        client.send(b"POST /api/v1/checks/slow/run HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    }
+    host.wait_for("all are being answered", |host| {
+        host.control.calls.lock().expect("calls").len() == seats::CONNECTIONS_MAX
+    });
     let mut waiting = host.connect();
     waiting.send(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    host.wait_for("the cap is said", |host| {
-        host.counted("bellwether_http_connections_full_total", &[]) == 1.0
-    });
-    held.pop();
+    host.wait_for("the crowd is counted", |host| host.counted(FULL, &[]) == 1.0);
+    assert_eq!(host.counted(CLOSED, &["displaced"]), 0.0);
+    host.control.may_end.add_permits(1);
     assert_eq!(waiting.hear(false).status, 200);
+    assert_eq!(
+        host.counted(CLOSED, &["displaced"]),
+        1.0,
+        "whose run ended was idle then"
+    );
+    host.control.may_end.add_permits(seats::CONNECTIONS_MAX);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::*;
 use crate::{
@@ -23,11 +23,21 @@ use crate::{
 };
 use client::{Answer, Client};
 
-/// Does what it is told and remembers.
-#[derive(Default)]
+/// Does what it is told and remembers. A run of `slow` ends when the test says so.
 struct FakeControl {
     reload_error: Mutex<Option<String>>,
     calls: Mutex<Vec<String>>,
+    may_end: Arc<Semaphore>,
+}
+
+impl Default for FakeControl {
+    fn default() -> Self {
+        Self {
+            reload_error: Mutex::default(),
+            calls: Mutex::default(),
+            may_end: Arc::new(Semaphore::new(0)),
+        }
+    }
 }
 
 impl Control for FakeControl {
@@ -46,7 +56,13 @@ impl Control for FakeControl {
         assert_ne!(check, "panics", "as asked");
         self.calls.lock().expect("calls").push(format!("run {check}"));
         let outcome = an_outcome(check);
-        Box::pin(async move { Ok(outcome) })
+        let may_end = Arc::clone(&self.may_end);
+        Box::pin(async move {
+            if &*outcome.check == "slow" {
+                may_end.acquire().await.expect("open").forget();
+            }
+            Ok(outcome)
+        })
     }
 }
 
