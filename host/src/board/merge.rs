@@ -53,7 +53,8 @@ pub(super) enum Notice {
 /// Everything the board knows.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    checks: BTreeMap<Arc<str>, Entry>,
+    /// Looked up several times for every run, and wanted in order only by a snapshot.
+    checks: HashMap<Arc<str>, Entry>,
     catalog: Catalog,
     host: Totals,
     /// Checks with totals that were not shown yet.
@@ -316,12 +317,13 @@ impl State {
 
     /// Lets go of reports that are too old.
     pub(super) fn expire(&mut self, now: Now) -> Vec<Notice> {
-        let expired: Vec<Arc<str>> = self
+        let mut expired: Vec<Arc<str>> = self
             .checks
             .values()
             .filter(|entry| entry.expiry.is_some_and(|expiry| expiry.has_passed(now)))
             .map(|entry| Arc::clone(&entry.name))
             .collect();
+        expired.sort_unstable();
         for name in &expired {
             self.hide(name);
         }
@@ -379,9 +381,12 @@ impl State {
     pub(super) fn snapshot(&mut self, at: Timestamp, demand: &Arc<Demand>) -> Snapshot {
         self.changed = false;
         let checks = &self.checks;
-        let states = self
-            .states
-            .get_or_insert_with(|| checks.values().map(|entry| Arc::clone(&entry.state)).collect());
+        let by_name = || {
+            let mut entries: Vec<&Entry> = checks.values().collect();
+            entries.sort_unstable_by(|one, other| one.owner.cmp(&other.owner));
+            entries.into_iter().map(|entry| Arc::clone(&entry.state)).collect()
+        };
+        let states = self.states.get_or_insert_with(by_name);
         Snapshot::new(
             at,
             self.configured,

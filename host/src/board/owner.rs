@@ -1,7 +1,7 @@
 //! The task that owns the state, and its times: when to publish, to expire, to keep.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -68,7 +68,7 @@ pub(super) struct Owner {
     snapshots: watch::Sender<Arc<Snapshot>>,
     version: &'static str,
     stored: HashMap<Arc<str>, Stored>,
-    kept: BTreeMap<Arc<str>, Kept>,
+    kept: HashMap<Arc<str>, Kept>,
     published_at: Option<Instant>,
     replaced_at: Instant,
     expire_at: Instant,
@@ -107,7 +107,7 @@ impl Owner {
                 .into_iter()
                 .map(|stored| (Arc::clone(&stored.check), stored))
                 .collect(),
-            kept: BTreeMap::new(),
+            kept: HashMap::new(),
             published_at: None,
             replaced_at: now,
             expire_at: now + EXPIRE_EVERY,
@@ -320,7 +320,6 @@ impl Owner {
         self.read_host();
         self.published_at = Some(self.clock.monotonic());
         let snapshot = Arc::new(self.state.snapshot(self.clock.wall(), &self.demand));
-        snapshot.prepare();
         self.snapshots.send_replace(snapshot);
         self.state.settle();
     }

@@ -243,8 +243,9 @@ impl Snapshot {
             .clone()
     }
 
-    /// Makes the text that is likely to be asked for.
-    pub(super) fn prepare(&self) {
+    /// Makes the text that is likely to be asked for before the next snapshot. Takes tens of milliseconds for a large fleet, so
+    /// it is not for the thread that starts runs.
+    pub fn prepare(&self) {
         for format in Format::ALL {
             if self.demand.expects(format) {
                 self.assembled(format);

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Instant},
-    supervisor::{Supervisor, catch_async},
+    supervisor::{CancellationToken, Supervisor, catch_async},
 };
 
 /// Header of one request, all fields together. Cookies of neighbours on `localhost` are the only thing that comes near.
@@ -101,6 +101,7 @@ pub(super) async fn run(listener: std::net::TcpListener, shared: Arc<Shared>, su
     };
     let seats = Seats::default();
     let stopping = supervisor.stopping();
+    drop(supervisor.spawn("http text", make_ready(Arc::clone(&shared), supervisor.stopping())));
     let server = Server {
         routes: route::routes(Arc::clone(&shared)),
         shared,
@@ -113,6 +114,19 @@ pub(super) async fn run(listener: std::net::TcpListener, shared: Arc<Shared>, su
     drop(listener);
     // Those that miss it end with the runtime; each has said so.
     let _ = tokio::time::timeout(DRAIN + Duration::from_millis(100), seats.emptied()).await;
+}
+
+/// Has the text of each snapshot made before the scrape that is expected to want it.
+async fn make_ready(shared: Arc<Shared>, stopping: CancellationToken) {
+    let mut snapshots = shared.snapshots.clone();
+    let published = async {
+        while snapshots.changed().await.is_ok() {
+            let snapshot = Arc::clone(&snapshots.borrow_and_update());
+            shared.worker.prepare(snapshot);
+        }
+    };
+    // The board that publishes them may stop first or last.
+    let _ = stopping.run_until_cancelled(published).await;
 }
 
 impl Server {

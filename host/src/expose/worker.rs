@@ -39,6 +39,7 @@ enum Job {
         format: Format,
         reply: oneshot::Sender<Bytes>,
     },
+    Prepare(Arc<Snapshot>),
     Stop,
 }
 
@@ -84,6 +85,12 @@ impl Worker {
         .await
     }
 
+    /// Makes the text that is likely to be asked for, ahead of time. Nobody waits for it: a thread that has too much to do
+    /// already leaves it to the first scrape.
+    pub(super) fn prepare(&self, snapshot: Arc<Snapshot>) {
+        let _ = self.jobs.try_send(Job::Prepare(snapshot));
+    }
+
     async fn ask(&self, job: impl FnOnce(oneshot::Sender<Bytes>) -> Job) -> Result<Bytes, WorkerGone> {
         let (reply, answer) = oneshot::channel();
         self.jobs.try_send(job(reply)).map_err(|_| WorkerGone)?;
@@ -126,6 +133,7 @@ impl Jobs {
                 }) => {
                     let _ = reply.send(snapshot.compressed(format, gzip));
                 }
+                Ok(Job::Prepare(snapshot)) => snapshot.prepare(),
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }

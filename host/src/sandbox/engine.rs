@@ -61,8 +61,9 @@ pub(super) fn engine() -> wasmtime::Result<Engine> {
 }
 
 /// Of a linear memory's pages that a run wrote to, this much is cleared in place for the next run instead of being given
-/// back to the system: a Rust plugin writes to some 200 KiB. Times the runs that overlap, this is memory held for good.
-const MEMORY_KEPT_BYTES: usize = 1024 * 1024;
+/// back to the system, which would cost a page fault for each: a Rust plugin writes to some 200 KiB, a Python one to 6 MiB.
+/// What the most runs that ever overlapped wrote to is memory held for good.
+const MEMORY_KEPT_BYTES: usize = 8 * 1024 * 1024;
 
 /// The same of a table; Python's take 64 KiB.
 const TABLE_KEPT_BYTES: usize = 64 * 1024;
