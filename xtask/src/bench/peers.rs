@@ -12,34 +12,42 @@ use rustix::{
 };
 
 use super::process;
+use crate::program;
 
 /// A program that does nothing, to be started again and again.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Peer {
     /// For the table.
     pub(super) name: &'static str,
-    program: &'static str,
+    program: String,
     arguments: &'static [&'static str],
 }
 
 /// The least a child process can cost.
-pub(super) const TRUE: Peer = Peer {
-    name: "fork+exec of /bin/true",
-    program: "/bin/true",
-    arguments: &[],
-};
-/// The least a check in Python can cost as a child process.
-pub(super) const PYTHON: Peer = Peer {
-    name: "fork+exec of python3 -c pass",
-    program: "python3",
-    arguments: &["-c", "pass"],
-};
+pub(super) fn nothing() -> Peer {
+    Peer {
+        name: "fork+exec of /bin/true",
+        program: "/bin/true".into(),
+        arguments: &[],
+    }
+}
+
+/// The least a check in Python can cost as a child process. `python3` on the path may be a script that looks for the right
+/// interpreter, which costs more than the interpreter: the one that it finds is started itself.
+pub(super) fn python() -> Result<Peer> {
+    let program = program::output(Command::new("python3").args(["-c", "import sys; print(sys.executable)"]))?;
+    Ok(Peer {
+        name: "fork+exec of python3 -c pass",
+        program: program.trim().to_owned(),
+        arguments: &["-c", "pass"],
+    })
+}
 
 impl Peer {
     /// CPU time of one start, run and end, ours for starting it included.
-    pub(super) fn cost(self) -> Result<Duration> {
+    pub(super) fn cost(&self) -> Result<Duration> {
         let before = own_cpu();
-        let mut command = Command::new(self.program);
+        let mut command = Command::new(&self.program);
         command.args(self.arguments).stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command
             .spawn()
@@ -70,7 +78,7 @@ mod tests {
 
     #[test]
     fn starting_a_program_costs_between_a_microsecond_and_a_second() {
-        let cost = TRUE.cost().unwrap();
+        let cost = nothing().cost().unwrap();
         assert!(
             cost > Duration::from_micros(1) && cost < Duration::from_secs(1),
             "{cost:?}"

@@ -40,7 +40,7 @@ pub(super) fn measure(ground: &Ground<'_>) -> Result<Vec<Finding>> {
         language: "Rust",
         checks: 1_000,
         budget: Budget::AtMost(60.0),
-        peer: peers::TRUE,
+        peer: peers::nothing(),
         times_cheaper: 15.0,
     };
     let mut findings = measure_one(ground, &rust, &guests::bench_component(ground.workspace))?;
@@ -48,7 +48,7 @@ pub(super) fn measure(ground: &Ground<'_>) -> Result<Vec<Finding>> {
         language: "Python",
         checks: 100,
         budget: Budget::None,
-        peer: peers::PYTHON,
+        peer: peers::python()?,
         times_cheaper: 30.0,
     };
     findings.extend(measure_one(
