@@ -30,6 +30,13 @@ use crate::{
 /// Time between snapshots. Nobody scrapes more often, and merging is cheap while publishing is not.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
+/// Publishing may take one part in so many of the owner's time: with ten thousand checks a snapshot takes tens of
+/// milliseconds, and then there is one every other second.
+const PUBLISH_SHARE: u32 = 50;
+
+/// No snapshot is older than this for want of time, however large the fleet or slow the machine.
+const PUBLISH_EVERY_MAX: Duration = Duration::from_secs(5);
+
 /// The same while checks have yet to run for the first time, so that whoever starts a host sees it come alive.
 const PUBLISH_EVERY_AT_START: Duration = Duration::from_millis(200);
 
@@ -70,6 +77,8 @@ pub(super) struct Owner {
     stored: HashMap<Arc<str>, Stored>,
     kept: HashMap<Arc<str>, Kept>,
     published_at: Option<Instant>,
+    /// The last time.
+    publishing_took: Duration,
     replaced_at: Instant,
     expire_at: Instant,
     host_read_at: Option<Instant>,
@@ -109,6 +118,7 @@ impl Owner {
                 .collect(),
             kept: HashMap::new(),
             published_at: None,
+            publishing_took: Duration::ZERO,
             replaced_at: now,
             expire_at: now + EXPIRE_EVERY,
             host_read_at: None,
@@ -164,11 +174,12 @@ impl Owner {
             return self.replaced_at;
         };
         let is_starting = self.state.outstanding() > 0 && last < self.replaced_at + START_LASTS;
-        last + if is_starting {
+        let every = if is_starting {
             PUBLISH_EVERY_AT_START
         } else {
             PUBLISH_EVERY
-        }
+        };
+        last + apart(every, self.publishing_took)
     }
 
     fn on_time(&mut self) {
@@ -317,12 +328,19 @@ impl Owner {
     }
 
     fn publish(&mut self) {
+        let began = self.clock.monotonic();
         self.read_host();
-        self.published_at = Some(self.clock.monotonic());
+        self.published_at = Some(began);
         let snapshot = Arc::new(self.state.snapshot(self.clock.wall(), &self.demand));
         self.snapshots.send_replace(snapshot);
         self.state.settle();
+        self.publishing_took = self.clock.monotonic().saturating_duration_since(began);
     }
+}
+
+/// Time between two snapshots, when `every` is wished for and the last one took `took`.
+fn apart(every: Duration, took: Duration) -> Duration {
+    every.max((took * PUBLISH_SHARE).min(PUBLISH_EVERY_MAX))
 }
 
 fn opened(store: Option<Store>, telemetry: &Telemetry) -> (Option<Store>, Vec<Stored>) {
@@ -343,5 +361,19 @@ impl Owner {
     /// Makes the merge of this check's outcomes panic.
     pub(super) fn break_on(&mut self, check: &str) {
         self.state.fault = Some(check.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_long_to_publish_is_published_less_often_but_never_rarely() {
+        let millis = Duration::from_millis;
+        assert_eq!(apart(PUBLISH_EVERY, millis(3)), PUBLISH_EVERY);
+        assert_eq!(apart(PUBLISH_EVERY_AT_START, millis(3)), PUBLISH_EVERY_AT_START);
+        assert_eq!(apart(PUBLISH_EVERY, millis(40)), millis(2_000));
+        assert_eq!(apart(PUBLISH_EVERY, millis(900)), PUBLISH_EVERY_MAX);
     }
 }
