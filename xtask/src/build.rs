@@ -78,6 +78,14 @@ pub(crate) fn perform(workspace: &Workspace, options: &Options) -> Result<()> {
 
 /// Sets up what building needs, builds plugins and host, and returns the host's binary.
 pub(crate) fn everything(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
+    if !workspace.host_binary(profile.folder()).exists() {
+        note(match profile {
+            Profile::Dev => {
+                "the first build compiles some 300 crates: about 10 minutes on two idle cores, 2 on sixteen; later ones take seconds"
+            }
+            Profile::Release => "the first release build takes about 15 minutes on two idle cores, 4 on sixteen",
+        });
+    }
     setup::for_building(workspace)?;
     plugins(workspace)?;
     host(workspace, profile)
@@ -102,18 +110,10 @@ pub(crate) fn examples(workspace: &Workspace) -> Result<()> {
     components(workspace, &packages, &workspace.target().join("example-plugins"))
 }
 
-/// Builds the host. The first build says how long it takes, because nothing else does for minutes.
+/// Builds the host.
 fn host(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     let binary = workspace.host_binary(profile.folder());
     step("building the host");
-    if !binary.exists() {
-        note(match profile {
-            Profile::Dev => {
-                "the first build compiles some 300 crates: about 8 minutes on two cores, 2 on sixteen; later ones take seconds"
-            }
-            Profile::Release => "the first release build takes about 15 minutes on two cores, 4 on sixteen",
-        });
-    }
     let started = Instant::now();
     let mut command = workspace.cargo(&["build", "--workspace", "--bin", "bellwether"]);
     if profile == Profile::Release {

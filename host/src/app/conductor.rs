@@ -154,6 +154,7 @@ impl Conductor {
                 cause,
                 result: result.as_ref().map_err(String::as_str),
             });
+            self.board.read_host().await;
             // Whoever asked may be gone.
             let _ = answer.send(result);
         }

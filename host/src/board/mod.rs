@@ -127,6 +127,12 @@ impl BoardHandle {
             .await;
     }
 
+    /// Something about the host itself changed that must be seen in the next snapshot and not only when its values are read
+    /// the next time.
+    pub async fn read_host(&self) {
+        let _ = self.commands.send(Command::ReadHost).await;
+    }
+
     /// The newest snapshot, always; it is never older than a second and ten when the host is alive.
     pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.clone()

@@ -56,6 +56,7 @@ pub(super) enum Command {
     Replace(Vec<BoardCheck>, oneshot::Sender<()>),
     Missed(String, u64),
     Failed(String, String),
+    ReadHost,
     Stop(oneshot::Sender<()>),
 }
 
@@ -207,6 +208,7 @@ impl Owner {
             }
             Command::Missed(check, ticks) => self.state.missed(&check, ticks, self.now()),
             Command::Failed(check, problem) => self.state.failed(&check, problem),
+            Command::ReadHost => self.read_host(),
             Command::Stop(done) => self.stopped = Some(done),
         }
     }

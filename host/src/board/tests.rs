@@ -114,6 +114,25 @@ async fn nothing_is_published_while_nothing_changes_but_the_hosts_own_values() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_must_be_seen_about_the_host_is_in_the_next_snapshot() {
+    let telemetry = Telemetry::silent();
+    let board = board_with(None, telemetry.clone());
+    board.replace_checks(specs(&["a"])).await;
+    board.submit(outcome("a", gauge("x", 0.0))).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut snapshots = board.snapshots();
+    snapshots.borrow_and_update();
+    telemetry
+        .instruments()
+        .set("bellwether_test_level", "A level.", &[("of", "tea")], 0.5);
+    board.read_host().await;
+    let next = tokio::time::timeout(Duration::from_millis(1_500), snapshots.changed()).await;
+    assert!(next.is_ok_and(|published| published.is_ok()));
+    let text = snapshots.borrow_and_update().text(Format::Prometheus);
+    assert!(String::from_utf8_lossy(&text).contains("bellwether_test_level{of=\"tea\"} 0.5"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_host_reports_about_itself_through_the_board() {
     let telemetry = Telemetry::silent();
     telemetry

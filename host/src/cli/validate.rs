@@ -5,7 +5,8 @@ use serde_json::json;
 use super::{ConfigArgument, Exit, output, session};
 use crate::{
     app::{LoadedCheck, effective_limits, load_checks},
-    config::{Loaded, Problem, Problems, Severity},
+    config::{Loaded, Location, Problem, Problems, Severity},
+    expose::check_access,
 };
 
 #[derive(Debug, clap::Args)]
@@ -28,13 +29,13 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     match crate::config::load(&request) {
         Err(problems) => say(arguments, None, &[], &problems.0),
         Ok(loaded) if arguments.no_plugins => {
-            let problems = loaded.warnings.0.clone();
+            let problems = of_host(&loaded);
             say(arguments, Some(&loaded), &[], &problems)
         }
         Ok(loaded) => session::with_sandbox(Some(loaded.config.host.cache_dir.clone()), async |one_shot| {
             one_shot.redactor.learn(&loaded.config.secrets);
             let checks = load_checks(&one_shot.sandbox, &loaded, &session::progress).await;
-            let mut problems = loaded.warnings.0.clone();
+            let mut problems = of_host(&loaded);
             problems.extend(
                 checks
                     .iter()
@@ -48,6 +49,17 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             say(arguments, Some(&loaded), &checks, &problems)
         }),
     }
+}
+
+/// What is to be said about everything but checks.
+fn of_host(loaded: &Loaded) -> Vec<Problem> {
+    let mut problems = loaded.warnings.0.clone();
+    if let Err(error) = check_access(loaded.config.host.listen, &loaded.config.access) {
+        let file = loaded.config.files.first().map(|file| file.display().to_string());
+        let place = Location::file(&file.unwrap_or_default());
+        problems.push(loaded.conceal(Problem::at(place, format!("`[access] tls`: {error}"))));
+    }
+    problems
 }
 
 /// Imports that no grant covers: a warning, because toolchains of some languages import their whole world.

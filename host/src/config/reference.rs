@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::environment::Environment;
+use super::{environment::Environment, search::no_regular_file};
 use crate::secret::{SECRET_BYTES_MAX, SECRET_BYTES_MIN, Secret};
 
 /// A part of a string value.
@@ -208,9 +208,13 @@ fn credential(env: &Environment, name: &str) -> Option<PathBuf> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
+    // A pipe would be waited for, at every reload anew, and a reload that waits holds up the end of the host.
+    if let Some(kind) = no_regular_file(path) {
+        return Err(format!("it is {kind}, not a regular file"));
+    }
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
-    // Not by its size first: a device or a pipe has none.
+    // Not by its size first: that of a file in /proc is zero.
     file.take(SECRET_BYTES_MAX as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| error.to_string())?;
@@ -325,6 +329,26 @@ mod tests {
                 .contains("cannot be read")
         );
         assert!(value(&[]).unwrap_err().contains("nowhere"));
+    }
+
+    #[test]
+    fn a_secret_is_never_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("TOKEN").display().to_string();
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.is_ok_and(|status| status.success()));
+        let folder = folder.path().display().to_string();
+        for given in [
+            ("TOKEN_FILE", pipe.as_str()),
+            ("CREDENTIALS_DIRECTORY", folder.as_str()),
+        ] {
+            let error = secret(&[given].into_iter().collect(), "TOKEN").unwrap_err();
+            assert!(
+                error.message.contains("it is a pipe, not a regular file"),
+                "{}",
+                error.message
+            );
+        }
     }
 
     proptest! {

@@ -137,11 +137,13 @@ impl Event for Full {
 /// The system gave us no connection.
 pub(super) struct AcceptFailed {
     pub(super) error: std::io::Error,
+    /// Not said a moment ago: without a free file descriptor this happens several times a second.
+    pub(super) notable: bool,
 }
 
 impl Event for AcceptFailed {
     fn level(&self) -> Level {
-        Level::Warn
+        if self.notable { Level::Warn } else { Level::Debug }
     }
     fn message(&self) -> Cow<'_, str> {
         format!("cannot accept a connection: {}", self.error).into()

@@ -223,6 +223,11 @@ impl ServeHandle {
     }
 }
 
+/// Whether [`serve`] would take this: reads the files of a certificate and its key, and lets go of them.
+pub fn check_access(address: SocketAddr, access: &Access) -> Result<(), ServeError> {
+    Gate::new(address, access).map(drop)
+}
+
 /// Serves on a thread of its own until the supervisor stops. Every error is found before the first request is taken.
 pub fn serve(listener: TcpListener, options: ServeOptions, supervisor: &Supervisor) -> Result<ServeHandle, ServeError> {
     serve_with(listener, options, Patience::default(), supervisor)

@@ -97,7 +97,7 @@ struct Server {
 pub(super) async fn run(listener: std::net::TcpListener, shared: Arc<Shared>, supervisor: Supervisor) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
-        Err(error) => return shared.telemetry.emit(&events::AcceptFailed { error }),
+        Err(error) => return shared.telemetry.emit(&events::AcceptFailed { error, notable: true }),
     };
     let seats = Seats::default();
     let stopping = supervisor.stopping();
@@ -131,12 +131,13 @@ async fn make_ready(shared: Arc<Shared>, stopping: CancellationToken) {
 
 impl Server {
     async fn accept(&self, listener: &TcpListener, seats: &Seats) {
-        let warnings = Quiet::default();
+        let (warnings, failures) = (Quiet::default(), Quiet::default());
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => self.admit(stream, peer, seats, &warnings).await,
                 Err(error) => {
-                    self.shared.telemetry.emit(&events::AcceptFailed { error });
+                    let notable = failures.may_warn(&self.shared.clock);
+                    self.shared.telemetry.emit(&events::AcceptFailed { error, notable });
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -186,6 +186,10 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
         path: path.to_owned(),
         source,
     };
+    // A pipe would be waited for, and the thread that looks at certificates has other things to do.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(failed(io::Error::other("it is not a regular file")));
+    }
     let mut bytes = Vec::new();
     let mut file = File::open(path).map_err(failed)?.take(PEM_BYTES_MAX + 1);
     file.read_to_end(&mut bytes).map_err(failed)?;

@@ -20,8 +20,9 @@ use super::child::{self, Answer, Header, Job};
 
 /// CPU time of one child unless configured. The largest known component, Python with numerical libraries, takes 40 s.
 pub const COMPILE_CPU_DEFAULT: Duration = Duration::from_secs(120);
-/// Wall clock of one child unless configured: with several at once on a busy machine, CPU seconds come slowly.
-pub const COMPILE_WALL_DEFAULT: Duration = Duration::from_secs(180);
+/// Wall clock of one child unless configured. What bounds it is the CPU time; with several at once on a busy machine, CPU
+/// seconds come slowly, and a good plugin must not be refused for that.
+pub const COMPILE_WALL_DEFAULT: Duration = Duration::from_secs(600);
 /// Children at once. Each may take a gibibyte and uses all cores itself.
 const CHILDREN_MAX: usize = 2;
 /// Longest answer: one problem list per settings document.

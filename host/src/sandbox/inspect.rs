@@ -111,9 +111,13 @@ pub enum InspectError {
     /// Larger than [`COMPONENT_BYTES_MAX`].
     #[error("the file is {0} bytes; components of up to {COMPONENT_BYTES_MAX} bytes are accepted")]
     TooLarge(u64),
-    /// A script, a page, a pointer file, …
-    #[error("this is text, not a WebAssembly component; it starts with {0:?}")]
-    Text(String),
+    /// A script, a page, a pointer file, … What it says is not repeated: somebody may have named the wrong file, and one
+    /// with a secret in it.
+    #[error("this is text, not a WebAssembly component{}", if *(.large_file_pointer) { "; it is a pointer of Git LFS: fetch the file itself with `git lfs pull`" } else { "" })]
+    Text {
+        /// What a clone without Git LFS has in place of a large file.
+        large_file_pointer: bool,
+    },
     /// Neither text nor WebAssembly.
     #[error("this is not WebAssembly: it starts with the bytes {0}, a component with 00 61 73 6d")]
     NotWasm(String),
@@ -227,7 +231,9 @@ fn foreign(bytes: &[u8]) -> InspectError {
         .all(|character| !character.is_control() || character.is_whitespace())
         && !readable.contains('\u{fffd}')
     {
-        return InspectError::Text(readable.lines().next().unwrap_or_default().chars().take(60).collect());
+        return InspectError::Text {
+            large_file_pointer: readable.starts_with("version https://git-lfs.github.com/"),
+        };
     }
     let hex: Vec<String> = start.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     InspectError::NotWasm(hex.join(" "))
@@ -439,7 +445,9 @@ mod tests {
         let text = inspect(b"version https://git-lfs.github.com/spec/v1\noid 7").expect_err("text");
         assert_eq!(
             text,
-            InspectError::Text("version https://git-lfs.github.com/spec/v1".into())
+            InspectError::Text {
+                large_file_pointer: true
+            }
         );
         assert_eq!(
             inspect(b"\xff\xfe\x00\x01zz"),
