@@ -54,19 +54,21 @@ fn validate_tells_good_from_bad_and_says_it_to_people_and_programs() {
 #[test]
 fn validate_finds_a_certificate_that_run_would_refuse() {
     let place = Place::new(MACHINE);
-    let pipe = place.path("key.pem");
+    let pipe = place.path("pipe.pem");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     assert!(made.is_ok_and(|status| status.success()));
-    place.configure(&format!(
-        "[access]\nopen = true\ntls.certificate = \"nowhere.pem\"\ntls.key = \"key.pem\"\n\n{MACHINE}"
-    ));
-    for verb in [&["validate"][..], &["validate", "--no-plugins"]] {
-        let bad = place.finish(verb);
-        assert_eq!((bad.code, bad.stdout.as_str()), (2, ""), "{bad:?}");
-        assert!(
-            bad.stderr.contains("`[access] tls`") && bad.stderr.contains("nowhere.pem"),
-            "{bad:?}"
-        );
+    for (certificate, problem) in [("nowhere.pem", "nowhere.pem"), ("pipe.pem", "it is not a regular file")] {
+        place.configure(&format!(
+            "[access]\nopen = true\ntls.certificate = {certificate:?}\ntls.key = \"nowhere.key\"\n\n{MACHINE}"
+        ));
+        for verb in [&["validate"][..], &["validate", "--no-plugins"]] {
+            let bad = place.finish(verb);
+            assert_eq!((bad.code, bad.stdout.as_str()), (2, ""), "{bad:?}");
+            assert!(
+                bad.stderr.contains("`[access] tls`") && bad.stderr.contains(problem),
+                "{bad:?}"
+            );
+        }
     }
 }
 
