@@ -144,7 +144,12 @@ impl Conductor {
                     None => return,
                 },
             };
-            if cause == Cause::FileChange && !self.watch.has_news() {
+            // All that wait now want the files as they are now, and one look at them serves all.
+            let mut waiting = vec![(cause, answer)];
+            while let Ok(Reload { cause, answer }) = inbox.try_recv() {
+                waiting.push((cause, answer));
+            }
+            if waiting.iter().all(|(cause, _)| *cause == Cause::FileChange) && !self.watch.has_news() {
                 // Somebody asked in the meantime, and what the files say now has been tried.
                 continue;
             }
@@ -155,8 +160,10 @@ impl Conductor {
                 result: result.as_ref().map_err(String::as_str),
             });
             self.board.read_host().await;
-            // Whoever asked may be gone.
-            let _ = answer.send(result);
+            for (_, answer) in waiting {
+                // Whoever asked may be gone.
+                let _ = answer.send(result.clone());
+            }
         }
     }
 

@@ -42,6 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Err(error) => return output::fail(Exit::Internal, &format!("cannot start threads: {error}")),
     };
     let notes = log.clone();
+    raise_open_files();
     let options = Options {
         request,
         loaded,
@@ -89,9 +90,21 @@ async fn serve(options: Options, loaded: &Loaded, log: &LogWriter) -> (Exit, Dur
     }
 }
 
+/// Takes all the files the system lets this process have open: shells hand down a low limit for the sake of programs that this
+/// one is not. A refusal is no reason not to start.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    let _ = setrlimit(Resource::Nofile, all);
+}
+
 /// The log says when it is done.
 fn say_what_takes_long(log: &LogWriter, progress: Progress) {
-    if !matches!(progress, Progress::Compiling { .. }) {
+    if !matches!(progress, Progress::Compiling { .. } | Progress::StillCompiling { .. }) {
         return;
     }
     if let Some(words) = session::words_for(progress) {

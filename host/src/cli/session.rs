@@ -115,6 +115,9 @@ pub(super) fn words_for(progress: Progress) -> Option<String> {
         Progress::Compiling { plugin } => Some(format!(
             "compiling plugin {plugin} (once; up to a second for Rust, ten for Python) …"
         )),
+        Progress::StillCompiling { plugin, after } => {
+            Some(format!("still compiling plugin {plugin}, for {} s …", after.as_secs()))
+        }
         Progress::Compiled { plugin, took } => Some(format!("compiled plugin {plugin} in {:.1} s", took.as_secs_f64())),
         Progress::Cached { .. } => None,
     }

@@ -31,8 +31,23 @@ use crate::{
 /// One more waits in our hands, others in the system's queue.
 pub(super) const CONNECTIONS_MAX: usize = 512;
 
-/// Of one address that is not this machine's own. Half, so that it takes two to fill the house.
-const OF_ONE_ADDRESS_MAX: usize = CONNECTIONS_MAX / 2;
+/// File descriptors that are not for connections: the database, the log, the runtimes, plugins that are being compiled,
+/// what checks have open.
+const DESCRIPTORS_KEPT: usize = 256;
+
+/// Of a limit too low for that, this part is for connections, so that a small host serves a few at least.
+const DESCRIPTORS_PART: usize = 4;
+
+/// How many connections there may be when the process may have `descriptors` files open: a client that comes then finds a seat
+/// taken and displaces another one, instead of being left in the system's queue because the host has run out of files.
+pub(super) fn room(descriptors: Option<u64>) -> usize {
+    let descriptors = descriptors.and_then(|limit| usize::try_from(limit).ok());
+    let Some(limit) = descriptors else {
+        return CONNECTIONS_MAX;
+    };
+    let beside = limit.saturating_sub(DESCRIPTORS_KEPT);
+    beside.max(limit / DESCRIPTORS_PART).clamp(1, CONNECTIONS_MAX)
+}
 
 /// What counts as one address: in IPv6 a network of the smallest size that is handed out, since whoever has one address
 /// there has all of them.
@@ -67,18 +82,19 @@ enum Decision {
     Refuse,
 }
 
-fn decide(seated: &[Seated], newcomer: IpAddr) -> Decision {
+/// `seats`: how many there are. Of one address that is not this machine's own half of them, so that it takes two to fill the house.
+fn decide(seated: &[Seated], newcomer: IpAddr, seats: usize) -> Decision {
     let mut of_origin: BTreeMap<IpAddr, usize> = BTreeMap::new();
     for one in seated {
         *of_origin.entry(one.origin).or_default() += 1;
     }
     let count = |origin: &IpAddr| of_origin.get(origin).copied().unwrap_or(0);
-    if !newcomer.is_loopback() && count(&newcomer) >= OF_ONE_ADDRESS_MAX {
+    if !newcomer.is_loopback() && count(&newcomer) >= seats.div_ceil(2) {
         let own = seated.iter().filter(|one| one.origin == newcomer);
         let longest = own.filter_map(|one| Some((one.waits_since?, one.id))).min();
         return longest.map_or(Decision::Refuse, |(_, id)| Decision::Replace(id));
     }
-    if seated.len() < CONNECTIONS_MAX {
+    if seated.len() < seats {
         return Decision::Enter;
     }
     let may_go = seated.iter().filter_map(|one| {
@@ -105,9 +121,10 @@ pub(super) enum Entry {
 }
 
 /// All seats. Cheap to clone; clones share them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Seats {
     shared: Arc<Shared>,
+    count: usize,
 }
 
 #[derive(Debug, Default)]
@@ -130,6 +147,19 @@ struct Occupant {
 }
 
 impl Seats {
+    /// So many.
+    pub(super) fn new(count: usize) -> Self {
+        Self {
+            shared: Arc::default(),
+            count,
+        }
+    }
+
+    /// How many there are, taken or not.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.shared.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,7 +170,7 @@ impl Seats {
         let (origin, now) = (origin(address), clock.monotonic());
         let mut taken = self.taken();
         let seated: Vec<Seated> = taken.by_id.iter().map(|(id, one)| one.seen(*id, now)).collect();
-        match decide(&seated, origin) {
+        match decide(&seated, origin, self.count) {
             Decision::Enter => {}
             Decision::Replace(id) => {
                 if let Some(displaced) = taken.by_id.remove(&id) {
@@ -150,7 +180,7 @@ impl Seats {
             Decision::Wait => return Entry::Full,
             Decision::Refuse => return Entry::OverShare,
         }
-        let full = seated.len() >= CONNECTIONS_MAX;
+        let full = seated.len() >= self.count;
         let (id, leave) = (taken.next, CancellationToken::new());
         taken.next += 1;
         let occupant = Occupant {
@@ -264,7 +294,7 @@ mod tests {
             (SCRAPER, vec![(PROXY, CONNECTIONS_MAX, false)], Decision::Wait),
         ] {
             assert_eq!(
-                decide(&seated(&crowds), address(who)),
+                decide(&seated(&crowds), address(who), CONNECTIONS_MAX),
                 expected,
                 "{who} comes to {crowds:?}"
             );
@@ -273,7 +303,7 @@ mod tests {
 
     #[test]
     fn an_address_has_its_share_and_this_machine_has_all() {
-        let share = OF_ONE_ADDRESS_MAX;
+        let share = CONNECTIONS_MAX / 2;
         for (who, crowds, expected) in [
             (CROWD, vec![(CROWD, share - 1, false)], Decision::Enter),
             (CROWD, vec![(CROWD, share, false)], Decision::Refuse),
@@ -286,7 +316,7 @@ mod tests {
             (PROXY, vec![(PROXY, CONNECTIONS_MAX - 1, false)], Decision::Enter),
         ] {
             assert_eq!(
-                decide(&seated(&crowds), address(who)),
+                decide(&seated(&crowds), address(who), CONNECTIONS_MAX),
                 expected,
                 "{who} comes to {crowds:?}"
             );
@@ -302,5 +332,20 @@ mod tests {
         assert_ne!(origin(address("2001:db8:1:2::5")), origin(address("2001:db8:1:3::5")));
         assert_eq!(origin(address("::ffff:192.0.2.1")), address(SCRAPER));
         assert!(origin(address("::1")).is_loopback() && origin(address("::ffff:127.0.0.1")).is_loopback());
+    }
+
+    #[test]
+    fn a_process_that_may_open_few_files_has_fewer_seats() {
+        for (descriptors, expected) in [
+            (None, CONNECTIONS_MAX),
+            (Some(1 << 20), CONNECTIONS_MAX),
+            (Some(1024), CONNECTIONS_MAX),
+            (Some(512), 256),
+            (Some(256), 64),
+            (Some(64), 16),
+            (Some(2), 1),
+        ] {
+            assert_eq!(room(descriptors), expected, "{descriptors:?}");
+        }
     }
 }

@@ -26,7 +26,7 @@ use super::{
     auth::{Claims, Need, Refusal},
     connection::{CloseReason, Look, Watch, Watched},
     events, reply, route,
-    seats::{CONNECTIONS_MAX, Entry, Seat, Seats},
+    seats::{self, Entry, Seat, Seats},
     tls::Tls,
 };
 use crate::{
@@ -99,7 +99,7 @@ pub(super) async fn run(listener: std::net::TcpListener, shared: Arc<Shared>, su
         Ok(listener) => listener,
         Err(error) => return shared.telemetry.emit(&events::AcceptFailed { error, notable: true }),
     };
-    let seats = Seats::default();
+    let seats = Seats::new(seats::room(descriptors()));
     let stopping = supervisor.stopping();
     drop(supervisor.spawn("http text", make_ready(Arc::clone(&shared), supervisor.stopping())));
     let server = Server {
@@ -151,7 +151,7 @@ impl Server {
         let mut say_full = || {
             if !std::mem::replace(&mut said, true) {
                 let notable = warnings.may_warn(clock);
-                let limit = CONNECTIONS_MAX;
+                let limit = seats.count();
                 telemetry.emit(&events::Full { limit, notable });
             }
         };
@@ -255,6 +255,9 @@ impl Server {
         let claims = Claims::of(&request);
         let may_read = gate.auth.decide(Need::Read, &claims).is_ok();
         let mut answer = match gate.auth.decide(need, &claims) {
+            _ if is_ambiguous(&request) => {
+                reply::problem(StatusCode::BAD_REQUEST, is_json, "a request has one Host header")
+            }
             Err(refusal) => refuse(&self.shared, peer, refusal, is_json),
             Ok(()) if body_bytes(&request) > BODY_BYTES_MAX => reply::problem(
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -290,6 +293,11 @@ impl Server {
     }
 }
 
+/// How many files the process may have open; `None`: as many as it likes.
+fn descriptors() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
 fn builder(supervisor: Supervisor) -> auto::Builder<Spawner> {
     let mut builder = auto::Builder::new(Spawner(supervisor));
     // Timeouts are `connection`'s, for both versions.
@@ -304,6 +312,11 @@ fn builder(supervisor: Supervisor) -> auto::Builder<Spawner> {
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(header_list);
     builder
+}
+
+/// Whether it says twice for whom it is (RFC 9112, 3.2): what stands between a client and us may have decided by the other one.
+fn is_ambiguous(request: &Request<Incoming>) -> bool {
+    request.headers().get_all(header::HOST).iter().count() > 1
 }
 
 /// What the client says it will send. A body of unknown length is not read at all.

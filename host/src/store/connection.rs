@@ -88,6 +88,10 @@ pub(super) fn open(place: &Place) -> rusqlite::Result<Connection> {
 }
 
 fn touch(path: &Path) -> io::Result<()> {
+    // Before opening: that would wait for the other end of a pipe.
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::other("it is not a regular file; move it out of the way"));
+    }
     fs::OpenOptions::new()
         .append(true)
         .create(true)

@@ -234,6 +234,20 @@ async fn a_state_directory_without_room_for_a_database_does_not_stop_the_host() 
 }
 
 #[tokio::test]
+async fn a_pipe_in_the_place_of_the_database_does_not_hold_up_the_start() {
+    let dir = tempfile::tempdir().expect("dir");
+    let made = std::process::Command::new("mkfifo")
+        .arg(dir.path().join(DATABASE))
+        .status();
+    assert!(made.expect("mkfifo runs").success());
+    let heard = Heard::new();
+    let store = open(dir.path(), &heard);
+    note(&store, "a", "1");
+    let refused = store.flush().await.expect_err("nowhere to write");
+    assert!(refused.to_string().contains("not a regular file"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_write_that_is_at_fault_does_not_take_the_others_along() {
     let heard = Heard::new();
     let store = Store::in_memory(&quiet(), &heard.telemetry).expect("opens");

@@ -24,6 +24,9 @@ pub enum CronError {
         /// What is wrong with it, and what would be right.
         problem: String,
     },
+    /// Several are.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Fields(Vec<CronError>),
     /// A date that is in no calendar.
     #[error("never runs: no month among `{months}` has a day `{days}`")]
     Never {
@@ -101,12 +104,22 @@ pub(super) fn fields(expression: &str) -> Result<Fields, CronError> {
     let [minute, hour, day, month, weekday] = parts[..] else {
         return Err(CronError::FieldCount(parts.len()));
     };
-    let weekdays = WEEKDAY.parse(weekday)?;
+    let masks = [
+        (MINUTE, minute),
+        (HOUR, hour),
+        (DAY, day),
+        (MONTH, month),
+        (WEEKDAY, weekday),
+    ]
+    .map(|(grammar, field)| grammar.parse(field));
+    let [Ok(minutes), Ok(hours), Ok(days), Ok(months), Ok(weekdays)] = masks else {
+        return Err(all_wrong(masks));
+    };
     let fields = Fields {
-        minutes: MINUTE.parse(minute)?,
-        hours: HOUR.parse(hour)? as u32,
-        days: DAY.parse(day)? as u32,
-        months: MONTH.parse(month)? as u16,
+        minutes,
+        hours: hours as u32,
+        days: days as u32,
+        months: months as u16,
         weekdays: (weekdays | weekdays >> 7) as u8 & 0x7f,
         both_day_fields: day.starts_with('*') || weekday.starts_with('*'),
     };
@@ -117,6 +130,16 @@ pub(super) fn fields(expression: &str) -> Result<Fields, CronError> {
         });
     }
     Ok(fields)
+}
+
+/// Who mends one field wants to know about the next as well.
+fn all_wrong(masks: [Result<u64, CronError>; 5]) -> CronError {
+    let mut wrong: Vec<CronError> = masks.into_iter().filter_map(Result::err).collect();
+    if wrong.len() == 1 {
+        wrong.remove(0)
+    } else {
+        CronError::Fields(wrong)
+    }
 }
 
 fn expand(nickname: &str) -> Result<&'static str, CronError> {

@@ -269,3 +269,9 @@ proptest! {
         let _ = Cron::parse(&text, "UTC");
     }
 }
+
+#[test]
+fn every_field_that_is_wrong_is_named_at_once() {
+    let said = refused("99 25 * * *");
+    assert!(said.contains("minute: `99`") && said.contains("hour: `25`"), "{said}");
+}

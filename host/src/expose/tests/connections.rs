@@ -239,3 +239,11 @@ fn ten_megabytes_are_served_from_shared_bytes() {
         );
     }
 }
+
+#[test]
+fn a_request_for_two_hosts_is_refused() {
+    let host = host();
+    let mut client = host.connect();
+    client.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nHost: example.com\r\n\r\n");
+    assert_eq!(client.hear(false).status, 400);
+}

@@ -73,6 +73,13 @@ pub enum Progress {
         /// As in the configuration.
         plugin: String,
     },
+    /// It is still being compiled; said every ten seconds.
+    StillCompiling {
+        /// As in the configuration.
+        plugin: String,
+        /// Wall clock so far.
+        after: Duration,
+    },
     /// Done.
     Compiled {
         /// As in the configuration.
@@ -86,6 +93,9 @@ pub enum Progress {
         plugin: String,
     },
 }
+
+/// How often whoever waits for a compilation hears that it goes on.
+const SAY_IT_GOES_ON: Duration = Duration::from_secs(10);
 
 /// Stores besides those of runs: plugins are loaded one after the other, and somebody may ask about one more.
 const SEATS_FOR_DESCRIBE: usize = 4;
@@ -257,7 +267,13 @@ impl Sandbox {
             plugin: plugin.to_owned(),
         });
         let began = self.machine.clock.monotonic();
-        let compiled = self.compile(plugin, sha256, bytes).await;
+        let goes_on = |after| {
+            progress(Progress::StillCompiling {
+                plugin: plugin.to_owned(),
+                after,
+            });
+        };
+        let compiled = meanwhile(SAY_IT_GOES_ON, goes_on, self.compile(plugin, sha256, bytes)).await;
         let took = self.machine.clock.monotonic().saturating_duration_since(began);
         self.machine.telemetry.emit(&Compiled {
             plugin,
@@ -300,5 +316,33 @@ impl Sandbox {
         })?;
         let (cache, key) = (Arc::clone(&self.cache), *sha256);
         Ok(self.blocking(plugin, move || cache.keep(&key, &written)).await??)
+    }
+}
+
+/// Awaits `work`, and says how long it has taken each time another `every` has passed.
+async fn meanwhile<F: Future>(every: Duration, mut say: impl FnMut(Duration), work: F) -> F::Output {
+    let mut work = std::pin::pin!(work);
+    let mut after = Duration::ZERO;
+    loop {
+        match tokio::time::timeout(every, work.as_mut()).await {
+            Ok(done) => return done,
+            Err(_) => {
+                after += every;
+                say(after);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_long_hears_that_it_goes_on() {
+        let mut said = Vec::new();
+        let work = tokio::time::sleep(Duration::from_secs(25));
+        meanwhile(SAY_IT_GOES_ON, |after| said.push(after.as_secs()), work).await;
+        assert_eq!(said, [10, 20]);
     }
 }
