@@ -3,7 +3,7 @@
 //! Owns nothing but the table; `sandbox` is handed it by `app` and `cli`. It is empty in a host that was built without
 //! `cargo xtask build`.
 
-/// Name and component of each bundled plugin, by name.
+/// Name and component, compressed with zlib, of each bundled plugin, by name.
 pub static BUNDLED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
 #[cfg(test)]
@@ -15,7 +15,10 @@ mod tests {
         let names: Vec<_> = BUNDLED.iter().map(|(name, _)| *name).collect();
         assert!(names.is_sorted(), "{names:?}");
         for (name, bytes) in BUNDLED {
-            assert!(bytes.starts_with(b"\0asm\x0d\0\x01\0"), "{name} is not a component");
+            let mut preamble = [0; 8];
+            let mut decoder = flate2::read::ZlibDecoder::new(*bytes);
+            std::io::Read::read_exact(&mut decoder, &mut preamble).expect("compressed");
+            assert_eq!(&preamble, b"\0asm\x0d\0\x01\0", "{name} is not a component");
         }
     }
 }

@@ -9,7 +9,6 @@ mod error;
 mod source;
 
 use std::{
-    borrow::Cow,
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -47,7 +46,7 @@ pub struct SandboxOptions {
     pub cache_dir: PathBuf,
     /// How components are compiled.
     pub compiler: CompilerOptions,
-    /// Plugins that came with the host: name and component.
+    /// Plugins that came with the host: name and component, compressed with zlib.
     pub bundled: &'static [(&'static str, &'static [u8])],
     /// Of the host, told to guests.
     pub host_version: &'static str,
@@ -181,13 +180,16 @@ impl Sandbox {
         Arc::clone(slots.entry(sha256).or_default())
     }
 
-    async fn read(&self, source: &PluginSource, plugin: &str) -> Result<Cow<'static, [u8]>, LoadError> {
+    async fn read(&self, source: &PluginSource, plugin: &str) -> Result<Vec<u8>, LoadError> {
         match &source.origin {
-            PluginOrigin::Bundled(name) => source::bundled(self.bundled, name).map(Cow::Borrowed),
+            PluginOrigin::Bundled(name) => {
+                let (all, name) = (self.bundled, name.clone());
+                self.blocking(plugin, move || source::bundled(all, &name)).await?
+            }
             PluginOrigin::File(path) => {
                 let (path, file) = (path.clone(), path.clone());
                 let read = self.blocking(plugin, move || source::read_file(&file)).await?;
-                read.map(Cow::Owned).map_err(|source| LoadError::Read { path, source })
+                read.map_err(|source| LoadError::Read { path, source })
             }
         }
     }
@@ -216,7 +218,7 @@ impl Sandbox {
         &self,
         plugin: String,
         sha256: [u8; 32],
-        bytes: Cow<'static, [u8]>,
+        bytes: Vec<u8>,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Plugin, LoadError> {
         let bytes = Arc::new(bytes);

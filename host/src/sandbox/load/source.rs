@@ -1,6 +1,10 @@
 //! Where components come from: the table that came with the host, or a file.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Read},
+    path::Path,
+};
 
 use sha2::{Digest, Sha256};
 
@@ -10,7 +14,7 @@ use crate::{
     sandbox::{cache::hex, inspect::COMPONENT_BYTES_MAX},
 };
 
-/// Names and components that came with the host.
+/// Names and components that came with the host, compressed with zlib.
 pub(super) type Bundled = &'static [(&'static str, &'static [u8])];
 
 /// As in the configuration.
@@ -22,12 +26,19 @@ pub(super) fn label(source: &PluginSource) -> String {
 }
 
 /// A component that came with the host.
-pub(super) fn bundled(all: Bundled, name: &str) -> Result<&'static [u8], LoadError> {
+pub(super) fn bundled(all: Bundled, name: &str) -> Result<Vec<u8>, LoadError> {
     let found = all.iter().find(|(bundled, _)| *bundled == name);
-    found.map(|(_, bytes)| *bytes).ok_or_else(|| LoadError::NotBundled {
+    let (_, compressed) = found.ok_or_else(|| LoadError::NotBundled {
         name: name.to_owned(),
         known: all.iter().map(|(name, _)| *name).collect(),
-    })
+    })?;
+    let mut component = Vec::new();
+    let mut decoder = flate2::read::ZlibDecoder::new(*compressed).take(COMPONENT_BYTES_MAX + 1);
+    decoder.read_to_end(&mut component).map_err(|error| LoadError::Host {
+        plugin: name.to_owned(),
+        problem: format!("what came with the host is damaged: {error}"),
+    })?;
+    Ok(component)
 }
 
 /// What a pin and the cache go by.
@@ -49,8 +60,6 @@ pub(super) fn check_pin(source: &PluginSource, plugin: &str, sha256: &[u8; 32]) 
 
 /// Reads a regular file, one byte past the cap at most, so that `inspect` can say it is too large.
 pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    use io::Read;
-
     // Before opening: that would wait for the other end of a pipe.
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
