@@ -91,6 +91,7 @@ impl Place {
         let hear = |progress: Progress| {
             self.said.lock().expect("no panic").push(match progress {
                 Progress::Compiling { .. } => "compiling",
+                Progress::StillCompiling { .. } => "still compiling",
                 Progress::Compiled { .. } => "compiled",
                 Progress::Cached { .. } => "cached",
             });
