@@ -8,7 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use super::snapshot::{Block, SnapshotFamily};
+use super::{
+    blocks::Blocks,
+    snapshot::{Block, SnapshotFamily},
+};
 use crate::metric::{FamilyHead, LabelName, MetricKind, MetricName, Points, text};
 
 /// Whose block it is: a check, or the host itself.
@@ -22,6 +25,16 @@ pub(super) struct Owner {
 }
 
 impl Owner {
+    /// The place itself.
+    pub(super) fn place(&self) -> u32 {
+        self.place
+    }
+
+    /// Of the check, or "".
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
     /// Stands before every check.
     pub(super) fn host() -> Self {
         Self::check(0, "".into())
@@ -103,7 +116,7 @@ impl Refusal {
 struct Slot {
     head: Arc<FamilyHead>,
     loose: bool,
-    blocks: BTreeMap<Owner, Arc<Block>>,
+    blocks: Blocks,
     /// Of the last snapshot, while nothing changed.
     ready: Option<Arc<[Arc<Block>]>>,
 }
@@ -154,9 +167,13 @@ impl Catalog {
         let unchanged =
             |block: &Arc<Block>| block.points() == &points && block.labels() == labels && block.head() == head;
         if !slot.blocks.get(owner).is_some_and(unchanged) {
-            let head = if **head == *slot.head { &slot.head } else { head };
+            let head = if Arc::ptr_eq(head, &slot.head) || **head == *slot.head {
+                &slot.head
+            } else {
+                head
+            };
             let block = Block::new(Arc::clone(head), points, Arc::clone(labels), slot.loose);
-            slot.blocks.insert(owner.clone(), Arc::new(block));
+            slot.blocks.insert(owner, Arc::new(block));
             slot.ready = None;
         }
         Ok(())
@@ -165,10 +182,7 @@ impl Catalog {
     /// Gives every owner its new place. Who has none is gone, and its blocks were removed before.
     pub(super) fn reorder(&mut self, owners: &HashMap<Arc<str>, Owner>) {
         for slot in self.slots.values_mut() {
-            let blocks = std::mem::take(&mut slot.blocks).into_iter();
-            slot.blocks = blocks
-                .map(|(old, block)| (owners.get(&old.name).cloned().unwrap_or(old), block))
-                .collect();
+            slot.blocks.reorder(owners);
             slot.ready = None;
         }
     }
@@ -176,7 +190,7 @@ impl Catalog {
     /// Forgets what `owner` reports under this name; the last one gives the name free.
     pub(super) fn remove(&mut self, owner: &Owner, name: &MetricName) {
         let Some(slot) = self.slots.get_mut(name) else { return };
-        if slot.blocks.remove(owner).is_some() {
+        if slot.blocks.remove(owner) {
             slot.ready = None;
         }
         if slot.blocks.is_empty() {
@@ -233,7 +247,7 @@ impl Catalog {
         let slot = Slot {
             head: Arc::clone(head),
             loose,
-            blocks: BTreeMap::new(),
+            blocks: Blocks::default(),
             ready: None,
         };
         self.slots.insert(head.name.clone(), slot);
@@ -271,9 +285,9 @@ fn strict_names(head: &FamilyHead) -> Vec<String> {
 }
 
 fn holder(slot: &Slot) -> String {
-    match slot.blocks.keys().next() {
-        Some(owner) if owner.name.is_empty() => "the host".to_owned(),
-        Some(owner) => format!("check `{}`", owner.name),
+    match slot.blocks.first_owner() {
+        Some(owner) if owner.name().is_empty() => "the host".to_owned(),
+        Some(owner) => format!("check `{}`", owner.name()),
         None => "another check".to_owned(),
     }
 }

@@ -6,6 +6,7 @@
 
 mod account;
 mod budget;
+mod blocks;
 mod builtin;
 mod catalog;
 mod demand;

@@ -27,6 +27,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
     ("clap_complete", &["cli"]),
     ("anyhow", &["main", "cli"]),
+    ("mimalloc", &["main"]),
     // Native plugins stand behind a door that is not built yet.
     ("libloading", &[]),
 ];

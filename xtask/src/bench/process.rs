@@ -4,21 +4,21 @@ use std::{fs, time::Duration};
 
 use anyhow::{Context, Result};
 
-/// CPU time of a process, all threads, user and system, since it started. Counted in ticks of 10 ms.
+/// CPU time of the threads that a process has now, since each began, in nanoseconds as the scheduler counts them: the ticks of
+/// 10 ms in `/proc/PID/stat` are sampled, and what wakes up by a timer as often as they do is seldom seen or always.
+///
+/// A host's threads live as long as it does; what an ended one used is not in it.
 pub(super) fn cpu(pid: u32) -> Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the process is gone")?;
-    let ticks = ticks(&stat).context("/proc/PID/stat has an unknown shape")?;
-    Ok(Duration::from_secs_f64(
-        ticks as f64 / rustix::param::clock_ticks_per_second() as f64,
-    ))
-}
-
-/// User and system ticks: the 14th and 15th field, the second of which is a name in parentheses.
-fn ticks(stat: &str) -> Option<u64> {
-    let mut after_name = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let user: u64 = after_name.next()?.parse().ok()?;
-    let system: u64 = after_name.next()?.parse().ok()?;
-    Some(user + system)
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).context("the process is gone")?;
+    let mut sum = Duration::ZERO;
+    for thread in threads {
+        // One that ended just now.
+        let Ok(schedstat) = fs::read_to_string(thread?.path().join("schedstat")) else {
+            continue;
+        };
+        sum += on_cpu(&schedstat)?;
+    }
+    Ok(sum)
 }
 
 /// Resident memory in bytes.
@@ -36,9 +36,13 @@ pub(super) fn resident(pid: u32) -> Result<u64> {
     Ok(kib * 1024)
 }
 
-/// Nanoseconds on a CPU of a single-threaded process that has ended and was not yet waited for.
+/// CPU time of a single-threaded process that has ended and was not yet waited for.
 pub(super) fn cpu_of_ended(pid: u32) -> Result<Duration> {
-    let schedstat = fs::read_to_string(format!("/proc/{pid}/schedstat")).context("this kernel keeps no schedstat")?;
+    on_cpu(&fs::read_to_string(format!("/proc/{pid}/schedstat")).context("this kernel keeps no schedstat")?)
+}
+
+/// The first number: nanoseconds on a CPU.
+fn on_cpu(schedstat: &str) -> Result<Duration> {
     let nanos = schedstat.split(' ').next().and_then(|word| word.parse().ok());
     Ok(Duration::from_nanos(
         nanos.context("/proc/PID/schedstat has an unknown shape")?,
@@ -50,9 +54,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_spaces_and_parentheses_does_not_shift_the_fields() {
-        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194304 100 0 0 0 30 12 0 0 20 0 1 0 5 1 1";
-        assert_eq!(ticks(stat), Some(42));
+    fn the_first_number_of_schedstat_is_time_on_a_cpu() {
+        assert_eq!(on_cpu("1500 20 3\n").unwrap(), Duration::from_nanos(1500));
+        assert!(on_cpu("").is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn our_own_time_grows_while_we_compute() {
+        let before = cpu(std::process::id()).unwrap();
+        let mut sum = 0_u64;
+        while cpu(std::process::id()).unwrap() == before {
+            sum = (0..10_000).fold(sum, |sum, n| sum.wrapping_mul(31).wrapping_add(n));
+        }
+        assert!(cpu(std::process::id()).unwrap() > before, "{sum}");
     }
 
     #[cfg(target_os = "linux")]

@@ -19,7 +19,7 @@ use crate::{
 };
 
 const ROUNDS: usize = 3;
-/// Of the host's rounds: long enough that the kernel's 10 ms ticks do not matter.
+/// Of the host's rounds: ten slots of each check, so that what happens once in a while is in it.
 const ROUND: Duration = Duration::from_secs(10);
 /// Starts of the peer in a round.
 const PEER_STARTS: usize = 100;
