@@ -6,5 +6,6 @@
 pub mod context;
 pub mod grant;
 pub mod log;
+pub mod reach;
 pub mod state;
 pub mod system;

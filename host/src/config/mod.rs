@@ -12,6 +12,7 @@
 mod access;
 mod check;
 mod conceal;
+mod connection;
 mod cron;
 mod environment;
 mod host;
@@ -39,6 +40,7 @@ pub use check::{
     CHECK_NAME_BYTES_MAX, CHECKS_MAX, INTERVAL_DEFAULT, INTERVAL_MAX, INTERVAL_MIN, LABELS_MAX, MEMORY_MAX,
     PREFIX_BYTES_MAX, STALE_AFTER_MAX, TIMEOUT_DEFAULT, TIMEOUT_MAX, TIMEOUT_MIN,
 };
+pub use connection::{Addresses, Connection, HttpAuth, Proxy, Sign, TlsOptions};
 pub use cron::{Cron, CronError};
 pub use environment::Environment;
 pub use host::{CONCURRENCY_DEFAULT, CONCURRENCY_MAX, LISTEN_DEFAULT};
