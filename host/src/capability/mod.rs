@@ -3,9 +3,12 @@
 //! Flows in: the configuration of a check and what a guest asks for, in the host's own types. Flows out: answers,
 //! refusals and state to keep. Nothing here knows wasmtime: `sandbox::calls` translates.
 
+pub mod address;
 pub mod context;
+pub mod dial;
 pub mod grant;
 pub mod log;
 pub mod reach;
 pub mod state;
 pub mod system;
+pub mod tls;
