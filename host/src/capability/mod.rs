@@ -7,6 +7,7 @@ pub mod address;
 pub mod context;
 pub mod dial;
 pub mod grant;
+pub mod http;
 pub mod log;
 pub mod reach;
 pub mod state;

@@ -17,12 +17,16 @@ use crate::{
     capability::{
         context::RunContext,
         grant::{Grants, Wanted},
+        http::HttpRun,
         log::Stream,
         state::StateScratch,
         system::SystemReader,
     },
     outcome::Denied,
 };
+
+/// Most refused calls that a run is reported to have made: who reads them mends the first and tries again.
+const DENIED_NOTED_MAX: usize = 32;
 
 /// What a run has and a call of `describe` has not.
 #[derive(Debug)]
@@ -31,8 +35,18 @@ pub(super) struct RunParts {
     pub(super) grants: Grants,
     pub(super) state: StateScratch,
     pub(super) system: SystemReader,
+    pub(super) http: Arc<HttpRun>,
     /// Refused calls, without repeats.
     pub(super) denied: Vec<Denied>,
+}
+
+impl RunParts {
+    /// Remembers a refused call.
+    pub(super) fn note(&mut self, denied: Denied) {
+        if self.denied.len() < DENIED_NOTED_MAX && !self.denied.contains(&denied) {
+            self.denied.push(denied);
+        }
+    }
 }
 
 /// A store's data.
@@ -112,9 +126,7 @@ impl Guest {
         match run.grants.decide(wanted) {
             Ok(()) => Ok(run),
             Err(denied) => {
-                if !run.denied.contains(&denied) {
-                    run.denied.push(denied.clone());
-                }
+                run.note(denied.clone());
                 Err(Stopped::Denied(denied).into())
             }
         }

@@ -9,7 +9,12 @@ use super::{
     bindings::exports::bellwether::plugin::check, compile::Compiler, describe::Description, engine::Ticker,
     guest::Guest, inspect::Inspection,
 };
-use crate::{capability::system::SystemReader, clock::Clock, secret::Redactor, telemetry::Telemetry};
+use crate::{
+    capability::{http::HttpHost, system::SystemReader},
+    clock::Clock,
+    secret::Redactor,
+    telemetry::Telemetry,
+};
 
 /// What all plugins of a host share. The ticker stops with the last of them.
 #[derive(Debug)]
@@ -23,6 +28,7 @@ pub(super) struct Machine {
     pub(super) redactor: Redactor,
     pub(super) clock: Clock,
     pub(super) system: SystemReader,
+    pub(super) http: HttpHost,
     pub(super) host_version: &'static str,
 }
 

@@ -96,17 +96,21 @@ impl Plugin {
         let check = request.check;
         let limits = RunLimits::resolve(&check.limits, self.description.memory_bytes);
         let log = self.log(&check.name, check.limits.log_lines.unwrap_or(LINES_DEFAULT));
+        let calls_until = began + (check.timeout - reserve(check.timeout));
+        let reach = Arc::default();
+        let http = self.machine.http.run(Arc::clone(&check.name), reach, calls_until);
         let parts = RunParts {
             grants: Grants::of(&check),
             state: request.state,
             system: self.machine.system.clone(),
+            http: Arc::new(http),
             denied: Vec::new(),
             context: RunContext {
                 scheduled_at: request.scheduled_at,
                 attempt: request.attempt,
                 previous: request.previous,
                 interval: request.interval,
-                calls_until: began + (check.timeout - reserve(check.timeout)),
+                calls_until,
                 facts: request.facts,
                 host_version: self.machine.host_version,
                 check,

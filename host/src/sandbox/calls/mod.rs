@@ -3,6 +3,7 @@
 //! One file per interface. Nothing is decided here.
 
 mod context;
+mod http;
 mod log;
 mod state;
 mod system;

@@ -1,10 +1,10 @@
-//! `http`, `redis` and `postgres`: in the contract, linked for every plugin, and not there yet. A call ends the run with
+//! `redis` and `postgres`: in the contract, linked for every plugin, and not there yet. A call ends the run with
 //! `denied`.
 
 use crate::{
     capability::grant::Wanted,
     sandbox::{
-        bindings::bellwether::plugin::{http, postgres, redis},
+        bindings::bellwether::plugin::{postgres, redis},
         guest::Guest,
     },
 };
@@ -17,19 +17,6 @@ impl Guest {
             "`{}` is not available in this version",
             wanted.as_str()
         ))
-    }
-}
-
-impl http::Host for Guest {
-    async fn send(&mut self, _: http::Request) -> wasmtime::Result<Result<http::Response, http::Failure>> {
-        self.unavailable(Wanted::Http)
-    }
-
-    async fn send_all(
-        &mut self,
-        _: Vec<http::Request>,
-    ) -> wasmtime::Result<Vec<Result<http::Response, http::Failure>>> {
-        self.unavailable(Wanted::Http)
     }
 }
 

@@ -32,7 +32,12 @@ use super::{
     plugin::{Machine, Plugin},
 };
 use crate::{
-    capability::system::SystemReader,
+    capability::{
+        dial::Dialer,
+        http::{HttpHost, HttpTools},
+        system::SystemReader,
+        tls::Trust,
+    },
     clock::Clock,
     config::{PluginOrigin, PluginSource},
     secret::Redactor,
@@ -114,7 +119,15 @@ impl Sandbox {
         let engine = engine::pooled(seats).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine, &options.supervisor).map_err(SandboxError::Thread)?;
         let cache = Cache::open(&options.cache_dir, &engine)?;
+        let http = HttpHost::new(HttpTools {
+            clock: options.clock.clone(),
+            dialer: Dialer::new(options.clock.clone()),
+            trust: Trust::default(),
+            supervisor: options.supervisor.clone(),
+            redactor: options.redactor.clone(),
+        });
         let machine = Machine {
+            http,
             engine,
             seats: Semaphore::new(seats),
             ticker,
