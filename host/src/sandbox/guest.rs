@@ -7,8 +7,10 @@ use std::{sync::Arc, time::Duration};
 
 use wasmtime::{Engine, Store, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
+    calls::wasi_http::Hooks,
     limits::{HANDLES_MAX, HOSTCALL_FUEL, Limiter, RANDOM_BYTES_MAX, RunLimits},
     meter::Meter,
     stdio::{Lines, SharedLog},
@@ -25,9 +27,6 @@ use crate::{
     outcome::Denied,
 };
 
-/// Most refused calls that a run is reported to have made: who reads them mends the first and tries again.
-const DENIED_NOTED_MAX: usize = 32;
-
 /// What a run has and a call of `describe` has not.
 #[derive(Debug)]
 pub(super) struct RunParts {
@@ -40,19 +39,12 @@ pub(super) struct RunParts {
     pub(super) denied: Vec<Denied>,
 }
 
-impl RunParts {
-    /// Remembers a refused call.
-    pub(super) fn note(&mut self, denied: Denied) {
-        if self.denied.len() < DENIED_NOTED_MAX && !self.denied.contains(&denied) {
-            self.denied.push(denied);
-        }
-    }
-}
-
 /// A store's data.
 pub(super) struct Guest {
     wasi: WasiCtx,
     table: ResourceTable,
+    wasi_http: WasiHttpCtx,
+    hooks: Hooks,
     pub(super) limiter: Limiter,
     pub(super) log: SharedLog,
     pub(super) run: Option<Box<RunParts>>,
@@ -93,6 +85,8 @@ impl Guest {
         let guest = Self {
             wasi: wasi(log),
             table: table(),
+            wasi_http: WasiHttpCtx::new(),
+            hooks: Hooks::new(run.as_ref().map(|run| Arc::clone(&run.http))),
             limiter: Limiter::new(limits.memory_bytes),
             log: Arc::clone(log),
             run,
@@ -126,7 +120,9 @@ impl Guest {
         match run.grants.decide(wanted) {
             Ok(()) => Ok(run),
             Err(denied) => {
-                run.note(denied.clone());
+                if !run.denied.contains(&denied) {
+                    run.denied.push(denied.clone());
+                }
                 Err(Stopped::Denied(denied).into())
             }
         }
@@ -166,6 +162,16 @@ impl WasiView for Guest {
         WasiCtxView {
             ctx: &mut self.wasi,
             table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            ctx: &mut self.wasi_http,
+            table: &mut self.table,
+            hooks: &mut self.hooks,
         }
     }
 }

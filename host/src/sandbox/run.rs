@@ -21,7 +21,7 @@ use super::{
 use crate::{
     capability::{
         context::{RunContext, reserve},
-        grant::Grants,
+        grant::{Grants, Wanted},
         log::{LINES_DEFAULT, LogLine, RunLog},
         state::{StateChanges, StateScratch},
     },
@@ -151,14 +151,14 @@ impl Plugin {
         };
         let memory_peak_bytes = guest.limiter.peak_bytes();
         let (logs, log_lines_dropped) = stdio::lock(&guest.log).take();
-        let (changes, denied) = take_parts(guest);
+        let (changes, used) = take_parts(guest);
         drop(store);
         let usage = Usage {
             duration: self.machine.clock.monotonic().saturating_duration_since(started.began),
             cpu: meter.spent(),
             memory_peak_bytes,
-            denied,
             log_lines_dropped,
+            ..used
         };
         RunEnd {
             outcome: started.outcome(result, usage),
@@ -204,11 +204,23 @@ impl Plugin {
     }
 }
 
-fn take_parts(guest: &mut Guest) -> (StateChanges, Vec<Denied>) {
-    match guest.run.take() {
-        Some(parts) => (parts.state.into_changes(), parts.denied),
-        None => Default::default(),
-    }
+/// What the run wrote, and what it asked for.
+fn take_parts(guest: &mut Guest) -> (StateChanges, Usage) {
+    let Some(parts) = guest.run.take() else {
+        return Default::default();
+    };
+    let capability = Wanted::Http.as_str();
+    let refused = parts
+        .http
+        .refusals()
+        .into_iter()
+        .map(|hint| Denied { capability, hint });
+    let used = Usage {
+        denied: parts.denied.into_iter().chain(refused).collect(),
+        requests: parts.http.outcomes(),
+        ..Usage::default()
+    };
+    (parts.state.into_changes(), used)
 }
 
 /// What a run knows of itself when it begins.

@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     const TEXT: &[u8] = b"to be or not to be, that is the question, to be or not to be";
-    /// `TEXT` by Google's encoder at its default quality.
+    /// Stored, not compressed: one block of five bytes, and the end.
     const BROTLI_HELLO: &[u8] = &[0x0b, 0x02, 0x80, b'h', b'e', b'l', b'l', b'o', 0x03];
 
     fn gzip(text: &[u8]) -> Vec<u8> {

@@ -19,7 +19,13 @@ pub(super) fn hyper(error: &hyper::Error, phase: Phase) -> Error {
         ));
     }
     let what = if let Some(io) = find::<io::Error>(error) {
-        format!("the connection failed during {phase}: {io}")
+        match io.kind() {
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+                format!("the answer is broken, seen in {phase}: {io}")
+            }
+            io::ErrorKind::UnexpectedEof => format!("the server closed the connection during {phase}"),
+            _ => format!("the connection failed during {phase}: {io}"),
+        }
     } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
         format!("the server closed the connection during {phase}")
     } else if error.is_parse() {

@@ -39,8 +39,7 @@ pub(super) fn is_redirect(status: u16) -> bool {
 pub(super) fn next(step: &Step, status: u16, location: &[u8], reach: &Reach) -> Result<Step, Error> {
     let location = std::str::from_utf8(location).map_err(|_| unusable("it is not text"))?;
     let from = &step.granted.url;
-    let mut url = urls::redirected(from, location).map_err(|bad| unusable(&bad.to_string()))?;
-    url.set_fragment(None);
+    let url = urls::redirected(from, location).map_err(|bad| unusable(&bad.to_string()))?;
     let (method, keeps_body) = method(status, &step.granted.method);
     let granted = grant::readmit(reach, &step.granted.connection, url, method)
         .map_err(|error| error.reworded(|text| format!("the server redirects to where it may not: {text}")))?;

@@ -32,6 +32,9 @@ use super::{
 };
 use crate::{capability::reach::Reach, clock::Instant};
 
+/// Refused requests that a run is reported to have made: who reads them mends the first and tries again.
+const REFUSALS_MAX: usize = 32;
+
 /// What one run has of HTTP. Requests share its limits.
 #[derive(Debug)]
 pub struct HttpRun {
@@ -44,6 +47,7 @@ pub struct HttpRun {
     seats: Semaphore,
     scrubber: OnceLock<Scrubber>,
     outcomes: Mutex<BTreeMap<&'static str, u64>>,
+    refusals: Mutex<Vec<String>>,
 }
 
 impl HttpRun {
@@ -58,6 +62,7 @@ impl HttpRun {
             seats: Semaphore::new(IN_FLIGHT_MAX),
             scrubber: OnceLock::new(),
             outcomes: Mutex::default(),
+            refusals: Mutex::default(),
         }
     }
 
@@ -70,7 +75,10 @@ impl HttpRun {
     pub async fn send(&self, request: Request) -> Result<Response, Failure> {
         let began = self.now();
         let deadline = self.deadline(began, request.timeout);
-        let mut trace = Trace::default();
+        let mut trace = Trace {
+            url: asked_url(&request),
+            ..Trace::default()
+        };
         let ended = match timeout_at(deadline, self.seated(&request, deadline, &mut trace)).await {
             Ok(ended) => ended,
             Err(_) => Err(Error::Timeout(trace.phase)),
@@ -79,7 +87,24 @@ impl HttpRun {
         self.count(ended.as_ref().map_or_else(Error::outcome, |_| "ok"));
         match ended {
             Ok(answer) => self.response(answer, &request, trace, total),
-            Err(error) => Err(self.failure(error, trace, total)),
+            Err(error) => {
+                let failure = self.failure(error, trace, total);
+                self.note(&failure);
+                Err(failure)
+            }
+        }
+    }
+
+    /// What the policy said no to, in order, without repeats.
+    pub fn refusals(&self) -> Vec<String> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, failure: &Failure) {
+        let Error::Denied(why) = &failure.error else { return };
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if refusals.len() < REFUSALS_MAX && !refusals.contains(why) {
+            refusals.push(why.clone());
         }
     }
 
@@ -244,6 +269,14 @@ fn keep(request: &Request) -> usize {
 fn followed((status, location): &(u16, Option<Vec<u8>>), request: &Request) -> Option<Vec<u8>> {
     let wanted = redirect::is_redirect(*status) && request.redirects_max > 0;
     location.clone().filter(|_| wanted)
+}
+
+/// Until the policy made a URL of it: what the guest wrote, when it wrote a whole one.
+fn asked_url(request: &Request) -> String {
+    match request.slot {
+        Some(_) => String::new(),
+        None => request.url.clone(),
+    }
 }
 
 /// What a guest may see of a URL: nothing when it is a secret.

@@ -147,7 +147,7 @@ fn parts(connection: &Connection) -> Vec<Secret> {
     let long = from_path
         .split(['/', '?', '&', '='])
         .filter(|part| part.len() >= PART_BYTES_MIN);
-    let whole = [url.as_str(), from_path]
+    let whole = [url.as_str(), from_path, url.host_str().unwrap_or_default()]
         .into_iter()
         .filter(|text| text.len() >= PART_BYTES_MIN);
     whole.chain(long).map(Secret::new).collect()

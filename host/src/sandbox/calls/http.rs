@@ -9,44 +9,28 @@ use crate::{
         http::{Error, Failure, HttpRun, Phase, Phases, Request, Response},
         tls::{Certificate, Session},
     },
-    outcome::Denied,
     sandbox::{bindings::bellwether::plugin::http as wit, guest::Guest},
 };
 
 impl wit::Host for Guest {
     async fn send(&mut self, asked: wit::Request) -> wasmtime::Result<Result<wit::Response, wit::Failure>> {
-        let http = self.http()?;
-        let ended = http.send(request(asked)).await;
-        self.answered(ended)
+        let ended = self.http()?.send(request(asked)).await;
+        Ok(ended.map(response).map_err(failure))
     }
 
     async fn send_all(
         &mut self,
         asked: Vec<wit::Request>,
     ) -> wasmtime::Result<Vec<Result<wit::Response, wit::Failure>>> {
-        let http = self.http()?;
-        let ended = http.send_all(asked.into_iter().map(request).collect()).await;
-        ended.into_iter().map(|ended| self.answered(ended)).collect()
+        let ended = self.http()?.send_all(asked.into_iter().map(request).collect()).await;
+        let translated = ended.into_iter().map(|ended| ended.map(response).map_err(failure));
+        Ok(translated.collect())
     }
 }
 
 impl Guest {
     fn http(&mut self) -> wasmtime::Result<Arc<HttpRun>> {
         self.granted(Wanted::Http).map(|run| Arc::clone(&run.http))
-    }
-
-    /// Translates, and remembers what was refused.
-    fn answered(&mut self, ended: Result<Response, Failure>) -> wasmtime::Result<Result<wit::Response, wit::Failure>> {
-        if let Err(Failure {
-            error: Error::Denied(why),
-            ..
-        }) = &ended
-        {
-            let capability = Wanted::Http.as_str();
-            let hint = why.clone();
-            self.run(capability)?.note(Denied { capability, hint });
-        }
-        Ok(ended.map(response).map_err(failure))
     }
 }
 

@@ -8,3 +8,4 @@ mod log;
 mod state;
 mod system;
 mod unavailable;
+pub(super) mod wasi_http;

@@ -16,6 +16,9 @@ use crate::{
 /// Methods that no connection can grant: one turns a request into a tunnel, the other sends credentials back.
 const NEVER: [&str; 3] = ["CONNECT", "TRACE", "TRACK"];
 
+/// Of a path, in a message.
+const SHOWN_PATH_BYTES: usize = 100;
+
 /// A request that may be made, before headers and addresses are looked at.
 #[derive(Clone, Debug)]
 pub(in crate::capability::http) struct Granted {
@@ -99,10 +102,14 @@ fn check_method(connection: &Connection, method: &str) -> Result<(), Error> {
         return Ok(());
     }
     let allowed: Vec<_> = connection.methods.iter().map(String::as_str).collect();
-    Err(Error::Denied(format!(
-        "connection `{}` allows {} and not {method}: add it to `methods`",
-        connection.name,
+    let allowed = if allowed.is_empty() {
+        "nothing".to_owned()
+    } else {
         allowed.join(", ")
+    };
+    Err(Error::Denied(format!(
+        "connection `{}` allows {allowed} and not {method}: add it to `methods`",
+        connection.name
     )))
 }
 
@@ -162,10 +169,11 @@ fn longest<'r>(reach: &'r Reach, url: &Url) -> Result<&'r Arc<Connection>, Error
 
 fn no_grant(url: &Url) -> String {
     let origin = &url[..url::Position::BeforePath];
+    // Non-ASCII was encoded, so every byte is a character.
+    let path = &url.path()[..url.path().len().min(SHOWN_PATH_BYTES)];
     format!(
-        "no connection of this check covers {origin}{}: add a `[connection.NAME]` with `url = \"{origin}/\"` and bind it to the \
-         check",
-        url.path()
+        "no connection of this check covers {origin}{path}: add a `[connection.NAME]` with `url = \"{origin}/\"` and bind it to \
+         the check"
     )
 }
 

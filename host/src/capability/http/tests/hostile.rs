@@ -219,7 +219,10 @@ async fn bodies_of_one_run_are_limited_together() {
     let body = Arc::new(vec![b'x'; BODY_BYTES_MAX]);
     let (port, _) = world.answer(move |_| ok("", &*body)).await;
     let run = world.run(fixtures::reach([("default", at(port))]));
-    let answers = run.send_all(vec![get(""); 40]).await;
+    let mut answers = Vec::new();
+    for _ in 0..40 {
+        answers.push(run.send(get("")).await);
+    }
     let refused = answers
         .iter()
         .filter(|answer| matches!(answer, Err(failure) if matches!(&failure.error, Error::Limit(text) if text.contains("32 MiB"))))
