@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{ConfigArgument, Exit, output, session};
 use crate::{
     app::{LoadedCheck, effective_limits, load_checks},
-    config::{Loaded, Location, Problem, Problems, Severity},
+    config::{InForce, Loaded, Location, Problem, Problems, Severity},
     expose::check_access,
 };
 
@@ -89,7 +89,10 @@ fn print(loaded: &Loaded, checks: &[LoadedCheck]) -> String {
     loaded.print_masked(&|check| {
         let at = checks.binary_search_by(|loaded| loaded.check.name.cmp(&check.name));
         let plugin = at.ok().and_then(|at| checks[at].plugin.as_ref().ok());
-        effective_limits(check, plugin.map(|plugin| &**plugin))
+        InForce {
+            limits: effective_limits(check, plugin.map(|plugin| &**plugin)),
+            addresses: Vec::new(),
+        }
     })
 }
 

@@ -235,6 +235,7 @@ fn check(name: &str, given: &Given) -> Arc<Check> {
         labels: BTreeMap::new(),
         limits: given.limits.clone(),
         allow: given.allow.clone(),
+        connections: BTreeMap::new(),
         required: true,
         settings: given.settings.into(),
         location: "bellwether.toml:12".to_owned(),
