@@ -18,6 +18,7 @@ use crate::{
         context::RunContext,
         grant::{Grants, Wanted},
         log::Stream,
+        reach::Reach,
         state::StateScratch,
         system::SystemReader,
     },
@@ -29,6 +30,8 @@ use crate::{
 pub(super) struct RunParts {
     pub(super) context: RunContext,
     pub(super) grants: Grants,
+    /// What calls may reach: the connections of its slots, and addresses of its settings.
+    pub(super) reach: Arc<Reach>,
     pub(super) state: StateScratch,
     pub(super) system: SystemReader,
     /// Refused calls, without repeats.
