@@ -21,6 +21,7 @@ use crate::{
         grant::{Grants, Wanted},
         http::HttpRun,
         log::Stream,
+        reach::Reach,
         state::StateScratch,
         system::SystemReader,
     },
@@ -32,6 +33,8 @@ use crate::{
 pub(super) struct RunParts {
     pub(super) context: RunContext,
     pub(super) grants: Grants,
+    /// What calls may reach: the connections of its slots, and addresses of its settings.
+    pub(super) reach: Arc<Reach>,
     pub(super) state: StateScratch,
     pub(super) system: SystemReader,
     pub(super) http: Arc<HttpRun>,

@@ -23,6 +23,7 @@ use crate::{
         context::{RunContext, reserve},
         grant::{Grants, Wanted},
         log::{LINES_DEFAULT, LogLine, RunLog},
+        reach::Reach,
         state::{StateChanges, StateScratch},
     },
     clock::{Instant, Timestamp},
@@ -44,6 +45,8 @@ pub struct RunRequest {
     pub previous: Option<(Timestamp, &'static str)>,
     /// Length of a slot; `None` for cron.
     pub interval: Option<Duration>,
+    /// What the check may reach.
+    pub reach: Arc<Reach>,
     /// What the check remembers.
     pub state: StateScratch,
     /// `environment`, …
@@ -97,10 +100,13 @@ impl Plugin {
         let limits = RunLimits::resolve(&check.limits, self.description.memory_bytes);
         let log = self.log(&check.name, check.limits.log_lines.unwrap_or(LINES_DEFAULT));
         let calls_until = began + (check.timeout - reserve(check.timeout));
-        let reach = Arc::default();
-        let http = self.machine.http.run(Arc::clone(&check.name), reach, calls_until);
+        let http = self
+            .machine
+            .http
+            .run(Arc::clone(&check.name), Arc::clone(&request.reach), calls_until);
         let parts = RunParts {
-            grants: Grants::of(&check),
+            grants: Grants::of(&check, &request.reach),
+            reach: request.reach,
             state: request.state,
             system: self.machine.system.clone(),
             http: Arc::new(http),

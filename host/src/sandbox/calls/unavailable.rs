@@ -1,5 +1,5 @@
-//! `redis` and `postgres`: in the contract, linked for every plugin, and not there yet. A call ends the run with
-//! `denied`.
+//! `redis` and `postgres`: decided, and not linked yet. What is not granted ends the run with `denied`; what is granted answers
+//! an error of its own.
 
 use crate::{
     capability::grant::Wanted,
@@ -9,16 +9,8 @@ use crate::{
     },
 };
 
-impl Guest {
-    /// Ends the run: nothing can grant `wanted` in this version.
-    fn unavailable<T>(&mut self, wanted: Wanted) -> wasmtime::Result<T> {
-        self.granted(wanted)?;
-        Err(wasmtime::format_err!(
-            "`{}` is not available in this version",
-            wanted.as_str()
-        ))
-    }
-}
+/// What a granted call answers.
+const NOT_LINKED: &str = "not linked yet";
 
 impl redis::Host for Guest {
     async fn pipeline(
@@ -26,7 +18,8 @@ impl redis::Host for Guest {
         _: String,
         _: Vec<redis::Command>,
     ) -> wasmtime::Result<Result<(Vec<redis::Reply>, redis::Info), redis::Error>> {
-        self.unavailable(Wanted::Redis)
+        self.granted(Wanted::Redis)?;
+        Ok(Err(redis::Error::Denied(NOT_LINKED.to_owned())))
     }
 }
 
@@ -37,6 +30,7 @@ impl postgres::Host for Guest {
         _: String,
         _: Vec<Option<String>>,
     ) -> wasmtime::Result<Result<postgres::Rows, postgres::Error>> {
-        self.unavailable(Wanted::Postgres)
+        self.granted(Wanted::Postgres)?;
+        Ok(Err(postgres::Error::Denied(NOT_LINKED.to_owned())))
     }
 }
