@@ -113,8 +113,10 @@ fn check_method(connection: &Connection, method: &str) -> Result<(), Error> {
     )))
 }
 
+/// What a guest means by a name: one of its slots, or an address that its settings name.
 fn bound<'r>(reach: &'r Reach, slot: &str) -> Result<&'r Arc<Connection>, Error> {
-    match reach.slot(slot) {
+    let address = || reach.addresses.iter().find(|granted| *granted.name == *slot);
+    match reach.slot(slot).or_else(address) {
         Some(connection) if speaks_http(connection) => Ok(connection),
         Some(connection) => Err(Error::Denied(format!(
             "connection `{}` speaks {}, not HTTP",
@@ -278,6 +280,12 @@ mod tests {
         assert_eq!(url("x/y").expect("granted"), "https://h.test/v1/x/y");
         assert!(matches!(url("../admin"), Err(Error::Denied(_))));
         assert!(denied(&reach, Some("other"), "", "GET").contains("connections.other"));
+        let mut reach = reach;
+        reach
+            .addresses
+            .push(Arc::new(connection("http://a.test/x", "http://a.test/x")));
+        let granted = admit(&reach, Some("http://a.test/x"), "", "GET").expect("an address of the settings");
+        assert_eq!(granted.url.as_str(), "http://a.test/x");
     }
 
     #[test]
