@@ -100,6 +100,9 @@ impl Plugin {
             grants: Grants::of(&check),
             state: request.state,
             system: self.machine.system.clone(),
+            reach: Arc::default(),
+            redis: self.machine.redis.clone(),
+            postgres: self.machine.postgres.clone(),
             denied: Vec::new(),
             context: RunContext {
                 scheduled_at: request.scheduled_at,

@@ -4,6 +4,8 @@
 
 mod context;
 mod log;
+mod postgres;
+mod redis;
 mod state;
 mod system;
 mod unavailable;

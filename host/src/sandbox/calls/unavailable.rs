@@ -1,12 +1,8 @@
-//! `http`, `redis` and `postgres`: in the contract, linked for every plugin, and not there yet. A call ends the run with
-//! `denied`.
+//! `http`: in the contract, linked for every plugin, and not there yet. A call ends the run with `denied`.
 
 use crate::{
     capability::grant::Wanted,
-    sandbox::{
-        bindings::bellwether::plugin::{http, postgres, redis},
-        guest::Guest,
-    },
+    sandbox::{bindings::bellwether::plugin::http, guest::Guest},
 };
 
 impl Guest {
@@ -30,26 +26,5 @@ impl http::Host for Guest {
         _: Vec<http::Request>,
     ) -> wasmtime::Result<Vec<Result<http::Response, http::Failure>>> {
         self.unavailable(Wanted::Http)
-    }
-}
-
-impl redis::Host for Guest {
-    async fn pipeline(
-        &mut self,
-        _: String,
-        _: Vec<redis::Command>,
-    ) -> wasmtime::Result<Result<(Vec<redis::Reply>, redis::Info), redis::Error>> {
-        self.unavailable(Wanted::Redis)
-    }
-}
-
-impl postgres::Host for Guest {
-    async fn query(
-        &mut self,
-        _: String,
-        _: String,
-        _: Vec<Option<String>>,
-    ) -> wasmtime::Result<Result<postgres::Rows, postgres::Error>> {
-        self.unavailable(Wanted::Postgres)
     }
 }

@@ -32,7 +32,7 @@ use super::{
     plugin::{Machine, Plugin},
 };
 use crate::{
-    capability::system::SystemReader,
+    capability::{database::Tools, dial::Dialer, postgres::Postgres, redis::Redis, system::SystemReader, tls::Trust},
     clock::Clock,
     config::{PluginOrigin, PluginSource},
     secret::Redactor,
@@ -114,6 +114,13 @@ impl Sandbox {
         let engine = engine::pooled(seats).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine, &options.supervisor).map_err(SandboxError::Thread)?;
         let cache = Cache::open(&options.cache_dir, &engine)?;
+        let tools = Tools {
+            clock: options.clock.clone(),
+            dialer: Dialer::new(options.clock.clone()),
+            trust: Trust::default(),
+            redactor: options.redactor.clone(),
+            telemetry: options.telemetry.clone(),
+        };
         let machine = Machine {
             engine,
             seats: Semaphore::new(seats),
@@ -123,6 +130,8 @@ impl Sandbox {
             redactor: options.redactor,
             clock: options.clock,
             system: options.system,
+            redis: Redis::new(tools.clone()),
+            postgres: Postgres::new(tools),
             host_version: options.host_version,
         };
         Ok(Self {
