@@ -25,7 +25,7 @@ pub use self::rows::{ROWS_BYTES_MAX, ROWS_MAX, Rows};
 use self::{
     events::SuperuserRole,
     rows::{Gathered, Said},
-    session::{CancelKey, Session, cancel},
+    session::{Session, cancel},
     target::Target,
     wire::Broken,
 };
@@ -87,18 +87,8 @@ struct Call<'c> {
     parameters: &'c [Option<String>],
     /// When to give up, with time left to cancel.
     until: Instant,
-    /// Of the session that is busy for it.
-    busy: Mutex<Option<CancelKey>>,
-}
-
-impl Call<'_> {
-    fn note(&self, key: Option<CancelKey>) {
-        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = key;
-    }
-
-    fn busy(&self) -> Option<CancelKey> {
-        *self.busy.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    /// When the answer must be there.
+    deadline: Instant,
 }
 
 impl Postgres {
@@ -129,15 +119,9 @@ impl Postgres {
             sql,
             parameters,
             until: deadline - reserve(deadline.saturating_duration_since(now)),
-            busy: Mutex::default(),
+            deadline,
         };
-        match timeout_at(call.until, self.ask(&call)).await {
-            Ok(answered) => answered.map_err(|error| self.scrubbed(error, connection)),
-            Err(_) => {
-                self.give_up(&call, deadline).await;
-                Err(Error::Timeout)
-            }
-        }
+        self.ask(&call).await.map_err(|error| self.scrubbed(error, connection))
     }
 
     /// Over the connection that was kept, or a new one. A kept one may have been closed meanwhile; since everything is
@@ -151,7 +135,8 @@ impl Postgres {
                 ended => return told(ended),
             }
         }
-        let fresh = Session::open(&self.tools, &call.target, call.connection, call.until).await?;
+        let opened = Session::open(&self.tools, &call.target, call.connection, call.until);
+        let fresh = timeout_at(call.until, opened).await.map_err(|_| Error::Timeout)??;
         if fresh.is_superuser() {
             self.warn(call);
         }
@@ -160,28 +145,35 @@ impl Postgres {
 
     async fn run(&self, call: &Call<'_>, mut session: Session) -> Result<(Gathered, Duration), Broken> {
         let began = self.tools.clock.monotonic();
-        call.note(Some(session.cancel));
         let patience = call.until.saturating_duration_since(began);
         // The server's own clock strikes a little earlier than ours.
-        let gathered = session.query(call.sql, call.parameters, patience * 9 / 10).await;
-        call.note(None);
+        let asked = session.query(call.sql, call.parameters, patience * 9 / 10);
+        let Ok(gathered) = timeout_at(call.until, asked).await else {
+            self.cancel(call, &session).await;
+            return Err(Broken::Late);
+        };
         let gathered = gathered?;
         let ended = self.tools.clock.monotonic();
         if session.clean {
             self.kept.put(call.check, call.connection, session, ended);
         } else if !gathered.is_complete() && gathered.error.is_none() {
-            // It still sends what there is no room for. With the connection closed it notices by itself, later.
-            let _ = cancel(&self.tools, &call.target, call.connection, session.cancel, call.until).await;
+            // It still sends what there is no room for.
+            self.cancel(call, &session).await;
         }
         Ok((gathered, ended - began))
     }
 
-    async fn give_up(&self, call: &Call<'_>, deadline: Instant) {
-        if let Some(key) = call.busy() {
-            // Where the server cannot be told, its own timeout ends the statement.
-            let told = cancel(&self.tools, &call.target, call.connection, key, deadline);
-            let _ = timeout_at(deadline, told).await;
-        }
+    /// While the session is still there, since a pooler forgets what a client that left was doing. Where the server cannot be
+    /// told, its own timeout ends the statement.
+    async fn cancel(&self, call: &Call<'_>, session: &Session) {
+        let told = cancel(
+            &self.tools,
+            &call.target,
+            call.connection,
+            session.cancel,
+            call.deadline,
+        );
+        let _ = timeout_at(call.deadline, told).await;
     }
 
     /// Once for each connection: it stays true until somebody changes the role.
@@ -229,7 +221,12 @@ fn reserve(remaining: Duration) -> Duration {
 }
 
 fn told(ended: Result<(Gathered, Duration), Broken>) -> Result<Answer, Error> {
-    let (gathered, latency) = ended.map_err(|broken| Error::Connect(format!("the connection broke: {broken}")))?;
+    let (gathered, latency) = ended.map_err(|broken| match broken {
+        Broken::Late => Error::Timeout,
+        Broken::Io(_) | Broken::TooLarge(_) | Broken::RowTooLarge => {
+            Error::Connect(format!("the connection broke: {broken}"))
+        }
+    })?;
     match gathered.error {
         Some(said) => Err(refused(said)),
         None => Ok(Answer {

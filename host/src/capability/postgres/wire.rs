@@ -24,6 +24,9 @@ pub(super) enum Broken {
     /// A row that the caller has no room for.
     #[error("a row is larger than what may be kept")]
     RowTooLarge,
+    /// The caller's time is up.
+    #[error("timed out")]
+    Late,
 }
 
 impl Broken {
@@ -35,7 +38,7 @@ impl Broken {
                 error.kind(),
                 BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
             ),
-            Self::TooLarge(_) | Self::RowTooLarge => false,
+            Self::TooLarge(_) | Self::RowTooLarge | Self::Late => false,
         }
     }
 }
