@@ -32,6 +32,7 @@ pub(crate) fn check(name: &str) -> Check {
         labels: BTreeMap::new(),
         limits: Limits::default(),
         allow: BTreeSet::new(),
+        connections: BTreeMap::new(),
         required: true,
         settings: "{}".into(),
         location: "bellwether.toml:1".to_owned(),

@@ -9,10 +9,11 @@ mod bench;
 #[path = "support/guests.rs"]
 mod guests;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bellwether::{
-    config::{Capability, Limits},
+    capability::reach::Reach,
+    config::{Capability, Connection, Limits},
     metric::MetricKind,
     outcome::{Reason, ReportedPoints},
     sandbox::{CompileError, InspectError, LoadError},
@@ -321,6 +322,30 @@ guests! {
         assert_eq!(end.outcome.usage.denied, []);
     }
 
+    async fn connections(bench) {
+        let plugin = bench.load(&guests::rust("connections").await).await;
+        assert_eq!(plugin.description().connections.len(), 2);
+        let at = |url: &str| Connection::at_address(url).expect("an address");
+        let hook = Connection { url_is_secret: true, ..at("https://hooks.example.com/canary") };
+        let reach = Reach {
+            slots: [("default".to_owned(), Arc::new(hook)), ("cache".to_owned(), Arc::new(at("rediss://cache/0")))].into(),
+            addresses: vec![Arc::new(at("https://WWW.example.com"))],
+        };
+        let end = bench.run("hostile", &plugin, &Given { reach: Arc::new(reach), ..Given::default() }).await;
+        let said: Vec<(&str, &str, &str)> = report(&end)
+            .verdicts
+            .iter()
+            .map(|verdict| (&*verdict.target, verdict.details[0].1.as_str(), verdict.summary.as_str()))
+            .collect();
+        assert_eq!(said, [
+            ("cache", "rediss", "leads to <rediss://cache/0>"),
+            ("default", "https", "leads to <>"),
+            ("https://WWW.example.com", "https", "leads to <https://www.example.com/>"),
+        ]);
+        let none = bench.run("hostile", &plugin, &Given::default()).await;
+        assert_eq!(report(&none).verdicts.len(), 0);
+    }
+
     async fn foreign_interface(bench) {
         let refused = bench.refused(&guests::rust("foreign_interface").await).await;
         says(&refused.to_string(), &["acme:gadgets/telepathy@1.2.0"]);
@@ -367,7 +392,7 @@ guests! {
         let deep = format!("{}{{}}{}", r#"{"inner":"#.repeat(60), "}".repeat(60));
         let wrong = r#"{"inner":{"inner":{"outer":1}}}"#;
         let checked = plugin.check_settings(&["{}", &deep, wrong]).await;
-        assert_eq!(checked[..2], [Ok(()), Ok(())]);
+        assert_eq!(checked[..2], [Ok(Vec::new()), Ok(Vec::new())]);
         let problems = checked[2].as_ref().expect_err("an unknown setting");
         assert_eq!(problems[0].pointer, "/inner/inner/outer");
     }
@@ -444,7 +469,7 @@ async fn too_dear(bench: &Bench, guest: &str, why: &str) {
     let hurried = Bench::compiling_within(Duration::from_secs(3), Duration::from_secs(120));
     let (dear, other) = (hurried.load(&dear).await, hurried.load(&other).await);
     let (checked, others) = tokio::join!(dear.check_settings(&["{}", "{}"]), other.check_settings(&["{}"]));
-    assert_eq!(others, [Ok(())]);
+    assert_eq!(others, [Ok(Vec::new())]);
     assert_eq!(checked.len(), 2);
     for checked in checked {
         let problems = checked.expect_err("too dear");
@@ -464,7 +489,7 @@ async fn counts_its_runs(bench: &Bench, path: &std::path::Path, language: &str) 
     let checked = plugin
         .check_settings(&["{}", r#"{"greeting":"hi"}"#, r#"{"greting":"hi"}"#])
         .await;
-    assert_eq!(checked[..2], [Ok(()), Ok(())]);
+    assert_eq!(checked[..2], [Ok(Vec::new()), Ok(Vec::new())]);
     says(
         &checked[2].as_ref().expect_err("a misspelt setting")[0].message,
         &["did you mean `greeting`?"],

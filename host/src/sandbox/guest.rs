@@ -36,9 +36,10 @@ const DENIED_NOTED_MAX: usize = 32;
 pub(super) struct RunParts {
     pub(super) context: RunContext,
     pub(super) grants: Grants,
+    /// What calls may reach: the connections of its slots, and addresses of its settings.
+    pub(super) reach: Arc<Reach>,
     pub(super) state: StateScratch,
     pub(super) system: SystemReader,
-    pub(super) reach: Arc<Reach>,
     pub(super) redis: Redis,
     pub(super) postgres: Postgres,
     /// Refused calls, without repeats.

@@ -62,10 +62,12 @@ fn deny(
     let owns_resources = name.starts_with("wasi:http/types@");
     for (item, definition) in interface.exports(engine) {
         match definition.ty {
-            ComponentItem::ComponentFunc(_) => instance
-                .func_new(item, |mut store: StoreContextMut<'_, Guest>, _, _, _| {
-                    store.data_mut().granted(Wanted::WasiHttp).map(|_| ())
-                })?,
+            ComponentItem::ComponentFunc(_) => {
+                instance.func_new(item, |mut store: StoreContextMut<'_, Guest>, _, _, _| {
+                    store.data_mut().granted(Wanted::WasiHttp)?;
+                    Err(wasmtime::format_err!("`wasi:http` is granted and not linked yet"))
+                })?
+            }
             ComponentItem::Resource(_) if owns_resources && !BORROWED.contains(&item) => {
                 instance.resource(item, ResourceType::host::<Unreachable>(), |_, _| Ok(()))?;
             }

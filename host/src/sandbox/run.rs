@@ -23,6 +23,7 @@ use crate::{
         context::{RunContext, reserve},
         grant::Grants,
         log::{LINES_DEFAULT, LogLine, RunLog},
+        reach::Reach,
         state::{StateChanges, StateScratch},
     },
     clock::{Instant, Timestamp},
@@ -44,6 +45,8 @@ pub struct RunRequest {
     pub previous: Option<(Timestamp, &'static str)>,
     /// Length of a slot; `None` for cron.
     pub interval: Option<Duration>,
+    /// What the check may reach.
+    pub reach: Arc<Reach>,
     /// What the check remembers.
     pub state: StateScratch,
     /// `environment`, …
@@ -97,10 +100,10 @@ impl Plugin {
         let limits = RunLimits::resolve(&check.limits, self.description.memory_bytes);
         let log = self.log(&check.name, check.limits.log_lines.unwrap_or(LINES_DEFAULT));
         let parts = RunParts {
-            grants: Grants::of(&check),
+            grants: Grants::of(&check, &request.reach),
+            reach: request.reach,
             state: request.state,
             system: self.machine.system.clone(),
-            reach: Arc::default(),
             redis: self.machine.redis.clone(),
             postgres: self.machine.postgres.clone(),
             denied: Vec::new(),

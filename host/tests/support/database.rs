@@ -1,7 +1,6 @@
 //! What clients of databases are made of, and connections of a configuration, without a configuration.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
@@ -10,7 +9,7 @@ use std::{
 use bellwether::{
     capability::{database::Tools, dial::Dialer, tls::Trust},
     clock::{Clock, Instant},
-    config::{Addresses, Connection, TlsOptions},
+    config::{Connection, TlsOptions},
     secret::{Redactor, Secret},
     telemetry::{LogOptions, Sink, Telemetry},
 };
@@ -39,19 +38,9 @@ pub(crate) fn within(after: Duration) -> Instant {
 pub(crate) fn connection(url: &str, user: Option<&str>, password: Option<&str>) -> Connection {
     Connection {
         name: "under-test".into(),
-        url: url::Url::parse(url).expect("a URL"),
-        url_is_secret: false,
-        methods: BTreeSet::new(),
-        headers: Vec::new(),
-        query: Vec::new(),
-        secrets: BTreeMap::new(),
-        auth: None,
-        sign: None,
         user: user.map(str::to_owned),
         password: password.map(Secret::new),
-        addresses: Addresses::Private,
-        proxy: None,
-        tls: TlsOptions::default(),
+        ..Connection::at_address(url).expect("an address")
     }
 }
 

@@ -1,30 +1,44 @@
-//! `http`: in the contract, linked for every plugin, and not there yet. A call ends the run with `denied`.
+//! `http`: decided, and not linked yet. What is not granted ends the run with `denied`; what is granted answers an error of
+//! its own.
 
 use crate::{
     capability::grant::Wanted,
     sandbox::{bindings::bellwether::plugin::http, guest::Guest},
 };
 
-impl Guest {
-    /// Ends the run: nothing can grant `wanted` in this version.
-    fn unavailable<T>(&mut self, wanted: Wanted) -> wasmtime::Result<T> {
-        self.granted(wanted)?;
-        Err(wasmtime::format_err!(
-            "`{}` is not available in this version",
-            wanted.as_str()
-        ))
+/// What a granted call answers.
+const NOT_LINKED: &str = "not linked yet";
+
+fn failure(request: http::Request) -> http::Failure {
+    http::Failure {
+        error: http::Error::Denied(NOT_LINKED.to_owned()),
+        url: request.url,
+        redirects: 0,
+        status: None,
+        remote_address: None,
+        phases: http::Phases {
+            resolve_ns: None,
+            connect_ns: None,
+            tls_ns: None,
+            processing_ns: None,
+            transfer_ns: None,
+            total_ns: 0,
+        },
+        tls: None,
     }
 }
 
 impl http::Host for Guest {
-    async fn send(&mut self, _: http::Request) -> wasmtime::Result<Result<http::Response, http::Failure>> {
-        self.unavailable(Wanted::Http)
+    async fn send(&mut self, request: http::Request) -> wasmtime::Result<Result<http::Response, http::Failure>> {
+        self.granted(Wanted::Http)?;
+        Ok(Err(failure(request)))
     }
 
     async fn send_all(
         &mut self,
-        _: Vec<http::Request>,
+        requests: Vec<http::Request>,
     ) -> wasmtime::Result<Vec<Result<http::Response, http::Failure>>> {
-        self.unavailable(Wanted::Http)
+        self.granted(Wanted::Http)?;
+        Ok(requests.into_iter().map(|request| Err(failure(request))).collect())
     }
 }

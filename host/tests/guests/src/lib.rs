@@ -23,7 +23,7 @@ pub use bindings::{
     },
     exports::bellwether::plugin::{
         check::Guest as Check,
-        identity::{Description, Guest as Identity},
+        identity::{ConnectionSlot, Description, Guest as Identity},
     },
 };
 
