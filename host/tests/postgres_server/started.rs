@@ -6,6 +6,7 @@ use bellwether::{
     capability::postgres::{Answer, Error, Postgres},
     config::Connection,
 };
+use rustix::process::Signal;
 
 use super::support::{
     certificates::certificates,
@@ -79,7 +80,8 @@ impl Started {
         let mut postgres = command("postgres");
         postgres.arg("-D").arg(data);
         as_nobody(&mut postgres, dir);
-        Server::start(postgres, "ready to accept connections")
+        // At once, and without leaving shared memory behind.
+        Server::start(postgres, "ready to accept connections").ended_by(Signal::QUIT)
     }
 
     /// As an operator would, by another client.

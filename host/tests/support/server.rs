@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::Signal;
+
 /// How long anything here may take before the test is called failed. Generous: the machine is shared and noisy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -79,6 +81,8 @@ pub(crate) fn free_port() -> u16 {
 /// A running server.
 pub(crate) struct Server {
     child: Child,
+    /// What ends it when it is dropped.
+    last: Signal,
 }
 
 impl Server {
@@ -92,7 +96,10 @@ impl Server {
         let (said, heard) = mpsc::sync_channel(1024);
         listen(child.stdout.take().expect("piped"), said.clone());
         listen(child.stderr.take().expect("piped"), said);
-        let server = Self { child };
+        let server = Self {
+            child,
+            last: Signal::KILL,
+        };
         let mut lines = Vec::new();
         loop {
             match heard.recv_timeout(PATIENCE) {
@@ -110,15 +117,26 @@ impl Server {
     }
 
     /// Stops it from running, or lets it go on: as a machine that hangs.
-    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).expect("it runs");
     }
 }
 
+impl Server {
+    /// Ended in a way that lets it clean up what outlives a process, such as shared memory.
+    pub(crate) fn ended_by(mut self, last: Signal) -> Self {
+        self.last = last;
+        self
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
-        self.kill();
+        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            self.signal(self.last);
+        }
+        let _ = self.child.wait();
     }
 }
 

@@ -93,7 +93,7 @@ impl Need {
             Self::Prometheus => debian::find(workspace, "prometheus").is_some(),
             Self::NodeExporter => debian::find(workspace, "prometheus-node-exporter").is_some(),
             Self::RedisServer => debian::find(workspace, "redis-server").is_some(),
-            Self::Postgres => ["initdb", "postgres"]
+            Self::Postgres => ["initdb", "postgres", "psql"]
                 .iter()
                 .all(|program| debian::find(workspace, program).is_some()),
             Self::Pgbouncer => debian::find(workspace, "pgbouncer").is_some(),
