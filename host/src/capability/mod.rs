@@ -5,11 +5,14 @@
 
 pub mod address;
 pub mod context;
+pub mod database;
 pub mod dial;
 pub mod grant;
 pub mod http;
 pub mod log;
+pub mod postgres;
 pub mod reach;
+pub mod redis;
 pub mod state;
 pub mod system;
 pub mod tls;

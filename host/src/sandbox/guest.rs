@@ -21,12 +21,18 @@ use crate::{
         grant::{Grants, Wanted},
         http::HttpRun,
         log::Stream,
+        postgres::Postgres,
         reach::Reach,
+        redis::Redis,
         state::StateScratch,
         system::SystemReader,
     },
+    config::Connection,
     outcome::Denied,
 };
+
+/// Most refused calls that a run is reported to have made: who reads them mends the first and tries again.
+const DENIED_NOTED_MAX: usize = 32;
 
 /// What a run has and a call of `describe` has not.
 #[derive(Debug)]
@@ -38,8 +44,28 @@ pub(super) struct RunParts {
     pub(super) state: StateScratch,
     pub(super) system: SystemReader,
     pub(super) http: Arc<HttpRun>,
+    pub(super) redis: Redis,
+    pub(super) postgres: Postgres,
     /// Refused calls, without repeats.
     pub(super) denied: Vec<Denied>,
+}
+
+impl RunParts {
+    /// What a guest means by `name`: one of its slots, or an address that its settings name.
+    pub(super) fn connection(&self, name: &str) -> Result<Arc<Connection>, String> {
+        let address = || self.reach.addresses.iter().find(|granted| *granted.name == *name);
+        let found = self.reach.slot(name).or_else(address);
+        found.map(Arc::clone).ok_or_else(|| {
+            format!("no connection is bound to `{name}`: add connections = {{ {name} = \"NAME\" }} to the check")
+        })
+    }
+
+    /// Remembers a refused call.
+    pub(super) fn note(&mut self, denied: Denied) {
+        if self.denied.len() < DENIED_NOTED_MAX && !self.denied.contains(&denied) {
+            self.denied.push(denied);
+        }
+    }
 }
 
 /// A store's data.
@@ -123,9 +149,7 @@ impl Guest {
         match run.grants.decide(wanted) {
             Ok(()) => Ok(run),
             Err(denied) => {
-                if !run.denied.contains(&denied) {
-                    run.denied.push(denied.clone());
-                }
+                run.note(denied.clone());
                 Err(Stopped::Denied(denied).into())
             }
         }

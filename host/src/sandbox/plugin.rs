@@ -10,7 +10,7 @@ use super::{
     guest::Guest, inspect::Inspection,
 };
 use crate::{
-    capability::{http::HttpHost, system::SystemReader},
+    capability::{http::HttpHost, postgres::Postgres, redis::Redis, system::SystemReader},
     clock::Clock,
     secret::Redactor,
     telemetry::Telemetry,
@@ -29,6 +29,8 @@ pub(super) struct Machine {
     pub(super) clock: Clock,
     pub(super) system: SystemReader,
     pub(super) http: HttpHost,
+    pub(super) redis: Redis,
+    pub(super) postgres: Postgres,
     pub(super) host_version: &'static str,
 }
 

@@ -110,6 +110,8 @@ impl Plugin {
             state: request.state,
             system: self.machine.system.clone(),
             http: Arc::new(http),
+            redis: self.machine.redis.clone(),
+            postgres: self.machine.postgres.clone(),
             denied: Vec::new(),
             context: RunContext {
                 scheduled_at: request.scheduled_at,

@@ -25,6 +25,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("brotli_decompressor", &["capability/http/decode"]),
     // Signing; TLS takes it through rustls.
     ("ring", &["capability/http/credentials"]),
+    ("postgres_protocol", &["capability/postgres"]),
+    ("fallible_iterator", &["capability/postgres"]),
     ("prometheus", &["telemetry"]),
     ("sysinfo", &["capability/system"]),
     // Beside the machine: who holds a port, and what the host itself uses.

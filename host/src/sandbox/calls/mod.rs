@@ -5,7 +5,8 @@
 mod context;
 mod http;
 mod log;
+mod postgres;
+mod redis;
 mod state;
 mod system;
-mod unavailable;
 pub(super) mod wasi_http;
