@@ -17,6 +17,7 @@ use bellwether::{
     metric::MetricKind,
     outcome::{Reason, ReportedPoints},
     sandbox::{CompileError, InspectError, LoadError},
+    secret::Secret,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -84,6 +85,25 @@ async fn answer(redis: TcpListener) {
             assert_ne!(client.read_buf(&mut heard).await.expect("a command"), 0, "hung up");
         }
         client.write_all(reply).await.expect("sent");
+    }
+}
+
+/// Says to each of `times` clients what it heard, and hangs up.
+async fn echo(server: TcpListener, times: usize) {
+    for _ in 0..times {
+        let (mut client, _) = server.accept().await.expect("a client");
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"\r\n\r\n") {
+            assert_ne!(client.read_buf(&mut heard).await.expect("a request"), 0, "hung up");
+        }
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            heard.len()
+        );
+        client
+            .write_all(&[head.as_bytes(), &heard].concat())
+            .await
+            .expect("sent");
     }
 }
 
@@ -402,6 +422,35 @@ guests! {
         assert_eq!(denied, ["redis", "postgres"]);
         let none = bench.run("hostile", &plugin, &Given::default()).await;
         says(&failure(&none, "denied").message, &["`redis`", "[connection.NAME]"]);
+    }
+
+    async fn http_clients(bench) {
+        const KEY: &str = "canary-of-the-connection";
+        let plugin = bench.load(&guests::rust("http_clients").await).await;
+        let server = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let port = server.local_addr().expect("bound").port();
+        let mut api = Connection::at_address(&format!("http://127.0.0.1:{port}/v1/")).expect("an address");
+        api.headers = vec![("x-api-key".to_owned(), Secret::new(KEY))];
+        let reach = Reach { addresses: vec![Arc::new(api)], ..Reach::default() };
+        let given = Given { reach: Arc::new(reach), ..Given::default() };
+        let (end, ()) = tokio::join!(bench.run("hostile", &plugin, &given), echo(server, 2));
+        let said = |target: &str| {
+            let found = report(&end).verdicts.iter().find(|verdict| &*verdict.target == target);
+            found.map(|verdict| verdict.summary.to_string()).unwrap_or_else(|| panic!("{target}: {end:?}"))
+        };
+        for (client, denied, invalid) in [("contract", "Denied", "Invalid"), ("wasi", "HttpRequestDenied", "HttpRequestUriInvalid")] {
+            says(&said(&format!("{client} granted")), &["200 GET /v1/ HTTP/1.1", "x-api-key: [redacted]"]);
+            says(&said(&format!("{client} outside")), &[denied]);
+            says(&said(&format!("{client} hidden")), &[invalid]);
+            says(&said(&format!("{client} elsewhere")), &[denied]);
+            says(&said(&format!("{client} metadata")), &[denied]);
+        }
+        assert!(!format!("{end:?}").contains(KEY));
+        let usage = &end.outcome.usage;
+        assert_eq!(usage.requests, [("denied", 6), ("invalid", 2), ("ok", 2)].into());
+        assert!(usage.denied.iter().all(|denied| denied.capability == "http") && usage.denied.len() == 3, "{:?}", usage.denied);
+        let none = bench.run("hostile", &plugin, &Given::default()).await;
+        assert_eq!(report(&none).verdicts.len(), 0, "it asks what it was given");
     }
 
     async fn foreign_interface(bench) {

@@ -14,7 +14,7 @@ pub mod bindings {
 
 pub use bindings::{
     bellwether::plugin::{
-        context, log, postgres, redis,
+        context, http, log, postgres, redis,
         report::{
             Bucket, Failure, FailureKind, HistogramSample, MetricFamily, Observations, Points, Quantile, Report, Sample,
             Status, SummarySample, Verdict,
