@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     clock::Timestamp,
-    config::{Check, Limits, PluginOrigin, PluginSource, Schedule},
+    config::{Addresses, Check, Connection, Limits, PluginOrigin, PluginSource, Schedule, TlsOptions},
     metric::{FamilyHead, LabelName, MetricKind, MetricName, Sample},
     outcome::{Failure, Outcome, Reason, Report, ReportedFamily, ReportedPoints, Status, Usage, Verdict},
 };
@@ -32,9 +32,30 @@ pub(crate) fn check(name: &str) -> Check {
         labels: BTreeMap::new(),
         limits: Limits::default(),
         allow: BTreeSet::new(),
+        connections: BTreeMap::new(),
         required: true,
         settings: "{}".into(),
         location: "bellwether.toml:1".to_owned(),
+    }
+}
+
+/// A connection without credentials, to this machine and beyond.
+pub(crate) fn connection(url: &str) -> Connection {
+    Connection {
+        name: "under-test".into(),
+        url: url::Url::parse(url).expect("a URL"),
+        url_is_secret: false,
+        methods: BTreeSet::new(),
+        headers: Vec::new(),
+        query: Vec::new(),
+        secrets: BTreeMap::new(),
+        auth: None,
+        sign: None,
+        user: None,
+        password: None,
+        addresses: Addresses::Private,
+        proxy: None,
+        tls: TlsOptions::default(),
     }
 }
 

@@ -5,10 +5,7 @@
 //! scheduler, tokens to the server, secrets to the redactor. Everything that can fail happens before anything that runs is
 //! touched.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,10 +18,10 @@ use super::{
 };
 use crate::{
     board::{BoardCheck, BoardHandle},
-    config::{self, Check, Config, LoadRequest, Loaded, PluginSource},
+    config::{self, Check, Config, LoadRequest, Loaded},
     expose::{BoxFuture, Control, ReloadSummary, ServeHandle},
     outcome::Outcome,
-    sandbox::{Plugin, Progress, Sandbox},
+    sandbox::{Progress, Sandbox},
     schedule::SchedulerHandle,
     secret::Redactor,
     supervisor::Supervisor,
@@ -192,17 +189,17 @@ impl Conductor {
             drop(self.supervisor.spawn("load", async move {
                 let ready = load_source(&sandbox, &loaded, &source, checks, &*progress).await;
                 // The conductor may have stopped.
-                let _ = done.send((source, ready)).await;
+                let _ = done.send(ready).await;
             }));
         }
         drop(done);
         let mut running = Vec::new();
-        while let Some((source, checks)) = arrived.recv().await {
+        while let Some(checks) = arrived.recv().await {
             self.editions.begin(&checks);
             for loaded in &checks {
                 match &loaded.plugin {
-                    Ok(plugin) => {
-                        self.roster.add(source.clone(), Arc::clone(plugin));
+                    Ok(_) => {
+                        self.roster.add(loaded);
                         running.push(Arc::clone(&loaded.check));
                     }
                     Err(_) => {
@@ -259,7 +256,7 @@ impl Conductor {
         self.telemetry.configure(new.config.log);
         self.watch.set(watched);
         self.editions = editions;
-        self.roster.replace(plugins(&checks));
+        self.roster.replace(&checks);
         self.swap(checks).await;
         self.current = new;
         Ok(summary)
@@ -294,15 +291,6 @@ fn board_check(check: &Arc<Check>, problem: Option<String>) -> BoardCheck {
         check: Arc::clone(check),
         problem,
     }
-}
-
-fn plugins(checks: &[LoadedCheck]) -> HashMap<PluginSource, Arc<Plugin>> {
-    let ready = checks
-        .iter()
-        .filter_map(|loaded| Some((loaded, loaded.plugin.as_ref().ok()?)));
-    ready
-        .map(|(loaded, plugin)| (loaded.check.plugin.clone(), Arc::clone(plugin)))
-        .collect()
 }
 
 /// A check that could not be loaded before may stay so, unless it was edited; one that runs, or is new, may not become so.

@@ -8,6 +8,7 @@ mod editions;
 mod events;
 mod oneshot;
 mod plugins;
+mod reach;
 mod runner;
 mod watch;
 

@@ -6,6 +6,7 @@ use super::{VERSION, compiler_options, runner};
 use crate::{
     bundled::BUNDLED,
     capability::{
+        reach::Reach,
         state::{QUOTA_BYTES_DEFAULT, StateBank, table},
         system::SystemReader,
     },
@@ -68,7 +69,7 @@ impl OneShot {
     }
 
     /// Runs a check once on a copy of what it remembers in `loaded`'s state directory.
-    pub async fn run(&self, loaded: &Loaded, check: &Arc<Check>, plugin: &Plugin) -> RunEnd {
+    pub async fn run(&self, loaded: &Loaded, check: &Arc<Check>, plugin: &Plugin, reach: &Arc<Reach>) -> RunEnd {
         let bank = StateBank::default();
         let kept = store::peek(&loaded.config.host.state_dir, table::read_all).unwrap_or_default();
         let mut entries: HashMap<String, Vec<(String, Vec<u8>)>> = HashMap::new();
@@ -87,7 +88,7 @@ impl OneShot {
         };
         let state = bank.view(&check.name, check.limits.state_bytes.unwrap_or(QUOTA_BYTES_DEFAULT));
         let facts = Arc::new(runner::facts(&loaded.config.host.environment));
-        plugin.run(runner::request(job, state, facts)).await
+        plugin.run(runner::request(job, Arc::clone(reach), state, facts)).await
     }
 }
 

@@ -6,9 +6,10 @@ use std::{
     sync::Arc,
 };
 
+use super::reach;
 use crate::{
     board::SERIES_LIMIT_DEFAULT,
-    capability::{log::LINES_DEFAULT, state::QUOTA_BYTES_DEFAULT},
+    capability::{log::LINES_DEFAULT, reach::Reach, state::QUOTA_BYTES_DEFAULT},
     config::{Check, Limits, Loaded, PluginSource, Problem},
     sandbox::{LoadError, Plugin, Progress, RunLimits, Sandbox},
 };
@@ -20,9 +21,19 @@ pub struct LoadedCheck {
     pub check: Arc<Check>,
     /// Every problem of it, or its plugin.
     pub plugin: Result<Arc<Plugin>, Vec<Problem>>,
+    /// What it may reach; nothing when it cannot run.
+    pub reach: Arc<Reach>,
 }
 
 impl LoadedCheck {
+    fn broken(check: Arc<Check>, problems: Vec<Problem>) -> Self {
+        Self {
+            check,
+            plugin: Err(problems),
+            reach: Arc::default(),
+        }
+    }
+
     /// All problems in one text; `None`: it can run.
     pub fn problem(&self) -> Option<String> {
         let problems = self.plugin.as_ref().err()?;
@@ -71,10 +82,9 @@ pub async fn load_check(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> LoadedCheck {
     let mut ready = load_source(sandbox, loaded, &check.plugin, vec![Arc::clone(check)], progress).await;
-    ready.pop().unwrap_or_else(|| LoadedCheck {
-        check: Arc::clone(check),
-        plugin: Err(Vec::new()),
-    })
+    ready
+        .pop()
+        .unwrap_or_else(|| LoadedCheck::broken(Arc::clone(check), Vec::new()))
 }
 
 /// Loads one source and prepares the checks that use it.
@@ -114,10 +124,7 @@ fn refused(loaded: &Loaded, check: Arc<Check>, error: &LoadError) -> LoadedCheck
         loaded.locate(&check.name, key),
         format!("check `{}`: {error}", check.name),
     );
-    LoadedCheck {
-        check,
-        plugin: Err(vec![problem]),
-    }
+    LoadedCheck::broken(check, vec![problem])
 }
 
 fn not_a_check(loaded: &Loaded, check: Arc<Check>, plugin: &Plugin) -> LoadedCheck {
@@ -128,10 +135,7 @@ fn not_a_check(loaded: &Loaded, check: Arc<Check>, plugin: &Plugin) -> LoadedChe
     );
     let problem = Problem::at(loaded.locate(&check.name, "plugin"), what)
         .with_hint("a check needs a plugin that exports `bellwether:plugin/check`");
-    LoadedCheck {
-        check,
-        plugin: Err(vec![problem]),
-    }
+    LoadedCheck::broken(check, vec![problem])
 }
 
 /// Equal tables are checked once: ten thousand checks of one plugin often differ in nothing but their name.
@@ -145,18 +149,31 @@ async fn with_settings(loaded: &Loaded, plugin: &Arc<Plugin>, checks: Vec<Arc<Ch
         });
     }
     let answers = plugin.check_settings(&tables).await;
-    let judge = |check: &Arc<Check>| match places.get(&check.settings).and_then(|at| answers.get(*at)) {
-        Some(Ok(())) => Ok(Arc::clone(plugin)),
-        Some(Err(problems)) => Err(problems
-            .iter()
-            .map(|problem| loaded.setting_problem(&check.name, &problem.pointer, &problem.message))
-            .collect()),
+    let judge = |check: &Check| match places.get(&check.settings).and_then(|at| answers.get(*at)) {
+        Some(Ok(granted)) => reach::of_check(loaded, check, plugin.description(), granted),
+        Some(Err(problems)) => {
+            let mut all: Vec<Problem> = problems
+                .iter()
+                .map(|problem| loaded.setting_problem(&check.name, &problem.pointer, &problem.message))
+                .collect();
+            // Slots have nothing to do with settings: what is wrong with them is said at once.
+            all.extend(
+                reach::of_check(loaded, check, plugin.description(), &[])
+                    .err()
+                    .into_iter()
+                    .flatten(),
+            );
+            Err(all)
+        }
         None => Err(vec![loaded.setting_problem(&check.name, "", "they were not checked")]),
     };
-    let judged = checks.iter().map(judge).collect::<Vec<_>>();
-    checks
-        .into_iter()
-        .zip(judged)
-        .map(|(check, plugin)| LoadedCheck { check, plugin })
-        .collect()
+    let ready = |check: Arc<Check>| match judge(&check) {
+        Ok(reach) => LoadedCheck {
+            check,
+            plugin: Ok(Arc::clone(plugin)),
+            reach: Arc::new(reach),
+        },
+        Err(problems) => LoadedCheck::broken(check, problems),
+    };
+    checks.into_iter().map(ready).collect()
 }

@@ -1,46 +1,83 @@
-//! Executes what the scheduler decides: finds the plugin, lends it state, keeps what it changed.
+//! Executes what the scheduler decides: finds the plugin and what it may reach, lends it state, keeps what it changed.
 
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
 };
 
+use super::plugins::LoadedCheck;
 use crate::{
-    capability::state::{QUOTA_BYTES_DEFAULT, StateBank, StateScratch, table},
+    capability::{
+        reach::Reach,
+        state::{QUOTA_BYTES_DEFAULT, StateBank, StateScratch, table},
+    },
     clock::Clock,
-    config::{Check, PluginSource, Schedule},
+    config::{Check, Schedule},
     outcome::{Failure, Outcome, Reason, Usage},
     sandbox::{Plugin, RunRequest},
     schedule::{BoxFuture, Job, Runner},
     store::Store,
 };
 
-/// Which plugin a source stands for right now. Cheap to clone; clones share it.
+/// What each check runs with right now, by name. Cheap to clone; clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Roster {
-    plugins: Arc<RwLock<HashMap<PluginSource, Arc<Plugin>>>>,
+    parts: Arc<RwLock<HashMap<Arc<str>, Part>>>,
+}
+
+/// What one check runs with.
+#[derive(Clone, Debug)]
+struct Part {
+    check: Arc<Check>,
+    plugin: Arc<Plugin>,
+    reach: Arc<Reach>,
+}
+
+impl Part {
+    fn of(loaded: &LoadedCheck) -> Option<Self> {
+        Some(Self {
+            check: Arc::clone(&loaded.check),
+            plugin: Arc::clone(loaded.plugin.as_ref().ok()?),
+            reach: Arc::clone(&loaded.reach),
+        })
+    }
+
+    /// What did not change stays the same value: what is kept by it, such as open connections, is kept.
+    fn after(mut self, before: Option<&Self>) -> Self {
+        if let Some(before) = before.filter(|before| before.reach == self.reach) {
+            self.reach = Arc::clone(&before.reach);
+        }
+        self
+    }
 }
 
 impl Roster {
     /// From now on, these and no others.
-    pub(super) fn replace(&self, plugins: HashMap<PluginSource, Arc<Plugin>>) {
-        *self.plugins.write().unwrap_or_else(PoisonError::into_inner) = plugins;
+    pub(super) fn replace(&self, checks: &[LoadedCheck]) {
+        let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
+        let next = checks.iter().filter_map(Part::of).map(|part| {
+            let name = Arc::clone(&part.check.name);
+            let part = part.after(parts.get(&name));
+            (name, part)
+        });
+        *parts = next.collect();
     }
 
     /// One more.
-    pub(super) fn add(&self, source: PluginSource, plugin: Arc<Plugin>) {
-        self.plugins
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(source, plugin);
+    pub(super) fn add(&self, loaded: &LoadedCheck) {
+        if let Some(part) = Part::of(loaded) {
+            let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
+            parts.insert(Arc::clone(&part.check.name), part);
+        }
     }
 
-    fn get(&self, source: &PluginSource) -> Option<Arc<Plugin>> {
-        self.plugins
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(source)
-            .cloned()
+    /// `None`: a reload changed the check, and what was granted to the former one is not for the new one to use, nor the
+    /// other way round.
+    fn get(&self, check: &Arc<Check>) -> Option<Part> {
+        let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
+        let part = parts.get(&check.name)?;
+        let same = Arc::ptr_eq(&part.check, check) || part.check == *check;
+        same.then(|| part.clone())
     }
 }
 
@@ -64,12 +101,13 @@ impl SandboxRunner {
     }
 
     async fn execute(self, job: Job) -> Outcome {
-        let Some(plugin) = self.roster.get(&job.check.plugin) else {
+        let Some(part) = self.roster.get(&job.check) else {
             return gone(&job);
         };
         let quota = job.check.limits.state_bytes.unwrap_or(QUOTA_BYTES_DEFAULT);
         let name = Arc::clone(&job.check.name);
-        let end = plugin.run(request(job, self.bank.view(&name, quota), self.facts)).await;
+        let request = request(job, part.reach, self.bank.view(&name, quota), self.facts);
+        let end = part.plugin.run(request).await;
         if let Some(changes) = end.state.filter(|changes| !changes.is_empty()) {
             self.bank.commit(&name, changes);
             table::keep(&self.store, &self.bank, &name);
@@ -89,13 +127,19 @@ pub(super) fn facts(environment: &str) -> Vec<(String, String)> {
     vec![("environment".to_owned(), environment.to_owned())]
 }
 
-pub(super) fn request(job: Job, state: StateScratch, facts: Arc<Vec<(String, String)>>) -> RunRequest {
+pub(super) fn request(
+    job: Job,
+    reach: Arc<Reach>,
+    state: StateScratch,
+    facts: Arc<Vec<(String, String)>>,
+) -> RunRequest {
     RunRequest {
         interval: interval(&job.check),
         check: job.check,
         scheduled_at: job.scheduled_at,
         attempt: job.attempt,
         previous: job.previous,
+        reach,
         state,
         facts,
     }
@@ -118,7 +162,7 @@ fn gone(job: &Job) -> Outcome {
         result: Err(Failure {
             reason: Reason::Host,
             code: "plugin_gone".to_owned(),
-            message: "its plugin was unloaded by a reload while the run was about to begin".to_owned(),
+            message: "a reload changed it or unloaded its plugin while the run was about to begin".to_owned(),
             retryable: true,
         }),
         usage: Usage::default(),

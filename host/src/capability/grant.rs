@@ -1,10 +1,11 @@
-//! What a check may use. Pure: a table from the check's `allow` to yes or no.
+//! What a check may use. Pure: a table from the check's `allow` and its reach to yes or no.
 //!
-//! Flows in: the configuration and the capability a guest calls. Flows out: nothing, or the refusal with the line that
-//! would allow it.
+//! Flows in: the configuration and the capability a guest calls. Flows out: nothing, or the refusal with the lines that
+//! would allow it. Whether a call may reach the one place it names is decided by whoever carries it out.
 
+use super::reach::Reach;
 use crate::{
-    config::{Capability, Check},
+    config::{Capability, Check, Protocol},
     outcome::Denied,
 };
 
@@ -42,11 +43,19 @@ impl Wanted {
             .find(|wanted| wanted.as_str() == name)
     }
 
-    /// What would allow it: a line of configuration, or why there is none.
+    /// What would allow it: a line for the check, and for what a connection grants the table that it names.
     pub const fn hint(self) -> &'static str {
         match self {
             Self::System => "allow = [\"system\"]",
-            Self::Http | Self::Redis | Self::Postgres | Self::WasiHttp => "not available in this version",
+            Self::Http | Self::WasiHttp => {
+                "connection = \"NAME\"\nand a table of its own:\n[connection.NAME]\nurl = \"https://HOST/\""
+            }
+            Self::Redis => {
+                "connection = \"NAME\"\nand a table of its own:\n[connection.NAME]\nurl = \"rediss://HOST:6379/0\""
+            }
+            Self::Postgres => {
+                "connection = \"NAME\"\nand a table of its own:\n[connection.NAME]\nurl = \"postgres://HOST:5432/DATABASE\""
+            }
         }
     }
 
@@ -63,13 +72,23 @@ impl Wanted {
 pub struct Grants {
     /// `allow = ["system"]`.
     pub system: bool,
+    /// There is a place to ask over HTTP.
+    pub http: bool,
+    /// There is a Redis to ask.
+    pub redis: bool,
+    /// There is a PostgreSQL to ask.
+    pub postgres: bool,
 }
 
 impl Grants {
-    /// Of a check.
-    pub fn of(check: &Check) -> Self {
+    /// Of a check that may reach this.
+    pub fn of(check: &Check, reach: &Reach) -> Self {
+        let reaches = |protocol| reach.all().any(|connection| connection.protocol() == protocol);
         Self {
             system: check.allow.contains(&Capability::System),
+            http: reaches(Protocol::Http),
+            redis: reaches(Protocol::Redis),
+            postgres: reaches(Protocol::Postgres),
         }
     }
 
@@ -77,7 +96,9 @@ impl Grants {
     pub fn decide(self, wanted: Wanted) -> Result<(), Denied> {
         let granted = match wanted {
             Wanted::System => self.system,
-            Wanted::Http | Wanted::Redis | Wanted::Postgres | Wanted::WasiHttp => false,
+            Wanted::Http | Wanted::WasiHttp => self.http,
+            Wanted::Redis => self.redis,
+            Wanted::Postgres => self.postgres,
         };
         if granted { Ok(()) } else { Err(wanted.refusal()) }
     }
@@ -85,28 +106,58 @@ impl Grants {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::{config::Connection, testing};
+
+    const ALL: [Wanted; 5] = [
+        Wanted::Http,
+        Wanted::Redis,
+        Wanted::Postgres,
+        Wanted::System,
+        Wanted::WasiHttp,
+    ];
+
+    fn granted(grants: Grants) -> Vec<Wanted> {
+        ALL.into_iter()
+            .filter(|wanted| grants.decide(*wanted).is_ok())
+            .collect()
+    }
 
     #[test]
     fn nothing_is_granted_unless_the_configuration_says_so() {
-        let all = [
-            Wanted::Http,
-            Wanted::Redis,
-            Wanted::Postgres,
-            Wanted::System,
-            Wanted::WasiHttp,
-        ];
-        for wanted in all {
+        for wanted in ALL {
             let refusal = Grants::default().decide(wanted).expect_err("must be refused");
             assert_eq!(refusal.capability, wanted.as_str());
             assert!(!refusal.hint.is_empty());
         }
-        let system = Grants { system: true };
-        let granted: Vec<_> = all
-            .into_iter()
-            .filter(|wanted| system.decide(*wanted).is_ok())
-            .collect();
-        assert_eq!(granted, [Wanted::System]);
+        let system = Grants {
+            system: true,
+            ..Grants::default()
+        };
+        assert_eq!(granted(system), [Wanted::System]);
+    }
+
+    #[test]
+    fn a_connection_grants_what_is_spoken_over_it_and_nothing_else() {
+        let check = testing::check("web");
+        let of = |url: &str, slot: bool| {
+            let connection = Arc::new(Connection::at_address(url).expect("an address"));
+            let mut reach = Reach::default();
+            if slot {
+                reach.slots.insert("default".to_owned(), connection);
+            } else {
+                reach.addresses.push(connection);
+            }
+            granted(Grants::of(&check, &reach))
+        };
+        for slot in [false, true] {
+            assert_eq!(of("https://example.com/", slot), [Wanted::Http, Wanted::WasiHttp]);
+            assert_eq!(of("unix:///run/redis.sock", slot), [Wanted::Redis]);
+            assert_eq!(of("postgresql://db/shop", slot), [Wanted::Postgres]);
+        }
+        assert_eq!(granted(Grants::of(&check, &Reach::default())), []);
     }
 
     #[test]

@@ -99,21 +99,23 @@ fn describe(plugin: &Plugin) -> String {
     let _ = writeln!(out, "sha256    {}", hex(plugin.sha256()));
     let _ = writeln!(out, "size      {} bytes", inspection.bytes);
     let _ = writeln!(out, "contract  {}", inspection.contract_version);
-    describe_reach(inspection, &mut out);
+    describe_reach(description, inspection, &mut out);
     describe_reports(description, &mut out);
     out
 }
 
-fn describe_reach(inspection: &Inspection, out: &mut String) {
+fn describe_reach(description: &Description, inspection: &Inspection, out: &mut String) {
     let wants = inspection.wants();
     if wants.is_empty() {
         out.push_str("\nIt can ask for nothing outside itself.\n");
     } else {
         out.push_str("\nIt can ask for, and gets only what the configuration grants:\n");
         for wanted in wants {
-            let _ = writeln!(out, "  {}", wanted.as_str());
+            let hint = wanted.hint().replace('\n', " ");
+            let _ = writeln!(out, "  {:10} {hint}", wanted.as_str());
         }
     }
+    describe_slots(description, out);
     out.push_str("\nImports:\n");
     for import in &inspection.imports {
         let harmless = if import.tier == Tier::Baseline {
@@ -122,6 +124,18 @@ fn describe_reach(inspection: &Inspection, out: &mut String) {
             ""
         };
         let _ = writeln!(out, "  {:10} {}{harmless}", import.tier.as_str(), import.name);
+    }
+}
+
+/// Places it can be given, each a slot that the configuration binds a connection to.
+fn describe_slots(description: &Description, out: &mut String) {
+    if !description.connections.is_empty() {
+        out.push_str("\nConnections:\n");
+    }
+    for slot in &description.connections {
+        let need = if slot.required { "required" } else { "optional" };
+        let schemes = slot.schemes.join(", ");
+        let _ = writeln!(out, "  {} ({need}; {schemes})\n      {}", slot.name, slot.summary);
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             Ok(plugin) => plugin,
             Err(_) => return output::fail(Exit::Usage, &loaded_check.problem().unwrap_or_default()),
         };
-        let end = one_shot.run(&loaded, &check, plugin).await;
+        let end = one_shot.run(&loaded, &check, plugin, &loaded_check.reach).await;
         let printed = if arguments.json {
             output::json(&shape::outcome(&end.outcome, &logs(&end)))
         } else {
@@ -131,7 +131,12 @@ fn describe_usage(outcome: &Outcome, out: &mut String) {
         usage.memory_peak_bytes as f64 / (1024.0 * 1024.0)
     );
     for denied in &usage.denied {
-        let _ = writeln!(out, "denied: {} — {}", denied.capability, denied.hint);
+        let _ = writeln!(
+            out,
+            "denied: {} — {}",
+            denied.capability,
+            denied.hint.replace('\n', " ")
+        );
     }
     if usage.log_lines_dropped > 0 {
         let _ = writeln!(

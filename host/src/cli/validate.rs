@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{ConfigArgument, Exit, output, session};
 use crate::{
     app::{LoadedCheck, effective_limits, load_checks},
-    config::{Loaded, Location, Problem, Problems, Severity},
+    config::{InForce, Loaded, Location, Problem, Problems, Severity},
     expose::check_access,
 };
 
@@ -65,7 +65,7 @@ fn of_host(loaded: &Loaded) -> Vec<Problem> {
 /// Imports that no grant covers: a warning, because toolchains of some languages import their whole world.
 fn ungranted(loaded: &Loaded, check: &LoadedCheck) -> Vec<Problem> {
     let Ok(plugin) = &check.plugin else { return Vec::new() };
-    let grants = crate::capability::grant::Grants::of(&check.check);
+    let grants = crate::capability::grant::Grants::of(&check.check, &check.reach);
     let refused = plugin
         .inspection()
         .wants()
@@ -88,8 +88,12 @@ fn ungranted(loaded: &Loaded, check: &LoadedCheck) -> Vec<Problem> {
 fn print(loaded: &Loaded, checks: &[LoadedCheck]) -> String {
     loaded.print_masked(&|check| {
         let at = checks.binary_search_by(|loaded| loaded.check.name.cmp(&check.name));
-        let plugin = at.ok().and_then(|at| checks[at].plugin.as_ref().ok());
-        effective_limits(check, plugin.map(|plugin| &**plugin))
+        let ready = at.ok().map(|at| &checks[at]);
+        let plugin = ready.and_then(|ready| ready.plugin.as_ref().ok());
+        InForce {
+            limits: effective_limits(check, plugin.map(|plugin| &**plugin)),
+            addresses: ready.map(|ready| ready.reach.addresses.clone()).unwrap_or_default(),
+        }
     })
 }
 

@@ -1,6 +1,6 @@
-//! `[host] include`: more files with more checks.
+//! `[host] include`: more files with more checks and connections.
 //!
-//! Included files hold checks and nothing else: what concerns the whole host stands in one place, and an included file
+//! Included files hold those and nothing else: what concerns the whole host stands in one place, and an included file
 //! cannot include, so there are no cycles.
 
 use std::{
@@ -124,9 +124,10 @@ pub(super) fn parse(reading: &mut Reading<'_>, file: FileId) -> Option<Table> {
 pub(super) fn refuse_other_tables(reading: &Reading<'_>, table: &Table) {
     Reader::new(reading, table, &ROOT, &[]);
     for entry in &table.entries {
-        if entry.key != "check" && ROOT.keys.contains(&entry.key.as_str()) {
+        let included = ["check", "connection"].contains(&entry.key.as_str());
+        if !included && ROOT.keys.contains(&entry.key.as_str()) {
             let message = format!(
-                "`[{}]` may stand in the main file only; included files hold checks",
+                "`[{}]` may stand in the main file only; included files hold checks and connections",
                 entry.key
             );
             let main = reading.sources.file(FileId::MAIN).path.display();

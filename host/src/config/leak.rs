@@ -4,23 +4,30 @@
 //! itself. Flows in: what was resolved. Flows out: problems. Fields that never leave the host are not looked at.
 
 use super::{
+    Connection,
     check::{CheckPlace, Checks},
     conceal::Concealer,
+    connection::{ConnectionPlace, Connections},
     locate::setting_span,
     reading::Reading,
     resolved::{Check, PluginOrigin},
     source::At,
 };
 
-const HINT: &str =
-    "secrets stand in `[access]` only, where they never leave the host; if a variable brought it here, use another one";
+const HINT: &str = "secrets stand in `[access]` and in the credentials of `[connection.NAME]`, where no plugin sees them; if a \
+                    variable brought it here, use another one";
 
 /// What somebody wanted who gave a plugin a secret.
-const CREDENTIALS: &str =
-    "credentials for what a check looks at come with `[connection.NAME]`, which is not available in this version yet";
+const CREDENTIALS: &str = "credentials for what a check looks at stand in a `[connection.NAME]`, which `connection = \"NAME\"` gives to the check";
 
 /// Notes every secret that a plugin or a reader of the metrics would get to see.
-pub(super) fn refuse(reading: &Reading<'_>, concealer: &Concealer, environment: Option<&At<String>>, checks: &Checks) {
+pub(super) fn refuse(
+    reading: &Reading<'_>,
+    concealer: &Concealer,
+    environment: Option<&At<String>>,
+    checks: &Checks,
+    connections: &Connections,
+) {
     if let Some(environment) = environment.filter(|word| concealer.finds_in(&word.value)) {
         let message = "`environment` contains the value of a secret, and every plugin is told it";
         reading.error(environment.span, message, HINT.to_owned());
@@ -29,6 +36,22 @@ pub(super) fn refuse(reading: &Reading<'_>, concealer: &Concealer, environment: 
         if let Some(place) = checks.places.get(&**name) {
             in_check(reading, concealer, check, place);
         }
+    }
+    for connection in connections.all.values() {
+        if let Some(place) = connections.places.get(&*connection.name) {
+            in_connection(reading, concealer, connection, *place);
+        }
+    }
+}
+
+/// Plugins are told where a connection leads, unless its URL is written as a secret.
+fn in_connection(reading: &Reading<'_>, concealer: &Concealer, connection: &Connection, place: ConnectionPlace) {
+    let name = &connection.name;
+    let span = place.url.unwrap_or(place.name);
+    if !connection.url_is_secret && concealer.finds_in(connection.url.as_str()) {
+        let message = format!("`url` of connection `{name}` contains the value of a secret, and plugins are told it");
+        let hint = "when the URL is a secret, say so: url = \"${secret:NAME}\"".to_owned();
+        reading.error(span, message, hint);
     }
 }
 

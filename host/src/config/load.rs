@@ -6,6 +6,7 @@ use super::{
     access,
     check::{self, Checks},
     conceal::Concealer,
+    connection::{self, Connections},
     environment::Environment,
     host, include, leak, log,
     problem::Problems,
@@ -38,6 +39,7 @@ pub struct Loaded {
     pub include_folders: Vec<PathBuf>,
     pub(super) sources: Sources,
     pub(super) checks: Checks,
+    pub(super) connections: Connections,
     pub(super) tokens: access::ShownTokens,
     pub(super) concealer: Concealer,
 }
@@ -90,10 +92,13 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     let host = host::resolve(&reading, file_host);
     let listen = host.as_ref().map(|host| (host.listen, listen_span));
     let (access, tokens) = access::resolve(&reading, file_access, listen);
-    let mut checks = check::resolve(&reading, std::iter::once(main).chain(included), &defaults);
+    let roots = || std::iter::once(main).chain(included);
+    let connections = connection::read(&reading, roots());
+    let mut checks = check::resolve(&reading, roots(), &defaults, &connections);
     warn_of_nothing(&reading, &checks);
+    warn_of_unused(&reading, &checks, &connections);
     let concealer = Concealer::new(reading.secrets());
-    leak::refuse(&reading, &concealer, environment.as_ref(), &checks);
+    leak::refuse(&reading, &concealer, environment.as_ref(), &checks, &connections);
     let Some(host) = host.filter(|_| !reading.failed()) else {
         return Err(reading.problems(&concealer));
     };
@@ -101,6 +106,7 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
         host,
         access,
         log,
+        connections: connections.all.clone(),
         checks: std::mem::take(&mut checks.checks),
         files: reading.sources.paths().cloned().collect(),
         secrets: reading.secrets(),
@@ -111,6 +117,7 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
         concealer,
         include_folders,
         checks,
+        connections,
         tokens,
         sources: reading.sources,
     })
@@ -123,5 +130,16 @@ fn warn_of_nothing(reading: &Reading<'_>, checks: &Checks) {
             "there is no check: the host will only report about itself",
             hint.to_owned(),
         );
+    }
+}
+
+/// A permission that nobody uses is one too many. Misspelt uses are errors of their own.
+fn warn_of_unused(reading: &Reading<'_>, checks: &Checks, connections: &Connections) {
+    for (name, place) in &connections.places {
+        if !checks.used.contains(name) && !reading.failed() {
+            let message = format!("no check uses the connection `{name}`");
+            let hint = format!("give it to one: connection = \"{name}\"; or remove it");
+            reading.warn(place.name, message, hint);
+        }
     }
 }

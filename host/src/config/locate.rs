@@ -28,6 +28,14 @@ impl Loaded {
             .map_or_else(|| self.main_file(), |place| self.sources.locate(place.span_of(key)))
     }
 
+    /// The name of the connection that a check binds to a slot; where it binds none, where the check says so or begins.
+    pub fn locate_slot(&self, check: &str, slot: &str) -> Location {
+        self.place(check).map_or_else(
+            || self.main_file(),
+            |place| self.sources.locate(place.span_of_slot(slot)),
+        )
+    }
+
     /// The value at `json_pointer` (RFC 6901; "" is the whole) of a check's settings; where that does not exist, the
     /// nearest thing around it that does; without settings, where the check begins.
     pub fn locate_setting(&self, check: &str, json_pointer: &str) -> Location {

@@ -5,13 +5,14 @@
 //! program uses ([`Config`]); only the second leaves this module.
 //!
 //! The way: `search` finds and reads files, `tree` parses them, `reader` reads tables and `reading` notes problems, `vocabulary`
-//! and `unknown` know what was meant, `conceal` keeps secrets out of all of it, `host`, `access`, `log` and `check` resolve their tables, `leak` refuses secrets where they would get out, `print` and `locate` speak about the
+//! and `unknown` know what was meant, `conceal` keeps secrets out of all of it, `host`, `access`, `log`, `connection` and `check` resolve their tables, `leak` refuses secrets where they would get out, `print` and `locate` speak about the
 //! result. It does not know which plugins exist, and it validates no settings against a schema: it only finds the place
 //! of what others found wrong.
 
 mod access;
 mod check;
 mod conceal;
+mod connection;
 mod cron;
 mod environment;
 mod host;
@@ -39,11 +40,15 @@ pub use check::{
     CHECK_NAME_BYTES_MAX, CHECKS_MAX, INTERVAL_DEFAULT, INTERVAL_MAX, INTERVAL_MIN, LABELS_MAX, MEMORY_MAX,
     PREFIX_BYTES_MAX, STALE_AFTER_MAX, TIMEOUT_DEFAULT, TIMEOUT_MAX, TIMEOUT_MIN,
 };
+pub use connection::{
+    AddressError, Addresses, CONNECTIONS_MAX, Connection, HttpAuth, Protocol, Proxy, Sign, TlsOptions,
+};
 pub use cron::{Cron, CronError};
 pub use environment::Environment;
 pub use host::{CONCURRENCY_DEFAULT, CONCURRENCY_MAX, LISTEN_DEFAULT};
 pub use include::FILES_MAX;
 pub use load::{LoadRequest, Loaded, cache_dir, load};
+pub use print::InForce;
 pub use problem::{Location, PROBLEMS_SHOWN_MAX, Problem, Problems, Severity};
 pub use resolved::*;
 pub use search::FILE_BYTES_MAX;
@@ -52,4 +57,19 @@ pub use search::FILE_BYTES_MAX;
 /// does not know, such as bundled plugins.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     vocabulary::nearest(word, candidates)
+}
+
+/// `[check.web]`: how a table begins that has this path.
+pub fn header(path: &[&str]) -> String {
+    let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
+    wording::title(&path)
+}
+
+/// `{ default = "cache" }`: a table of strings in a line, as TOML wants it.
+pub fn inline_table(entries: &[(&str, &str)]) -> String {
+    let each = entries.iter().map(|(key, value)| {
+        let value = toml::Value::String((*value).to_owned());
+        format!("{} = {value}", wording::bare_or_quoted(key))
+    });
+    format!("{{ {} }}", each.collect::<Vec<_>>().join(", "))
 }

@@ -59,7 +59,13 @@ pub(super) struct Expanded {
     pub(super) referenced: bool,
     /// Some of the value stands in the file itself: beside a reference or as its default.
     pub(super) constant: bool,
+    /// Some of it is a secret.
+    pub(super) secret: bool,
 }
+
+/// Where secrets may stand, for advice.
+pub(super) const SECRETS_STAND: &str =
+    "secrets stand in `[access]` and in the credentials of `[connection.NAME]`, where no plugin sees them";
 
 /// Whether a field may hold secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +181,7 @@ impl<'e> Reading<'e> {
             text: String::new(),
             referenced: false,
             constant: false,
+            secret: false,
         };
         let mut complete = true;
         for piece in &pieces {
@@ -186,6 +193,7 @@ impl<'e> Reading<'e> {
                 }
             }
             expanded.referenced |= !matches!(piece, Piece::Text(_));
+            expanded.secret |= matches!(piece, Piece::Secret { .. });
             expanded.constant |= match piece {
                 Piece::Text(_) => true,
                 Piece::Env { default, .. } => default.as_ref().is_some_and(|default| !default.is_empty()),
@@ -202,7 +210,7 @@ impl<'e> Reading<'e> {
             Piece::Secret { name } if secrets == Secrets::Refused => Err(ReferenceError {
                 written: format!("${{secret:{name}}}"),
                 message: "a secret may not stand here: the value is shown to plugins, in metrics or in the log".into(),
-                hint: Some("secrets stand in `[access]` only, where they never leave the host".into()),
+                hint: Some(SECRETS_STAND.into()),
             }),
             Piece::Secret { name } => {
                 let secret = reference::secret(self.env, name)?;

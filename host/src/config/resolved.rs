@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use super::Connection;
 use crate::{metric::LabelName, secret::Secret, telemetry::LogOptions};
 
 /// A resolved configuration: every reference followed, every unit parsed, every default filled in.
@@ -19,6 +20,8 @@ pub struct Config {
     pub access: Access,
     /// `[log]`.
     pub log: LogOptions,
+    /// `[connection.NAME]`, by name.
+    pub connections: BTreeMap<Arc<str>, Arc<Connection>>,
     /// `[check.NAME]`, by name. Those with `enabled = false` are not here.
     pub checks: BTreeMap<Arc<str>, Arc<Check>>,
     /// Every file that was read, for watching: the main one first.
@@ -92,6 +95,8 @@ pub struct Check {
     pub limits: Limits,
     /// Capabilities granted by `allow`.
     pub allow: BTreeSet<Capability>,
+    /// By slot; `connection = "NAME"` binds the slot `default`.
+    pub connections: BTreeMap<String, Arc<Connection>>,
     /// Whether overall health is critical when this check is; otherwise degraded only. Default true.
     pub required: bool,
     /// The settings table as JSON text, keys sorted; "{}" when there is none.
@@ -114,6 +119,7 @@ impl PartialEq for Check {
             labels,
             limits,
             allow,
+            connections,
             required,
             settings,
             location: _,
@@ -128,6 +134,7 @@ impl PartialEq for Check {
             && *labels == other.labels
             && *limits == other.limits
             && *allow == other.allow
+            && *connections == other.connections
             && *required == other.required
             && *settings == other.settings
     }

@@ -22,6 +22,9 @@ const KEY_PARTS_MAX: usize = 80;
 /// Values of these keys are hidden in source lines wherever they stand, and so is all of `[access]` but the file names.
 const HIDDEN_KEYS: [&str; 6] = ["read", "push", "admin", "token", "password", "secret"];
 
+/// Values below these keys of a connection are hidden too.
+const HIDDEN_IN_CONNECTIONS: [&str; 4] = ["headers", "query", "secrets", "auth"];
+
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) span: Span,
@@ -125,6 +128,7 @@ pub(super) fn parse(sources: &mut Sources, file: FileId) -> Result<Table, Vec<Pr
     }
     let table = Builder { text: &text, file }.table(root.get_ref(), &(0..0));
     hide(&table, sources, &mut Vec::new());
+    hide_credentials_of_urls(sources, file);
     Ok(table)
 }
 
@@ -176,15 +180,36 @@ fn integer(number: &toml::de::DeInteger<'_>) -> Result<i64, String> {
 fn hide(table: &Table, sources: &mut Sources, path: &mut Vec<String>) {
     for entry in &table.entries {
         path.push(entry.key.clone());
-        let in_access = path.first().is_some_and(|first| first == "access");
-        let in_tls = path.get(1).is_some_and(|second| second == "tls");
-        let hidden = (in_access && !in_tls) || HIDDEN_KEYS.contains(&entry.key.as_str());
+        let hidden = is_hidden(path) || HIDDEN_KEYS.contains(&entry.key.as_str());
         match &entry.node.value {
             Value::Table(inner) => hide(inner, sources, path),
             value if hidden => hide_strings(&entry.node, value, sources),
             _ => {}
         }
         path.pop();
+    }
+}
+
+/// Whether the value at `path` is a credential whatever its key is called.
+fn is_hidden(path: &[String]) -> bool {
+    let part = |at: usize| path.get(at).map_or("", String::as_str);
+    match part(0) {
+        "access" => part(1) != "tls",
+        "connection" => HIDDEN_IN_CONNECTIONS.contains(&part(2)) || (part(2), part(3)) == ("sign", "key"),
+        _ => false,
+    }
+}
+
+/// What stands before the `@` of an address may be a password, and is refused everywhere.
+fn hide_credentials_of_urls(sources: &mut Sources, file: FileId) {
+    let text = sources.file(file).text.clone();
+    for (at, slashes) in text.match_indices("://") {
+        let start = at + slashes.len();
+        let rest = &text[start..];
+        let end = rest.find(['/', '"', '\'', '\n', ' ', '\t']).unwrap_or(rest.len());
+        if let Some(length) = rest[..end].rfind('@') {
+            sources.hide(Span::new(file, &(start..start + length)));
+        }
     }
 }
 
@@ -221,15 +246,19 @@ fn is_reference(text: &str) -> bool {
 /// quote is hidden, and what stood there in quotes is hidden everywhere else too.
 fn hide_by_line(sources: &mut Sources, file: FileId) {
     let text = sources.file(file).text.clone();
-    let mut in_access = false;
+    hide_credentials_of_urls(sources, file);
+    let mut in_secrets = false;
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let bare = line.trim_start();
         if bare.starts_with('[') {
-            in_access = bare.trim_start_matches(['[', ' ']).starts_with("access");
+            let header = bare.trim_start_matches(['[', ' ']);
+            in_secrets = header.starts_with("access") || header.starts_with("connection");
         }
         let key = bare.split(['=', '.', ' ']).next().unwrap_or("");
-        let hidden = in_access || key == "access" || HIDDEN_KEYS.iter().any(|hidden| bare.contains(hidden));
+        let hidden = in_secrets
+            || matches!(key, "access" | "connection")
+            || HIDDEN_KEYS.iter().any(|hidden| bare.contains(hidden));
         if let Some(at) = line.find(['=', '"', '\'']).filter(|_| hidden) {
             let whole = start + at + 1..start + line.trim_end().len().max(at + 1);
             sources.hide(Span::new(file, &whole));
@@ -418,6 +447,12 @@ mod tests {
             "access.read = \"hunter2hunter2\" oops\n",
             "[access]\nread = hunter2hunter2\n",
             "[host]\nread = \"hunter2hunter2\"\n",
+            "[connection.x]\nheaders.any = \"hunter2hunter2\"\n",
+            "[connection.x.auth]\nbearer = \"hunter2hunter2\"\n",
+            "[connection.x]\nsign = { header = \"a\", key = \"hunter2hunter2\" }\n",
+            "[connection.x]\nurl = \"https://me:hunter2hunter2@example.com/\"\n",
+            "[check.x]\nsettings.url = \"https://hunter2hunter2@example.com/\" oops\n",
+            "[connection.x]\nheaders.any = \"hunter2hunter2\n",
         ] {
             let (sources, table) = parsed(text);
             for at in 0..text.len() {

@@ -86,7 +86,11 @@ impl Reader<'_, '_> {
 }
 
 fn root_table(word: &str) -> &str {
-    if word == "check" { "check.NAME" } else { word }
+    match word {
+        "check" => "check.NAME",
+        "connection" => "connection.NAME",
+        other => other,
+    }
 }
 
 fn matches(spec: &[&str], path: &[String]) -> bool {

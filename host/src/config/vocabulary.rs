@@ -15,8 +15,8 @@ pub(super) struct TableSpec {
 
 pub(super) static ROOT: TableSpec = TableSpec {
     path: &[],
-    keys: &["host", "access", "log", "defaults", "check"],
-    later: &["connection", "receiver", "alerting", "route", "rule", "history"],
+    keys: &["host", "access", "log", "defaults", "connection", "check"],
+    later: &["receiver", "alerting", "route", "rule", "history"],
 };
 
 pub(super) static HOST: TableSpec = TableSpec {
@@ -88,10 +88,12 @@ pub(super) static CHECK: TableSpec = TableSpec {
         "labels",
         "limits",
         "allow",
+        "connection",
+        "connections",
         "required",
         "settings",
     ],
-    later: &["connection", "connections"],
+    later: &[],
 };
 
 pub(super) static CHECK_LIMITS: TableSpec = TableSpec {
@@ -102,7 +104,59 @@ pub(super) static CHECK_LIMITS: TableSpec = TableSpec {
 
 const LIMIT_KEYS: &[&str] = &["memory", "cpu", "series", "state", "log_lines"];
 
-static ALL: [&TableSpec; 9] = [
+pub(super) static CONNECTION: TableSpec = TableSpec {
+    path: &["connection", "NAME"],
+    keys: &[
+        "url",
+        "methods",
+        "headers",
+        "query",
+        "secrets",
+        "auth",
+        "sign",
+        "user",
+        "password",
+        "addresses",
+        "proxy",
+        "tls",
+    ],
+    later: &[],
+};
+
+pub(super) static CONNECTION_AUTH: TableSpec = TableSpec {
+    path: &["connection", "NAME", "auth"],
+    keys: &["basic", "bearer"],
+    later: &[],
+};
+
+pub(super) static CONNECTION_BASIC: TableSpec = TableSpec {
+    path: &["connection", "NAME", "auth", "basic"],
+    keys: &["user", "password"],
+    later: &[],
+};
+
+pub(super) static CONNECTION_SIGN: TableSpec = TableSpec {
+    path: &["connection", "NAME", "sign"],
+    keys: &["header", "key", "prefix", "timestamp_header"],
+    later: &[],
+};
+
+pub(super) static CONNECTION_PROXY: TableSpec = TableSpec {
+    path: &["connection", "NAME", "proxy"],
+    keys: &["url", "user", "password"],
+    later: &[],
+};
+
+pub(super) static CONNECTION_TLS: TableSpec = TableSpec {
+    path: &["connection", "NAME", "tls"],
+    keys: &["ca", "ca_only", "certificate", "key", "server_name", "insecure"],
+    later: &[],
+};
+
+/// Keys of a connection that are as likely settings of a plugin, when they stand in the table of a check.
+const ALSO_SETTINGS: [&str; 7] = ["url", "methods", "headers", "query", "user", "secrets", "addresses"];
+
+static ALL: [&TableSpec; 15] = [
     &ROOT,
     &HOST,
     &ACCESS,
@@ -112,6 +166,12 @@ static ALL: [&TableSpec; 9] = [
     &DEFAULT_LIMITS,
     &CHECK,
     &CHECK_LIMITS,
+    &CONNECTION,
+    &CONNECTION_AUTH,
+    &CONNECTION_BASIC,
+    &CONNECTION_SIGN,
+    &CONNECTION_PROXY,
+    &CONNECTION_TLS,
 ];
 
 /// Words people bring from other programs.
@@ -169,6 +229,33 @@ static SYNONYMS: &[(&str, &str)] = &[
     ("retry", "retry_interval"),
     ("critical", "required"),
     ("optional", "required"),
+    ("connections", "connection"),
+    ("uri", "url"),
+    ("address", "url"),
+    ("endpoint", "url"),
+    ("base_url", "url"),
+    ("host", "url"),
+    ("dsn", "url"),
+    ("method", "methods"),
+    ("header", "headers"),
+    ("params", "query"),
+    ("username", "user"),
+    ("login", "user"),
+    ("pass", "password"),
+    ("token", "auth"),
+    ("authorization", "auth"),
+    ("hmac", "sign"),
+    ("signature", "sign"),
+    ("cidr", "addresses"),
+    ("networks", "addresses"),
+    ("ssl", "tls"),
+    ("ca_file", "ca"),
+    ("ca_cert", "ca"),
+    ("cert_file", "certificate"),
+    ("key_file", "key"),
+    ("sni", "server_name"),
+    ("insecure_skip_verify", "insecure"),
+    ("skip_verify", "insecure"),
 ];
 
 /// The candidate a word was probably meant to be.
@@ -222,14 +309,15 @@ pub(super) fn meant(spec: &'static TableSpec, key: &str) -> Meant {
     let elsewhere: Vec<_> = ALL
         .into_iter()
         .filter(|other| *other != spec && other.path != ROOT.path && other.keys.contains(&key))
+        .filter(|other| likely_owner(spec, other, key))
         .collect();
     if !elsewhere.is_empty() && !synonym(spec, key) {
         return Meant::Elsewhere(elsewhere);
     }
-    let by_name = SYNONYMS.iter().find(|(word, _)| *word == key).map(|(_, meant)| *meant);
     let known = || spec.keys.iter().chain(spec.later).copied();
+    let mut by_name = SYNONYMS.iter().filter(|(word, _)| *word == key);
     let guess = by_name
-        .and_then(|meant| known().find(|known| *known == meant))
+        .find_map(|(_, meant)| known().find(|known| known == meant))
         .or_else(|| nearest(key, known()));
     match guess {
         Some(later) if spec.later.contains(&later) => Meant::Later(later),
@@ -239,11 +327,33 @@ pub(super) fn meant(spec: &'static TableSpec, key: &str) -> Meant {
     }
 }
 
+/// Whether somebody who wrote `key` into `spec` may have meant the one of `other`. The small tables inside a connection
+/// have common words for keys; from outside, nobody means those.
+fn likely_owner(spec: &TableSpec, other: &TableSpec, key: &str) -> bool {
+    let of_connection = |table: &TableSpec| table.path.first() == Some(&"connection");
+    match (of_connection(spec), of_connection(other)) {
+        (true, true) => is_kin(spec, other),
+        (false, true) => other.path == CONNECTION.path && !(spec.path == CHECK.path && ALSO_SETTINGS.contains(&key)),
+        (true, false) => other.path != TLS.path && other.path != HOST.path,
+        (false, false) => true,
+    }
+}
+
+/// Whether one of two tables stands in the other.
+fn is_kin(one: &TableSpec, other: &TableSpec) -> bool {
+    one.path.starts_with(other.path) || other.path.starts_with(one.path)
+}
+
 /// Whether `key` stands for another key of this very table.
 fn synonym(spec: &TableSpec, key: &str) -> bool {
     SYNONYMS
         .iter()
         .any(|(word, meant)| *word == key && spec.keys.contains(meant))
+}
+
+/// Whether this is a key of `[connection.NAME]`: in `headers`, `query` or `secrets` it probably slid there.
+pub(super) fn is_connection_key(key: &str) -> bool {
+    CONNECTION.keys.contains(&key)
 }
 
 /// Whether this is a key of `[check.NAME]`: in `settings` or `labels` it probably slid there.
@@ -262,8 +372,11 @@ mod tests {
         assert_eq!(meant(&CHECK, "Timeout"), Meant::Key("timeout"));
         assert_eq!(meant(&ROOT, "checks"), Meant::Key("check"));
         assert_eq!(meant(&ROOT, "recevier"), Meant::Later("receiver"));
-        assert_eq!(meant(&CHECK, "conection"), Meant::Later("connection"));
+        assert_eq!(meant(&CHECK, "conection"), Meant::Key("connection"));
         assert_eq!(meant(&CHECK, "url"), Meant::Nothing);
+        assert_eq!(meant(&CONNECTION, "address"), Meant::Key("url"));
+        assert_eq!(meant(&HOST, "address"), Meant::Key("listen"));
+        assert_eq!(meant(&CONNECTION_TLS, "sni"), Meant::Key("server_name"));
         assert_eq!(nearest("sytem", ["system", "state"]), Some("system"));
         assert_eq!(nearest("xy", ["ab"]), None);
     }
@@ -276,6 +389,10 @@ mod tests {
             Meant::Elsewhere(vec![&DEFAULTS, &CHECK])
         );
         assert_eq!(meant(&ROOT, "plugin"), Meant::Elsewhere(vec![&CHECK]));
+        assert_eq!(meant(&CHECK, "password"), Meant::Elsewhere(vec![&CONNECTION]));
+        assert_eq!(meant(&CONNECTION, "bearer"), Meant::Elsewhere(vec![&CONNECTION_AUTH]));
+        assert_eq!(meant(&CONNECTION_TLS, "password"), Meant::Elsewhere(vec![&CONNECTION]));
+        assert_eq!(meant(&CONNECTION, "timeout"), Meant::Elsewhere(vec![&DEFAULTS, &CHECK]));
     }
 
     #[test]

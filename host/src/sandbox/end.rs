@@ -164,15 +164,19 @@ fn explain_stopped(stopped: &Stopped, guest: &Guest, place: Place<'_>) -> (Reaso
 fn explain_denied(denied: &Denied, place: Place<'_>) -> String {
     let Denied { capability, hint } = denied;
     let Place { check, location, .. } = place;
-    if !hint.contains('=') {
-        return format!("called `{capability}`, which is {hint}");
-    }
+    let (line, more) = hint.split_once('\n').unwrap_or((hint, ""));
+    let more = match more {
+        "" => String::new(),
+        more => format!(", {}", more.replace('\n', " ")),
+    };
     let place = if location.is_empty() {
         String::new()
     } else {
         format!(" ({location})")
     };
-    format!("called `{capability}`, which it was not granted; to allow it, add `{hint}` to [check.{check}]{place}")
+    format!(
+        "called `{capability}`, which it was not granted; to allow it, add `{line}` to [check.{check}]{place}{more}"
+    )
 }
 
 fn out_of(refused: Refused, guest: &Guest) -> String {
@@ -271,13 +275,14 @@ mod tests {
             explain_denied(&denied, place),
             "called `system`, which it was not granted; to allow it, add `allow = [\"system\"]` to [check.machine] (bellwether.toml:7)"
         );
-        let never = Denied {
+        let denied = Denied {
             capability: "http",
-            hint: "not available in this version".into(),
+            hint: "connection = \"NAME\"\nand a table of its own:\n[connection.NAME]\nurl = \"https://HOST/\"".into(),
         };
         assert_eq!(
-            explain_denied(&never, place),
-            "called `http`, which is not available in this version"
+            explain_denied(&denied, place),
+            "called `http`, which it was not granted; to allow it, add `connection = \"NAME\"` to [check.machine] \
+             (bellwether.toml:7), and a table of its own: [connection.NAME] url = \"https://HOST/\""
         );
     }
 

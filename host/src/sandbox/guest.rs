@@ -7,8 +7,10 @@ use std::{sync::Arc, time::Duration};
 
 use wasmtime::{Engine, Store, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
+    calls::wasi_http::Hooks,
     limits::{HANDLES_MAX, HOSTCALL_FUEL, Limiter, RANDOM_BYTES_MAX, RunLimits},
     meter::Meter,
     stdio::{Lines, SharedLog},
@@ -17,28 +19,61 @@ use crate::{
     capability::{
         context::RunContext,
         grant::{Grants, Wanted},
+        http::HttpRun,
         log::Stream,
+        postgres::Postgres,
+        reach::Reach,
+        redis::Redis,
         state::StateScratch,
         system::SystemReader,
     },
+    config::Connection,
     outcome::Denied,
 };
+
+/// Most refused calls that a run is reported to have made: who reads them mends the first and tries again.
+const DENIED_NOTED_MAX: usize = 32;
 
 /// What a run has and a call of `describe` has not.
 #[derive(Debug)]
 pub(super) struct RunParts {
     pub(super) context: RunContext,
     pub(super) grants: Grants,
+    /// What calls may reach: the connections of its slots, and addresses of its settings.
+    pub(super) reach: Arc<Reach>,
     pub(super) state: StateScratch,
     pub(super) system: SystemReader,
+    pub(super) http: Arc<HttpRun>,
+    pub(super) redis: Redis,
+    pub(super) postgres: Postgres,
     /// Refused calls, without repeats.
     pub(super) denied: Vec<Denied>,
+}
+
+impl RunParts {
+    /// What a guest means by `name`: one of its slots, or an address that its settings name.
+    pub(super) fn connection(&self, name: &str) -> Result<Arc<Connection>, String> {
+        let address = || self.reach.addresses.iter().find(|granted| *granted.name == *name);
+        let found = self.reach.slot(name).or_else(address);
+        found.map(Arc::clone).ok_or_else(|| {
+            format!("no connection is bound to `{name}`: add connections = {{ {name} = \"NAME\" }} to the check")
+        })
+    }
+
+    /// Remembers a refused call.
+    pub(super) fn note(&mut self, denied: Denied) {
+        if self.denied.len() < DENIED_NOTED_MAX && !self.denied.contains(&denied) {
+            self.denied.push(denied);
+        }
+    }
 }
 
 /// A store's data.
 pub(super) struct Guest {
     wasi: WasiCtx,
     table: ResourceTable,
+    wasi_http: WasiHttpCtx,
+    hooks: Hooks,
     pub(super) limiter: Limiter,
     pub(super) log: SharedLog,
     pub(super) run: Option<Box<RunParts>>,
@@ -79,6 +114,8 @@ impl Guest {
         let guest = Self {
             wasi: wasi(log),
             table: table(),
+            wasi_http: WasiHttpCtx::new(),
+            hooks: Hooks::new(run.as_ref().map(|run| Arc::clone(&run.http))),
             limiter: Limiter::new(limits.memory_bytes),
             log: Arc::clone(log),
             run,
@@ -112,9 +149,7 @@ impl Guest {
         match run.grants.decide(wanted) {
             Ok(()) => Ok(run),
             Err(denied) => {
-                if !run.denied.contains(&denied) {
-                    run.denied.push(denied.clone());
-                }
+                run.note(denied.clone());
                 Err(Stopped::Denied(denied).into())
             }
         }
@@ -154,6 +189,16 @@ impl WasiView for Guest {
         WasiCtxView {
             ctx: &mut self.wasi,
             table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            ctx: &mut self.wasi_http,
+            table: &mut self.table,
+            hooks: &mut self.hooks,
         }
     }
 }

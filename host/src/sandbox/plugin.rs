@@ -9,7 +9,12 @@ use super::{
     bindings::exports::bellwether::plugin::check, compile::Compiler, describe::Description, engine::Ticker,
     guest::Guest, inspect::Inspection,
 };
-use crate::{capability::system::SystemReader, clock::Clock, secret::Redactor, telemetry::Telemetry};
+use crate::{
+    capability::{http::HttpHost, postgres::Postgres, redis::Redis, system::SystemReader},
+    clock::Clock,
+    secret::Redactor,
+    telemetry::Telemetry,
+};
 
 /// What all plugins of a host share. The ticker stops with the last of them.
 #[derive(Debug)]
@@ -23,6 +28,9 @@ pub(super) struct Machine {
     pub(super) redactor: Redactor,
     pub(super) clock: Clock,
     pub(super) system: SystemReader,
+    pub(super) http: HttpHost,
+    pub(super) redis: Redis,
+    pub(super) postgres: Postgres,
     pub(super) host_version: &'static str,
 }
 

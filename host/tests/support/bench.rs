@@ -10,6 +10,7 @@ use std::{
 use bellwether::{
     board::{Board, BoardCheck, BoardHandle, BoardOptions, Snapshot},
     capability::{
+        reach::Reach,
         state::{QUOTA_BYTES_DEFAULT, StateBank},
         system::SystemReader,
     },
@@ -54,6 +55,7 @@ pub(crate) struct Given {
     pub(crate) timeout: Duration,
     pub(crate) limits: Limits,
     pub(crate) allow: BTreeSet<Capability>,
+    pub(crate) reach: Arc<Reach>,
     pub(crate) settings: &'static str,
 }
 
@@ -63,6 +65,7 @@ impl Default for Given {
             timeout: TIMEOUT,
             limits: Limits::default(),
             allow: BTreeSet::new(),
+            reach: Arc::default(),
             settings: "{}",
         }
     }
@@ -145,6 +148,7 @@ impl Bench {
             attempt: 1,
             previous: None,
             interval: Some(Duration::from_secs(15)),
+            reach: Arc::clone(&given.reach),
             state: self.bank.view(name, QUOTA_BYTES_DEFAULT),
             facts: Arc::default(),
             check: Arc::clone(&check),
@@ -235,6 +239,7 @@ fn check(name: &str, given: &Given) -> Arc<Check> {
         labels: BTreeMap::new(),
         limits: given.limits.clone(),
         allow: given.allow.clone(),
+        connections: BTreeMap::new(),
         required: true,
         settings: given.settings.into(),
         location: "bellwether.toml:12".to_owned(),

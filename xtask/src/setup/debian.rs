@@ -1,7 +1,9 @@
 //! Servers and tools from Debian and its kin, unpacked under `target/debian` instead of installed: that needs no root,
-//! starts no service and leaves with `cargo clean`. It serves packages that need nothing but the C library.
+//! starts no service and leaves with `cargo clean`. Shared libraries that the machine has not are unpacked beside them;
+//! whoever starts such a program points it there.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -15,14 +17,109 @@ fn folder(workspace: &Workspace) -> PathBuf {
     workspace.target().join("debian")
 }
 
-/// Where unpacked programs stand.
-pub(super) fn programs(workspace: &Workspace) -> PathBuf {
-    folder(workspace).join("usr/bin")
+/// Where unpacked programs stand, and those of the machine that are not on the search path: Debian keeps PostgreSQL's apart,
+/// by version, and servers where only root looks.
+pub(super) fn programs(workspace: &Workspace) -> Vec<PathBuf> {
+    let own = folder(workspace);
+    let mut folders = vec![own.join("usr/bin"), own.join("usr/sbin")];
+    folders.extend(versions(&own.join("usr/lib/postgresql")));
+    folders.extend(versions(Path::new("/usr/lib/postgresql")));
+    folders.push(PathBuf::from("/usr/sbin"));
+    folders
+}
+
+/// `NUMBER/bin` in `folder`, the newest first.
+fn versions(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut numbers: Vec<u32> = entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    numbers.sort_unstable_by(|a, b| b.cmp(a));
+    numbers
+        .into_iter()
+        .map(|number| folder.join(number.to_string()).join("bin"))
+        .collect()
+}
+
+/// Where unpacked shared libraries stand, for `LD_LIBRARY_PATH` of what is unpacked.
+pub(super) fn libraries(workspace: &Workspace) -> Vec<PathBuf> {
+    let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
+    ["usr/lib", "lib"]
+        .map(|part| folder(workspace).join(part).join(&triple))
+        .into()
 }
 
 /// A program that was unpacked here or that the machine has.
 pub(super) fn find(workspace: &Workspace, program: &str) -> Option<PathBuf> {
-    program::find(program, &[programs(workspace)])
+    program::find(program, &programs(workspace))
+}
+
+/// Downloads and unpacks `packages`, and the libraries they need that the machine has not.
+pub(super) fn add_with_libraries(workspace: &Workspace, packages: &[&str]) -> Result<()> {
+    for package in packages {
+        add(workspace, package)?;
+    }
+    for library in missing_libraries(packages)? {
+        add(workspace, &library)?;
+    }
+    Ok(())
+}
+
+/// The package that `metapackage` stands for, such as `postgresql-15`.
+pub(super) fn stands_for(metapackage: &str) -> Result<String> {
+    let needed = dependencies(metapackage)?;
+    let versioned = needed.into_iter().find(|package| {
+        package
+            .strip_prefix(metapackage)
+            .is_some_and(|rest| rest.starts_with('-'))
+    });
+    versioned
+        .with_context(|| format!("apt-cache knows no package behind `{metapackage}`: run `apt-get update` as root"))
+}
+
+/// Packages of shared libraries that `packages` need, directly or not, and that are not installed.
+fn missing_libraries(packages: &[&str]) -> Result<BTreeSet<String>> {
+    let mut missing = BTreeSet::new();
+    let mut unread: Vec<String> = packages.iter().map(ToString::to_string).collect();
+    while let Some(package) = unread.pop() {
+        for library in dependencies(&package)?.into_iter().filter(|name| is_library(name)) {
+            if !is_installed(&library) && missing.insert(library.clone()) {
+                unread.push(library);
+            }
+        }
+    }
+    Ok(missing)
+}
+
+/// Not Perl's modules, and not LLVM, which is 100 MB and only compiles PostgreSQL's queries to machine code.
+fn is_library(package: &str) -> bool {
+    package.starts_with("lib") && !package.ends_with("-perl") && !package.starts_with("libllvm")
+}
+
+fn is_installed(package: &str) -> bool {
+    let mut query = Command::new("dpkg-query");
+    query.args(["--show", "--showformat", "${db:Status-Status}", package]);
+    query.stderr(std::process::Stdio::null());
+    query.output().is_ok_and(|said| said.stdout == b"installed")
+}
+
+/// What `package` depends on, alternatives included.
+fn dependencies(package: &str) -> Result<Vec<String>> {
+    let mut command = Command::new("apt-cache");
+    command.args(["depends", "--important", package]);
+    Ok(depends(&program::output(&mut command)?))
+}
+
+/// Names after `Depends:` and `PreDepends:`, without the virtual ones in angle brackets.
+fn depends(said: &str) -> Vec<String> {
+    let name = |line: &str| {
+        let line = line.trim_start().trim_start_matches('|');
+        let name = line
+            .strip_prefix("Depends: ")
+            .or_else(|| line.strip_prefix("PreDepends: "))?;
+        (!name.starts_with('<')).then(|| name.to_owned())
+    };
+    said.lines().filter_map(name).collect()
 }
 
 /// Downloads and unpacks `package`.
@@ -73,4 +170,18 @@ fn only_file(folder: &Path) -> Result<PathBuf> {
         .next()
         .with_context(|| format!("apt-get put nothing into {}", folder.display()))?;
     Ok(entry?.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_package_depends_on_is_read_from_what_apt_says() {
+        let said =
+            "redis-tools\n  PreDepends: init\n |Depends: liblzf1\n  Depends: <virtual>\n    liblua\n  Suggests: x\n";
+        assert_eq!(depends(said), ["init", "liblzf1"]);
+        let libraries = ["liblzf1", "libjson-perl", "libllvm14", "adduser"].map(is_library);
+        assert_eq!(libraries, [true, false, false, false]);
+    }
 }

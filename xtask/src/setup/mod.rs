@@ -24,7 +24,7 @@ use crate::{
 /// Of `cargo xtask setup`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Also what the tests need: Prometheus' tools and a Python environment (about 130 MB under target/).
+    /// Also what the tests need: Prometheus, Redis, PostgreSQL and a Python environment (about 200 MB under target/).
     #[arg(long)]
     tests: bool,
 }
@@ -38,6 +38,12 @@ pub(crate) enum Need {
     Prometheus,
     /// The `prometheus-node-exporter` server.
     NodeExporter,
+    /// The `redis-server` program.
+    RedisServer,
+    /// PostgreSQL's server, with `initdb`.
+    Postgres,
+    /// The `pgbouncer` program.
+    Pgbouncer,
     /// A Python with what `xtask/requirements.txt` names.
     Python,
     /// A `node` with `npm`, for the toolchain of JavaScript components.
@@ -46,10 +52,13 @@ pub(crate) enum Need {
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Promtool,
         Self::Prometheus,
         Self::NodeExporter,
+        Self::RedisServer,
+        Self::Postgres,
+        Self::Pgbouncer,
         Self::Python,
         Self::Node,
     ];
@@ -60,6 +69,9 @@ impl Need {
             Self::Promtool => "promtool",
             Self::Prometheus => "prometheus",
             Self::NodeExporter => "node-exporter",
+            Self::RedisServer => "redis-server",
+            Self::Postgres => "postgres",
+            Self::Pgbouncer => "pgbouncer",
             Self::Python => "python",
             Self::Node => "node",
         }
@@ -80,6 +92,11 @@ impl Need {
             Self::Promtool => debian::find(workspace, "promtool").is_some(),
             Self::Prometheus => debian::find(workspace, "prometheus").is_some(),
             Self::NodeExporter => debian::find(workspace, "prometheus-node-exporter").is_some(),
+            Self::RedisServer => debian::find(workspace, "redis-server").is_some(),
+            Self::Postgres => ["initdb", "postgres", "psql"]
+                .iter()
+                .all(|program| debian::find(workspace, program).is_some()),
+            Self::Pgbouncer => debian::find(workspace, "pgbouncer").is_some(),
             Self::Python => python::is_ready(workspace),
             Self::Node => ["node", "npm"].iter().all(|tool| program::find(tool, &[]).is_some()),
         }
@@ -90,6 +107,13 @@ impl Need {
         match self {
             Self::Promtool | Self::Prometheus => debian::add(workspace, "prometheus"),
             Self::NodeExporter => debian::add(workspace, "prometheus-node-exporter"),
+            Self::RedisServer => debian::add_with_libraries(workspace, &["redis-server", "redis-tools"]),
+            Self::Postgres => {
+                let server = debian::stands_for("postgresql")?;
+                let client = server.replace("postgresql-", "postgresql-client-");
+                debian::add_with_libraries(workspace, &[&server, &client])
+            }
+            Self::Pgbouncer => debian::add_with_libraries(workspace, &["pgbouncer"]),
             Self::Python => python::add(workspace),
             Self::Node => bail!("install Node.js 20 or later, with npm"),
         }
@@ -133,17 +157,22 @@ pub(crate) fn for_testing(workspace: &Workspace) -> Result<()> {
 
 /// Folders to put before PATH so that tests find what was added here.
 pub(crate) fn program_folders(workspace: &Workspace) -> Vec<PathBuf> {
-    vec![debian::programs(workspace), python::programs(workspace)]
+    let mut folders = debian::programs(workspace);
+    folders.push(python::programs(workspace));
+    folders
 }
 
 /// What tests are told, as variables of the environment, by name and value.
 pub(crate) fn test_environment(workspace: &Workspace) -> Result<Vec<(&'static str, std::ffi::OsString)>> {
+    let libraries = std::env::join_paths(debian::libraries(workspace))?;
     Ok(vec![
         ("PATH", program::path_with(&program_folders(workspace))?),
         (
             "BELLWETHER_TEST_PYTHON",
             python::programs(workspace).join("python").into(),
         ),
+        // For servers that were unpacked, and for nothing else: cargo and rustc have libraries of their own.
+        ("BELLWETHER_TEST_LIBRARIES", libraries),
     ])
 }
 

@@ -3,6 +3,7 @@
 //! Flows in: tables. Flows out: resolved checks, those that are enabled. Whether a plugin exists and whether it likes its
 //! settings is found out later, by the sandbox.
 
+mod bindings;
 mod plugin;
 mod schedule;
 mod settings;
@@ -16,6 +17,8 @@ use std::{
 use tuning::Tuning;
 
 use super::{
+    Connection,
+    connection::Connections,
     reader::Reader,
     reading::Reading,
     resolved::{Capability, Check, Limits, PluginOrigin, PluginSource},
@@ -45,6 +48,8 @@ struct FileCheck {
     cron: Option<At<String>>,
     tuning: Tuning,
     allow: BTreeSet<Capability>,
+    /// Slots and names of connections.
+    bindings: Vec<(String, At<String>)>,
     settings: Option<serde_json::Value>,
 }
 
@@ -62,6 +67,8 @@ pub(super) struct Checks {
     /// Those with `enabled = false`.
     pub(super) disabled: BTreeMap<Arc<str>, Arc<Check>>,
     pub(super) places: BTreeMap<String, CheckPlace>,
+    /// Names of the connections that some check names.
+    pub(super) used: BTreeSet<String>,
 }
 
 /// `[defaults]`.
@@ -79,6 +86,7 @@ pub(super) fn resolve<'r>(
     reading: &'r Reading<'_>,
     roots: impl IntoIterator<Item = &'r Table>,
     defaults: &Tuning,
+    connections: &Connections,
 ) -> Checks {
     let mut all = Checks::default();
     for entry in roots.into_iter().flat_map(|root| entries(reading, root)) {
@@ -99,18 +107,29 @@ pub(super) fn resolve<'r>(
             table: table.clone(),
         };
         all.places.insert(entry.key.clone(), place);
-        add(reading, entry, table, defaults, &mut all);
+        let mut file = read(reading, entry, table);
+        let bound = std::mem::take(&mut file.bindings);
+        all.used.extend(bound.iter().map(|(_, name)| name.value.clone()));
+        let bound = bindings::resolve(reading, bound, connections);
+        add(reading, file, table, defaults, bound, &mut all);
     }
     all
 }
 
-fn add(reading: &Reading<'_>, entry: &Entry, table: &Table, defaults: &Tuning, all: &mut Checks) {
-    let file = read(reading, entry, table);
+fn add(
+    reading: &Reading<'_>,
+    file: FileCheck,
+    table: &Table,
+    defaults: &Tuning,
+    connections: BTreeMap<String, Arc<Connection>>,
+    all: &mut Checks,
+) {
     let enabled = file.enabled;
     // A disabled check is looked at all the same: who enables it at night wants no surprise.
-    let Some(check) = resolve_one(reading, file, table, defaults) else {
+    let Some(mut check) = resolve_one(reading, file, table, defaults) else {
         return;
     };
+    check.connections = connections;
     let kept = if enabled { &mut all.checks } else { &mut all.disabled };
     kept.insert(check.name.clone(), Arc::new(check));
 }
@@ -179,6 +198,7 @@ fn read(reading: &Reading<'_>, entry: &Entry, table: &Table) -> FileCheck {
         cron: reader.string("cron"),
         tuning: tuning::read(&reader, &CHECK_LIMITS),
         allow: allow(&reader),
+        bindings: bindings::read(&reader),
         settings: reader.node("settings").map(|node| settings::read(&reader, node)),
     }
 }
@@ -215,8 +235,8 @@ fn capability(reading: &Reading<'_>, word: &At<String>) -> Option<Capability> {
         "system" => return Some(Capability::System),
         "http" | "redis" | "postgres" => reading.error(
             word.span,
-            format!("capability `{shown}` is not available in this version yet"),
-            "remove it; the change log says when it comes".to_owned(),
+            format!("capability `{shown}` is not granted by `allow`: a connection grants one place to reach"),
+            granted_by_connection(example_url(&word.value)),
         ),
         "context" | "log" | "state" => reading.error(
             word.span,
@@ -230,6 +250,22 @@ fn capability(reading: &Reading<'_>, word: &At<String>) -> Option<Capability> {
         ),
     }
     None
+}
+
+/// The lines that grant what `allow` cannot.
+fn granted_by_connection(url: &str) -> String {
+    format!(
+        "remove it; give the check a connection:\n  [connection.NAME]\n  url = \"{url}\"\n\n  [check.NAME]\n  connection = \
+         \"NAME\""
+    )
+}
+
+fn example_url(capability: &str) -> &'static str {
+    match capability {
+        "redis" => "rediss://HOST:6379/0",
+        "postgres" => "postgres://HOST:5432/DATABASE",
+        _ => "https://HOST/",
+    }
 }
 
 /// `None`: a problem was noted.
@@ -264,6 +300,7 @@ fn resolve_one(reading: &Reading<'_>, file: FileCheck, table: &Table, defaults: 
         labels: tuning::merged_labels(&defaults.labels, &file.tuning.labels),
         limits: merged_limits(&defaults.limits, &file.tuning.limits),
         allow: file.allow,
+        connections: BTreeMap::new(),
         required: file.tuning.required.or(defaults.required).unwrap_or(true),
         settings: file
             .settings
@@ -287,6 +324,17 @@ impl CheckPlace {
     /// The value of a key, else where the table begins.
     pub(super) fn span_of(&self, key: &str) -> Span {
         self.table.get(key).map_or(self.name, |entry| entry.node.span)
+    }
+
+    /// The name of the connection in `slot`, else what binds connections, else where the table begins.
+    pub(super) fn span_of_slot(&self, slot: &str) -> Span {
+        let Some(many) = self.table.get("connections") else {
+            return self.span_of("connection");
+        };
+        match &many.node.value {
+            Value::Table(slots) => slots.get(slot).map_or(many.key_span, |entry| entry.node.span),
+            _ => many.node.span,
+        }
     }
 
     /// The settings, if the check has any.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     clock::Clock,
+    config,
     sandbox::{
         bindings::bellwether::plugin::context::{Connection, Host, Previous},
         guest::Guest,
@@ -14,6 +15,19 @@ const INTERFACE: &str = "context";
 
 fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What a plugin is told: everything but credentials, of which the URL may be one.
+fn connection(name: &str, connection: &config::Connection) -> Connection {
+    let url = match connection.url_is_secret {
+        true => String::new(),
+        false => connection.url.to_string(),
+    };
+    Connection {
+        name: name.to_owned(),
+        scheme: connection.url.scheme().to_owned(),
+        url,
+    }
 }
 
 impl Host for Guest {
@@ -47,8 +61,10 @@ impl Host for Guest {
     }
 
     fn connections(&mut self) -> wasmtime::Result<Vec<Connection>> {
-        self.run(INTERFACE)?;
-        Ok(Vec::new())
+        let reach = &self.run(INTERFACE)?.reach;
+        let slots = reach.slots.iter().map(|(slot, bound)| connection(slot, bound));
+        let addresses = reach.addresses.iter().map(|granted| connection(&granted.name, granted));
+        Ok(slots.chain(addresses).collect())
     }
 
     fn fact(&mut self, name: String) -> wasmtime::Result<Option<String>> {

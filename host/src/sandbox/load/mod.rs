@@ -31,7 +31,15 @@ use super::{
     plugin::{Machine, Plugin},
 };
 use crate::{
-    capability::system::SystemReader,
+    capability::{
+        database::Tools,
+        dial::Dialer,
+        http::{HttpHost, HttpTools},
+        postgres::Postgres,
+        redis::Redis,
+        system::SystemReader,
+        tls::Trust,
+    },
     clock::Clock,
     config::{PluginOrigin, PluginSource},
     secret::Redactor,
@@ -123,7 +131,22 @@ impl Sandbox {
         let engine = engine::pooled(seats).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine, &options.supervisor).map_err(SandboxError::Thread)?;
         let cache = Cache::open(&options.cache_dir, &engine)?;
+        let tools = Tools {
+            clock: options.clock.clone(),
+            dialer: Dialer::new(options.clock.clone()),
+            trust: Trust::default(),
+            redactor: options.redactor.clone(),
+            telemetry: options.telemetry.clone(),
+        };
+        let http = HttpHost::new(HttpTools {
+            clock: tools.clock.clone(),
+            dialer: tools.dialer.clone(),
+            trust: tools.trust.clone(),
+            supervisor: options.supervisor.clone(),
+            redactor: tools.redactor.clone(),
+        });
         let machine = Machine {
+            http,
             engine,
             seats: Semaphore::new(seats),
             ticker,
@@ -132,6 +155,8 @@ impl Sandbox {
             redactor: options.redactor,
             clock: options.clock,
             system: options.system,
+            redis: Redis::new(tools.clone()),
+            postgres: Postgres::new(tools),
             host_version: options.host_version,
         };
         Ok(Self {

@@ -1,13 +1,14 @@
 //! Settings against the JSON Schema that a plugin describes. Runs in the compile child only, under its limits.
 //!
 //! Flows in: the plugin's schema and the settings tables of the checks that use it, as JSON text. Flows out: for each
-//! table, what is wrong with it, in words and with a JSON pointer. A schema is a stranger's program: it may refer to
+//! table, what is wrong with it, in words and with a JSON pointer, or which of its strings are addresses that it grants. A schema is a stranger's program: it may refer to
 //! nothing outside itself, its patterns run on an engine that cannot backtrack, and what it may cost besides is bounded
 //! by the child's limits. It does not know where in a file a setting stands: `config` finds the place by the pointer.
 
 mod admit;
 mod ascending;
 mod explain;
+mod grants;
 mod words;
 
 use serde::{Deserialize, Serialize};
@@ -36,8 +37,8 @@ pub(super) struct SettingsJob {
     pub(super) documents: Vec<String>,
 }
 
-/// What one table came to.
-pub type Checked = Result<(), Vec<SettingsProblem>>;
+/// What one table came to: JSON pointers to the addresses it grants, or its problems.
+pub type Checked = Result<Vec<String>, Vec<SettingsProblem>>;
 
 /// One result per document, in order; or why the schema itself cannot be used, whatever the settings.
 pub(super) fn check(schema: &str, documents: &[String]) -> Result<Vec<Checked>, SchemaError> {
@@ -48,7 +49,8 @@ pub(super) fn check(schema: &str, documents: &[String]) -> Result<Vec<Checked>, 
     let validator = admit::compile(&schema)?;
     let one = |document: &String| {
         let document = parse(document)?;
-        listed(explain::problems(&validator, &schema, &document))
+        listed(explain::problems(&validator, &schema, &document))?;
+        Ok(grants::find(&schema, &document))
     };
     Ok(documents.iter().map(one).collect())
 }
@@ -56,7 +58,10 @@ pub(super) fn check(schema: &str, documents: &[String]) -> Result<Vec<Checked>, 
 /// Without a schema there is nothing to set.
 fn none(document: &str) -> Checked {
     match parse(document)? {
-        Value::Object(table) => listed(table.keys().map(|name| explain::unknown("", name, &[])).collect()),
+        Value::Object(table) => {
+            listed(table.keys().map(|name| explain::unknown("", name, &[])).collect())?;
+            Ok(Vec::new())
+        }
         _ => Err(vec![whole("settings are a table".to_owned())]),
     }
 }
@@ -73,7 +78,7 @@ const fn whole(message: String) -> SettingsProblem {
 }
 
 /// In the order of the table, each once, and not too many.
-fn listed(mut problems: Vec<SettingsProblem>) -> Checked {
+fn listed(mut problems: Vec<SettingsProblem>) -> Result<(), Vec<SettingsProblem>> {
     if problems.is_empty() {
         return Ok(());
     }

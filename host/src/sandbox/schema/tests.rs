@@ -214,7 +214,7 @@ fn every_problem_is_reported_at_once_up_to_a_limit() {
 #[test]
 fn a_plugin_without_a_schema_takes_no_settings() {
     let checked = check("", &["{}".to_owned(), r#"{"a/b":1}"#.to_owned()]).expect("usable");
-    assert_eq!(checked[0], Ok(()));
+    assert_eq!(checked[0], Ok(Vec::new()));
     let problems = checked[1].as_ref().expect_err("a setting too many");
     assert_eq!(problems[0].pointer, "/a~1b");
     assert_eq!(problems[0].message, "unknown setting `a/b`; there are no settings here");

@@ -6,7 +6,7 @@
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../../plugin-sdk/wit",
-        world: "bellwether:plugin/system-check",
+        world: "bellwether:plugin/everything",
         pub_export_macro: true,
         generate_all,
     });
@@ -14,7 +14,7 @@ pub mod bindings {
 
 pub use bindings::{
     bellwether::plugin::{
-        context, log,
+        context, http, log, postgres, redis,
         report::{
             Bucket, Failure, FailureKind, HistogramSample, MetricFamily, Observations, Points, Quantile, Report, Sample,
             Status, SummarySample, Verdict,
@@ -23,7 +23,7 @@ pub use bindings::{
     },
     exports::bellwether::plugin::{
         check::Guest as Check,
-        identity::{Description, Guest as Identity},
+        identity::{ConnectionSlot, Description, Guest as Identity},
     },
 };
 

@@ -1,9 +1,12 @@
 //! The effective configuration as TOML: references followed, defaults filled in, secrets masked. Reading it back gives
 //! the same configuration, but for tokens that stood in the file as constants.
 
-use std::path::Path;
+mod connection;
+
+use std::{path::Path, sync::Arc};
 
 use super::{
+    Connection,
     access::ShownTokens,
     load::Loaded,
     log,
@@ -12,15 +15,25 @@ use super::{
     wording::{bare_or_quoted, title},
 };
 
+/// What is in force for a check and cannot be read off its configuration alone.
+#[derive(Clone, Debug, Default)]
+pub struct InForce {
+    /// Defaults filled in; `None` in it is said in words.
+    pub limits: Limits,
+    /// What its settings grant by naming an address.
+    pub addresses: Vec<Arc<Connection>>,
+}
+
 impl Loaded {
     /// The configuration as it is used, for `validate --print`. Above each check a comment lists what it is granted.
-    /// `limits` says what a check may use, defaults filled in; `None` in it is said in words.
-    pub fn print_masked(&self, limits: &dyn Fn(&Check) -> Limits) -> String {
+    /// `in_force` adds what its plugin has a say in.
+    pub fn print_masked(&self, in_force: &dyn Fn(&Check) -> InForce) -> String {
         let mut page = Page::default();
         let Config {
             host,
             access,
             log,
+            connections,
             checks,
             ..
         } = &self.config;
@@ -29,8 +42,12 @@ impl Loaded {
         page.table(&["log"]);
         page.text("level", log::level_word(log.level));
         page.text("format", log::format_word(log.format));
+        for (name, connection) in connections {
+            let shown = self.connections.shown.get(name).cloned().unwrap_or_default();
+            connection::table(&mut page, connection, &shown);
+        }
         for check in checks.values() {
-            print_check(&mut page, check, &limits(check));
+            print_check(&mut page, check, &in_force(check));
         }
         for name in self.checks.disabled.keys() {
             page.comment_block(&format!(
@@ -86,7 +103,7 @@ impl Page {
 }
 
 /// What looks like a reference came out of one, or was escaped: it must not be followed again.
-fn escaped(value: &str) -> String {
+pub(super) fn escaped(value: &str) -> String {
     value.replace("${", "$${")
 }
 
@@ -133,10 +150,10 @@ fn print_access(page: &mut Page, access: &Access, written: &ShownTokens) {
     }
 }
 
-fn print_check(page: &mut Page, check: &Check, limits: &Limits) {
+fn print_check(page: &mut Page, check: &Check, in_force: &InForce) {
     page.table(&["check", &check.name]);
     page.comment(&format!("from {}", check.location));
-    page.comment(&format!("grants: {}", grants(check)));
+    print_grants(page, check, &in_force.addresses);
     let plugin = match &check.plugin.origin {
         PluginOrigin::Bundled(name) => name.clone(),
         PluginOrigin::File(path) => shown(path),
@@ -155,6 +172,8 @@ fn print_check(page: &mut Page, check: &Check, limits: &Limits) {
         .map(|capability| quoted(capability.as_str()))
         .collect();
     page.raw("allow", &format!("[{}]", words.join(", ")));
+    let bound = check.connections.iter().map(|(slot, bound)| (slot, &**bound));
+    connection::bindings(page, bound);
     if !check.labels.is_empty() {
         page.table(&["check", &check.name, "labels"]);
         check
@@ -162,22 +181,26 @@ fn print_check(page: &mut Page, check: &Check, limits: &Limits) {
             .iter()
             .for_each(|(name, value)| page.text(name.as_str(), value));
     }
-    print_limits(page, &check.name, limits);
+    print_limits(page, &check.name, &in_force.limits);
     print_settings(page, check);
 }
 
-fn grants(check: &Check) -> String {
-    let words: Vec<String> = check
-        .allow
+/// A line for each thing it may reach.
+fn print_grants(page: &mut Page, check: &Check, addresses: &[Arc<Connection>]) {
+    let system = check.allow.iter().map(|capability| match capability {
+        Capability::System => "system (reads about the machine the host runs on)".to_owned(),
+    });
+    let bound = check.connections.iter().map(|(slot, bound)| {
+        let grant = connection::grant(bound);
+        format!("connection `{}` as `{slot}`: {grant}", bound.name)
+    });
+    let granted = addresses
         .iter()
-        .map(|capability| match capability {
-            Capability::System => "system (reads about the machine the host runs on)".to_owned(),
-        })
-        .collect();
-    if words.is_empty() {
-        "nothing".to_owned()
-    } else {
-        words.join(", ")
+        .map(|address| format!("by its settings: {}", connection::grant(address)));
+    let all: Vec<String> = system.chain(bound).chain(granted).collect();
+    match all.as_slice() {
+        [] => page.comment("grants: nothing"),
+        all => all.iter().for_each(|grant| page.comment(&format!("grants: {grant}"))),
     }
 }
 

@@ -1,0 +1,216 @@
+//! Reaching a database server: where it is, a stream to it, TLS over that, and connections kept for the next run.
+//!
+//! Shared by `redis` and `postgres`, which speak their protocols over what they are handed here. Flows in: a place, a
+//! deadline and a connection's policy. Flows out: a stream and a name for it that people may read. Resolving, the address
+//! policy and TLS itself are `dial`'s and `tls`'s.
+
+pub mod shelf;
+
+use std::{fmt, path::PathBuf};
+
+use percent_encoding::percent_decode_str;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{
+    dial::{DialError, Dialer, Family, Goal},
+    tls::{HandshakeError, Trust},
+};
+use crate::{
+    clock::{Clock, Instant},
+    config::{Connection, TlsOptions},
+    secret::Redactor,
+    telemetry::Telemetry,
+};
+
+/// What a client of a database uses of the host. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    /// For latencies.
+    pub clock: Clock,
+    /// Connects.
+    pub dialer: Dialer,
+    /// Whom to trust.
+    pub trust: Trust,
+    /// Blanks secrets in what servers say.
+    pub redactor: Redactor,
+    /// Where warnings go.
+    pub telemetry: Telemetry,
+}
+
+/// Bytes in both directions.
+pub(super) trait Stream: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin> Stream for S {}
+
+/// A stream of whatever kind.
+pub(super) type Line = Box<dyn Stream>;
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A name or an address, IPv6 without brackets.
+    Tcp { host: String, port: u16 },
+    /// A socket of this machine.
+    Unix(PathBuf),
+}
+
+impl Place {
+    /// Of the host and port of a URL.
+    pub(super) fn tcp(url: &url::Url, default_port: u16) -> Option<Self> {
+        let host = url.host_str().filter(|host| !host.is_empty())?;
+        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        Some(Self::Tcp {
+            host: bare.unwrap_or(host).to_owned(),
+            port: url.port().unwrap_or(default_port),
+        })
+    }
+
+    /// The host as a certificate would name it; `None` for a socket of this machine.
+    pub(super) fn host(&self) -> Option<&str> {
+        match self {
+            Self::Tcp { host, .. } => Some(host),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Whether nobody can listen in between.
+    pub(super) fn is_local(&self) -> bool {
+        match self {
+            Self::Unix(_) => true,
+            Self::Tcp { host, .. } => {
+                host == "localhost"
+                    || host
+                        .parse()
+                        .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+            }
+        }
+    }
+}
+
+/// Part of a URL with its escapes undone; `None` when that is no text.
+pub(super) fn decoded(part: &str) -> Option<String> {
+    percent_decode_str(part).decode_utf8().ok().map(Into::into)
+}
+
+/// Why there is no stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unreachable {
+    /// By the address policy.
+    Denied(String),
+    /// By the network, or in the TLS handshake.
+    Connect(String),
+    /// The deadline passed.
+    Timeout,
+}
+
+impl From<DialError> for Unreachable {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Refused(refusal) => Self::Denied(refusal.to_string()),
+            DialError::Timeout(_) => Self::Timeout,
+            DialError::Resolve { .. }
+            | DialError::NoAddress { .. }
+            | DialError::Connect { .. }
+            | DialError::Unix { .. } => Self::Connect(error.to_string()),
+        }
+    }
+}
+
+impl Tools {
+    /// Connects to `place`; also the address that answered.
+    pub(super) async fn dial(
+        &self,
+        place: &Place,
+        connection: &Connection,
+        deadline: Instant,
+    ) -> Result<(Line, String), Unreachable> {
+        let (host, port) = match place {
+            Place::Tcp { host, port } => (host, *port),
+            Place::Unix(path) => {
+                let (stream, _) = self.dialer.dial_unix(path, deadline).await?;
+                return Ok((Box::new(stream), path.display().to_string()));
+            }
+        };
+        let goal = Goal {
+            host,
+            port,
+            addresses: &connection.addresses,
+            family: Family::Any,
+            connect_to: None,
+            deadline,
+        };
+        match self.dialer.dial(goal).await {
+            Ok(dialled) => Ok((Box::new(dialled.stream), dialled.remote.to_string())),
+            Err(failure) => Err(failure.error.into()),
+        }
+    }
+
+    /// Encrypts `line` as a client of `host`.
+    pub(super) async fn encrypt(
+        &self,
+        line: Line,
+        host: &str,
+        options: &TlsOptions,
+        deadline: Instant,
+    ) -> Result<Line, Unreachable> {
+        let client = self
+            .trust
+            .client(options)
+            .map_err(|error| Unreachable::Connect(error.to_string()))?;
+        match client.handshake(host, &[], line, deadline).await {
+            Ok((stream, _)) => Ok(Box::new(stream)),
+            Err(failure) => Err(match failure.error {
+                HandshakeError::Timeout => Unreachable::Timeout,
+                HandshakeError::Refused(why) => Unreachable::Connect(format!("TLS with {host} failed: {why}")),
+            }),
+        }
+    }
+
+    /// What a server said, without secrets: also without the connection's own, however short it is.
+    pub(super) fn scrubbed(&self, text: &str, connection: &Connection) -> String {
+        let clean = self.redactor.redact(text);
+        match &connection.password {
+            Some(password) if !password.expose().is_empty() => clean.replace(password.expose(), BLANK),
+            _ => clean.into_owned(),
+        }
+    }
+}
+
+/// Stands where a password stood.
+pub(super) const BLANK: &str = "[redacted]";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(url: &str) -> Option<Place> {
+        Place::tcp(&url::Url::parse(url).expect(url), 6379)
+    }
+
+    #[test]
+    fn hosts_lose_their_brackets_and_gain_a_port() {
+        let tcp = |host: &str, port| {
+            Some(Place::Tcp {
+                host: host.to_owned(),
+                port,
+            })
+        };
+        assert_eq!(place("redis://cache"), tcp("cache", 6379));
+        assert_eq!(place("redis://[::1]:7000/2"), tcp("::1", 7000));
+        assert_eq!(place("redis:///2"), None);
+    }
+
+    #[test]
+    fn only_this_machine_is_local() {
+        for (url, local) in [
+            ("redis://localhost", true),
+            ("redis://127.0.0.9", true),
+            ("redis://[::1]", true),
+            ("redis://10.0.0.1", false),
+            ("redis://localhost.example.com", false),
+        ] {
+            assert_eq!(place(url).expect(url).is_local(), local, "{url}");
+        }
+        assert!(Place::Unix("/run/x".into()).is_local());
+    }
+}

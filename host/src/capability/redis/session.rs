@@ -1,0 +1,187 @@
+//! One connection to a Redis server, from dialling to a pipeline.
+//!
+//! Flows in: a connection of the configuration and encoded commands. Flows out: replies. Logging in, choosing the database
+//! and saying who we are happen in one write; what answers is learnt from `HELLO`, which an ACL user may be refused
+//! without harm. It decides nothing about commands.
+
+use tokio::io::AsyncWriteExt as _;
+
+use super::{
+    Error,
+    resp::{Broken, Budget, Node, Replies, encode},
+    target::Target,
+};
+use crate::{
+    capability::database::{Line, Tools, Unreachable},
+    clock::Instant,
+    config::Connection,
+};
+
+/// What the server's administrator sees in `CLIENT LIST`.
+const CLIENT_NAME: &str = "bellwether";
+
+/// What `HELLO` says that is worth passing on.
+const DETAILS: [&str; 4] = ["server", "version", "mode", "role"];
+
+/// Logged in, and with nothing outstanding.
+#[derive(Debug)]
+pub(super) struct Session {
+    replies: Replies<Line>,
+    /// Who answered.
+    pub(super) address: String,
+    /// Names and values of [`DETAILS`].
+    pub(super) details: Vec<(String, String)>,
+}
+
+/// A command of the handshake and what its refusal means.
+struct Step {
+    command: Vec<String>,
+    refused: Refused,
+}
+
+#[derive(Clone, Copy)]
+enum Refused {
+    Authentication,
+    /// The database cannot be chosen.
+    Database,
+    /// It does not matter.
+    Ignored,
+    /// Nor does it here; the answer is what is known about the server.
+    Details,
+}
+
+impl Session {
+    /// Dials and logs in.
+    pub(super) async fn open(
+        tools: &Tools,
+        target: &Target,
+        connection: &Connection,
+        deadline: Instant,
+    ) -> Result<Self, Error> {
+        let (mut line, address) = tools.dial(&target.place, connection, deadline).await?;
+        if let (true, Some(host)) = (target.tls, target.place.host()) {
+            line = tools.encrypt(line, host, &connection.tls, deadline).await?;
+        }
+        let mut session = Self {
+            replies: Replies::new(line),
+            address,
+            details: Vec::new(),
+        };
+        session.greet(&steps(target, connection)).await?;
+        Ok(session)
+    }
+
+    async fn greet(&mut self, steps: &[Step]) -> Result<(), Error> {
+        let mut wire = Vec::new();
+        steps.iter().for_each(|step| encode(&step.command, &mut wire));
+        self.send(&wire).await.map_err(|broken| self.broken(&broken))?;
+        let mut budget = Budget::default();
+        for step in steps {
+            let reply = self.replies.next(&mut budget).await;
+            let reply = reply.map_err(|broken| self.broken(&broken))?;
+            if let Some(details) = heed(step, &reply)? {
+                self.details = details;
+            }
+        }
+        Ok(())
+    }
+
+    fn broken(&self, broken: &Broken) -> Error {
+        match broken {
+            Broken::Io(error) => Error::Connect(format!("{} broke off: {error}", self.address)),
+            Broken::Malformed(_) | Broken::TooLarge => Error::Protocol(broken.to_string()),
+        }
+    }
+
+    async fn send(&mut self, wire: &[u8]) -> Result<(), Broken> {
+        self.replies.stream.write_all(wire).await?;
+        self.replies.stream.flush().await?;
+        Ok(())
+    }
+
+    /// Writes `wire`, which holds `count` commands, and reads as many replies.
+    pub(super) async fn exchange(&mut self, wire: &[u8], count: usize) -> Result<Vec<Vec<Node>>, Broken> {
+        self.send(wire).await?;
+        let mut budget = Budget::default();
+        let mut replies = Vec::with_capacity(count);
+        for _ in 0..count {
+            replies.push(self.replies.next(&mut budget).await?);
+        }
+        Ok(replies)
+    }
+
+    /// Whether another pipeline may follow.
+    pub(super) fn is_clean(&self) -> bool {
+        self.replies.is_drained()
+    }
+}
+
+fn steps(target: &Target, connection: &Connection) -> Vec<Step> {
+    let step = |words: &[&str], refused| Step {
+        command: words.iter().map(|word| (*word).to_owned()).collect(),
+        refused,
+    };
+    let mut steps = Vec::new();
+    let password = connection.password.as_ref().map(|password| password.expose());
+    match (&connection.user, password) {
+        (Some(user), password) => {
+            steps.push(step(
+                &["AUTH", user, password.unwrap_or_default()],
+                Refused::Authentication,
+            ));
+        }
+        (None, Some(password)) => steps.push(step(&["AUTH", password], Refused::Authentication)),
+        (None, None) => {}
+    }
+    if target.database != 0 {
+        steps.push(step(&["SELECT", &target.database.to_string()], Refused::Database));
+    }
+    steps.push(step(&["CLIENT", "SETNAME", CLIENT_NAME], Refused::Ignored));
+    steps.push(step(&["HELLO", "2"], Refused::Details));
+    steps
+}
+
+/// What the answer to a step means: what is known about the server now, nothing, or the end.
+fn heed(step: &Step, reply: &[Node]) -> Result<Option<Vec<(String, String)>>, Error> {
+    let Some(Node::Error(said)) = reply.first() else {
+        return Ok(matches!(step.refused, Refused::Details).then(|| details(reply)));
+    };
+    // A server that is full, or that lets in only its own machine, answers whatever it was asked, and hangs up.
+    if said.starts_with("DENIED") || said.contains("max number of clients") {
+        return Err(Error::Connect(said.clone()));
+    }
+    match step.refused {
+        Refused::Authentication => Err(Error::Authentication(said.clone())),
+        _ if said.starts_with("NOAUTH") => Err(Error::Authentication(format!(
+            "the server asks for a password and the connection has none: {said}"
+        ))),
+        Refused::Database => {
+            let database = step.command.last().map_or("", String::as_str);
+            Err(Error::Connect(format!("cannot use database {database}: {said}")))
+        }
+        Refused::Ignored | Refused::Details => Ok(None),
+    }
+}
+
+/// Names and values of a flat reply, as far as they are wanted.
+fn details(reply: &[Node]) -> Vec<(String, String)> {
+    let pairs = reply.get(1..).unwrap_or_default().chunks_exact(2);
+    let wanted = pairs.filter_map(|pair| match pair {
+        [Node::Bulk(name), Node::Bulk(value)] => {
+            let name = DETAILS.iter().find(|known| known.as_bytes() == name)?;
+            Some(((*name).to_owned(), String::from_utf8_lossy(value).into_owned()))
+        }
+        _ => None,
+    });
+    wanted.collect()
+}
+
+impl From<Unreachable> for Error {
+    fn from(unreachable: Unreachable) -> Self {
+        match unreachable {
+            Unreachable::Denied(why) => Self::Denied(why),
+            Unreachable::Connect(why) => Self::Connect(why),
+            Unreachable::Timeout => Self::Timeout,
+        }
+    }
+}
