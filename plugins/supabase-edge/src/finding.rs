@@ -76,6 +76,7 @@ pub(crate) fn verdict(
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Kept {
     /// "" when all was well.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     code: String,
     /// Critical, where the class alone would not say so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

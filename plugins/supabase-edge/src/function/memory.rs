@@ -18,7 +18,9 @@ pub(crate) struct Memory {
     /// What was seen then.
     pub(crate) kept: Kept,
     /// The status of the last answer; none when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Streaks::is_quiet")]
     pub(crate) streaks: Streaks,
     /// Which worker answered last; "" when it did not say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -63,6 +65,11 @@ impl Streaks {
             slow: count(self.slow, slow.is_some()),
             very_slow: count(self.very_slow, slow.is_some_and(Finding::is_critical)),
         }
+    }
+
+    /// Nothing holds; the state has better things to hold.
+    fn is_quiet(&self) -> bool {
+        *self == Self::default()
     }
 
     /// By the value of the label `condition`.

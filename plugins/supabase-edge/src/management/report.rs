@@ -195,8 +195,7 @@ fn one_service(service: &ServiceHealth, known: &Known, severity: Severity, repor
 }
 
 fn functions(deployed: &[Deployed], wanted: &BTreeSet<&str>, severity: Severity, report: &mut Report) {
-    let mut seen = BTreeSet::new();
-    for function in deployed.iter().filter(|function| seen.insert(&function.slug)) {
+    for function in deployed {
         let slug = function.slug.as_str();
         report.gauge(&DEPLOYED).set([slug], function.status == "ACTIVE");
         report.gauge(&VERSION).set([slug], function.version);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::api::{Deployed, Learnt, ServiceHealth};
-use crate::{finding::Kept, memory::is_due};
+use crate::{finding::Kept, memory::is_due, settings::is_slug};
 
 /// Under which key of the state; the number grows with the form.
 pub(crate) const KEY: &str = "management/1";
@@ -16,8 +16,9 @@ pub(crate) const KEY: &str = "management/1";
 /// What was learnt counts for so many periods, then it is too old to say anything.
 const PERIODS_KEPT: i64 = 3;
 
-/// Functions that are kept: 300 of them need about 30 KiB of the state's 64.
-const FUNCTIONS_KEPT: usize = 300;
+/// Functions that are kept: with names of usual length they need about half of the state's 64 KiB, and what is kept of 120 calls the
+/// other half.
+const FUNCTIONS_KEPT: usize = 250;
 
 /// As many digits of a bundle's hash as tell two apart.
 const HASH_BYTES_KEPT: usize = 12;
@@ -87,7 +88,10 @@ impl Known {
     }
 
     fn learn_functions(&mut self, mut value: Vec<Deployed>, now: i64) -> Vec<String> {
+        // Names become paths of requests and labels: what is no name is not taken.
+        value.retain(|function| is_slug(&function.slug));
         value.sort_by(|one, other| one.slug.cmp(&other.slug));
+        value.dedup_by(|one, other| one.slug == other.slug);
         value.truncate(FUNCTIONS_KEPT);
         for function in &mut value {
             let digits = function.ezbr_sha256.chars().take(HASH_BYTES_KEPT);

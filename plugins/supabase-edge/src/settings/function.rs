@@ -166,7 +166,7 @@ pub(crate) struct Discover {
     /// How they are called: as under `functions`, without `slug`.
     pub(crate) call: Function,
     /// At most as many; the rest is left out by name, with a warning.
-    #[schemars(range(min = 1, max = 300))]
+    #[schemars(range(min = 1, max = 120))]
     pub(crate) limit: Option<u32>,
 }
 

@@ -182,7 +182,7 @@ impl Settings {
 const NAME_BYTES_MAX: usize = 128;
 
 /// What a function can be deployed under.
-fn is_slug(name: &str) -> bool {
+pub(crate) fn is_slug(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.bytes().all(plain)
 }

@@ -191,3 +191,15 @@ fn the_readme_tells_of_every_key() {
         }
     }
 }
+
+/// The sample is what people copy: it fits the types, makes sense, and uses every part.
+#[test]
+fn the_sample_is_a_configuration_that_works() {
+    let sample: toml::Table = toml::from_str(include_str!("../../sample.toml")).expect("TOML");
+    let settings = serde_json::to_value(&sample["check"]["edge"]["settings"]).expect("JSON");
+    let settings: Settings = serde_json::from_value(settings).expect("fits the schema");
+    settings.check().expect("makes sense");
+    assert!(settings.discover.is_some() && settings.management.is_some());
+    assert_eq!(settings.functions.len(), 2);
+    assert_eq!(settings.flows["recommend"].steps.len(), 3);
+}

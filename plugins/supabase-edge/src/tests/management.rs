@@ -364,6 +364,43 @@ fn discovery_calls_what_is_deployed_and_not_excluded() {
     assert_eq!(run.verdict("discovery").code, "discovery_limited");
 }
 
+/// Names become paths of requests.
+#[test]
+fn what_is_no_name_of_a_function_is_never_called() {
+    let platform = Platform::healthy();
+    let slugs = ["../../auth/v1/admin", "a b", "a?b", "", "fine", "fine"];
+    let functions: Vec<_> = slugs.iter().map(|slug| function(slug, "ACTIVE", "aa")).collect();
+    platform.0.borrow_mut().functions = answer(200, &json!(functions).to_string());
+    let (mut fake, asked) = platform.host();
+    fake.run::<SupabaseEdge>(json!({ "management": {}, "discover": {} }));
+    let called: Vec<_> = asked
+        .lines()
+        .into_iter()
+        .filter(|line| line.starts_with("OPTIONS"))
+        .collect();
+    assert_eq!(called, ["OPTIONS functions/v1/fine"]);
+}
+
+/// The fake host has the real one's 64 KiB, and says so in the log when they are too few.
+#[test]
+fn what_is_kept_of_a_large_project_fits_into_the_state() {
+    let platform = Platform::healthy();
+    let hash = "a".repeat(64);
+    let slug = |number: u32| format!("function-with-a-name-{number:03}");
+    let functions: Vec<_> = (0..1_000)
+        .map(|number| function(&slug(number), "ACTIVE", &hash))
+        .collect();
+    platform.0.borrow_mut().functions = answer(200, &json!(functions).to_string());
+    let (mut fake, _) = platform.host();
+    for _ in 0..2 {
+        let run = fake.run::<SupabaseEdge>(json!({ "management": {}, "discover": { "limit": 120 } }));
+        assert_eq!(run.logs, []);
+        fake.advance(MINUTE);
+    }
+    let bytes: usize = fake.all_state().values().map(Vec::len).sum();
+    assert!(bytes > 30_000, "{bytes}");
+}
+
 #[test]
 fn an_api_that_cannot_be_reached_is_not_the_projects_fault() {
     let (fake, _) = host(|request| match request.connection.as_deref() {
