@@ -47,7 +47,8 @@ pub(crate) fn run<'s>(flow: &'s Flow, now: i64, ledger: &mut Ledger) -> Vec<Ran<
     for (index, step) in flow.steps.iter().enumerate() {
         let has_failed = ran.iter().any(|step| !step.always && step.problem.is_some());
         let is_possible = step.needs().iter().all(|name| known.contains_key(name));
-        if (has_failed && !step.always) || (has_failed && !is_possible) {
+        let goes_on = !has_failed || (step.always && is_possible);
+        if !goes_on {
             continue;
         }
         let reserve = reserve(&flow.steps[index + 1..], step.always);

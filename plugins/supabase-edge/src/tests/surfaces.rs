@@ -11,7 +11,7 @@ use super::{answer, failure, host};
 use crate::SupabaseEdge;
 
 /// The code of the verdict on the only surface, and whether it is up.
-fn judged(surface: &str, settings: Value, response: Response) -> (String, Option<f64>) {
+fn judged(surface: &str, settings: &Value, response: Response) -> (String, Option<f64>) {
     let (mut fake, _) = host(move |_| Ok(response.clone()));
     let run = fake.run::<SupabaseEdge>(json!({ "surfaces": { surface: settings } }));
     (
@@ -46,19 +46,19 @@ fn each_surface_is_asked_where_it_lives() {
 fn auth_is_known_by_its_name() {
     let health = r#"{"version":"v2.180.0","name":"GoTrue","description":"GoTrue is a user registration and authentication API"}"#;
     assert_eq!(
-        judged("auth", json!({}), answer(200, health)),
+        judged("auth", &json!({}), answer(200, health)),
         (String::new(), Some(1.0))
     );
     assert_eq!(
-        judged("auth", json!({}), answer(200, "<html>")),
+        judged("auth", &json!({}), answer(200, "<html>")),
         ("assertion_failed".into(), Some(0.0))
     );
     assert_eq!(
-        judged("auth", json!({}), answer(200, "{}")),
+        judged("auth", &json!({}), answer(200, "{}")),
         ("assertion_failed".into(), Some(0.0))
     );
     let refused = answer(401, r#"{"message":"No API key found in request"}"#);
-    assert_eq!(judged("auth", json!({}), refused), ("unauthorized".into(), None));
+    assert_eq!(judged("auth", &json!({}), refused), ("unauthorized".into(), None));
     let (mut fake, _) = host(move |_| Ok(answer(200, health)));
     let run = fake.run::<SupabaseEdge>(json!({ "surfaces": { "auth": {} } }));
     assert_eq!(run.value("edge_surface_info", &["auth", "v2.180.0"]), Some(1.0));
@@ -74,21 +74,21 @@ fn a_table_tells_of_postgrest_and_of_the_database_behind_it() {
             &json!({ "code": code, "message": "…", "hint": null }).to_string(),
         )
     };
-    assert_eq!(judged("rest", table(), answer(200, "[]")), (String::new(), Some(1.0)));
-    assert_eq!(judged("rest", table(), code(403, "42501")), (String::new(), Some(1.0)));
-    assert_eq!(judged("rest", table(), code(401, "42501")), (String::new(), Some(1.0)));
+    assert_eq!(judged("rest", &table(), answer(200, "[]")), (String::new(), Some(1.0)));
+    assert_eq!(judged("rest", &table(), code(403, "42501")), (String::new(), Some(1.0)));
+    assert_eq!(judged("rest", &table(), code(401, "42501")), (String::new(), Some(1.0)));
     assert_eq!(
-        judged("rest", table(), code(404, "PGRST205")),
+        judged("rest", &table(), code(404, "PGRST205")),
         ("table_missing".into(), None)
     );
     for group in ["PGRST000", "PGRST001", "PGRST002", "PGRST003"] {
         assert_eq!(
-            judged("rest", table(), code(503, group)),
+            judged("rest", &table(), code(503, group)),
             ("database_unreachable".into(), Some(0.0))
         );
     }
     assert_eq!(
-        judged("rest", table(), answer(500, "")),
+        judged("rest", &table(), answer(500, "")),
         ("surface_down".into(), Some(0.0))
     );
 }
@@ -102,23 +102,23 @@ fn the_rest_root_is_closed_to_public_keys_and_says_nothing_then() {
     ];
     for body in closed {
         assert_eq!(
-            judged("rest", json!({}), answer(401, body)),
+            judged("rest", &json!({}), answer(401, body)),
             ("rest_root_closed".into(), None)
         );
     }
     let wrong =
         r#"{"message":"Invalid API key","hint":"Double check your Supabase `anon` or `service_role` API key."}"#;
     assert_eq!(
-        judged("rest", json!({}), answer(401, wrong)),
+        judged("rest", &json!({}), answer(401, wrong)),
         ("unauthorized".into(), None)
     );
     assert_eq!(
-        judged("rest", json!({}), answer(200, r#"{"swagger":"2.0"}"#)),
+        judged("rest", &json!({}), answer(200, r#"{"swagger":"2.0"}"#)),
         (String::new(), Some(1.0))
     );
     let down = r#"{"code":"PGRST002","message":"Could not query the database for the schema cache. Retrying."}"#;
     assert_eq!(
-        judged("rest", json!({}), answer(503, down)),
+        judged("rest", &json!({}), answer(503, down)),
         ("database_unreachable".into(), Some(0.0))
     );
 }
@@ -127,20 +127,20 @@ fn the_rest_root_is_closed_to_public_keys_and_says_nothing_then() {
 #[test]
 fn storage_is_believed_by_its_body_and_not_by_its_status() {
     assert_eq!(
-        judged("storage", json!({}), answer(200, r#"{"healthy":true}"#)),
+        judged("storage", &json!({}), answer(200, r#"{"healthy":true}"#)),
         (String::new(), Some(1.0))
     );
     let ill = answer(200, r#"{"healthy":false}"#);
     assert_eq!(
-        judged("storage", json!({}), ill),
+        judged("storage", &json!({}), ill),
         ("surface_unhealthy".into(), Some(0.0))
     );
     assert_eq!(
-        judged("storage", json!({}), answer(200, "{}")),
+        judged("storage", &json!({}), answer(200, "{}")),
         ("assertion_failed".into(), Some(0.0))
     );
     let status = json!({ "path": "storage/v1/status" });
-    assert_eq!(judged("storage", status, answer(200, "")), (String::new(), Some(1.0)));
+    assert_eq!(judged("storage", &status, answer(200, "")), (String::new(), Some(1.0)));
 }
 
 /// phoenixframework/phoenix, `lib/phoenix/transports/websocket.ex`: 403 before the upgrade is looked at, 400 after it.
@@ -148,20 +148,20 @@ fn storage_is_believed_by_its_body_and_not_by_its_status() {
 fn a_websockets_address_is_well_when_it_refuses_plain_http() {
     for status in [400, 426] {
         assert_eq!(
-            judged("realtime", json!({}), answer(status, "")),
+            judged("realtime", &json!({}), answer(status, "")),
             (String::new(), Some(1.0))
         );
     }
     assert_eq!(
-        judged("realtime", json!({}), answer(403, "")),
+        judged("realtime", &json!({}), answer(403, "")),
         ("unauthorized".into(), None)
     );
     assert_eq!(
-        judged("realtime", json!({}), answer(200, "<html>")),
+        judged("realtime", &json!({}), answer(200, "<html>")),
         ("unexpected_status".into(), Some(0.0))
     );
     assert_eq!(
-        judged("realtime", json!({}), answer(503, "")),
+        judged("realtime", &json!({}), answer(503, "")),
         ("surface_down".into(), Some(0.0))
     );
 }
@@ -170,15 +170,15 @@ fn a_websockets_address_is_well_when_it_refuses_plain_http() {
 #[test]
 fn the_runtime_tells_its_health_where_there_is_one() {
     assert_eq!(
-        judged("runtime", json!({}), answer(200, r#"{"message":"ok"}"#)),
+        judged("runtime", &json!({}), answer(200, r#"{"message":"ok"}"#)),
         (String::new(), Some(1.0))
     );
     assert_eq!(
-        judged("runtime", json!({}), answer(404, "")),
+        judged("runtime", &json!({}), answer(404, "")),
         ("not_offered".into(), None)
     );
     assert_eq!(
-        judged("runtime", json!({}), answer(200, r#"{"message":"no"}"#)),
+        judged("runtime", &json!({}), answer(200, r#"{"message":"no"}"#)),
         ("surface_unhealthy".into(), Some(0.0))
     );
 }
@@ -186,25 +186,25 @@ fn the_runtime_tells_its_health_where_there_is_one() {
 #[test]
 fn states_of_the_platform_are_told_of_every_surface() {
     assert_eq!(
-        judged("auth", json!({}), answer(540, "")),
+        judged("auth", &json!({}), answer(540, "")),
         ("project_paused".into(), Some(0.0))
     );
     assert_eq!(
-        judged("auth", json!({}), answer(402, "")),
+        judged("auth", &json!({}), answer(402, "")),
         ("service_restricted".into(), Some(0.0))
     );
     assert_eq!(
-        judged("auth", json!({}), answer(544, "")),
+        judged("auth", &json!({}), answer(544, "")),
         ("gateway_timeout".into(), Some(0.0))
     );
     assert_eq!(
-        judged("auth", json!({}), answer(521, "")),
+        judged("auth", &json!({}), answer(521, "")),
         ("platform_unavailable".into(), Some(0.0))
     );
-    assert_eq!(judged("auth", json!({}), answer(429, "")).0, "rate_limited");
+    assert_eq!(judged("auth", &json!({}), answer(429, "")).0, "rate_limited");
     // 503 of a service is not a function that does not start.
     assert_eq!(
-        judged("auth", json!({}), answer(503, "")),
+        judged("auth", &json!({}), answer(503, "")),
         ("surface_down".into(), Some(0.0))
     );
 }
@@ -212,14 +212,11 @@ fn states_of_the_platform_are_told_of_every_surface() {
 #[test]
 fn expectations_of_the_settings_replace_what_is_known_of_statuses() {
     let lax = json!({ "expect": { "status": [403] } });
-    assert_eq!(
-        judged("realtime", lax.clone(), answer(403, "")),
-        (String::new(), Some(1.0))
-    );
-    assert_eq!(judged("realtime", lax, answer(400, "")).0, "unexpected_status");
+    assert_eq!(judged("realtime", &lax, answer(403, "")), (String::new(), Some(1.0)));
+    assert_eq!(judged("realtime", &lax, answer(400, "")).0, "unexpected_status");
     let more = json!({ "expect": { "json": [{ "pointer": "/version", "matches": "^v2" }] } });
     assert_eq!(
-        judged("auth", more, answer(200, r#"{"name":"GoTrue","version":"v3"}"#)).0,
+        judged("auth", &more, answer(200, r#"{"name":"GoTrue","version":"v3"}"#)).0,
         "assertion_failed"
     );
 }
