@@ -9,7 +9,7 @@ use bellwether_sdk::Report;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    classes::{self, Class, Weight},
+    classes::{self, Class, Matter, Weight},
     settings::Severity,
 };
 
@@ -115,6 +115,15 @@ impl Kept {
         } else {
             finding
         }))
+    }
+
+    /// Whether it says how the target was. A check that was misconfigured is tried again at once, not when its time comes.
+    pub(crate) fn is_judgement(&self) -> bool {
+        match self.outcome() {
+            None => false,
+            Some(Ok(_)) => true,
+            Some(Err(finding)) => finding.class.matter != Matter::Monitor,
+        }
     }
 
     pub(crate) fn latency(&self) -> Option<Duration> {

@@ -111,9 +111,8 @@ impl<'s> Calls<'s> {
 impl<'s> Call<'s> {
     fn plan(memory: Memory, probe: Probe<'s>, now: i64) -> Self {
         let every = probe.function.every.map_or(0, Span::seconds);
-        let is_known = memory.kept.outcome().is_some();
         Self {
-            is_due: !is_known || is_due(now, memory.at, every),
+            is_due: !memory.kept.is_judgement() || is_due(now, memory.at, every),
             probe,
             memory,
             first: None,

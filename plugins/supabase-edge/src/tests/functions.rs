@@ -367,6 +367,30 @@ fn a_function_is_called_no_more_often_than_said_and_judged_in_between() {
     );
 }
 
+/// Whoever mended the configuration need not wait for half an hour to see it.
+#[test]
+fn a_call_that_could_not_be_judged_is_made_again_in_the_next_run() {
+    let calls = std::cell::Cell::new(0);
+    let (mut fake, asked) = host(move |_| {
+        calls.set(calls.get() + 1);
+        Ok(answer(if calls.get() == 1 { 401 } else { 200 }, ""))
+    });
+    let settings = || json!({ "functions": { "hello": { "every": "30m" } } });
+    assert_eq!(
+        fake.run::<SupabaseEdge>(settings()).status("function hello"),
+        Status::Unknown
+    );
+    assert_eq!(
+        fake.run::<SupabaseEdge>(settings()).status("function hello"),
+        Status::Ok
+    );
+    assert_eq!(
+        fake.run::<SupabaseEdge>(settings()).status("function hello"),
+        Status::Ok
+    );
+    assert_eq!(asked.lines().len(), 2);
+}
+
 #[test]
 fn what_an_older_version_kept_is_forgotten_and_the_run_goes_on() {
     let (fake, asked) = host(|_| Ok(answer(200, "")));
