@@ -5,6 +5,7 @@
 //! nothing outside the clone changed. What cannot be added here is named together with what to do by hand.
 
 mod debian;
+mod npm;
 mod python;
 mod rust;
 
@@ -24,7 +25,7 @@ use crate::{
 /// Of `cargo xtask setup`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Also what the tests need: Prometheus' tools and a Python environment (about 130 MB under target/).
+    /// Also what the tests need: Prometheus' tools, a Python environment and Deno (about 230 MB under target/).
     #[arg(long)]
     tests: bool,
 }
@@ -42,16 +43,19 @@ pub(crate) enum Need {
     Python,
     /// A `node` with `npm`, for the toolchain of JavaScript components.
     Node,
+    /// The `deno` program.
+    Deno,
 }
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Promtool,
         Self::Prometheus,
         Self::NodeExporter,
         Self::Python,
         Self::Node,
+        Self::Deno,
     ];
 
     /// The word in a `//! Needs:` line.
@@ -62,6 +66,7 @@ impl Need {
             Self::NodeExporter => "node-exporter",
             Self::Python => "python",
             Self::Node => "node",
+            Self::Deno => "deno",
         }
     }
 
@@ -82,6 +87,7 @@ impl Need {
             Self::NodeExporter => debian::find(workspace, "prometheus-node-exporter").is_some(),
             Self::Python => python::is_ready(workspace),
             Self::Node => ["node", "npm"].iter().all(|tool| program::find(tool, &[]).is_some()),
+            Self::Deno => npm::is_ready(workspace),
         }
     }
 
@@ -92,6 +98,7 @@ impl Need {
             Self::NodeExporter => debian::add(workspace, "prometheus-node-exporter"),
             Self::Python => python::add(workspace),
             Self::Node => bail!("install Node.js 20 or later, with npm"),
+            Self::Deno => npm::add(workspace),
         }
     }
 }
@@ -133,7 +140,11 @@ pub(crate) fn for_testing(workspace: &Workspace) -> Result<()> {
 
 /// Folders to put before PATH so that tests find what was added here.
 pub(crate) fn program_folders(workspace: &Workspace) -> Vec<PathBuf> {
-    vec![debian::programs(workspace), python::programs(workspace)]
+    vec![
+        debian::programs(workspace),
+        python::programs(workspace),
+        npm::programs(workspace),
+    ]
 }
 
 /// What tests are told, as variables of the environment, by name and value.
