@@ -5,6 +5,7 @@
 //! nothing outside the clone changed. What cannot be added here is named together with what to do by hand.
 
 mod debian;
+mod npm;
 mod python;
 mod rust;
 
@@ -24,7 +25,7 @@ use crate::{
 /// Of `cargo xtask setup`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Also what the tests need: Prometheus, Redis, PostgreSQL and a Python environment (about 200 MB under target/).
+    /// Also what the tests need: Prometheus, Redis, PostgreSQL, a Python environment and Deno (about 300 MB under target/).
     #[arg(long)]
     tests: bool,
 }
@@ -48,11 +49,13 @@ pub(crate) enum Need {
     Python,
     /// A `node` with `npm`, for the toolchain of JavaScript components.
     Node,
+    /// The `deno` program.
+    Deno,
 }
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Promtool,
         Self::Prometheus,
         Self::NodeExporter,
@@ -61,6 +64,7 @@ impl Need {
         Self::Pgbouncer,
         Self::Python,
         Self::Node,
+        Self::Deno,
     ];
 
     /// The word in a `//! Needs:` line.
@@ -74,6 +78,7 @@ impl Need {
             Self::Pgbouncer => "pgbouncer",
             Self::Python => "python",
             Self::Node => "node",
+            Self::Deno => "deno",
         }
     }
 
@@ -99,6 +104,7 @@ impl Need {
             Self::Pgbouncer => debian::find(workspace, "pgbouncer").is_some(),
             Self::Python => python::is_ready(workspace),
             Self::Node => ["node", "npm"].iter().all(|tool| program::find(tool, &[]).is_some()),
+            Self::Deno => npm::is_ready(workspace),
         }
     }
 
@@ -116,6 +122,7 @@ impl Need {
             Self::Pgbouncer => debian::add_with_libraries(workspace, &["pgbouncer"]),
             Self::Python => python::add(workspace),
             Self::Node => bail!("install Node.js 20 or later, with npm"),
+            Self::Deno => npm::add(workspace),
         }
     }
 }
@@ -159,6 +166,7 @@ pub(crate) fn for_testing(workspace: &Workspace) -> Result<()> {
 pub(crate) fn program_folders(workspace: &Workspace) -> Vec<PathBuf> {
     let mut folders = debian::programs(workspace);
     folders.push(python::programs(workspace));
+    folders.push(npm::programs(workspace));
     folders
 }
 

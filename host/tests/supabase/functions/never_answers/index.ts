@@ -1,0 +1,4 @@
+// Waits for something that never comes.
+export default {
+  fetch: () => new Promise<Response>(() => {}),
+};

@@ -1,0 +1,6 @@
+// Works without end.
+export default {
+  fetch(): Response {
+    for (;;) { /* until the runtime ends it */ }
+  },
+};

@@ -1,0 +1,2 @@
+// Does not start: this is no TypeScript.
+export default { fetch: ( => new Response() };

@@ -1,0 +1,81 @@
+//! Holding an answer against what is expected of it.
+//!
+//! Pure. Flows in: `expect` of the settings and an answer. Flows out: nothing, or the first thing that is not as expected. What
+//! the answer holds is not repeated but for numbers and types: it may be a token, or somebody's data.
+
+use std::time::Duration;
+
+use bellwether_sdk::http::Response;
+use serde_json::Value;
+
+use crate::{
+    assertion,
+    classes::{self, Weight},
+    finding::Finding,
+    settings::expect::{Expect, Levels, expression},
+};
+
+/// Size, headers and body. The status was judged before.
+pub(crate) fn check(expect: &Expect, response: &Response) -> Result<(), Finding> {
+    size(expect, response)?;
+    for (name, pattern) in &expect.headers {
+        header(name, pattern, response)?;
+    }
+    if expect.json.is_empty() {
+        return Ok(());
+    }
+    let body = json(response)?;
+    for each in &expect.json {
+        assertion::check(each, &body).map_err(|problem| Finding::new(&classes::ASSERTION_FAILED, problem))?;
+    }
+    Ok(())
+}
+
+fn size(expect: &Expect, response: &Response) -> Result<(), Finding> {
+    let Some(limit) = expect.body_bytes else { return Ok(()) };
+    let larger = response.body_truncated || response.body.len() as u64 > u64::from(limit);
+    if larger {
+        return Err(Finding::new(
+            &classes::BODY_TOO_LARGE,
+            format!("the body has more than {limit} bytes"),
+        ));
+    }
+    Ok(())
+}
+
+fn header(name: &str, pattern: &str, response: &Response) -> Result<(), Finding> {
+    let mismatch = |problem: String| Finding::new(&classes::HEADER_MISMATCH, problem);
+    let Some(value) = response.header(name) else {
+        return Err(mismatch(format!("there is no header `{name}`")));
+    };
+    let expression = expression(pattern).map_err(mismatch)?;
+    if expression.is_match(value) {
+        return Ok(());
+    }
+    Err(mismatch(format!("header `{name}` does not match `{pattern}`")))
+}
+
+/// The body as JSON, or why it is none.
+pub(crate) fn json(response: &Response) -> Result<Value, Finding> {
+    serde_json::from_slice(&response.body).map_err(|_| {
+        let problem = if response.body_truncated {
+            "the body is longer than what is kept of it, so its JSON cannot be read".to_owned()
+        } else {
+            format!("the body is not JSON ({} bytes)", response.body.len())
+        };
+        Finding::new(&classes::ASSERTION_FAILED, problem)
+    })
+}
+
+/// Whether an answer that is right came late.
+pub(crate) fn slow(levels: Levels, took: Duration) -> Option<Finding> {
+    let (weight, limit) = reached(levels, took.as_secs_f64())?;
+    let summary = format!("right, but after {:.2} s, at or above {limit} s", took.as_secs_f64());
+    Some(Finding::new(&classes::SLOW, summary).weighing(weight))
+}
+
+/// The heaviest level that `value` has reached.
+pub(crate) fn reached(levels: Levels, value: f64) -> Option<(Weight, f64)> {
+    let of = |level: Option<f64>, weight| level.filter(|level| value >= *level).map(|level| (weight, level));
+    of(levels.critical, Weight::Critical).or_else(|| of(levels.warning, Weight::Warning))
+}
