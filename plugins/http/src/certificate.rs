@@ -26,10 +26,12 @@ pub(crate) fn out_of_time(certificate: &Certificate, now: i64) -> Option<String>
 
 /// `3 days`, `1 hour`: the largest unit that there is one of.
 pub(crate) fn span(seconds: i64) -> String {
-    let (count, unit) = match seconds {
-        ..HOUR => (seconds / MINUTE, "minute"),
-        ..DAY => (seconds / HOUR, "hour"),
-        _ => (seconds / DAY, "day"),
+    let (count, unit) = if seconds < HOUR {
+        (seconds / MINUTE, "minute")
+    } else if seconds < DAY {
+        (seconds / HOUR, "hour")
+    } else {
+        (seconds / DAY, "day")
     };
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {unit}{plural}")

@@ -96,7 +96,8 @@ fn run_with(settings: Value, answer: impl FnMut(&Request) -> Answered + 'static)
 }
 
 /// One target, called `t`, that gives this answer.
-fn judged(expect: Value, answered: Answered) -> Run {
+fn judged(expect: impl Into<Value>, answered: Answered) -> Run {
+    let expect: Value = expect.into();
     let settings = json!({ "url": "https://www.example.com/", "name": "t", "expect": expect });
     run_with(settings, move |_| answered.clone())
 }

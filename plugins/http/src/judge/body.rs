@@ -1,7 +1,5 @@
 //! Texts in the body, and its length.
 
-use std::borrow::Cow;
-
 use bellwether_sdk::Status;
 
 use super::Finding;
@@ -24,7 +22,7 @@ pub(super) fn judge(expect: &ExpectSettings, answer: &Answer, failed: Status, fi
 }
 
 /// What should be there and is not.
-fn present<'e>(expect: &'e ExpectSettings, body: &'e Cow<'_, str>) -> impl Iterator<Item = (String, bool)> + 'e {
+fn present<'e>(expect: &'e ExpectSettings, body: &'e str) -> impl Iterator<Item = (String, bool)> + 'e {
     let texts = expect
         .body_contains
         .iter()
@@ -41,7 +39,7 @@ fn present<'e>(expect: &'e ExpectSettings, body: &'e Cow<'_, str>) -> impl Itera
 }
 
 /// What should not be there and is.
-fn absent<'e>(expect: &'e ExpectSettings, body: &'e Cow<'_, str>) -> impl Iterator<Item = (String, bool)> + 'e {
+fn absent<'e>(expect: &'e ExpectSettings, body: &'e str) -> impl Iterator<Item = (String, bool)> + 'e {
     let texts = expect
         .body_lacks
         .iter()

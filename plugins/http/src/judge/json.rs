@@ -87,11 +87,11 @@ fn conditions(expected: &JsonExpectation, value: &Value) -> Option<String> {
             .map(|most| format!("a number of at most {most}")),
         expected
             .minimum_length
-            .filter(|least| !length(value).is_some_and(|length| length >= *least))
+            .filter(|least| length(value).is_none_or(|length| length < *least))
             .map(|least| format!("at least {least} long")),
         expected
             .maximum_length
-            .filter(|most| !length(value).is_some_and(|length| length <= *most))
+            .filter(|most| length(value).is_none_or(|length| length > *most))
             .map(|most| format!("at most {most} long")),
     ];
     checks.into_iter().flatten().next()
