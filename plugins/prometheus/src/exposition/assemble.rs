@@ -141,7 +141,7 @@ fn whole(family: &RawFamily, points: &str) -> bool {
 }
 
 fn count(value: f64) -> Option<u64> {
-    let exact = value >= 0.0 && value <= EXACT_MAX && value.fract() == 0.0;
+    let exact = (0.0..=EXACT_MAX).contains(&value) && value.fract() == 0.0;
     // Just seen to be a whole number in the range.
     exact.then_some(value as u64)
 }
