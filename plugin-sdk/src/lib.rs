@@ -16,6 +16,7 @@ pub mod metric;
 mod name;
 pub mod report;
 pub mod settings;
+pub mod streak;
 
 pub use capability::{context, http, log, postgres, redis, state, system};
 pub use check::Check;

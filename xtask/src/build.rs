@@ -128,7 +128,7 @@ fn host(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
 fn components(workspace: &Workspace, packages: &[&Package], destination: &Path) -> Result<()> {
     let mut command = workspace.cargo(&["build", "--target", GUEST_TARGET, "--profile", GUEST_PROFILE, "--lib"]);
     for package in packages {
-        command.args(["--package", &package.name]);
+        command.args(["--package", &package.id]);
     }
     program::run(&mut command)?;
     let built = workspace.target().join(GUEST_TARGET).join(GUEST_PROFILE);

@@ -27,6 +27,8 @@ pub(crate) struct Workspace {
 pub(crate) struct Package {
     /// As in its manifest.
     pub(crate) name: String,
+    /// What cargo calls it where a name alone would be ambiguous: `http` is also a crate that half the tree depends on.
+    pub(crate) id: String,
     manifest_path: PathBuf,
     targets: Vec<CargoTarget>,
 }

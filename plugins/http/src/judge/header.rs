@@ -1,0 +1,45 @@
+//! Headers of the answer.
+
+use bellwether_sdk::Status;
+
+use super::Finding;
+use crate::{
+    observation::Answer,
+    settings::{ExpectSettings, HeaderExpectation},
+    verdict,
+};
+
+pub(super) fn judge(expect: &ExpectSettings, answer: &Answer, failed: Status, findings: &mut Vec<Finding>) {
+    let expected = expect.headers.iter().flatten();
+    findings.extend(expected.filter_map(|expected| one(expected, answer, failed)));
+}
+
+fn one(expected: &HeaderExpectation, answer: &Answer, failed: Status) -> Option<Finding> {
+    let name = &expected.name;
+    let values: Vec<&str> = answer.header(name).collect();
+    let finding = |text: String| Some(Finding::new(failed, &verdict::HEADER, text));
+    if expected.absent {
+        return if values.is_empty() {
+            None
+        } else {
+            finding(format!("there is a header `{name}`"))
+        };
+    }
+    if values.is_empty() {
+        return finding(format!("there is no header `{name}`"));
+    }
+    let actual = values.join(", ");
+    if let Some(wanted) = expected.equals.as_deref().filter(|wanted| !values.contains(wanted)) {
+        return finding(format!("header `{name}` is `{actual}`, not `{wanted}`"))
+            .map(|finding| finding.contrast(wanted, actual));
+    }
+    let pattern = expected.matches.as_ref()?;
+    if values.iter().any(|value| pattern.is_in(value)) {
+        return None;
+    }
+    finding(format!(
+        "header `{name}` is `{actual}`, which does not match `{}`",
+        pattern.as_str()
+    ))
+    .map(Finding::by_regex)
+}

@@ -1,0 +1,205 @@
+//! Values in a JSON body.
+
+use bellwether_sdk::Status;
+use serde_json::Value;
+
+use super::Finding;
+use crate::{
+    observation::Answer,
+    settings::{ExpectSettings, JsonExpectation, JsonKind},
+    verdict,
+};
+
+/// Characters of a value that are shown: enough to recognise it by.
+const SHOWN_CHARACTERS: usize = 80;
+
+pub(super) fn judge(expect: &ExpectSettings, answer: &Answer, failed: Status, findings: &mut Vec<Finding>) {
+    let Some(expected) = &expect.json else {
+        return;
+    };
+    match parsed(answer) {
+        Ok(body) => findings.extend(expected.iter().filter_map(|one| {
+            let (wanted, actual) = broken(one, &body)?;
+            let text = format!("{} {actual}, not {wanted}", place(&one.pointer));
+            Some(Finding::new(failed, &verdict::JSON, text).contrast(wanted, actual))
+        })),
+        Err(text) => findings.push(Finding::new(failed, &verdict::JSON, text)),
+    }
+}
+
+fn parsed(answer: &Answer) -> Result<Value, String> {
+    if answer.body_truncated {
+        let kept = answer.body.len();
+        return Err(format!(
+            "only {kept} bytes of the JSON were kept: raise `request.body_bytes`"
+        ));
+    }
+    serde_json::from_slice(&answer.body).map_err(|error| format!("the body is not JSON: {error}"))
+}
+
+fn place(pointer: &str) -> String {
+    if pointer.is_empty() {
+        "the body is".to_owned()
+    } else {
+        format!("`{pointer}` is")
+    }
+}
+
+/// The first condition that does not hold: what was wanted, and what is.
+fn broken(expected: &JsonExpectation, body: &Value) -> Option<(String, String)> {
+    let value = body.pointer(&expected.pointer);
+    match (value, expected.absent) {
+        (None, true) => None,
+        (Some(value), true) => Some(("absent".to_owned(), shown(value))),
+        (None, false) => Some(("present".to_owned(), "absent".to_owned())),
+        (Some(value), false) => conditions(expected, value).map(|wanted| (wanted, shown(value))),
+    }
+}
+
+fn conditions(expected: &JsonExpectation, value: &Value) -> Option<String> {
+    let checks = [
+        expected
+            .kind
+            .filter(|kind| !is(*kind, value))
+            .map(|kind| format!("a value of kind {kind:?}").to_lowercase()),
+        expected
+            .equals
+            .as_ref()
+            .filter(|wanted| !same(wanted, value))
+            .map(shown),
+        expected
+            .one_of
+            .as_ref()
+            .filter(|wanted| !wanted.iter().any(|one| same(one, value)))
+            .map(|wanted| format!("one of {}", wanted.iter().map(shown).collect::<Vec<_>>().join(", "))),
+        expected
+            .matches
+            .as_ref()
+            .filter(|pattern| !value.as_str().is_some_and(|text| pattern.is_in(text)))
+            .map(|pattern| format!("text that matches `{}`", pattern.as_str())),
+        expected
+            .minimum
+            .filter(|least| !value.as_f64().is_some_and(|number| number >= *least))
+            .map(|least| format!("a number of at least {least}")),
+        expected
+            .maximum
+            .filter(|most| !value.as_f64().is_some_and(|number| number <= *most))
+            .map(|most| format!("a number of at most {most}")),
+        expected
+            .minimum_length
+            .filter(|least| length(value).is_none_or(|length| length < *least))
+            .map(|least| format!("at least {least} long")),
+        expected
+            .maximum_length
+            .filter(|most| length(value).is_none_or(|length| length > *most))
+            .map(|most| format!("at most {most} long")),
+    ];
+    checks.into_iter().flatten().next()
+}
+
+const fn is(kind: JsonKind, value: &Value) -> bool {
+    matches!(
+        (kind, value),
+        (JsonKind::Null, Value::Null)
+            | (JsonKind::Boolean, Value::Bool(_))
+            | (JsonKind::Number, Value::Number(_))
+            | (JsonKind::String, Value::String(_))
+            | (JsonKind::Array, Value::Array(_))
+            | (JsonKind::Object, Value::Object(_))
+    )
+}
+
+/// In TOML `1` and `1.0` are two things, in JSON one.
+fn same(wanted: &Value, value: &Value) -> bool {
+    match (wanted.as_f64(), value.as_f64()) {
+        (Some(wanted), Some(value)) => wanted == value,
+        _ => wanted == value,
+    }
+}
+
+/// Characters of a text, items of a list, keys of a table.
+fn length(value: &Value) -> Option<u64> {
+    let length = match value {
+        Value::String(text) => text.chars().count(),
+        Value::Array(items) => items.len(),
+        Value::Object(table) => table.len(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => return None,
+    };
+    u64::try_from(length).ok()
+}
+
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bellwether_sdk::fake::json;
+
+    use super::*;
+
+    fn broken_by(expected: Value, body: &Value) -> Option<String> {
+        let expected: JsonExpectation = serde_json::from_value(expected).expect("valid");
+        broken(&expected, body).map(|(wanted, actual)| format!("{actual}, not {wanted}"))
+    }
+
+    #[test]
+    fn each_condition_holds_or_says_what_was_wanted() {
+        let body = json!({ "status": "ok", "checks": [{ "up": true, "ms": 12.5 }], "n": 3, "a/b": null });
+        let holds = [
+            json!({ "pointer": "/status", "equals": "ok" }),
+            json!({ "pointer": "/n", "equals": 3.0 }),
+            json!({ "pointer": "/checks/0/ms", "minimum": 12, "maximum": 13 }),
+            json!({ "pointer": "/status", "one_of": ["fine", "ok"], "matches": "^o" }),
+            json!({ "pointer": "/checks", "minimum_length": 1, "maximum_length": 1, "kind": "array" }),
+            json!({ "pointer": "/gone", "absent": true }),
+            json!({ "pointer": "/a~1b", "kind": "null" }),
+            json!({ "pointer": "", "kind": "object" }),
+        ];
+        for expected in holds {
+            assert_eq!(broken_by(expected.clone(), &body), None, "{expected}");
+        }
+        let breaks = [
+            (json!({ "pointer": "/status", "equals": "up" }), "\"ok\", not \"up\""),
+            (json!({ "pointer": "/gone" }), "absent, not present"),
+            (json!({ "pointer": "/n", "absent": true }), "3, not absent"),
+            (
+                json!({ "pointer": "/n", "minimum": 4 }),
+                "3, not a number of at least 4",
+            ),
+            (
+                json!({ "pointer": "/status", "maximum": 4 }),
+                "\"ok\", not a number of at most 4",
+            ),
+            (
+                json!({ "pointer": "/n", "minimum_length": 0 }),
+                "3, not at least 0 long",
+            ),
+            (
+                json!({ "pointer": "/n", "matches": "3" }),
+                "3, not text that matches `3`",
+            ),
+            (
+                json!({ "pointer": "/status", "kind": "number" }),
+                "\"ok\", not a value of kind number",
+            ),
+            (
+                json!({ "pointer": "/status", "one_of": [1, null] }),
+                "\"ok\", not one of 1, null",
+            ),
+        ];
+        for (expected, said) in breaks {
+            assert_eq!(broken_by(expected, &body).as_deref(), Some(said));
+        }
+    }
+
+    #[test]
+    fn long_values_are_shortened_between_characters() {
+        let text = shown(&json!("ü".repeat(200)));
+        assert_eq!(text.chars().count(), SHOWN_CHARACTERS + 1);
+    }
+}

@@ -1,0 +1,100 @@
+//! Replication, seen from the server that sends and from the one that receives.
+
+use crate::client::{Row, Table};
+
+/// On a standby that sends on, what it has received is what it can send.
+macro_rules! sendable {
+    () => {
+        "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END"
+    };
+}
+
+/// Several receivers may have one name and one address; the one furthest behind counts.
+pub(crate) const REPLICAS: &str = concat!(
+    "SELECT coalesce(application_name, '') AS replica, coalesce(host(client_addr), 'local') AS address, ",
+    "max(coalesce(state, '')) AS state, max(coalesce(sync_state, '')) AS sync_state, ",
+    "max(pg_wal_lsn_diff(",
+    sendable!(),
+    ", replay_lsn)) AS lag_bytes, max(extract(epoch FROM replay_lag)) AS lag_seconds ",
+    "FROM pg_stat_replication GROUP BY 1, 2 ORDER BY 1, 2"
+);
+
+pub(crate) const SLOTS: &str = concat!(
+    "SELECT slot_name AS slot, slot_type AS kind, active, pg_wal_lsn_diff(",
+    sendable!(),
+    ", restart_lsn) AS retained_bytes FROM pg_replication_slots ORDER BY 1"
+);
+
+/// A standby that has replayed all that it received is not behind, however long ago the last transaction was.
+pub(crate) const STANDBY: &str = "\
+SELECT pg_is_in_recovery() AS standby, \
+CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 \
+ELSE greatest(0, extract(epoch FROM now() - pg_last_xact_replay_timestamp())) END AS lag_seconds, \
+pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) AS lag_bytes, \
+(SELECT count(*) FROM pg_stat_wal_receiver) AS receivers";
+
+/// A server that receives from this one.
+#[derive(Clone, Debug)]
+pub(crate) struct Replica {
+    pub(crate) replica: String,
+    pub(crate) address: String,
+    /// `streaming`, `catchup`, …; "" where it may not be seen.
+    pub(crate) state: String,
+    pub(crate) sync_state: String,
+    pub(crate) lag_bytes: Option<f64>,
+    pub(crate) lag_seconds: Option<f64>,
+}
+
+pub(crate) fn replicas(table: &Table) -> Vec<Replica> {
+    let rows = table.rows();
+    rows.map(|row| Replica {
+        replica: row.text("replica").to_owned(),
+        address: row.text("address").to_owned(),
+        state: row.text("state").to_owned(),
+        sync_state: row.text("sync_state").to_owned(),
+        lag_bytes: row.number("lag_bytes"),
+        lag_seconds: row.number("lag_seconds"),
+    })
+    .collect()
+}
+
+/// What keeps the write-ahead log for somebody.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    pub(crate) slot: String,
+    /// `physical` or `logical`.
+    pub(crate) kind: String,
+    pub(crate) active: bool,
+    pub(crate) retained_bytes: Option<f64>,
+}
+
+pub(crate) fn slots(table: &Table) -> Vec<Slot> {
+    let rows = table.rows();
+    rows.map(|row| Slot {
+        slot: row.text("slot").to_owned(),
+        kind: row.text("kind").to_owned(),
+        active: row.flag("active"),
+        retained_bytes: row.number("retained_bytes"),
+    })
+    .collect()
+}
+
+/// This server, when it receives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standby {
+    pub(crate) lag_seconds: Option<f64>,
+    pub(crate) lag_bytes: Option<f64>,
+    /// It is connected to the one it receives from.
+    pub(crate) receiving: bool,
+}
+
+impl Standby {
+    /// None on a primary.
+    pub(crate) fn of(row: Row<'_>) -> Option<Self> {
+        row.flag("standby").then(|| Self {
+            lag_seconds: row.number("lag_seconds"),
+            lag_bytes: row.number("lag_bytes"),
+            receiving: row.number("receivers").unwrap_or(0.0) > 0.0,
+        })
+    }
+}

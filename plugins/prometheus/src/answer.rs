@@ -1,0 +1,135 @@
+//! From an answer to an exposition, or to why there is none.
+
+use std::time::Duration;
+
+use bellwether_sdk::{
+    Code,
+    http::{Error, Failure, Response, reason},
+};
+
+use crate::{
+    exposition::{Exposition, Format, ParseError, parse},
+    settings::{FormatSetting, Settings},
+    verdict::{DENIED, EMPTY, FORMAT, LIMIT, MALFORMED, NOT_FOUND, REFUSED, STATUS, TIMEOUT, UNREACHABLE},
+};
+
+/// One good answer.
+#[derive(Debug)]
+pub(crate) struct Scrape {
+    pub(crate) exposition: Exposition,
+    pub(crate) latency: Duration,
+    pub(crate) body_bytes: usize,
+}
+
+/// Why a target gave nothing.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) code: &'static Code,
+    pub(crate) summary: String,
+    pub(crate) latency: Option<Duration>,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: &'static Code, summary: impl Into<String>) -> Self {
+        Self {
+            code,
+            summary: summary.into(),
+            latency: None,
+        }
+    }
+}
+
+pub(crate) fn read(answer: Result<Response, Box<Failure>>, settings: &Settings) -> Result<Scrape, Refusal> {
+    let response = answer.map_err(|failure| failed(&failure))?;
+    let latency = Duration::from_nanos(response.phases.total_ns);
+    read_response(&response, settings)
+        .map(|exposition| Scrape {
+            exposition,
+            latency,
+            body_bytes: response.body.len(),
+        })
+        .map_err(|refusal| Refusal {
+            latency: Some(latency),
+            ..refusal
+        })
+}
+
+fn failed(failure: &Failure) -> Refusal {
+    let code = match failure.error {
+        Error::Denied(_) => &DENIED,
+        Error::Timeout(_) => &TIMEOUT,
+        Error::Invalid(_)
+        | Error::Resolve(_)
+        | Error::Connect(_)
+        | Error::Tls(_)
+        | Error::Protocol(_)
+        | Error::Limit(_) => &UNREACHABLE,
+    };
+    Refusal::new(code, reason(&failure.error))
+}
+
+fn read_response(response: &Response, settings: &Settings) -> Result<Exposition, Refusal> {
+    status(response.status)?;
+    if response.body_truncated {
+        let most = settings.limits.body_bytes;
+        return Err(Refusal::new(
+            &LIMIT,
+            format!("the text is longer than {most} bytes: raise `limits.body_bytes`"),
+        ));
+    }
+    let format = format(response.header("content-type"), settings.format)?;
+    let text = std::str::from_utf8(&response.body).map_err(|error| not_text(&response.body, &error))?;
+    let most = usize::try_from(settings.limits.samples).unwrap_or(usize::MAX);
+    let exposition = parse(text, format, most).map_err(|error| malformed(&error, text))?;
+    if exposition.samples == 0 {
+        return Err(Refusal::new(&EMPTY, "the answer holds no samples"));
+    }
+    Ok(exposition)
+}
+
+fn status(status: u16) -> Result<(), Refusal> {
+    let (code, hint) = match status {
+        200..=299 => return Ok(()),
+        401 | 403 => (&REFUSED, ": it wants other credentials than the connection has"),
+        404 => (&NOT_FOUND, ": are its metrics under another path?"),
+        300..=399 => (&STATUS, ": a redirect that was not followed"),
+        _ => (&STATUS, ""),
+    };
+    Err(Refusal::new(code, format!("answered {status}{hint}")))
+}
+
+fn format(content_type: Option<&str>, setting: FormatSetting) -> Result<Format, Refusal> {
+    let media = content_type
+        .and_then(|value| value.split(';').next())
+        .unwrap_or("text/plain")
+        .trim();
+    match setting {
+        FormatSetting::Text => return Ok(Format::Text),
+        FormatSetting::OpenMetrics => return Ok(Format::OpenMetrics),
+        FormatSetting::Auto => {}
+    }
+    match media.to_ascii_lowercase().as_str() {
+        "application/openmetrics-text" => Ok(Format::OpenMetrics),
+        "text/plain" | "" => Ok(Format::Text),
+        other => Err(Refusal::new(
+            &FORMAT,
+            format!("answered {other}, which is no text format of metrics: another path? Or set `format`"),
+        )),
+    }
+}
+
+fn not_text(body: &[u8], error: &std::str::Utf8Error) -> Refusal {
+    let before = &body[..error.valid_up_to()];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    Refusal::new(&MALFORMED, format!("line {line} is not UTF-8"))
+}
+
+/// With the beginning of the line, so that a person finds it.
+fn malformed(error: &ParseError, text: &str) -> Refusal {
+    /// Characters that are shown.
+    const SHOWN: usize = 60;
+    let line = text.split('\n').nth(error.line.saturating_sub(1)).unwrap_or_default();
+    let shown: String = line.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    let code = if error.too_many { &LIMIT } else { &MALFORMED };
+    Refusal::new(code, format!("{error}, in `{shown}`"))
+}

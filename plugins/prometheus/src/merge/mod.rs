@@ -1,0 +1,158 @@
+//! Families of several targets become families of one report. Pure.
+//!
+//! Flows in: one exposition after the other, and the rules. Flows out: an account of each, and the families of all. A target is
+//! taken whole or not at all; what of it the host would refuse is left out and counted.
+
+mod pending;
+mod points;
+mod series;
+
+use std::collections::{HashMap, HashSet};
+
+use bellwether_sdk::report::MetricFamily;
+
+use crate::{
+    answer::{Refusal, Scrape},
+    exposition::{Dropped, Family},
+    relabel::Rules,
+    settings::Target,
+    verdict::{LIMIT, MISSING},
+};
+use pending::{Pending, relabelled};
+
+/// Bytes of a report: the host ends a run that hands over 4 MiB, and with it the verdicts.
+const REPORT_BYTES_MAX: usize = 3 << 20;
+
+/// How one target went.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Account {
+    pub(crate) latency: std::time::Duration,
+    pub(crate) body_bytes: usize,
+    /// In the text.
+    pub(crate) samples: usize,
+    /// Families that were merged.
+    pub(crate) families: usize,
+    /// Series that were merged; a histogram counts once.
+    pub(crate) series: usize,
+    pub(crate) parsed: Dropped,
+    /// Families that the settings do not want.
+    pub(crate) filtered: usize,
+    /// Series that others make double, after labels were taken away.
+    pub(crate) collided: usize,
+    /// Series of a family that another target, or this check, has with another type.
+    pub(crate) clashed: usize,
+    /// Series with a label value, or more buckets, than the host takes; families that were renamed to no name.
+    pub(crate) refused: usize,
+}
+
+/// All that was merged so far.
+#[derive(Debug)]
+pub(crate) struct Merged {
+    families: Vec<Pending>,
+    places: HashMap<String, usize>,
+    reserved: &'static [&'static str],
+    bytes: usize,
+}
+
+impl Merged {
+    /// Families may not be called as those in `reserved`.
+    pub(crate) fn new(reserved: &'static [&'static str]) -> Self {
+        Self {
+            families: Vec::new(),
+            places: HashMap::new(),
+            reserved,
+            bytes: 0,
+        }
+    }
+
+    /// Takes over what the rules want of one target, or nothing of it.
+    pub(crate) fn add(
+        &mut self,
+        target: &Target,
+        scrape: Scrape,
+        rules: &Rules,
+        required: &[String],
+    ) -> Result<Account, Refusal> {
+        let exposition = scrape.exposition;
+        let missing: Vec<&str> = absent(&exposition.families, required);
+        if !missing.is_empty() {
+            let text = format!("it does not serve {}", missing.join(", "));
+            return Err(Refusal {
+                latency: Some(scrape.latency),
+                ..Refusal::new(&MISSING, text)
+            });
+        }
+        let mut account = Account {
+            latency: scrape.latency,
+            body_bytes: scrape.body_bytes,
+            samples: exposition.samples,
+            parsed: exposition.dropped,
+            ..Account::default()
+        };
+        let mut wanted = Vec::new();
+        for family in exposition.families {
+            if !rules.keeps(&family.name) {
+                account.filtered += 1;
+            } else if let Some(family) = relabelled(family, target, rules, &mut account) {
+                wanted.push(family);
+            }
+        }
+        self.spend(&wanted, scrape.latency)?;
+        for family in wanted {
+            self.merge(family, &mut account);
+        }
+        Ok(account)
+    }
+
+    /// Whether there is room for all of these.
+    fn spend(&mut self, families: &[Pending], latency: std::time::Duration) -> Result<(), Refusal> {
+        let bytes: usize = families.iter().map(Pending::cost).sum();
+        if self.bytes + bytes > REPORT_BYTES_MAX {
+            let text =
+                "there is more than one report can hold: narrow it down with `allow` or `deny`, or make several checks";
+            return Err(Refusal {
+                latency: Some(latency),
+                ..Refusal::new(&LIMIT, text)
+            });
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    fn merge(&mut self, family: Pending, account: &mut Account) {
+        let Some(place) = self.places.get(&family.name).copied() else {
+            if self.reserved.contains(&family.name.as_str()) {
+                account.clashed += family.series.len();
+                return;
+            }
+            account.families += 1;
+            account.series += family.series.len();
+            self.places.insert(family.name.clone(), self.families.len());
+            self.families.push(family);
+            return;
+        };
+        let present = &mut self.families[place];
+        if present.kind != family.kind {
+            account.clashed += family.series.len();
+            return;
+        }
+        account.families += 1;
+        let (taken, collided) = present.series.extend(&mut present.seen, family.series);
+        account.series += taken;
+        account.collided += collided;
+    }
+
+    /// In the order in which they were first met.
+    pub(crate) fn into_families(self) -> impl Iterator<Item = MetricFamily> {
+        self.families.into_iter().map(Pending::into_family)
+    }
+}
+
+fn absent<'r>(families: &[Family], required: &'r [String]) -> Vec<&'r str> {
+    let names: HashSet<&str> = families.iter().map(|family| family.name.as_str()).collect();
+    required
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !names.contains(name))
+        .collect()
+}

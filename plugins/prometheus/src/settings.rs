@@ -1,0 +1,272 @@
+//! What stands under `settings` in the configuration.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use bellwether_sdk::{Address, Failure};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+
+use crate::relabel::Rules;
+
+/// What to scrape, and what of it to keep under which names.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// What to scrape, when it is one thing. Writing it here allows the check to reach it, without credentials.
+    url: Option<Address>,
+    /// Instead of `url`: what follows the URL of the connection; "" is exactly that URL.
+    path: Option<String>,
+    /// What to call the one target in verdicts; its URL without the query, unless said.
+    name: Option<String>,
+    /// Several things to scrape, instead of `url` or `path`.
+    #[schemars(length(max = 100))]
+    targets: Vec<TargetSettings>,
+    /// Which format the answer has; what its header says, unless said.
+    pub(crate) format: FormatSetting,
+    /// Regular expressions for the whole name of a family: only these are kept. All, unless said.
+    allow: Option<Vec<Whole>>,
+    /// Regular expressions for the whole name of a family: these are dropped, also when `allow` has them.
+    deny: Vec<Whole>,
+    /// New names for families, tried in order; the first that fits counts.
+    rename: Vec<Rename>,
+    /// Put before the name of each family, after renaming.
+    prefix: String,
+    /// Put on each series; a label of the exporter's with that name becomes `exported_…`.
+    labels: BTreeMap<String, String>,
+    /// Labels to take away. Series that are then the same are dropped but for one, with a warning.
+    drop_labels: Vec<String>,
+    /// New names for labels: `{ old = "new" }`.
+    rename_labels: BTreeMap<String, String>,
+    /// The label that holds the name of the target; `instance` for several targets, none for one, unless said. `""`: none.
+    target_label: Option<String>,
+    /// Families that must be there, by the exporter's names.
+    pub(crate) require: Vec<String>,
+    /// How long to wait for an answer; the check's `timeout` bounds it in any case.
+    #[schemars(range(min = 0.01, max = 3600))]
+    timeout_seconds: Option<f64>,
+    /// How much there may be.
+    pub(crate) limits: Limits,
+}
+
+/// One thing to scrape.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct TargetSettings {
+    /// What to call it; its URL without the query, unless said.
+    name: Option<String>,
+    /// What to scrape. Writing it here allows the check to reach it, without credentials.
+    url: Option<Address>,
+    /// Instead of `url`: what follows the URL of the connection; "" is exactly that URL.
+    path: Option<String>,
+    /// Put on each of its series, besides those of the check.
+    labels: BTreeMap<String, String>,
+}
+
+/// A text format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FormatSetting {
+    /// What the header of the answer says.
+    #[default]
+    Auto,
+    /// Prometheus text 0.0.4.
+    Text,
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+}
+
+/// How much one target may serve; what has more is not merged at all.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// Samples in the text.
+    #[schemars(range(min = 1, max = 200_000))]
+    pub(crate) samples: u32,
+    /// Bytes of the text, decompressed.
+    #[schemars(range(min = 1, max = 33_554_432))]
+    pub(crate) body_bytes: u32,
+}
+
+impl Default for Limits {
+    /// Ten times the series that a check may have, and the text that takes.
+    fn default() -> Self {
+        Self {
+            samples: 50_000,
+            body_bytes: 8 << 20,
+        }
+    }
+}
+
+/// A new name.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rename {
+    /// Regular expression for the whole name of a family.
+    pub(crate) from: Whole,
+    /// `$1` is what the first parentheses found.
+    pub(crate) to: String,
+}
+
+/// A regular expression that fits the whole of a text. Look-around and back-references are not known.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Whole(regex_lite::Regex);
+
+/// Bytes of a compiled expression: enough for some hundred alternatives.
+const PATTERN_BYTES_MAX: usize = 1 << 20;
+
+impl TryFrom<String> for Whole {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let mut builder = regex_lite::RegexBuilder::new(&format!("^(?:{text})$"));
+        let built = builder.size_limit(PATTERN_BYTES_MAX).build();
+        built
+            .map(Self)
+            .map_err(|error| format!("`{text}` is not a regular expression: {error}"))
+    }
+}
+
+impl Whole {
+    pub(crate) fn fits(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+
+    /// `text` as `to` says, when it fits.
+    pub(crate) fn replace(&self, text: &str, to: &str) -> Option<String> {
+        self.fits(text).then(|| self.0.replace(text, to).into_owned())
+    }
+}
+
+impl JsonSchema for Whole {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Whole".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1 })
+    }
+}
+
+/// One thing to scrape, complete.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// Unique in the check.
+    pub(crate) name: String,
+    pub(crate) place: Place,
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+/// Where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Absolute; the settings grant it.
+    Url(String),
+    /// What follows the URL of the connection.
+    Path(String),
+}
+
+impl Settings {
+    /// What the schema cannot say is said here.
+    pub(crate) fn targets(&self) -> Result<Vec<Target>, Failure> {
+        let single = self.url.is_some() || self.path.is_some();
+        let targets = match (single, self.targets.is_empty()) {
+            (true, true) => vec![target(&self.alone())?],
+            (false, false) => self.targets.iter().map(target).collect::<Result<_, _>>()?,
+            (true, false) => {
+                return Err(Failure::settings(
+                    "`targets` stand alone: put `url` or `path` among them",
+                ));
+            }
+            (false, true) => {
+                return Err(Failure::settings(
+                    "nothing to scrape: set `url`, or `path` with a connection, or `targets`",
+                ));
+            }
+        };
+        distinct(&targets)?;
+        Ok(targets)
+    }
+
+    fn alone(&self) -> TargetSettings {
+        TargetSettings {
+            name: self.name.clone(),
+            url: self.url.clone(),
+            path: self.path.clone(),
+            labels: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn rules(&self, targets: usize) -> Result<Rules, Failure> {
+        let unless_said = if targets > 1 { "instance" } else { "" };
+        let target_label = self.target_label.as_deref().unwrap_or(unless_said);
+        let rules = Rules {
+            allow: self.allow.clone(),
+            deny: self.deny.clone(),
+            rename: self.rename.clone(),
+            prefix: self.prefix.clone(),
+            labels: self.labels.clone(),
+            drop_labels: self.drop_labels.iter().cloned().collect(),
+            rename_labels: self.rename_labels.clone(),
+            target_label: (!target_label.is_empty()).then(|| target_label.to_owned()),
+        };
+        let own = self.targets.iter().flat_map(|target| target.labels.keys());
+        rules.check(own)?;
+        Ok(rules)
+    }
+
+    pub(crate) fn timeout_ms(&self) -> Option<u32> {
+        // The schema keeps it between 10 ms and an hour.
+        self.timeout_seconds.map(|seconds| (seconds * 1000.0).ceil() as u32)
+    }
+}
+
+fn target(own: &TargetSettings) -> Result<Target, Failure> {
+    let place = match (&own.url, &own.path) {
+        (Some(url), None) => Place::Url(url.as_str().to_owned()),
+        (None, Some(path)) => Place::Path(path.clone()),
+        _ => {
+            let name = own.name.as_deref().unwrap_or("without a name");
+            return Err(Failure::settings(format_args!(
+                "target `{name}` needs either `url` or `path`"
+            )));
+        }
+    };
+    Ok(Target {
+        name: own.name.clone().unwrap_or_else(|| default_name(&place)),
+        place,
+        labels: own.labels.clone(),
+    })
+}
+
+/// Queries hold tokens and make names long, so they are no part of one.
+fn default_name(place: &Place) -> String {
+    let text = match place {
+        Place::Url(url) => url,
+        Place::Path(path) => path,
+    };
+    let plain = text.split(['?', '#']).next().unwrap_or_default();
+    if plain.is_empty() {
+        "connection".to_owned()
+    } else {
+        plain.to_owned()
+    }
+}
+
+fn distinct(targets: &[Target]) -> Result<(), Failure> {
+    let mut seen = BTreeSet::new();
+    match targets.iter().find(|target| !seen.insert(&target.name)) {
+        Some(target) => Err(Failure::settings(format_args!(
+            "two targets are called `{}`: give each a `name` of its own",
+            target.name
+        ))),
+        None => Ok(()),
+    }
+}
