@@ -25,6 +25,9 @@ pub const COMPILE_CPU_DEFAULT: Duration = Duration::from_secs(120);
 pub const COMPILE_WALL_DEFAULT: Duration = Duration::from_secs(600);
 /// Children at once. Each may take a gibibyte and uses all cores itself.
 const CHILDREN_MAX: usize = 2;
+/// The allocator takes a gibibyte at once and writes to what it needs of it, but the limit on a child's data counts all that may
+/// be written to: a child has it asked for piece by piece.
+const ALLOCATOR_UNDER_LIMIT: [(&str, &str); 1] = [("MIMALLOC_ARENA_EAGER_COMMIT", "0")];
 /// Longest answer: one problem list per settings document.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Of the child's standard error, kept for the message.
@@ -138,6 +141,7 @@ impl Compiler {
         command
             .arg("compile")
             .env_clear()
+            .envs(ALLOCATOR_UNDER_LIMIT)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -16,9 +16,9 @@ use crate::{
 const SET_BACK_MAX: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// Places within an interval are this far apart, so that the checks of a large fleet start in handfuls: a thread that is
-/// woken for every single one costs more than the run it starts. A start takes a tenth of a millisecond, so that even a
-/// handful of a hundred is over before the next.
-const PLACES_APART: Duration = Duration::from_millis(20);
+/// woken for every single one costs more than the run it starts. A run takes a twentieth of a millisecond, so that even a
+/// handful of five hundred is over before the next.
+const PLACES_APART: Duration = Duration::from_millis(50);
 
 /// The next tick.
 #[derive(Clone, Copy, Debug, PartialEq)]
