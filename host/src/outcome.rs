@@ -3,7 +3,7 @@
 //! Flows in: `sandbox::convert` builds reports out of what guests say, `telemetry` builds the host's own. Flows out: to
 //! `schedule` (retry or not), `board` (merge) and, later, rules. Nothing here decides anything.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use crate::{
     clock::Timestamp,
@@ -197,6 +197,8 @@ pub struct Usage {
     pub memory_peak_bytes: u64,
     /// Capability calls that no grant covered, in order, without repeats.
     pub denied: Vec<Denied>,
+    /// HTTP requests by how they ended: `ok`, or the word for what failed.
+    pub requests: BTreeMap<&'static str, u64>,
     /// Log lines past the run's budget.
     pub log_lines_dropped: u64,
 }

@@ -28,6 +28,9 @@ impl Entry {
         for capability in capabilities {
             count(totals, &BUILTIN.denied, &[capability.into()], 1.0, now);
         }
+        for (ended, requests) in &outcome.usage.requests {
+            count(totals, &BUILTIN.requests, &[(*ended).into()], *requests as f64, now);
+        }
         self.memory_peak_bytes = Some(outcome.usage.memory_peak_bytes);
     }
 

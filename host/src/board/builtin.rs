@@ -27,6 +27,7 @@ pub(super) struct Builtin {
     pub(super) missed_ticks: Arc<FamilyHead>,
     pub(super) last_run: Arc<FamilyHead>,
     pub(super) denied: Arc<FamilyHead>,
+    pub(super) requests: Arc<FamilyHead>,
     pub(super) series: Arc<FamilyHead>,
     pub(super) series_limit: Arc<FamilyHead>,
     pub(super) series_dropped: Arc<FamilyHead>,
@@ -84,6 +85,12 @@ pub(super) static BUILTIN: LazyLock<Builtin> = LazyLock::new(|| Builtin {
         "",
         "Runs in which the plugin called something that the configuration does not grant.",
         &["capability"],
+    ),
+    requests: counter(
+        "bellwether_check_requests_total",
+        "",
+        "HTTP requests that runs of the check made, by how they ended.",
+        &["outcome"],
     ),
     series: gauge(
         "bellwether_check_series",

@@ -111,6 +111,7 @@ fn what_is_known_about_a_check_is_reported() {
             capability: "http",
             hint: "allow it".to_owned(),
         }],
+        requests: [("timeout", 2), ("connect", 1)].into(),
         ..outcome("a", Report::default()).usage
     };
     state.ended(
@@ -138,6 +139,8 @@ fn what_is_known_about_a_check_is_reported() {
         r#"bellwether_check_missed_ticks_total{check="a"} 3"#,
         r#"bellwether_check_last_run_timestamp_seconds{check="a"} 1700000000.02"#,
         r#"bellwether_check_denied_total{check="a",capability="http"} 1"#,
+        r#"bellwether_check_requests_total{check="a",outcome="timeout"} 2"#,
+        r#"bellwether_check_requests_total{check="a",outcome="connect"} 1"#,
         r#"bellwether_check_series{check="a"} 0"#,
         r#"bellwether_check_series_limit{check="a"} 5000"#,
         r#"bellwether_check_series_dropped_total{check="a"} 0"#,

@@ -8,6 +8,7 @@ pub mod context;
 pub mod database;
 pub mod dial;
 pub mod grant;
+pub mod http;
 pub mod log;
 pub mod postgres;
 pub mod reach;

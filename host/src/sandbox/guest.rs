@@ -7,8 +7,10 @@ use std::{sync::Arc, time::Duration};
 
 use wasmtime::{Engine, Store, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
+    calls::wasi_http::Hooks,
     limits::{HANDLES_MAX, HOSTCALL_FUEL, Limiter, RANDOM_BYTES_MAX, RunLimits},
     meter::Meter,
     stdio::{Lines, SharedLog},
@@ -17,6 +19,7 @@ use crate::{
     capability::{
         context::RunContext,
         grant::{Grants, Wanted},
+        http::HttpRun,
         log::Stream,
         postgres::Postgres,
         reach::Reach,
@@ -42,6 +45,7 @@ pub(super) struct RunParts {
     pub(super) system: SystemReader,
     pub(super) redis: Redis,
     pub(super) postgres: Postgres,
+    pub(super) http: Arc<HttpRun>,
     /// Refused calls, without repeats.
     pub(super) denied: Vec<Denied>,
 }
@@ -68,6 +72,8 @@ impl RunParts {
 pub(super) struct Guest {
     wasi: WasiCtx,
     table: ResourceTable,
+    wasi_http: WasiHttpCtx,
+    hooks: Hooks,
     pub(super) limiter: Limiter,
     pub(super) log: SharedLog,
     pub(super) run: Option<Box<RunParts>>,
@@ -108,6 +114,8 @@ impl Guest {
         let guest = Self {
             wasi: wasi(log),
             table: table(),
+            wasi_http: WasiHttpCtx::new(),
+            hooks: Hooks::new(run.as_ref().map(|run| Arc::clone(&run.http))),
             limiter: Limiter::new(limits.memory_bytes),
             log: Arc::clone(log),
             run,
@@ -181,6 +189,16 @@ impl WasiView for Guest {
         WasiCtxView {
             ctx: &mut self.wasi,
             table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            ctx: &mut self.wasi_http,
+            table: &mut self.table,
+            hooks: &mut self.hooks,
         }
     }
 }

@@ -5,28 +5,18 @@
 //! instantiate.
 
 use wasmtime::{
-    Engine, StoreContextMut,
-    component::{
-        Component, HasSelf, InstancePre, Linker, ResourceType,
-        types::{ComponentInstance, ComponentItem},
-    },
+    Engine,
+    component::{Component, HasSelf, InstancePre, Linker},
 };
 
 use super::{bindings::bellwether::plugin, guest::Guest};
-use crate::capability::grant::Wanted;
-
-/// Resources that `wasi:http` borrows from `wasi:io`; they are linked there.
-const BORROWED: [&str; 5] = ["input-stream", "output-stream", "pollable", "error", "io-error"];
-
-/// Stands for every resource of an interface that is linked and never answers.
-struct Unreachable;
 
 /// Resolves and type-checks the imports. The error's chain is wasmtime's, which is precise.
 pub(super) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<InstancePre<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     contract(&mut linker)?;
-    wasi_http(&mut linker, engine, component)?;
     linker.instantiate_pre(component)
 }
 
@@ -38,43 +28,6 @@ fn contract(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     plugin::redis::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
     plugin::postgres::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
     plugin::system::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)
-}
-
-/// `wasi:http` under whatever exact version the component asks for: JavaScript engines import it, used or not.
-fn wasi_http(linker: &mut Linker<Guest>, engine: &Engine, component: &Component) -> wasmtime::Result<()> {
-    for (name, import) in component.component_type().imports(engine) {
-        if let ComponentItem::ComponentInstance(interface) = import.ty
-            && name.starts_with("wasi:http/")
-        {
-            deny(linker, engine, name, &interface)?;
-        }
-    }
-    Ok(())
-}
-
-fn deny(
-    linker: &mut Linker<Guest>,
-    engine: &Engine,
-    name: &str,
-    interface: &ComponentInstance,
-) -> wasmtime::Result<()> {
-    let mut instance = linker.instance(name)?;
-    let owns_resources = name.starts_with("wasi:http/types@");
-    for (item, definition) in interface.exports(engine) {
-        match definition.ty {
-            ComponentItem::ComponentFunc(_) => {
-                instance.func_new(item, |mut store: StoreContextMut<'_, Guest>, _, _, _| {
-                    store.data_mut().granted(Wanted::WasiHttp)?;
-                    Err(wasmtime::format_err!("`wasi:http` is granted and not linked yet"))
-                })?
-            }
-            ComponentItem::Resource(_) if owns_resources && !BORROWED.contains(&item) => {
-                instance.resource(item, ResourceType::host::<Unreachable>(), |_, _| Ok(()))?;
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -90,11 +43,7 @@ mod tests {
             (export "input-stream" (type (eq $borrowed)))
             (export "fields" (type $fields (sub resource)))
             (export "[constructor]fields" (func (result (own $fields))))))
-        (alias export $types "fields" (type $headers))
-        (import "wasi:http/outgoing-handler@0.2.3" (instance
-            (alias outer 1 $headers (type $borrowed))
-            (export "fields" (type (eq $borrowed)))
-            (export "handle" (func (param "headers" (own $borrowed))))))
+        (import "wasi:http/outgoing-handler@0.2.3" (instance))
     )"#;
 
     fn linked(text: &str) -> wasmtime::Result<()> {

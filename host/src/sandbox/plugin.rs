@@ -10,7 +10,7 @@ use super::{
     guest::Guest, inspect::Inspection,
 };
 use crate::{
-    capability::{postgres::Postgres, redis::Redis, system::SystemReader},
+    capability::{http::HttpHost, postgres::Postgres, redis::Redis, system::SystemReader},
     clock::Clock,
     secret::Redactor,
     telemetry::Telemetry,
@@ -30,6 +30,7 @@ pub(super) struct Machine {
     pub(super) system: SystemReader,
     pub(super) redis: Redis,
     pub(super) postgres: Postgres,
+    pub(super) http: HttpHost,
     pub(super) host_version: &'static str,
 }
 

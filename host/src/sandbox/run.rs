@@ -21,7 +21,7 @@ use super::{
 use crate::{
     capability::{
         context::{RunContext, reserve},
-        grant::Grants,
+        grant::{Grants, Wanted},
         log::{LINES_DEFAULT, LogLine, RunLog},
         reach::Reach,
         state::{StateChanges, StateScratch},
@@ -99,6 +99,11 @@ impl Plugin {
         let check = request.check;
         let limits = RunLimits::resolve(&check.limits, self.description.memory_bytes);
         let log = self.log(&check.name, check.limits.log_lines.unwrap_or(LINES_DEFAULT));
+        let calls_until = began + (check.timeout - reserve(check.timeout));
+        let http = self
+            .machine
+            .http
+            .run(Arc::clone(&check.name), Arc::clone(&request.reach), calls_until);
         let parts = RunParts {
             grants: Grants::of(&check, &request.reach),
             reach: request.reach,
@@ -106,13 +111,14 @@ impl Plugin {
             system: self.machine.system.clone(),
             redis: self.machine.redis.clone(),
             postgres: self.machine.postgres.clone(),
+            http: Arc::new(http),
             denied: Vec::new(),
             context: RunContext {
                 scheduled_at: request.scheduled_at,
                 attempt: request.attempt,
                 previous: request.previous,
                 interval: request.interval,
-                calls_until: began + (check.timeout - reserve(check.timeout)),
+                calls_until,
                 facts: request.facts,
                 host_version: self.machine.host_version,
                 check,
@@ -153,14 +159,14 @@ impl Plugin {
         };
         let memory_peak_bytes = guest.limiter.peak_bytes();
         let (logs, log_lines_dropped) = stdio::lock(&guest.log).take();
-        let (changes, denied) = take_parts(guest);
+        let (changes, used) = take_parts(guest);
         drop(store);
         let usage = Usage {
             duration: self.machine.clock.monotonic().saturating_duration_since(started.began),
             cpu: meter.spent(),
             memory_peak_bytes,
-            denied,
             log_lines_dropped,
+            ..used
         };
         RunEnd {
             outcome: started.outcome(result, usage),
@@ -206,11 +212,23 @@ impl Plugin {
     }
 }
 
-fn take_parts(guest: &mut Guest) -> (StateChanges, Vec<Denied>) {
-    match guest.run.take() {
-        Some(parts) => (parts.state.into_changes(), parts.denied),
-        None => Default::default(),
-    }
+/// What the run wrote, and what it asked for.
+fn take_parts(guest: &mut Guest) -> (StateChanges, Usage) {
+    let Some(parts) = guest.run.take() else {
+        return Default::default();
+    };
+    let capability = Wanted::Http.as_str();
+    let refused = parts
+        .http
+        .refusals()
+        .into_iter()
+        .map(|hint| Denied { capability, hint });
+    let used = Usage {
+        denied: parts.denied.into_iter().chain(refused).collect(),
+        requests: parts.http.outcomes(),
+        ..Usage::default()
+    };
+    (parts.state.into_changes(), used)
 }
 
 /// What a run knows of itself when it begins.

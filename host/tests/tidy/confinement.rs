@@ -7,11 +7,15 @@ use super::source::{Breach, Word, code_only, words};
 const CONFINED: &[(&str, &[&str])] = &[
     ("wasmtime", &["sandbox", "capability"]),
     ("wasmtime_wasi", &["sandbox", "capability"]),
+    ("wasmtime_wasi_http", &["sandbox"]),
     ("wasmparser", &["sandbox"]),
     ("jsonschema", &["sandbox"]),
     ("hyper", &["expose", "capability/http"]),
     ("hyper_util", &["expose", "capability/http"]),
-    ("http_body_util", &["expose", "capability/http"]),
+    (
+        "http_body_util",
+        &["expose", "capability/http", "sandbox/calls/wasi_http"],
+    ),
     ("axum", &["expose"]),
     ("tower", &["expose"]),
     ("rustls", &["expose", "capability/tls", "capability/http"]),

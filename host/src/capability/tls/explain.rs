@@ -44,6 +44,11 @@ fn certificate(reason: &CertificateError) -> String {
              must send its intermediate certificates)"
                 .to_owned()
         }
+        CertificateError::BadSignature => {
+            "the certificate's signature is wrong: it was altered, or issued by another authority than the one of the same \
+             name that we trust"
+                .to_owned()
+        }
         CertificateError::NotValidForName => "the certificate is for another name".to_owned(),
         CertificateError::NotValidForNameContext { expected, presented } => format!(
             "the certificate is not for `{}` but for {}",

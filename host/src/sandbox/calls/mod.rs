@@ -3,9 +3,10 @@
 //! One file per interface. Nothing is decided here.
 
 mod context;
+mod http;
 mod log;
 mod postgres;
 mod redis;
 mod state;
 mod system;
-mod unavailable;
+pub(super) mod wasi_http;

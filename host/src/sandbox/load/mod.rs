@@ -32,7 +32,15 @@ use super::{
     plugin::{Machine, Plugin},
 };
 use crate::{
-    capability::{database::Tools, dial::Dialer, postgres::Postgres, redis::Redis, system::SystemReader, tls::Trust},
+    capability::{
+        database::Tools,
+        dial::Dialer,
+        http::{HttpHost, HttpTools},
+        postgres::Postgres,
+        redis::Redis,
+        system::SystemReader,
+        tls::Trust,
+    },
     clock::Clock,
     config::{PluginOrigin, PluginSource},
     secret::Redactor,
@@ -121,7 +129,16 @@ impl Sandbox {
             redactor: options.redactor.clone(),
             telemetry: options.telemetry.clone(),
         };
+        let http = HttpHost::new(HttpTools {
+            clock: options.clock.clone(),
+            dialer: tools.dialer.clone(),
+            // Both read the system's roots once.
+            trust: tools.trust.clone(),
+            supervisor: options.supervisor.clone(),
+            redactor: options.redactor.clone(),
+        });
         let machine = Machine {
+            http,
             engine,
             seats: Semaphore::new(seats),
             ticker,

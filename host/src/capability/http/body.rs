@@ -1,0 +1,92 @@
+//! Reads an answer's body: decoded, up to what is kept, within what the run may still take in.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+
+use super::{
+    decode::{Decoder, Encoding, Ended},
+    explain,
+    message::{Error, Phase},
+};
+
+/// Bytes of bodies that one run may still take in, as they come and as they are decoded.
+#[derive(Debug)]
+pub(super) struct Budget(AtomicU64);
+
+impl Budget {
+    pub(super) fn new(bytes: u64) -> Self {
+        Self(AtomicU64::new(bytes))
+    }
+
+    fn spend(&self, bytes: usize) -> Result<(), Error> {
+        let spend = |left: u64| left.checked_sub(bytes as u64);
+        match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::Limit(
+                "the bodies of this run are larger than 32 MiB together".to_owned(),
+            )),
+        }
+    }
+}
+
+/// What was read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Body {
+    pub(super) bytes: Vec<u8>,
+    /// To its end, so that the connection can be used again.
+    pub(super) complete: bool,
+}
+
+/// Reads until the end, or until `cap` bytes are decoded.
+pub(super) async fn read(
+    mut incoming: Incoming,
+    encoding: Encoding,
+    cap: usize,
+    budget: &Budget,
+) -> Result<Body, Error> {
+    let mut decoder = Decoder::new(encoding, cap);
+    let mut any = false;
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|error| explain::hyper(&error, Phase::Transfer))?;
+        // Trailers carry nothing that the contract has a place for.
+        let Ok(data) = frame.into_data() else { continue };
+        any |= !data.is_empty();
+        let before = decoder.decoded();
+        let pushed = decoder.push(&data);
+        let decoded = if encoding == Encoding::Identity {
+            0
+        } else {
+            decoder.decoded() - before
+        };
+        budget.spend(data.len() + decoded)?;
+        if full(pushed, encoding)? {
+            return Ok(cut(&mut decoder));
+        }
+    }
+    if full(decoder.finish(any), encoding)? {
+        return Ok(cut(&mut decoder));
+    }
+    Ok(Body {
+        bytes: decoder.take(),
+        complete: true,
+    })
+}
+
+fn cut(decoder: &mut Decoder) -> Body {
+    Body {
+        bytes: decoder.take(),
+        complete: false,
+    }
+}
+
+fn full(pushed: Result<(), Ended>, encoding: Encoding) -> Result<bool, Error> {
+    match pushed {
+        Ok(()) => Ok(false),
+        Err(Ended::Full) => Ok(true),
+        Err(Ended::Broken) => Err(Error::Protocol(format!(
+            "the body is not the {encoding:?} it is said to be"
+        ))),
+    }
+}

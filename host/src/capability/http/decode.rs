@@ -1,0 +1,315 @@
+//! Undoes content encodings, piece by piece, and never past a cap.
+//!
+//! Flows in: bytes as they come and how many may come out. Flows out: decoded bytes. A bomb stops when the cap is
+//! reached: what would have come out of it is never in memory.
+
+use std::io::{self, Write};
+
+use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+
+/// Working memory of the brotli decoder's input side; its window comes with the data.
+const BROTLI_BUFFER_BYTES: usize = 4 * 1024;
+
+/// What a server says its body is wrapped in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Identity,
+    Gzip,
+    /// Zlib by the standard, bare by widespread mistake: told apart by the first bytes.
+    Deflate,
+    Brotli,
+}
+
+/// What is offered in `accept-encoding`.
+pub(super) const OFFERED: &str = "gzip, br, deflate";
+
+impl Encoding {
+    /// Of a `content-encoding`; `None`: one that cannot be undone here, or several.
+    pub(super) fn of(value: &str) -> Option<Self> {
+        match value.trim().to_ascii_lowercase().as_str() {
+            "" | "identity" => Some(Self::Identity),
+            "gzip" | "x-gzip" => Some(Self::Gzip),
+            "deflate" => Some(Self::Deflate),
+            "br" => Some(Self::Brotli),
+            _ => None,
+        }
+    }
+}
+
+/// Why decoding ended before the data did.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The cap was reached.
+    Full,
+    /// The data is not what it was said to be.
+    Broken,
+}
+
+/// Collects up to a cap.
+#[derive(Debug)]
+struct Sink {
+    bytes: Vec<u8>,
+    cap: usize,
+    full: bool,
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = self.cap - self.bytes.len();
+        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        if bytes.len() > room {
+            self.full = true;
+            return Err(io::Error::other("full"));
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+enum Inner {
+    Identity(Sink),
+    Gzip(MultiGzDecoder<Sink>),
+    Zlib(ZlibDecoder<Sink>),
+    Deflate(DeflateDecoder<Sink>),
+    Brotli(Box<brotli_decompressor::DecompressorWriter<Sink>>),
+    /// Deflate, before its first two bytes.
+    Undecided {
+        sink: Sink,
+        head: Vec<u8>,
+    },
+}
+
+/// Decodes one body.
+pub(super) struct Decoder {
+    inner: Inner,
+}
+
+impl std::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decoder")
+            .field("decoded", &self.sink().bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Decoder {
+    /// At most `cap` bytes come out.
+    pub(super) fn new(encoding: Encoding, cap: usize) -> Self {
+        let sink = Sink {
+            bytes: Vec::new(),
+            cap,
+            full: false,
+        };
+        let inner = match encoding {
+            Encoding::Identity => Inner::Identity(sink),
+            Encoding::Gzip => Inner::Gzip(MultiGzDecoder::new(sink)),
+            Encoding::Deflate => Inner::Undecided { sink, head: Vec::new() },
+            Encoding::Brotli => Inner::Brotli(Box::new(brotli_decompressor::DecompressorWriter::new(
+                sink,
+                BROTLI_BUFFER_BYTES,
+            ))),
+        };
+        Self { inner }
+    }
+
+    /// Takes the next piece.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), Ended> {
+        self.decide(bytes);
+        let written = match &mut self.inner {
+            Inner::Identity(sink) => sink.write_all(bytes),
+            Inner::Gzip(decoder) => decoder.write_all(bytes),
+            Inner::Zlib(decoder) => decoder.write_all(bytes),
+            Inner::Deflate(decoder) => decoder.write_all(bytes),
+            Inner::Brotli(decoder) => decoder.write_all(bytes),
+            Inner::Undecided { head, .. } => {
+                head.extend_from_slice(bytes);
+                Ok(())
+            }
+        };
+        self.judge(written)
+    }
+
+    /// The end of the body. Nothing at all is an empty body, whatever the encoding.
+    pub(super) fn finish(&mut self, any: bool) -> Result<(), Ended> {
+        if !any {
+            return Ok(());
+        }
+        let finished = match &mut self.inner {
+            Inner::Identity(_) => Ok(()),
+            Inner::Gzip(decoder) => decoder.try_finish(),
+            Inner::Zlib(decoder) => decoder.try_finish(),
+            Inner::Deflate(decoder) => decoder.try_finish(),
+            Inner::Brotli(decoder) => decoder.close(),
+            Inner::Undecided { .. } => Err(io::ErrorKind::UnexpectedEof.into()),
+        };
+        self.judge(finished)
+    }
+
+    /// How much came out so far.
+    pub(super) fn decoded(&self) -> usize {
+        self.sink().bytes.len()
+    }
+
+    /// What came out.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.sink_mut().bytes)
+    }
+
+    fn judge(&self, done: io::Result<()>) -> Result<(), Ended> {
+        match done {
+            Ok(()) => Ok(()),
+            Err(_) if self.sink().full => Err(Ended::Full),
+            Err(_) => Err(Ended::Broken),
+        }
+    }
+
+    /// Two bytes tell zlib from bare deflate: RFC 1950's header is a multiple of 31 and says 8.
+    fn decide(&mut self, next: &[u8]) {
+        let Inner::Undecided { sink, head } = &mut self.inner else {
+            return;
+        };
+        let first: Vec<u8> = head.iter().chain(next).copied().take(2).collect();
+        let &[one, two] = first.as_slice() else { return };
+        let empty = Sink {
+            bytes: Vec::new(),
+            cap: 0,
+            full: false,
+        };
+        let (mut sink, head) = (std::mem::replace(sink, empty), std::mem::take(head));
+        sink.bytes.clear();
+        let is_zlib = one & 0x0f == 8 && (u16::from(one) << 8 | u16::from(two)).is_multiple_of(31);
+        self.inner = if is_zlib {
+            Inner::Zlib(ZlibDecoder::new(sink))
+        } else {
+            Inner::Deflate(DeflateDecoder::new(sink))
+        };
+        if !head.is_empty() {
+            // One byte decodes to nothing yet, so this can neither fill the sink nor fail for good: the next piece will.
+            let _ = self.push(&head);
+        }
+    }
+
+    fn sink(&self) -> &Sink {
+        match &self.inner {
+            Inner::Identity(sink) | Inner::Undecided { sink, .. } => sink,
+            Inner::Gzip(decoder) => decoder.get_ref(),
+            Inner::Zlib(decoder) => decoder.get_ref(),
+            Inner::Deflate(decoder) => decoder.get_ref(),
+            Inner::Brotli(decoder) => decoder.get_ref(),
+        }
+    }
+
+    fn sink_mut(&mut self) -> &mut Sink {
+        match &mut self.inner {
+            Inner::Identity(sink) | Inner::Undecided { sink, .. } => sink,
+            Inner::Gzip(decoder) => decoder.get_mut(),
+            Inner::Zlib(decoder) => decoder.get_mut(),
+            Inner::Deflate(decoder) => decoder.get_mut(),
+            Inner::Brotli(decoder) => decoder.get_mut(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flate2::{
+        Compression,
+        write::{DeflateEncoder, GzEncoder, ZlibEncoder},
+    };
+
+    use super::*;
+
+    const TEXT: &[u8] = b"to be or not to be, that is the question, to be or not to be";
+    /// Stored, not compressed: one block of five bytes, and the end.
+    const BROTLI_HELLO: &[u8] = &[0x0b, 0x02, 0x80, b'h', b'e', b'l', b'l', b'o', 0x03];
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).expect("written");
+        encoder.finish().expect("finished")
+    }
+
+    fn zlib(text: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).expect("written");
+        encoder.finish().expect("finished")
+    }
+
+    fn bare(text: &[u8]) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).expect("written");
+        encoder.finish().expect("finished")
+    }
+
+    /// Byte by byte, as the slowest server would send it.
+    fn decoded(encoding: Encoding, bytes: &[u8], cap: usize) -> Result<Vec<u8>, Ended> {
+        let mut decoder = Decoder::new(encoding, cap);
+        for byte in bytes {
+            decoder.push(&[*byte])?;
+        }
+        decoder.finish(!bytes.is_empty())?;
+        Ok(decoder.take())
+    }
+
+    #[test]
+    fn every_encoding_is_undone_however_it_is_cut() {
+        for (encoding, bytes) in [
+            (Encoding::Identity, TEXT.to_vec()),
+            (Encoding::Gzip, gzip(TEXT)),
+            (Encoding::Deflate, zlib(TEXT)),
+            (Encoding::Deflate, bare(TEXT)),
+        ] {
+            assert_eq!(decoded(encoding, &bytes, 1000).as_deref(), Ok(TEXT), "{encoding:?}");
+            let mut whole = Decoder::new(encoding, 1000);
+            whole.push(&bytes).and_then(|()| whole.finish(true)).expect("decoded");
+            assert_eq!(whole.take(), TEXT, "{encoding:?}");
+        }
+        assert_eq!(
+            decoded(Encoding::Brotli, BROTLI_HELLO, 1000).as_deref(),
+            Ok(&b"hello"[..])
+        );
+        assert_eq!(decoded(Encoding::Gzip, b"", 1000).as_deref(), Ok(&b""[..]));
+    }
+
+    #[test]
+    fn a_bomb_ends_at_the_cap() {
+        let bomb = gzip(&vec![0; 50_000_000]);
+        let mut decoder = Decoder::new(Encoding::Gzip, 1000);
+        assert_eq!(decoder.push(&bomb), Err(Ended::Full));
+        assert_eq!(decoder.decoded(), 1000);
+        assert_eq!(decoder.take(), [0; 1000]);
+    }
+
+    #[test]
+    fn what_fits_exactly_is_not_full() {
+        assert_eq!(decoded(Encoding::Gzip, &gzip(TEXT), TEXT.len()).as_deref(), Ok(TEXT));
+        assert_eq!(decoded(Encoding::Identity, TEXT, TEXT.len() - 1), Err(Ended::Full));
+    }
+
+    #[test]
+    fn nonsense_and_torn_data_are_broken() {
+        for encoding in [Encoding::Gzip, Encoding::Deflate, Encoding::Brotli] {
+            assert_eq!(
+                decoded(encoding, b"\xff\xff\xffnonsense", 1000),
+                Err(Ended::Broken),
+                "{encoding:?}"
+            );
+        }
+        let whole = gzip(TEXT);
+        assert_eq!(
+            decoded(Encoding::Gzip, &whole[..whole.len() / 2], 1000),
+            Err(Ended::Broken)
+        );
+    }
+
+    #[test]
+    fn encodings_are_known_by_name_and_several_are_not_undone() {
+        assert_eq!(Encoding::of("GZip"), Some(Encoding::Gzip));
+        assert_eq!(Encoding::of("br"), Some(Encoding::Brotli));
+        assert_eq!(Encoding::of("zstd"), None);
+        assert_eq!(Encoding::of("gzip, br"), None);
+    }
+}

@@ -1,0 +1,341 @@
+//! Which connection serves a request. Pure.
+//!
+//! A path prefix is least privilege, not a wall: it keeps a check out of what it has no business with on a server that
+//! reads paths as everybody does.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::url::{self as urls, BadUrl};
+use crate::{
+    capability::{http::message::Error, reach::Reach},
+    config::Connection,
+};
+
+/// Methods that no connection can grant: one turns a request into a tunnel, the other sends credentials back.
+const NEVER: [&str; 3] = ["CONNECT", "TRACE", "TRACK"];
+
+/// Of a path, in a message.
+const SHOWN_PATH_BYTES: usize = 100;
+
+/// A request that may be made, before headers and addresses are looked at.
+#[derive(Clone, Debug)]
+pub(in crate::capability::http) struct Granted {
+    /// Who serves it.
+    pub(in crate::capability::http) connection: Arc<Connection>,
+    /// Without what the connection adds.
+    pub(in crate::capability::http) url: Url,
+    /// Upper case.
+    pub(in crate::capability::http) method: String,
+}
+
+impl From<BadUrl> for Error {
+    fn from(bad: BadUrl) -> Self {
+        Self::Invalid(bad.to_string())
+    }
+}
+
+/// Of a guest's request.
+pub(in crate::capability::http) fn admit(
+    reach: &Reach,
+    slot: Option<&str>,
+    url: &str,
+    method: &str,
+) -> Result<Granted, Error> {
+    let method = known_method(method)?;
+    let (connection, url) = match slot {
+        Some(slot) => {
+            let connection = bound(reach, slot)?;
+            let url = urls::relative(&connection.url, url)?;
+            if !covers(connection, &url) {
+                return Err(Error::Denied(outside(connection)));
+            }
+            (connection, url)
+        }
+        None => {
+            let url = urls::parse(url)?;
+            (longest(reach, &url)?, url)
+        }
+    };
+    check_method(connection, &method)?;
+    Ok(Granted {
+        connection: Arc::clone(connection),
+        url,
+        method,
+    })
+}
+
+/// Of a redirect's target: the connection that served so far, or the one whose prefix is longest.
+pub(in crate::capability::http) fn readmit(
+    reach: &Reach,
+    current: &Arc<Connection>,
+    url: Url,
+    method: &str,
+) -> Result<Granted, Error> {
+    let connection = if covers(current, &url) {
+        current
+    } else {
+        longest(reach, &url)?
+    };
+    check_method(connection, method)?;
+    Ok(Granted {
+        connection: Arc::clone(connection),
+        url,
+        method: method.to_owned(),
+    })
+}
+
+fn known_method(method: &str) -> Result<String, Error> {
+    let upper = method.to_ascii_uppercase();
+    if upper.is_empty() || !upper.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-') {
+        return Err(Error::Invalid("the method is no word of letters".to_owned()));
+    }
+    if NEVER.contains(&upper.as_str()) {
+        return Err(Error::Denied(format!("the method {upper} is never allowed")));
+    }
+    Ok(upper)
+}
+
+fn check_method(connection: &Connection, method: &str) -> Result<(), Error> {
+    if connection.methods.contains(method) {
+        return Ok(());
+    }
+    let allowed: Vec<_> = connection.methods.iter().map(String::as_str).collect();
+    let allowed = if allowed.is_empty() {
+        "nothing".to_owned()
+    } else {
+        allowed.join(", ")
+    };
+    Err(Error::Denied(format!(
+        "connection `{}` allows {allowed} and not {method}: add it to `methods`",
+        connection.name
+    )))
+}
+
+fn bound<'r>(reach: &'r Reach, slot: &str) -> Result<&'r Arc<Connection>, Error> {
+    match reach.slot(slot) {
+        Some(connection) if speaks_http(connection) => Ok(connection),
+        Some(connection) => Err(Error::Denied(format!(
+            "connection `{}` speaks {}, not HTTP",
+            connection.name,
+            connection.url.scheme()
+        ))),
+        None => Err(Error::Denied(format!(
+            "no connection is bound to `{}`: add `connections.{} = \"NAME\"` to the check",
+            printable(slot),
+            printable(slot)
+        ))),
+    }
+}
+
+/// Guests name slots; the name stands in a message.
+fn printable(name: &str) -> String {
+    let shown = name.chars().filter(|c| !c.is_control()).take(64);
+    shown.collect()
+}
+
+fn speaks_http(connection: &Connection) -> bool {
+    matches!(connection.url.scheme(), "http" | "https")
+}
+
+fn outside(connection: &Connection) -> String {
+    format!("the URL lies outside of connection `{}`", connection.name)
+}
+
+/// The grant with the longest matching path. A secret URL is reached by its slot only: an answer to guesses would tell it.
+fn longest<'r>(reach: &'r Reach, url: &Url) -> Result<&'r Arc<Connection>, Error> {
+    let mut best: Vec<&Arc<Connection>> = Vec::new();
+    for connection in reach.all().filter(|connection| !connection.url_is_secret) {
+        if !covers(connection, url) {
+            continue;
+        }
+        let depth = |connection: &Connection| segments(&connection.url).len();
+        match best.first().map(|found| depth(found).cmp(&depth(connection))) {
+            None | Some(std::cmp::Ordering::Less) => best = vec![connection],
+            Some(std::cmp::Ordering::Equal) if !best.contains(&connection) => best.push(connection),
+            Some(_) => {}
+        }
+    }
+    match *best {
+        [] => Err(Error::Denied(no_grant(url))),
+        [connection] => Ok(connection),
+        [one, other, ..] => Err(Error::Invalid(format!(
+            "connections `{}` and `{}` both match the URL equally: name the slot to use",
+            one.name, other.name
+        ))),
+    }
+}
+
+fn no_grant(url: &Url) -> String {
+    let origin = &url[..url::Position::BeforePath];
+    // Non-ASCII was encoded, so every byte is a character.
+    let path = &url.path()[..url.path().len().min(SHOWN_PATH_BYTES)];
+    format!(
+        "no connection of this check covers {origin}{path}: add a `[connection.NAME]` with `url = \"{origin}/\"` and bind it to \
+         the check"
+    )
+}
+
+/// Same scheme, host and port, and a path below the connection's, by whole segments.
+fn covers(connection: &Connection, url: &Url) -> bool {
+    let base = &connection.url;
+    speaks_http(connection)
+        && base.scheme() == url.scheme()
+        && base.host_str() == url.host_str()
+        && base.port_or_known_default() == url.port_or_known_default()
+        && segments(url).starts_with(&segments(base))
+}
+
+/// Without the empty one behind a last slash.
+fn segments(url: &Url) -> Vec<&str> {
+    let path = url.path();
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let path = path.strip_suffix('/').unwrap_or(path);
+    if path.is_empty() {
+        Vec::new()
+    } else {
+        path.split('/').collect()
+    }
+}
+
+/// Whether two URLs are of one origin.
+pub(in crate::capability::http) fn same_origin(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme()
+        && one.host_str() == other.host_str()
+        && one.port_or_known_default() == other.port_or_known_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability::http::fixtures::{connection, reach};
+
+    fn denied(reach: &Reach, slot: Option<&str>, url: &str, method: &str) -> String {
+        match admit(reach, slot, url, method) {
+            Err(Error::Denied(said)) => said,
+            other => panic!("{url}: {other:?}"),
+        }
+    }
+
+    fn served(reach: &Reach, url: &str) -> Option<String> {
+        admit(reach, None, url, "GET")
+            .ok()
+            .map(|granted| granted.connection.name.to_string())
+    }
+
+    #[test]
+    fn scheme_host_port_and_path_must_match() {
+        let reach = reach([("default", connection("api", "https://api.example.com/v1/"))]);
+        for url in [
+            "https://api.example.com/v1",
+            "https://api.example.com/v1/",
+            "https://api.example.com:443/v1/users?x=1",
+            "https://API.example.com/v0/../v1/x",
+        ] {
+            assert_eq!(served(&reach, url).as_deref(), Some("api"), "{url}");
+        }
+        for url in [
+            "http://api.example.com/v1/",
+            "https://api.example.com:8443/v1/",
+            "https://www.example.com/v1/",
+            "https://api.example.com.evil.test/v1/",
+            "https://api.example.com/",
+            "https://api.example.com/v10/",
+            "https://api.example.com/v1/../admin",
+            "https://api.example.com/v1/%2e%2e/admin",
+            "https://api.example.com//v1/",
+            "https://api.exаmple.com/v1/",
+        ] {
+            assert_eq!(served(&reach, url), None, "{url}");
+        }
+        assert!(denied(&reach, None, "https://www.example.com/x", "GET").contains("`[connection.NAME]`"));
+    }
+
+    #[test]
+    fn the_longest_prefix_serves_and_equal_ones_are_an_error() {
+        let mut all = reach([
+            ("default", connection("all", "https://h.test/")),
+            ("deep", connection("deep", "https://h.test/a/b")),
+        ]);
+        assert_eq!(served(&all, "https://h.test/a/b/c").as_deref(), Some("deep"));
+        assert_eq!(served(&all, "https://h.test/a/bc").as_deref(), Some("all"));
+        all.slots.insert("same".to_owned(), Arc::clone(&all.slots["deep"]));
+        assert_eq!(served(&all, "https://h.test/a/b").as_deref(), Some("deep"));
+        all.addresses.push(Arc::new(connection("other", "https://h.test/a/b/")));
+        let said = admit(&all, None, "https://h.test/a/b", "GET").expect_err("two");
+        assert!(
+            matches!(&said, Error::Invalid(text) if text.contains("`deep` and `other`")),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_slot_serves_what_lies_under_its_connection() {
+        let reach = reach([("default", connection("api", "https://h.test/v1/"))]);
+        let url = |rest: &str| admit(&reach, Some("default"), rest, "GET").map(|granted| granted.url.to_string());
+        assert_eq!(url("").expect("granted"), "https://h.test/v1/");
+        assert_eq!(url("x/y").expect("granted"), "https://h.test/v1/x/y");
+        assert!(matches!(url("../admin"), Err(Error::Denied(_))));
+        assert!(denied(&reach, Some("other"), "", "GET").contains("connections.other"));
+    }
+
+    #[test]
+    fn a_secret_url_is_reached_by_its_slot_only() {
+        let mut hook = connection("hook", "https://h.test/T0/secret-part");
+        hook.url_is_secret = true;
+        let reach = reach([("default", hook)]);
+        assert!(admit(&reach, Some("default"), "", "GET").is_ok());
+        assert_eq!(served(&reach, "https://h.test/T0/secret-part"), None);
+    }
+
+    #[test]
+    fn methods_are_granted_one_by_one() {
+        let reach = reach([("default", connection("api", "https://h.test/"))]);
+        assert_eq!(
+            admit(&reach, Some("default"), "", "get").expect("granted").method,
+            "GET"
+        );
+        let said = denied(&reach, Some("default"), "", "DELETE");
+        assert_eq!(
+            said,
+            "connection `api` allows GET, HEAD, OPTIONS and not DELETE: add it to `methods`"
+        );
+        let mut all = connection("all", "https://h.test/");
+        all.methods.extend(["CONNECT", "TRACE"].map(str::to_owned));
+        let all = super::super::super::fixtures::reach([("default", all)]);
+        for method in ["CONNECT", "TRACE", "trace"] {
+            assert!(denied(&all, Some("default"), "", method).contains("never allowed"));
+        }
+        for method in ["", "GET /admin", "GET\r\n", "G\u{e9}T"] {
+            assert!(
+                matches!(admit(&reach, Some("default"), "", method), Err(Error::Invalid(_))),
+                "{method:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_slot_that_speaks_something_else_is_denied() {
+        let reach = reach([("default", connection("cache", "redis://h.test:6379/0"))]);
+        assert!(denied(&reach, Some("default"), "", "GET").contains("speaks redis"));
+    }
+
+    #[test]
+    fn a_redirect_needs_a_grant_of_its_own() {
+        let reach = reach([
+            ("default", connection("one", "https://one.test/a/")),
+            ("other", connection("two", "https://two.test/")),
+        ]);
+        let one = Arc::clone(&reach.slots["default"]);
+        let lead = |to: &str| {
+            let url = Url::parse(to).expect("a URL");
+            readmit(&reach, &one, url, "GET").map(|granted| granted.connection.name.to_string())
+        };
+        assert_eq!(lead("https://one.test/a/b").expect("granted"), "one");
+        assert_eq!(lead("https://two.test/").expect("granted"), "two");
+        assert!(lead("https://one.test/b").is_err());
+        assert!(lead("http://one.test/a/").is_err());
+        assert!(lead("https://three.test/").is_err());
+    }
+}

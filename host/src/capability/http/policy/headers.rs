@@ -1,0 +1,247 @@
+//! Which headers a guest may set. Pure.
+
+use hyper::header::{HeaderName, HeaderValue};
+
+use crate::{
+    capability::http::message::{Error, Header},
+    config::{Connection, HttpAuth},
+};
+
+/// Headers of one request. Browsers send twenty.
+const HEADERS_MAX: usize = 100;
+
+/// They speak to the next machine and not to the server, or frame the message: the host writes them itself.
+const HOP_BY_HOP: [&str; 13] = [
+    "connection",
+    "expect",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "trailers",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+];
+
+/// With these, proxies and frameworks serve another URL, host or method than the one that was granted.
+const OVERRIDES: [&str; 24] = [
+    "forwarded",
+    "front-end-https",
+    "x-envoy-original-path",
+    "x-forwarded-host",
+    "x-forwarded-path",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-forwarded-scheme",
+    "x-forwarded-server",
+    "x-forwarded-uri",
+    "x-host",
+    "x-http-host-override",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-host",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-override-url",
+    "x-proxy-url",
+    "x-rewrite-url",
+    "x-url-scheme",
+];
+
+/// What a guest may say about the answer's encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::capability::http) enum Encodings {
+    /// Anything.
+    Free,
+    /// Nothing: the answer must be readable for the host, which takes secrets out of it.
+    Fixed,
+}
+
+/// Checks what a guest sends with a request whose body has `body_length` bytes. `content-length` is left out of what
+/// comes back: it is the host's to say.
+pub(in crate::capability::http) fn check(
+    headers: &[Header],
+    body_length: usize,
+    connection: &Connection,
+    encodings: Encodings,
+) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
+    if headers.len() > HEADERS_MAX {
+        return Err(Error::Limit(format!("more than {HEADERS_MAX} request headers")));
+    }
+    let mut checked = Vec::with_capacity(headers.len());
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| Error::Invalid("a header's name is not a word".to_owned()))?;
+        check_name(&plain(&name), connection, encodings)?;
+        let value = header_value(&name, value)?;
+        if name != hyper::header::CONTENT_LENGTH {
+            checked.push((name, value));
+        } else if value.as_bytes() != body_length.to_string().as_bytes() {
+            return Err(Error::Invalid(
+                "`content-length` is not the length of the body".to_owned(),
+            ));
+        }
+    }
+    Ok(checked)
+}
+
+/// A value without line breaks and other control characters, however it came to be.
+pub(in crate::capability::http) fn header_value(name: &HeaderName, value: &[u8]) -> Result<HeaderValue, Error> {
+    HeaderValue::from_bytes(value)
+        .map_err(|_| Error::Invalid(format!("the value of header `{name}` contains a control character")))
+}
+
+fn check_name(name: &str, connection: &Connection, encodings: Encodings) -> Result<(), Error> {
+    let denied = |why: &str| Err(Error::Denied(format!("header `{name}` {why}")));
+    if name == "host" || HOP_BY_HOP.contains(&name) {
+        return denied("is the host's to set");
+    }
+    if OVERRIDES.contains(&name) {
+        return denied("could make a server answer for another URL or method than the one that was granted");
+    }
+    if is_owned(name, connection) {
+        return denied(&format!("is set by connection `{}`", connection.name));
+    }
+    if name == "accept-encoding" && encodings == Encodings::Fixed {
+        return denied(&format!(
+            "is the host's to set on connection `{}`, which has credentials",
+            connection.name
+        ));
+    }
+    Ok(())
+}
+
+/// Lower case, and with `-` for `_`: many servers take `X_Forwarded_Host` for `X-Forwarded-Host`.
+fn plain(name: &HeaderName) -> String {
+    name.as_str().replace('_', "-")
+}
+
+fn is_owned(name: &str, connection: &Connection) -> bool {
+    let owned = |own: &str| own.to_ascii_lowercase().replace('_', "-") == name;
+    let signed = connection
+        .sign
+        .as_ref()
+        .is_some_and(|sign| owned(&sign.header) || sign.timestamp_header.as_deref().is_some_and(owned));
+    let authorized = match connection.auth {
+        Some(HttpAuth::Basic { .. } | HttpAuth::Bearer(_)) => name == "authorization",
+        None => false,
+    };
+    signed || authorized || connection.headers.iter().any(|(own, _)| owned(own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{capability::http::fixtures::connection, config::Sign, secret::Secret};
+
+    fn api() -> Connection {
+        let mut api = connection("api", "https://h.test/");
+        api.headers = vec![("apikey".to_owned(), Secret::new("k"))];
+        api.auth = Some(HttpAuth::Bearer(Secret::new("t")));
+        api.sign = Some(Sign {
+            header: "x-signature".to_owned(),
+            key: Secret::new("s"),
+            prefix: String::new(),
+            timestamp_header: Some("x-time".to_owned()),
+        });
+        api
+    }
+
+    fn said(name: &str, value: &[u8]) -> Result<usize, Error> {
+        let headers = [(name.to_owned(), value.to_vec())];
+        check(&headers, 3, &api(), Encodings::Fixed).map(|checked| checked.len())
+    }
+
+    #[test]
+    fn ordinary_headers_pass() {
+        for name in [
+            "accept",
+            "Content-Type",
+            "x-request-id",
+            "cookie",
+            "x-forwarded-for",
+            "prefer",
+        ] {
+            assert_eq!(said(name, b"v\xc3\xa9"), Ok(1), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_host_or_the_connection_sets_is_denied_in_every_spelling() {
+        for name in [
+            "host",
+            "Host",
+            "Connection",
+            "TRANSFER-ENCODING",
+            "transfer_encoding",
+            "te",
+            "upgrade",
+            "proxy-authorization",
+            "apikey",
+            "ApiKey",
+            "Authorization",
+            "x-signature",
+            "X_Signature",
+            "x-time",
+            "accept-encoding",
+        ] {
+            assert!(matches!(said(name, b"x"), Err(Error::Denied(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn headers_that_override_the_url_are_denied() {
+        for name in [
+            "X-Original-URL",
+            "X-Rewrite-URL",
+            "X-HTTP-Method-Override",
+            "X-Forwarded-Host",
+            "x_forwarded_host",
+            "X-Original_URL",
+            "Forwarded",
+        ] {
+            assert!(matches!(said(name, b"x"), Err(Error::Denied(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_smuggled_in_names_or_values() {
+        for name in ["", "a b", "a:b", "a\r\nhost", "h\u{f6}st", "a\0"] {
+            assert!(matches!(said(name, b"x"), Err(Error::Invalid(_))), "{name:?}");
+        }
+        for value in [&b"a\r\nhost: evil"[..], b"a\nb", b"a\0b", b"a\x7f"] {
+            assert!(matches!(said("x-a", value), Err(Error::Invalid(_))), "{value:?}");
+        }
+        assert_eq!(said("content-length", b"3"), Ok(0));
+        for length in [&b"4"[..], b"3, 3", b"+3", b"03", b""] {
+            assert!(
+                matches!(said("content-length", length), Err(Error::Invalid(_))),
+                "{length:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_credentials_a_guest_may_choose_the_encoding() {
+        let headers = [("accept-encoding".to_owned(), b"br".to_vec())];
+        let open = connection("open", "https://h.test/");
+        assert!(check(&headers, 0, &open, Encodings::Free).is_ok());
+    }
+
+    #[test]
+    fn too_many_headers_are_a_limit() {
+        let headers = vec![("x".to_owned(), b"y".to_vec()); HEADERS_MAX + 1];
+        let open = connection("open", "https://h.test/");
+        assert!(matches!(
+            check(&headers, 0, &open, Encodings::Free),
+            Err(Error::Limit(_))
+        ));
+    }
+}

@@ -1,0 +1,293 @@
+//! The requests of one run: its limits, its deadline, and chains of redirects.
+//!
+//! Flows in: requests as guests write them. Flows out: answers and failures, scrubbed. What happens in one hop is
+//! `exchange`'s.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use tokio::{sync::Semaphore, time::timeout_at};
+
+use super::{
+    BODIES_BYTES_MAX, BODY_BYTES_MAX, IN_FLIGHT_MAX, REQUESTS_MAX, Shared,
+    body::Budget,
+    credentials::has_credentials,
+    exchange::{Answer, Asked},
+    message::{Error, Failure, Header, Phases, Request, Response},
+    policy::{
+        grant,
+        headers::{self, Encodings},
+    },
+    redirect::{self, Step},
+    scrub::Scrubber,
+    trace::Trace,
+    wishes::Wishes,
+};
+use crate::{capability::reach::Reach, clock::Instant};
+
+/// Refused requests that a run is reported to have made: who reads them mends the first and tries again.
+const REFUSALS_MAX: usize = 32;
+
+/// What one run has of HTTP. Requests share its limits.
+#[derive(Debug)]
+pub struct HttpRun {
+    pub(super) shared: Arc<Shared>,
+    pub(super) check: Arc<str>,
+    reach: Arc<Reach>,
+    calls_until: Instant,
+    hops: AtomicU32,
+    pub(super) bodies: Budget,
+    seats: Semaphore,
+    scrubber: OnceLock<Scrubber>,
+    outcomes: Mutex<BTreeMap<&'static str, u64>>,
+    refusals: Mutex<Vec<String>>,
+}
+
+impl HttpRun {
+    pub(super) fn new(shared: Arc<Shared>, check: Arc<str>, reach: Arc<Reach>, calls_until: Instant) -> Self {
+        Self {
+            shared,
+            check,
+            reach,
+            calls_until,
+            hops: AtomicU32::new(0),
+            bodies: Budget::new(BODIES_BYTES_MAX),
+            seats: Semaphore::new(IN_FLIGHT_MAX),
+            scrubber: OnceLock::new(),
+            outcomes: Mutex::default(),
+            refusals: Mutex::default(),
+        }
+    }
+
+    /// All at once, within the limits; answers in the order of the requests.
+    pub async fn send_all(&self, requests: Vec<Request>) -> Vec<Result<Response, Failure>> {
+        join_all(requests.into_iter().map(|request| self.send(request))).await
+    }
+
+    /// One request, with its redirects. Dropping the future ends it.
+    pub async fn send(&self, request: Request) -> Result<Response, Failure> {
+        let began = self.now();
+        let deadline = self.deadline(began, request.timeout);
+        let mut trace = Trace {
+            url: asked_url(&request),
+            ..Trace::default()
+        };
+        let ended = match timeout_at(deadline, self.seated(&request, deadline, &mut trace)).await {
+            Ok(ended) => ended,
+            Err(_) => Err(Error::Timeout(trace.phase)),
+        };
+        let total = self.now() - began;
+        self.count(ended.as_ref().map_or_else(Error::outcome, |_| "ok"));
+        match ended {
+            Ok(answer) => self.response(answer, &request, trace, total),
+            Err(error) => {
+                let failure = self.failure(error, trace, total);
+                self.note(&failure);
+                Err(failure)
+            }
+        }
+    }
+
+    /// What the policy said no to, in order, without repeats.
+    pub fn refusals(&self) -> Vec<String> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, failure: &Failure) {
+        let Error::Denied(why) = &failure.error else { return };
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if refusals.len() < REFUSALS_MAX && !refusals.contains(why) {
+            refusals.push(why.clone());
+        }
+    }
+
+    /// How requests ended, by the word for it: `ok`, or an error's.
+    pub fn outcomes(&self) -> BTreeMap<&'static str, u64> {
+        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count(&self, outcome: &'static str) {
+        *self
+            .outcomes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(outcome)
+            .or_default() += 1;
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.shared.connector.clock.monotonic()
+    }
+
+    fn deadline(&self, now: Instant, timeout: Option<Duration>) -> Instant {
+        let wished = timeout.and_then(|timeout| now.checked_add(timeout));
+        wished.map_or(self.calls_until, |wished| wished.min(self.calls_until))
+    }
+
+    async fn seated(&self, request: &Request, deadline: Instant, trace: &mut Trace) -> Result<Answer, Error> {
+        // Neither semaphore is ever closed.
+        let _own = self.seats.acquire().await;
+        let _of_host = self.shared.in_flight.acquire().await;
+        self.follow(request, deadline, trace).await
+    }
+
+    /// The chain of hops.
+    async fn follow(&self, request: &Request, deadline: Instant, trace: &mut Trace) -> Result<Answer, Error> {
+        let mut wishes = Wishes::of(request)?;
+        let mut step = self.first(request, &wishes)?;
+        loop {
+            let connection = &step.granted.connection;
+            trace.guarded |= !step.bare && has_credentials(connection);
+            trace.url = shown(&step);
+            self.count_hop()?;
+            let asked = Asked {
+                step: &step,
+                wishes: &wishes,
+                fresh: request.fresh,
+                family: request.family,
+                deadline,
+            };
+            let begun = self.exchange(&asked, trace).await?;
+            let Some(location) = followed(&begun.status_and_location(), request) else {
+                return self.finish(begun, &asked, keep(request), trace).await;
+            };
+            if trace.redirects >= request.redirects_max {
+                trace.status = Some(begun.status());
+                return Err(Error::Limit(format!("more than {} redirects", request.redirects_max)));
+            }
+            let status = begun.status();
+            drop(begun);
+            let next = redirect::next(&step, status, &location, &self.reach)?;
+            if next.bare && !step.bare {
+                // They were wishes about the server that was asked for.
+                wishes.connect_to = None;
+                wishes.server_name = None;
+            }
+            wishes.check(&next.granted.connection)?;
+            step = next;
+            trace.redirects += 1;
+            trace.next_hop();
+        }
+    }
+
+    fn first(&self, request: &Request, wishes: &Wishes) -> Result<Step, Error> {
+        let granted = grant::admit(&self.reach, request.slot.as_deref(), &request.url, &request.method)?;
+        let connection = &granted.connection;
+        wishes.check(connection)?;
+        let encodings = if has_credentials(connection) {
+            Encodings::Fixed
+        } else {
+            Encodings::Free
+        };
+        let headers = headers::check(&request.headers, request.body.len(), connection, encodings)?;
+        Ok(Step {
+            headers,
+            body: request.body.clone(),
+            bare: false,
+            granted,
+        })
+    }
+
+    fn count_hop(&self) -> Result<(), Error> {
+        if self.hops.fetch_add(1, Ordering::Relaxed) < REQUESTS_MAX {
+            return Ok(());
+        }
+        Err(Error::Limit(format!(
+            "more than {REQUESTS_MAX} requests in one run, redirects included"
+        )))
+    }
+
+    fn scrubber(&self) -> &Scrubber {
+        self.scrubber
+            .get_or_init(|| Scrubber::new(self.shared.redactor.clone(), &self.reach))
+    }
+
+    fn response(&self, answer: Answer, request: &Request, trace: Trace, total: Duration) -> Result<Response, Failure> {
+        let Some(remote) = trace.remote else {
+            let error = Error::Protocol("the answer came from nowhere".to_owned());
+            return Err(self.failure(error, trace, total));
+        };
+        let keep = keep(request);
+        let truncated = !answer.complete || answer.body.len() > keep;
+        let (headers, body, url) = if trace.guarded {
+            let scrubber = self.scrubber();
+            let headers = answer.headers.into_iter().map(|header| scrubbed(header, scrubber));
+            let body = scrubber.bytes(&answer.body, keep);
+            (headers.collect(), body, scrubber.text(&trace.url))
+        } else {
+            let mut body = answer.body;
+            body.truncate(keep);
+            (answer.headers, body, trace.url)
+        };
+        Ok(Response {
+            status: answer.status,
+            version: answer.version,
+            headers,
+            body,
+            body_truncated: truncated,
+            url,
+            redirects: trace.redirects,
+            remote,
+            reused: trace.reused,
+            phases: Phases { total, ..trace.phases },
+            tls: trace.session,
+        })
+    }
+
+    fn failure(&self, error: Error, trace: Trace, total: Duration) -> Failure {
+        let (error, url) = if trace.guarded {
+            let scrubber = self.scrubber();
+            (error.reworded(|text| scrubber.text(text)), scrubber.text(&trace.url))
+        } else {
+            (error, trace.url)
+        };
+        Failure {
+            error,
+            url,
+            redirects: trace.redirects,
+            status: trace.status,
+            remote: trace.remote,
+            phases: Phases { total, ..trace.phases },
+            tls: trace.session,
+        }
+    }
+}
+
+fn keep(request: &Request) -> usize {
+    let wished = request.body_bytes_max.and_then(|bytes| usize::try_from(bytes).ok());
+    wished.unwrap_or(BODY_BYTES_MAX).min(BODY_BYTES_MAX)
+}
+
+/// Where to go on, if the answer says so and the guest wants it.
+fn followed((status, location): &(u16, Option<Vec<u8>>), request: &Request) -> Option<Vec<u8>> {
+    let wanted = redirect::is_redirect(*status) && request.redirects_max > 0;
+    location.clone().filter(|_| wanted)
+}
+
+/// Until the policy made a URL of it: what the guest wrote, when it wrote a whole one.
+fn asked_url(request: &Request) -> String {
+    match request.slot {
+        Some(_) => String::new(),
+        None => request.url.clone(),
+    }
+}
+
+/// What a guest may see of a URL: nothing when it is a secret.
+fn shown(step: &Step) -> String {
+    if step.granted.connection.url_is_secret {
+        String::new()
+    } else {
+        step.granted.url.to_string()
+    }
+}
+
+fn scrubbed((name, value): Header, scrubber: &Scrubber) -> Header {
+    (scrubber.text(&name), scrubber.bytes(&value, value.len()))
+}

@@ -1,0 +1,266 @@
+//! Targets that misbehave, each beside one that does not: it costs its own answer, in its own phase, and nothing else.
+
+use std::io::Write as _;
+
+use flate2::{Compression, write::GzEncoder};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+
+use super::{server::*, *};
+
+/// Of one request.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Asks a healthy server and another at once.
+async fn beside_healthy<F, T>(talk: F) -> Result<Response, Failure>
+where
+    F: Fn(TcpStream) -> T + Send + Sync + 'static,
+    T: Future<Output = ()> + Send + 'static,
+{
+    let world = World::new();
+    let (healthy, _) = world.answer(|_| ok("", "healthy")).await;
+    let other = world.serve(talk).await;
+    let reach = fixtures::reach([("default", at(healthy)), ("other", connection("other", &url(other)))]);
+    let asked = |slot: &str| Request {
+        slot: Some(slot.to_owned()),
+        timeout: Some(PATIENCE),
+        ..get("")
+    };
+    let run = world.run(reach);
+    let mut answers = run
+        .send_all(vec![asked("default"), asked("other"), asked("default")])
+        .await;
+    let last = answers.pop().expect("three").expect("healthy");
+    let hostile = answers.pop().expect("three");
+    let first = answers.pop().expect("three").expect("healthy");
+    assert_eq!(
+        (text(&first), text(&last)),
+        ("healthy".to_owned(), "healthy".to_owned())
+    );
+    hostile
+}
+
+fn url(port: u16) -> String {
+    format!("http://other.test:{port}/")
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_never_answers_times_out_while_processing() {
+    let failure = beside_healthy(|mut stream| async move {
+        hear(&mut stream).await;
+        std::future::pending::<()>().await;
+    });
+    let failure = failure.await.expect_err("late");
+    assert_eq!(failure.error, Error::Timeout(Phase::Processing));
+    assert!(failure.phases.connect.is_some() && failure.phases.processing.is_none());
+    assert!(failure.remote.is_some());
+    assert!(failure.phases.total >= PATIENCE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_answers_a_byte_a_second_times_out_in_the_transfer() {
+    let failure = beside_healthy(|mut stream| async move {
+        hear(&mut stream).await;
+        say(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n").await;
+        for _ in 0..1000 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            say(&mut stream, "x").await;
+        }
+    });
+    let failure = failure.await.expect_err("late");
+    assert_eq!(
+        (failure.error, failure.status),
+        (Error::Timeout(Phase::Transfer), Some(200))
+    );
+    assert!(failure.phases.processing.is_some() && failure.phases.transfer.is_none());
+}
+
+#[tokio::test]
+async fn an_endless_body_is_cut() {
+    let response = beside_healthy(|mut stream| async move {
+        hear(&mut stream).await;
+        say(&mut stream, "HTTP/1.1 200 OK\r\n\r\n").await;
+        while stream.write_all(&[b'x'; 64 * 1024]).await.is_ok() {}
+    });
+    let response = response.await.expect("cut");
+    assert!(response.body_truncated);
+    assert_eq!(response.body.len(), BODY_BYTES_MAX);
+}
+
+#[tokio::test]
+async fn ten_mebibytes_of_headers_are_a_limit() {
+    let failure = beside_healthy(|mut stream| async move {
+        hear(&mut stream).await;
+        let mut sent = stream.write_all(b"HTTP/1.1 200 OK\r\n").await;
+        for number in 0..10_240 {
+            if sent.is_err() {
+                break;
+            }
+            sent = stream
+                .write_all(format!("x-{number}: {}\r\n", "y".repeat(1024)).as_bytes())
+                .await;
+        }
+    });
+    let failure = failure.await.expect_err("too much");
+    assert!(
+        matches!(&failure.error, Error::Limit(text) if text.contains("head of the answer")),
+        "{failure}"
+    );
+}
+
+#[tokio::test]
+async fn one_header_without_end_is_a_limit_too() {
+    let failure = beside_healthy(|mut stream| async move {
+        hear(&mut stream).await;
+        say(&mut stream, "HTTP/1.1 200 OK\r\nx: ").await;
+        while stream.write_all(&[b'y'; 16 * 1024]).await.is_ok() {}
+    });
+    let failure = failure.await.expect_err("too much");
+    assert!(matches!(&failure.error, Error::Limit(_)), "{failure}");
+}
+
+#[tokio::test]
+async fn broken_chunks_are_a_protocol_error_in_the_transfer() {
+    let failure = beside_healthy(|mut stream| async move {
+        hear(&mut stream).await;
+        say(
+            &mut stream,
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n",
+        )
+        .await;
+    });
+    let failure = failure.await.expect_err("broken");
+    assert!(
+        matches!(&failure.error, Error::Protocol(text) if text.contains("reading the body")),
+        "{failure}"
+    );
+    assert_eq!(failure.status, Some(200));
+}
+
+#[tokio::test]
+async fn a_bomb_of_gzip_is_cut() {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    for _ in 0..100 {
+        encoder.write_all(&vec![0; 1024 * 1024]).expect("written");
+    }
+    let bomb = Arc::new(encoder.finish().expect("finished"));
+    let response = beside_healthy(move |mut stream| {
+        let bomb = Arc::clone(&bomb);
+        async move {
+            hear(&mut stream).await;
+            say(&mut stream, ok("content-encoding: gzip\r\n", &*bomb)).await;
+        }
+    });
+    let response = response.await.expect("cut");
+    assert!(response.body_truncated);
+    assert_eq!(response.body.len(), BODY_BYTES_MAX);
+}
+
+#[tokio::test]
+async fn a_reset_in_the_body_is_a_protocol_error_in_the_transfer() {
+    let failure = beside_healthy(|mut stream| async move {
+        hear(&mut stream).await;
+        say(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").await;
+        // Dropping it now sends a reset instead of an orderly end.
+        let _ = stream.set_zero_linger();
+    });
+    let failure = failure.await.expect_err("reset");
+    assert!(
+        matches!(&failure.error, Error::Protocol(text) if text.contains("reading the body")),
+        "{failure}"
+    );
+}
+
+#[tokio::test]
+async fn one_that_closes_at_once_or_speaks_no_http_is_a_protocol_error() {
+    let closed = beside_healthy(|mut stream| async move {
+        hear(&mut stream).await;
+    });
+    let closed = closed.await.expect_err("closed");
+    assert!(
+        matches!(&closed.error, Error::Protocol(text) if text.contains("waiting for the answer")),
+        "{closed}"
+    );
+    let other = beside_healthy(|mut stream| async move {
+        hear(&mut stream).await;
+        say(&mut stream, "-ERR unknown command 'GET'\r\n\r\n").await;
+    });
+    let other = other.await.expect_err("no HTTP");
+    assert!(
+        matches!(&other.error, Error::Protocol(text) if text.contains("not HTTP")),
+        "{other}"
+    );
+}
+
+#[tokio::test]
+async fn a_bad_certificate_fails_in_its_phase_and_is_shown() {
+    let world = World::new();
+    let (shown, trusted) = (
+        Identity::new(&["target.test"], 2021),
+        Identity::new(&["target.test"], 2100),
+    );
+    let acceptor = shown.acceptor(&[]);
+    let port = world.serve(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            // The client goes away in the middle.
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    let failure = world.get(trusted.at(port.await), "").await.expect_err("refused");
+    assert!(matches!(failure.error, Error::Tls(_)), "{failure}");
+    let chain = failure.tls.expect("seen").chain;
+    assert_eq!(chain[0].dns_names, ["target.test"]);
+    assert!(failure.phases.connect.is_some() && failure.phases.tls.is_none());
+}
+
+#[tokio::test]
+async fn bodies_of_one_run_are_limited_together() {
+    let world = World::new();
+    let body = Arc::new(vec![b'x'; BODY_BYTES_MAX]);
+    let (port, _) = world.answer(move |_| ok("", &*body)).await;
+    let run = world.run(fixtures::reach([("default", at(port))]));
+    let mut answers = Vec::new();
+    for _ in 0..40 {
+        answers.push(run.send(get("")).await);
+    }
+    let refused = answers
+        .iter()
+        .filter(|answer| matches!(answer, Err(failure) if matches!(&failure.error, Error::Limit(text) if text.contains("32 MiB"))))
+        .count();
+    assert_eq!(refused, 8);
+    assert_eq!(run.outcomes()["ok"], 32);
+}
+
+#[tokio::test]
+async fn requests_of_one_run_are_limited() {
+    let world = World::new();
+    let (port, heard) = world.answer(|_| ok("", "")).await;
+    let run = world.run(fixtures::reach([("default", at(port))]));
+    let answers = run.send_all(vec![get(""); REQUESTS_MAX as usize + 1]).await;
+    let failed: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
+    assert_eq!(failed.len(), 1);
+    assert!(
+        matches!(&failed[0].error, Error::Limit(text) if text.contains("1000 requests")),
+        "{}",
+        failed[0]
+    );
+    assert_eq!(heard.lock().expect("not poisoned").len(), REQUESTS_MAX as usize);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_the_run_ends_every_request() {
+    let world = World::new();
+    let port = world.serve(|_stream| std::future::pending()).await;
+    let until = Clock::system().monotonic() + Duration::from_secs(3);
+    let reach = Arc::new(fixtures::reach([("default", at(port))]));
+    let run = world.http.run("check".into(), reach, until);
+    let patient = Request {
+        timeout: Some(Duration::from_secs(60)),
+        ..get("")
+    };
+    for _ in 0..2 {
+        let failure = run.send(patient.clone()).await.expect_err("late");
+        assert!(matches!(failure.error, Error::Timeout(_)), "{failure}");
+    }
+    assert!(Clock::system().monotonic() < until + Duration::from_secs(1));
+}

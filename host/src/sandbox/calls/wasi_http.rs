@@ -1,0 +1,128 @@
+//! `wasi:http`: for plugins whose language brings its own client. The same policy, limits and connections as `http`.
+//!
+//! Flows in: requests as wasmtime hands them on. Flows out: whole answers. What this interface has no word for follows no
+//! redirect, and a body past the cap is an error, since nothing could say that it was cut.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use wasmtime_wasi_http::{Error as Refused, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::capability::http::{Error, Failure, HttpRun, Phase, Request, Response};
+
+/// Body of a request: as much as a guest can hand over through the other interface.
+const REQUEST_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Client libraries set it by themselves; the host decodes and sets its own.
+const ENCODINGS: &str = "accept-encoding";
+/// About the bytes that were on the wire, which are not those that the guest is given.
+const FRAMING: [&str; 4] = ["connection", "content-length", "keep-alive", "transfer-encoding"];
+
+/// What carries errors of sending a body; here the body was taken in whole before.
+type Sending = Box<dyn Future<Output = Result<(), Refused>> + Send>;
+type Answer = Result<(::http::Response<WasiBody>, Sending), Refused>;
+
+/// Where wasmtime's implementation of `wasi:http` leaves it to the host.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Hooks {
+    /// None while a plugin describes itself.
+    http: Option<Arc<HttpRun>>,
+}
+
+impl Hooks {
+    pub(in crate::sandbox) fn new(http: Option<Arc<HttpRun>>) -> Self {
+        Self { http }
+    }
+}
+
+impl WasiHttpHooks for Hooks {
+    /// It is made from the URL.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: ::http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Sending,
+    ) -> Box<dyn Future<Output = Answer> + Send> {
+        let http = self.http.clone();
+        Box::new(async move {
+            let http = http.ok_or(Refused::HttpRequestDenied)?;
+            let request = read(request, options).await?;
+            match http.send(request).await {
+                Ok(answer) => written(answer),
+                Err(failure) => Err(refused(failure)),
+            }
+        })
+    }
+}
+
+async fn read(request: ::http::Request<WasiBody>, options: Option<RequestOptions>) -> Result<Request, Refused> {
+    let (head, body) = request.into_parts();
+    let too_large = |_| Refused::HttpRequestBodySize(Some(REQUEST_BODY_BYTES_MAX as u64));
+    let body = Limited::new(body, REQUEST_BODY_BYTES_MAX)
+        .collect()
+        .await
+        .map_err(too_large)?;
+    let headers = head.headers.iter().filter(|(name, _)| name.as_str() != ENCODINGS);
+    Ok(Request {
+        method: head.method.as_str().to_owned(),
+        // Text again: what is asked for is what the policy reads in it.
+        url: head.uri.to_string(),
+        headers: headers
+            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+            .collect(),
+        body: body.to_bytes().to_vec(),
+        timeout: options.and_then(timeout),
+        ..Request::default()
+    })
+}
+
+/// One clock instead of three: answers come whole.
+fn timeout(options: RequestOptions) -> Option<Duration> {
+    let first_byte = options.first_byte_timeout?;
+    Some(first_byte + options.connect_timeout.unwrap_or_default() + options.between_bytes_timeout.unwrap_or_default())
+}
+
+fn written(answer: Response) -> Answer {
+    if answer.body_truncated {
+        return Err(Refused::HttpResponseBodySize(Some(answer.body.len() as u64)));
+    }
+    let mut written = ::http::Response::builder().status(answer.status);
+    for (name, value) in answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !FRAMING.contains(&name.as_str()))
+    {
+        written = written.header(name, &value[..]);
+    }
+    let body = Full::new(Bytes::from(answer.body))
+        .map_err(Refused::from)
+        .boxed_unsync();
+    let written = written.body(body).map_err(|_| Refused::HttpProtocolError)?;
+    Ok((written, Box::new(async { Ok(()) })))
+}
+
+fn refused(failure: Failure) -> Refused {
+    match failure.error {
+        Error::Denied(_) => Refused::HttpRequestDenied,
+        Error::Invalid(_) => Refused::HttpRequestUriInvalid,
+        Error::Resolve(why) => Refused::DnsError {
+            rcode: Some(why),
+            info_code: None,
+        },
+        Error::Connect(_) => Refused::ConnectionRefused,
+        Error::Tls(_) => Refused::TlsCertificateError,
+        Error::Timeout(Phase::Resolve) => Refused::DnsTimeout,
+        Error::Timeout(Phase::Connect | Phase::Tls) => Refused::ConnectionTimeout,
+        Error::Timeout(Phase::Processing) => Refused::HttpResponseTimeout,
+        Error::Timeout(Phase::Transfer) => Refused::ConnectionReadTimeout,
+        Error::Protocol(_) => Refused::HttpProtocolError,
+        Error::Limit(why) => Refused::InternalError(Some(why)),
+    }
+}
+
+#[cfg(test)]
+mod tests;
