@@ -111,6 +111,7 @@ impl Plugin {
             system: self.machine.system.clone(),
             redis: self.machine.redis.clone(),
             postgres: self.machine.postgres.clone(),
+            database_calls: 0,
             http: Arc::new(http),
             denied: Vec::new(),
             context: RunContext {
