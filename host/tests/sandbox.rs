@@ -418,6 +418,7 @@ guests! {
         says(&said("wrong"), &["Denied", "is not for Redis"]);
         says(&said("closed"), &["Connect", &closed.to_string()]);
         says(&said("write"), &["Denied", "begins with `SET`"]);
+        says(&said("often"), &["Denied", "1000 times"]);
         let denied: Vec<&str> = end.outcome.usage.denied.iter().map(|denied| denied.capability).collect();
         assert_eq!(denied, ["redis", "postgres"]);
         let none = bench.run("hostile", &plugin, &Given::default()).await;

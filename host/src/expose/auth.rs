@@ -129,7 +129,7 @@ pub(super) struct Claims<'r> {
 impl<'r> Claims<'r> {
     pub(super) fn of<B>(request: &'r hyper::Request<B>) -> Self {
         let headers = request.headers();
-        let authority = request.uri().authority().map(hyper::http::uri::Authority::as_str);
+        let authority = request.uri().authority().map(|authority| authority.as_str());
         Self {
             authorization: headers.get(header::AUTHORIZATION).map(header::HeaderValue::as_bytes),
             host: authority.or_else(|| text(headers, "host")),

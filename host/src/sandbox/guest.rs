@@ -34,6 +34,10 @@ use crate::{
 /// Most refused calls that a run is reported to have made: who reads them mends the first and tries again.
 const DENIED_NOTED_MAX: usize = 32;
 
+/// Most calls of one run to databases, as many as requests over HTTP: a loop that asks and asks is a mistake that somebody
+/// else's server would pay for.
+const DATABASE_CALLS_MAX: u32 = 1_000;
+
 /// What a run has and a call of `describe` has not.
 #[derive(Debug)]
 pub(super) struct RunParts {
@@ -43,16 +47,25 @@ pub(super) struct RunParts {
     pub(super) reach: Arc<Reach>,
     pub(super) state: StateScratch,
     pub(super) system: SystemReader,
-    pub(super) http: Arc<HttpRun>,
     pub(super) redis: Redis,
     pub(super) postgres: Postgres,
+    /// How often databases were asked.
+    pub(super) database_calls: u32,
+    pub(super) http: Arc<HttpRun>,
     /// Refused calls, without repeats.
     pub(super) denied: Vec<Denied>,
 }
 
 impl RunParts {
-    /// What a guest means by `name`: one of its slots, or an address that its settings name.
-    pub(super) fn connection(&self, name: &str) -> Result<Arc<Connection>, String> {
+    /// What a guest that asks a database means by `name`: one of its slots, or an address that its settings name. It may ask
+    /// [`DATABASE_CALLS_MAX`] times.
+    pub(super) fn database(&mut self, name: &str) -> Result<Arc<Connection>, String> {
+        self.database_calls += 1;
+        if self.database_calls > DATABASE_CALLS_MAX {
+            return Err(format!(
+                "a run may ask databases {DATABASE_CALLS_MAX} times, and this one did"
+            ));
+        }
         let address = || self.reach.addresses.iter().find(|granted| *granted.name == *name);
         let found = self.reach.slot(name).or_else(address);
         found.map(Arc::clone).ok_or_else(|| {

@@ -28,9 +28,9 @@ pub(super) struct Machine {
     pub(super) redactor: Redactor,
     pub(super) clock: Clock,
     pub(super) system: SystemReader,
-    pub(super) http: HttpHost,
     pub(super) redis: Redis,
     pub(super) postgres: Postgres,
+    pub(super) http: HttpHost,
     pub(super) host_version: &'static str,
 }
 

@@ -109,9 +109,10 @@ impl Plugin {
             reach: request.reach,
             state: request.state,
             system: self.machine.system.clone(),
-            http: Arc::new(http),
             redis: self.machine.redis.clone(),
             postgres: self.machine.postgres.clone(),
+            database_calls: 0,
+            http: Arc::new(http),
             denied: Vec::new(),
             context: RunContext {
                 scheduled_at: request.scheduled_at,

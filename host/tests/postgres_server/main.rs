@@ -12,7 +12,6 @@
 
 #[path = "../support"]
 mod support {
-    #![expect(dead_code, reason = "each test file uses a part of it")]
     pub(crate) mod certificates;
     pub(crate) mod database;
     pub(crate) mod server;

@@ -110,6 +110,12 @@ impl Server {
         }
     }
 
+    /// Ended in a way that lets it clean up what outlives a process, such as shared memory.
+    pub(crate) fn ended_by(mut self, last: Signal) -> Self {
+        self.last = last;
+        self
+    }
+
     /// Ends it at once, as a crash would.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
@@ -120,14 +126,6 @@ impl Server {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).expect("it runs");
-    }
-}
-
-impl Server {
-    /// Ended in a way that lets it clean up what outlives a process, such as shared memory.
-    pub(crate) fn ended_by(mut self, last: Signal) -> Self {
-        self.last = last;
-        self
     }
 }
 

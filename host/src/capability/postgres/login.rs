@@ -118,7 +118,7 @@ impl Login<'_> {
                 Ok(None)
             }
             Message::NoticeResponse(_) => Ok(None),
-            Message::ErrorResponse(body) => Err(turned_away(Said::of(body))),
+            Message::ErrorResponse(body) => Err(turned_away(&Said::of(body))),
             _ => Err(Error::Authentication(
                 "the server asks for a way to log in that is not offered: use SCRAM-SHA-256".to_owned(),
             )),
@@ -187,7 +187,7 @@ fn out_of_turn() -> Error {
 }
 
 /// Before there was a session. Poolers say `08P01` for what PostgreSQL calls `28P01`.
-fn turned_away(said: Said) -> Error {
+fn turned_away(said: &Said) -> Error {
     let stranger = said.code.starts_with("28") || (said.code == "08P01" && said.message.contains("auth"));
     let text = format!("{} (SQLSTATE {})", said.message, said.code);
     if stranger {
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn who_is_turned_away_learns_whether_it_was_for_the_password() {
         let said = |code: &str, message: &str| {
-            turned_away(Said {
+            turned_away(&Said {
                 code: code.into(),
                 message: message.into(),
             })

@@ -25,7 +25,7 @@ pub use self::rows::{ROWS_BYTES_MAX, ROWS_MAX, Rows};
 use self::{
     events::SuperuserRole,
     rows::{Gathered, Said},
-    session::{Session, cancel},
+    session::{CancelKey, Session, cancel},
     target::Target,
     wire::Broken,
 };
@@ -149,7 +149,7 @@ impl Postgres {
         // The server's own clock strikes a little earlier than ours.
         let asked = session.query(call.sql, call.parameters, patience * 9 / 10);
         let Ok(gathered) = timeout_at(call.until, asked).await else {
-            self.cancel(call, &session).await;
+            self.cancel(call, session.cancel).await;
             return Err(Broken::Late);
         };
         let gathered = gathered?;
@@ -158,19 +158,19 @@ impl Postgres {
             self.kept.put(call.check, call.connection, session, ended);
         } else if !gathered.is_complete() && gathered.error.is_none() {
             // It still sends what there is no room for.
-            self.cancel(call, &session).await;
+            self.cancel(call, session.cancel).await;
         }
         Ok((gathered, ended - began))
     }
 
     /// While the session is still there, since a pooler forgets what a client that left was doing. Where the server cannot be
     /// told, its own timeout ends the statement.
-    async fn cancel(&self, call: &Call<'_>, session: &Session) {
+    async fn cancel(&self, call: &Call<'_>, key: CancelKey) {
         let told = cancel(
             &self.tools,
             &call.target,
             call.connection,
-            session.cancel,
+            key,
             call.deadline,
         );
         let _ = timeout_at(call.deadline, told).await;

@@ -20,7 +20,7 @@ impl wit::Host for Guest {
     ) -> wasmtime::Result<Result<wit::Rows, wit::Error>> {
         let run = self.granted(Wanted::Postgres)?;
         let (check, deadline) = (Arc::clone(&run.context.check.name), run.context.calls_until);
-        let connection = match run.connection(&connection) {
+        let connection = match run.database(&connection) {
             Ok(connection) => connection,
             Err(why) => return Ok(Err(wit::Error::Denied(why))),
         };

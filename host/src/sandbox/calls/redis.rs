@@ -17,7 +17,7 @@ impl wit::Host for Guest {
     async fn pipeline(&mut self, connection: String, commands: Vec<wit::Command>) -> wasmtime::Result<Called> {
         let run = self.granted(Wanted::Redis)?;
         let (check, deadline) = (Arc::clone(&run.context.check.name), run.context.calls_until);
-        let connection = match run.connection(&connection) {
+        let connection = match run.database(&connection) {
             Ok(connection) => connection,
             Err(why) => return Ok(Err(wit::Error::Denied(why))),
         };

@@ -139,8 +139,9 @@ impl Sandbox {
             telemetry: options.telemetry.clone(),
         };
         let http = HttpHost::new(HttpTools {
-            clock: tools.clock.clone(),
+            clock: options.clock.clone(),
             dialer: tools.dialer.clone(),
+            // Both read the system's roots once.
             trust: tools.trust.clone(),
             supervisor: options.supervisor.clone(),
             redactor: tools.redactor.clone(),

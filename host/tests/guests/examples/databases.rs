@@ -36,5 +36,11 @@ guests::guest!(|_| {
         said("closed", query("database", "SELECT $1, $2")),
         said("write", query("database", "SET x = 1")),
     ];
+    // With the five above, this is once more than a run may ask.
+    let mut last = String::new();
+    for _ in 0..996 {
+        last = pipeline("elsewhere");
+    }
+    made.verdicts.push(said("often", last));
     Ok(made)
 });
