@@ -25,11 +25,11 @@ pub use self::rows::{ROWS_BYTES_MAX, ROWS_MAX, Rows};
 use self::{
     events::SuperuserRole,
     rows::{Gathered, Said},
-    session::{Session, cancel},
+    session::{CancelKey, Session, cancel},
     target::Target,
     wire::Broken,
 };
-use super::database::{Tools, shelf::Shelf};
+use super::database::{BLANK, Tools, password, shelf::Shelf};
 use crate::{clock::Instant, config::Connection};
 
 /// Longest time before the deadline at which a statement is given up, so that the server can still be told to end it.
@@ -121,7 +121,10 @@ impl Postgres {
             until: deadline - reserve(deadline.saturating_duration_since(now)),
             deadline,
         };
-        self.ask(&call).await.map_err(|error| self.scrubbed(error, connection))
+        match self.ask(&call).await {
+            Ok(answer) => Ok(without_secrets(answer, connection)),
+            Err(error) => Err(self.scrubbed(error, connection)),
+        }
     }
 
     /// Over the connection that was kept, or a new one. A kept one may have been closed meanwhile; since everything is
@@ -149,7 +152,7 @@ impl Postgres {
         // The server's own clock strikes a little earlier than ours.
         let asked = session.query(call.sql, call.parameters, patience * 9 / 10);
         let Ok(gathered) = timeout_at(call.until, asked).await else {
-            self.cancel(call, &session).await;
+            self.cancel(call, session.cancel).await;
             return Err(Broken::Late);
         };
         let gathered = gathered?;
@@ -158,14 +161,14 @@ impl Postgres {
             self.kept.put(call.check, call.connection, session, ended);
         } else if !gathered.is_complete() && gathered.error.is_none() {
             // It still sends what there is no room for.
-            self.cancel(call, &session).await;
+            self.cancel(call, session.cancel).await;
         }
         Ok((gathered, ended - began))
     }
 
     /// While the session is still there, since a pooler forgets what a client that left was doing. Where the server cannot be
     /// told, its own timeout ends the statement.
-    async fn cancel(&self, call: &Call<'_>, session: &Session) {
+    async fn cancel(&self, call: &Call<'_>, key: CancelKey) {
         let told = cancel(
             &self.tools,
             &call.target,
@@ -201,6 +204,17 @@ impl Postgres {
             },
         }
     }
+}
+
+/// Values that repeat the connection's password do so without it.
+fn without_secrets(mut answer: Answer, connection: &Connection) -> Answer {
+    if let Some(password) = password(connection) {
+        let values = answer.rows.values.iter_mut().flatten().flatten();
+        for value in values.filter(|value| value.contains(password)) {
+            *value = value.replace(password, BLANK);
+        }
+    }
+    answer
 }
 
 /// Where the statement goes, if it may go anywhere.
