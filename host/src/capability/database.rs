@@ -169,11 +169,17 @@ impl Tools {
     /// What a server said, without secrets: also without the connection's own, however short it is.
     pub(super) fn scrubbed(&self, text: &str, connection: &Connection) -> String {
         let clean = self.redactor.redact(text);
-        match &connection.password {
-            Some(password) if !password.expose().is_empty() => clean.replace(password.expose(), BLANK),
-            _ => clean.into_owned(),
+        match password(connection) {
+            Some(password) => clean.replace(password, BLANK),
+            None => clean.into_owned(),
         }
     }
+}
+
+/// What the connection logs in with, and what no plugin may be shown.
+pub(super) fn password(connection: &Connection) -> Option<&str> {
+    let password = connection.password.as_ref().map(|password| password.expose());
+    password.filter(|password| !password.is_empty())
 }
 
 /// Stands where a password stood.

@@ -134,7 +134,7 @@ async fn what_a_session_keeps_is_discarded_before_the_next_statement() {
 }
 
 #[tokio::test]
-async fn errors_of_the_server_come_with_code_and_message() {
+async fn errors_come_with_code_and_message_and_nothing_with_the_password() {
     let started = Started::new().await;
     let answered = ask(&client(), &started.monitor(), "SELECT * FROM no_such_table", &[]).await;
     let Err(Error::Query { code, message }) = answered else {
@@ -144,6 +144,10 @@ async fn errors_of_the_server_come_with_code_and_message() {
         (code.as_str(), message.as_str()),
         ("42P01", "relation \"no_such_table\" does not exist")
     );
+    let shown = ask(&client(), &started.monitor(), &format!("SELECT '<{PASSWORD}>'"), &[])
+        .await
+        .expect("an answer");
+    assert_eq!(shown.rows.values[0][0].as_deref(), Some("<[redacted]>"));
     let echoed = format!("SELECT '{PASSWORD}'::int");
     let answered = ask(&client(), &started.monitor(), &echoed, &[]).await;
     assert!(!format!("{answered:?}").contains("canary"), "{answered:?}");

@@ -16,7 +16,7 @@ use postgres_protocol::{
 };
 
 use super::{Error, rows::Said, target::Target, wire::Wire};
-use crate::config::Connection;
+use crate::{capability::database::password, config::Connection};
 
 /// Shown in `pg_stat_activity`.
 const APPLICATION_NAME: &str = "bellwether";
@@ -51,7 +51,7 @@ pub(super) async fn log_in(
 ) -> Result<Welcome, Error> {
     let mut login = Login {
         user: &target.user,
-        password: connection.password.as_ref().map(|password| password.expose()),
+        password: password(connection),
         unheard,
         scram: None,
         welcome: Welcome::default(),

@@ -29,7 +29,7 @@ use self::{
     target::Target,
     wire::Broken,
 };
-use super::database::{Tools, shelf::Shelf};
+use super::database::{BLANK, Tools, password, shelf::Shelf};
 use crate::{clock::Instant, config::Connection};
 
 /// Longest time before the deadline at which a statement is given up, so that the server can still be told to end it.
@@ -121,7 +121,10 @@ impl Postgres {
             until: deadline - reserve(deadline.saturating_duration_since(now)),
             deadline,
         };
-        self.ask(&call).await.map_err(|error| self.scrubbed(error, connection))
+        match self.ask(&call).await {
+            Ok(answer) => Ok(without_secrets(answer, connection)),
+            Err(error) => Err(self.scrubbed(error, connection)),
+        }
     }
 
     /// Over the connection that was kept, or a new one. A kept one may have been closed meanwhile; since everything is
@@ -201,6 +204,17 @@ impl Postgres {
             },
         }
     }
+}
+
+/// Values that repeat the connection's password do so without it.
+fn without_secrets(mut answer: Answer, connection: &Connection) -> Answer {
+    if let Some(password) = password(connection) {
+        let values = answer.rows.values.iter_mut().flatten().flatten();
+        for value in values.filter(|value| value.contains(password)) {
+            *value = value.replace(password, BLANK);
+        }
+    }
+    answer
 }
 
 /// Where the statement goes, if it may go anywhere.

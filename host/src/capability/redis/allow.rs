@@ -343,39 +343,49 @@ fn range_with_scores(mut arguments: Arguments<'_>) -> Result<(), Why> {
     arguments.end()
 }
 
-/// `key from to [WITHSCORES] LIMIT offset count`, the last two in either order.
+/// `key from to [WITHSCORES] LIMIT offset count`, in any order.
 fn range_by(mut arguments: Arguments<'_>) -> Result<(), Why> {
     arguments.next()?;
     arguments.next()?;
     arguments.next()?;
-    limited(arguments)
-}
-
-fn limited(mut arguments: Arguments<'_>) -> Result<(), Why> {
-    arguments.word("WITHSCORES");
-    if !arguments.word("LIMIT") {
-        return Err("it needs `LIMIT offset count`");
+    let mut limited = false;
+    while !arguments.is_empty() {
+        if arguments.word("LIMIT") {
+            arguments.limit()?;
+            limited = true;
+        } else if !arguments.word("WITHSCORES") {
+            return arguments.end();
+        }
     }
-    arguments.limit()?;
-    arguments.word("WITHSCORES");
-    arguments.end()
+    if limited { Ok(()) } else { Err(UNLIMITED) }
 }
 
-/// `key from to [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]`; without `BYSCORE` or `BYLEX` by index.
+/// `key from to [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]`, in any order; without `BYSCORE` or `BYLEX` by index.
 fn sorted_range(mut arguments: Arguments<'_>) -> Result<(), Why> {
     arguments.next()?;
     let mut by_index = arguments;
     arguments.next()?;
     arguments.next()?;
-    let reversed = arguments.word("REV");
-    if arguments.word("BYSCORE") || arguments.word("BYLEX") {
-        let _ = reversed || arguments.word("REV");
-        return limited(arguments);
+    let (mut by_index_alone, mut limited) = (true, false);
+    while !arguments.is_empty() {
+        if arguments.word("BYSCORE") || arguments.word("BYLEX") {
+            by_index_alone = false;
+        } else if arguments.word("LIMIT") {
+            arguments.limit()?;
+            limited = true;
+        } else if !(arguments.word("REV") || arguments.word("WITHSCORES")) {
+            return arguments.end();
+        }
     }
-    by_index.window()?;
-    arguments.word("WITHSCORES");
-    arguments.end()
+    match (by_index_alone, limited) {
+        (true, _) => by_index.window(),
+        (false, true) => Ok(()),
+        (false, false) => Err(UNLIMITED),
+    }
 }
+
+/// Of a range whose length nobody knows.
+const UNLIMITED: Why = "it needs `LIMIT offset count`";
 
 /// `key from to COUNT count`.
 fn stream_range(mut arguments: Arguments<'_>) -> Result<(), Why> {

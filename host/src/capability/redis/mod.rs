@@ -26,7 +26,7 @@ pub use self::{
     arguments::ELEMENTS_MAX,
     resp::{Node, REPLIES_BYTES_MAX, REPLIES_NODES_MAX},
 };
-use super::database::{BLANK, Tools, shelf::Shelf};
+use super::database::{BLANK, Tools, password, shelf::Shelf};
 use crate::{clock::Instant, config::Connection};
 
 /// Most commands of one call: a hundred queues with a hundred questions each.
@@ -163,12 +163,17 @@ impl Redis {
         let info = Info {
             address: session.address.clone(),
             latency: ended - began,
-            details: session.details.clone(),
+            details: self.details(&session, connection),
         };
         if session.is_clean() {
             self.kept.put(check, connection, session, ended);
         }
         Ok((replies, info))
+    }
+
+    fn details(&self, session: &Session, connection: &Connection) -> Vec<(String, String)> {
+        let clean = |(name, value): &(String, String)| (name.clone(), self.tools.scrubbed(value, connection));
+        session.details.iter().map(clean).collect()
     }
 
     fn scrubbed(&self, error: Error, connection: &Connection) -> Error {
@@ -253,11 +258,7 @@ fn failed(broken: Broken) -> Error {
 
 /// Takes the connection's password out, wherever it stands.
 fn blank(bytes: &mut Vec<u8>, connection: &Connection) {
-    let password = connection
-        .password
-        .as_ref()
-        .map_or("", |password| password.expose())
-        .as_bytes();
+    let password = password(connection).unwrap_or_default().as_bytes();
     if password.is_empty() || password.len() > bytes.len() {
         return;
     }
