@@ -1,5 +1,6 @@
 //! Kind `report`: is accuracy kept, and is there drift? Reads what an evaluation wrote as JSON; computes nothing from data.
 
+mod drift;
 mod figure;
 
 use std::collections::BTreeMap;
@@ -15,30 +16,21 @@ use crate::{
     code,
     finding::{Finding, Judgement},
     memory::Memory,
-    metrics::{DRIFT_SCORE, MODEL_ACCURACY, REPORT_TIMESTAMP, REPORT_VALUE},
+    metrics::{MODEL_ACCURACY, REPORT_TIMESTAMP, REPORT_VALUE},
     pointer,
     settings::{
-        levels::{Ceiling, Span, Spans},
+        levels::{Span, Spans},
         slot::Slot,
     },
     time::{self, spoken},
 };
+use drift::Drift;
 use figure::Figure;
 
 /// The name under which accuracy is remembered and reported.
 const ACCURACY: &str = "accuracy";
 
-/// Common bands of the population stability index: below 0.1 stable, up to 0.25 moderate, above it major. 0.1 is also the
-/// default of Evidently.
-const PSI_BANDS: Ceiling = Ceiling {
-    warning: Some(0.1),
-    critical: Some(0.25),
-};
-
-/// Features of one report that get a series: a table of features may be generated, and a check has 5,000 series in all.
-const FEATURES_MAX: usize = 500;
-
-/// Drifted features that a summary names.
+/// Figures that a summary names.
 const NAMED_MAX: usize = 3;
 
 /// A report, and which of its figures matter.
@@ -69,19 +61,6 @@ pub(crate) struct ReportTarget {
     figures: BTreeMap<String, Figure>,
     /// How far features drifted.
     drift: Option<Drift>,
-}
-
-/// Scores of features.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Drift {
-    /// Where the scores stand, with `*` for the feature: `/drift_by_columns/*/drift_score`.
-    #[schemars(extend("pattern" = "^(/.*)?$"))]
-    at: String,
-    /// From which score on a feature has drifted; those of PSI unless said: `{ warning = 0.1, critical = 0.25 }`.
-    score: Option<Ceiling>,
-    /// From which share of drifted features (0 to 1) on it matters. Without it every drifted feature does.
-    share: Option<Ceiling>,
 }
 
 impl ReportTarget {
@@ -189,48 +168,6 @@ fn fingerprint(text: &str) -> String {
     format!("{hash:016x}")
 }
 
-impl Drift {
-    fn judge(&self, name: &str, document: &Value, report: &mut Report) -> Option<Finding> {
-        let found = pointer::find(document, &self.at);
-        let mut scores: Vec<(String, f64)> = found
-            .into_iter()
-            .filter_map(|found| Some((found.name, found.value.as_f64()?)))
-            .collect();
-        if scores.is_empty() {
-            let text = format!("the report has no drift scores at `{}`", self.at);
-            return Some(Finding::warning(code::VALUE_MISSING, text));
-        }
-        for (feature, score) in scores.iter().take(FEATURES_MAX) {
-            report.gauge(&DRIFT_SCORE).set([name, feature], *score);
-        }
-        scores.sort_by(|left, right| right.1.total_cmp(&left.1));
-        self.judge_scores(&scores)
-    }
-
-    /// `scores` stand in descending order.
-    fn judge_scores(&self, scores: &[(String, f64)]) -> Option<Finding> {
-        let bands = self.score.unwrap_or(PSI_BANDS);
-        let drifted: Vec<&(String, f64)> = scores
-            .iter()
-            .filter(|(_, score)| bands.reached(*score).is_some())
-            .collect();
-        let (worst, _) = bands.reached(drifted.first()?.1)?;
-        let share = drifted.len() as f64 / scores.len() as f64;
-        let status = match self.share {
-            Some(levels) => levels.reached(share)?.0,
-            None => worst,
-        };
-        let named: Vec<String> = drifted
-            .iter()
-            .take(NAMED_MAX)
-            .map(|(feature, score)| format!("{feature} {score:.3}"))
-            .collect();
-        let (count, all) = (drifted.len(), scores.len());
-        let text = format!("{count} of {all} features drifted: {}", named.join(", "));
-        Some(Finding::new(status, code::DRIFTED, text))
-    }
-}
-
 impl Target for ReportTarget {
     fn place(&self) -> Place<'_> {
         Place {
@@ -244,12 +181,15 @@ impl Target for ReportTarget {
         let figures = self.figures().filter_map(|(name, figure)| figure.problem(name));
         let taken = (self.accuracy.is_some() && self.figures.contains_key(ACCURACY))
             .then(|| "`accuracy` and `figures.accuracy` exclude each other".to_owned());
-        let pointers = self.timestamp_at.iter().chain(self.drift.iter().map(|drift| &drift.at));
-        let pointers = pointers.filter_map(|at| pointer::problem(at).map(|problem| format!("`{at}` {problem}")));
+        let pointer = self.timestamp_at.as_ref().and_then(|at| {
+            let problem = pointer::problem(at)?;
+            Some(format!("`timestamp_at = \"{at}\"` {problem}"))
+        });
+        let drift = self.drift.as_ref().and_then(Drift::problem);
         let nothing = self.figures().next().is_none() && self.drift.is_none() && self.max_age == Spans::default();
         let nothing = nothing.then(|| "nothing is judged: add `accuracy`, `figures`, `drift` or `max_age`".to_owned());
-        let others = [self.max_age.problem("max_age"), taken, nothing];
-        figures.chain(pointers).chain(others.into_iter().flatten()).collect()
+        let others = [self.max_age.problem("max_age"), pointer, drift, taken, nothing];
+        figures.chain(others.into_iter().flatten()).collect()
     }
 
     fn asks(&self) -> Result<Vec<Ask>, String> {

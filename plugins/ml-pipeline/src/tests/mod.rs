@@ -408,6 +408,29 @@ fn the_readme_names_every_metric_and_every_code() {
     assert!(silent.is_empty(), "{silent:?}");
 }
 
+/// Every check of this plugin in a TOML text, run against a server that knows nothing.
+fn checks(text: &str) -> Vec<Run> {
+    let file: Value = toml::from_str(text).unwrap();
+    let checks = file["check"].as_object().into_iter().flatten();
+    let settings = checks.map(|(_, check)| check["settings"].clone());
+    settings.map(|settings| run_one(settings, Server::new())).collect()
+}
+
+#[test]
+fn the_sample_and_the_examples_make_sense() {
+    let sample = checks(include_str!("../../sample.toml"));
+    let readme = include_str!("../../README.md");
+    let blocks = readme
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next());
+    let examples: Vec<Run> = blocks.flat_map(checks).collect();
+    assert_eq!((sample.len(), examples.len()), (2, 3));
+    for run in sample.iter().chain(&examples) {
+        assert!(!run.report().verdicts().is_empty());
+    }
+}
+
 #[test]
 fn the_rules_are_about_metrics_that_exist() {
     let rules = include_str!("../../rules.yml");
