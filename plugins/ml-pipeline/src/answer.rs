@@ -77,9 +77,20 @@ pub(crate) fn succeeded<'a>(
         200..=299 => Ok(response),
         401 | 403 => Err(Finding::unknown(code::UNAUTHORIZED, text())),
         404 => Err(Finding::critical(unknown, text())),
+        400 if own_reason(response).is_some_and(|reason| means_unknown(&reason)) => {
+            Err(Finding::critical(unknown, text()))
+        }
         429 => Err(Finding::warning(code::OVERLOADED, text())),
         _ => Err(Finding::critical(otherwise, text())),
     }
+}
+
+/// MLflow and Triton answer 400 to a name that they do not know, as to everything that is wrong with a request.
+fn means_unknown(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
+    ["not found", "unknown model"]
+        .iter()
+        .any(|words| reason.contains(words))
 }
 
 /// `two_tower_768: HTTP 503: no worker`.
@@ -152,6 +163,11 @@ mod tests {
         assert_eq!(of(401, ""), (Status::Unknown, "unauthorized", "m: HTTP 401".into()));
         assert_eq!(of(404, r#"{"error":"no model"}"#).2, "m: HTTP 404: no model");
         assert_eq!(of(404, "").1, "model_not_found");
+        assert_eq!(
+            of(400, r#"{"error":"Request for unknown model: 'm' is not found"}"#).1,
+            "model_not_found"
+        );
+        assert_eq!(of(400, r#"{"error":"unexpected shape"}"#).1, "server_not_ready");
         assert_eq!(of(429, r#"{"error":"Model is overloaded"}"#).0, Status::Warning);
         assert_eq!(
             of(500, "<html>oops"),

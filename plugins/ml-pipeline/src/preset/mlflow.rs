@@ -136,11 +136,20 @@ mod tests {
 
     #[test]
     fn an_alias_that_does_not_exist_is_critical_with_the_servers_reason() {
-        let gone =
-            json!({ "error_code": "RESOURCE_DOES_NOT_EXIST", "message": "Registered model alias champion not found." });
-        let run = champion(registry(Value::Null, version("3", "READY", "")).json(ALIAS, 404, gone));
+        let gone = json!({
+            "error_code": "INVALID_PARAMETER_VALUE", "message": "Registered model alias champion not found.",
+            "sqlstate": "KAM00", "error_class": "INVALID_PARAMETER_VALUE",
+        });
+        let run = champion(registry(Value::Null, version("3", "READY", "")).json(ALIAS, 400, gone));
         assert_eq!(run.verdict("ready t").code, "model_not_found");
         assert!(run.verdict("ready t").summary.contains("alias champion not found"));
+    }
+
+    #[test]
+    fn a_model_that_is_not_registered_is_not_found() {
+        let server = Server::new().text("/health", 200, "OK").json(NEWEST, 200, json!({}));
+        let run = ready(json!({ "preset": "mlflow", "model": "two_tower" }), server);
+        assert_eq!(run.verdict("ready t").code, "model_not_found");
     }
 
     #[test]

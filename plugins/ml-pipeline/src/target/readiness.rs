@@ -89,6 +89,12 @@ fn absent(entries: &Entries, about: About, all: &[Found<'_>], what: &str) -> Fin
     if about == About::Server {
         return Finding::critical(code::UNREADABLE, format!("the answer says nothing about {what}"));
     }
+    if about == About::Newest {
+        return Finding::critical(
+            code::MODEL_NOT_FOUND,
+            format!("{what} is not registered, or has no version"),
+        );
+    }
     let Some((at, _)) = entries.keys.first() else {
         return Finding::critical(code::MODEL_NOT_READY, format!("{what} has no version or worker"));
     };
