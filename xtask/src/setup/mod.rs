@@ -24,7 +24,7 @@ use crate::{
 /// Of `cargo xtask setup`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Also what the tests need: Prometheus' tools and a Python environment (about 130 MB under target/).
+    /// Also what the tests need: Prometheus' tools and Python environments (about 800 MB under target/).
     #[arg(long)]
     tests: bool,
 }
@@ -40,17 +40,23 @@ pub(crate) enum Need {
     NodeExporter,
     /// A Python with what `xtask/requirements.txt` names.
     Python,
+    /// An `mlflow` server, in an environment of its own.
+    Mlflow,
+    /// An `mlserver`, in an environment of its own.
+    Mlserver,
     /// A `node` with `npm`, for the toolchain of JavaScript components.
     Node,
 }
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Promtool,
         Self::Prometheus,
         Self::NodeExporter,
         Self::Python,
+        Self::Mlflow,
+        Self::Mlserver,
         Self::Node,
     ];
 
@@ -61,6 +67,8 @@ impl Need {
             Self::Prometheus => "prometheus",
             Self::NodeExporter => "node-exporter",
             Self::Python => "python",
+            Self::Mlflow => "mlflow",
+            Self::Mlserver => "mlserver",
             Self::Node => "node",
         }
     }
@@ -80,7 +88,9 @@ impl Need {
             Self::Promtool => debian::find(workspace, "promtool").is_some(),
             Self::Prometheus => debian::find(workspace, "prometheus").is_some(),
             Self::NodeExporter => debian::find(workspace, "prometheus-node-exporter").is_some(),
-            Self::Python => python::is_ready(workspace),
+            Self::Python => python::PARSERS.is_ready(workspace),
+            Self::Mlflow => python::MLFLOW.is_ready(workspace),
+            Self::Mlserver => python::MLSERVER.is_ready(workspace),
             Self::Node => ["node", "npm"].iter().all(|tool| program::find(tool, &[]).is_some()),
         }
     }
@@ -90,7 +100,9 @@ impl Need {
         match self {
             Self::Promtool | Self::Prometheus => debian::add(workspace, "prometheus"),
             Self::NodeExporter => debian::add(workspace, "prometheus-node-exporter"),
-            Self::Python => python::add(workspace),
+            Self::Python => python::PARSERS.add(workspace),
+            Self::Mlflow => python::MLFLOW.add(workspace),
+            Self::Mlserver => python::MLSERVER.add(workspace),
             Self::Node => bail!("install Node.js 20 or later, with npm"),
         }
     }
@@ -133,7 +145,7 @@ pub(crate) fn for_testing(workspace: &Workspace) -> Result<()> {
 
 /// Folders to put before PATH so that tests find what was added here.
 pub(crate) fn program_folders(workspace: &Workspace) -> Vec<PathBuf> {
-    vec![debian::programs(workspace), python::programs(workspace)]
+    vec![debian::programs(workspace), python::PARSERS.programs(workspace)]
 }
 
 /// What tests are told, as variables of the environment, by name and value.
@@ -142,7 +154,15 @@ pub(crate) fn test_environment(workspace: &Workspace) -> Result<Vec<(&'static st
         ("PATH", program::path_with(&program_folders(workspace))?),
         (
             "BELLWETHER_TEST_PYTHON",
-            python::programs(workspace).join("python").into(),
+            python::PARSERS.programs(workspace).join("python").into(),
+        ),
+        (
+            "BELLWETHER_TEST_MLFLOW",
+            python::MLFLOW.programs(workspace).join("mlflow").into(),
+        ),
+        (
+            "BELLWETHER_TEST_MLSERVER",
+            python::MLSERVER.programs(workspace).join("mlserver").into(),
         ),
     ])
 }
