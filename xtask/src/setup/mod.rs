@@ -25,7 +25,7 @@ use crate::{
 /// Of `cargo xtask setup`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Also what the tests need: Prometheus, Redis, PostgreSQL, a Python environment and Deno (about 300 MB under target/).
+    /// Also what the tests need: Prometheus, Redis, PostgreSQL, Deno and Python environments (about 1 GB under target/).
     #[arg(long)]
     tests: bool,
 }
@@ -47,6 +47,10 @@ pub(crate) enum Need {
     Pgbouncer,
     /// A Python with what `xtask/requirements.txt` names.
     Python,
+    /// An `mlflow` server, in an environment of its own.
+    Mlflow,
+    /// An `mlserver`, in an environment of its own.
+    Mlserver,
     /// A `node` with `npm`, for the toolchain of JavaScript components.
     Node,
     /// The `deno` program.
@@ -55,7 +59,7 @@ pub(crate) enum Need {
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Promtool,
         Self::Prometheus,
         Self::NodeExporter,
@@ -63,6 +67,8 @@ impl Need {
         Self::Postgres,
         Self::Pgbouncer,
         Self::Python,
+        Self::Mlflow,
+        Self::Mlserver,
         Self::Node,
         Self::Deno,
     ];
@@ -77,6 +83,8 @@ impl Need {
             Self::Postgres => "postgres",
             Self::Pgbouncer => "pgbouncer",
             Self::Python => "python",
+            Self::Mlflow => "mlflow",
+            Self::Mlserver => "mlserver",
             Self::Node => "node",
             Self::Deno => "deno",
         }
@@ -102,7 +110,9 @@ impl Need {
                 .iter()
                 .all(|program| debian::find(workspace, program).is_some()),
             Self::Pgbouncer => debian::find(workspace, "pgbouncer").is_some(),
-            Self::Python => python::is_ready(workspace),
+            Self::Python => python::PARSERS.is_ready(workspace),
+            Self::Mlflow => python::MLFLOW.is_ready(workspace),
+            Self::Mlserver => python::MLSERVER.is_ready(workspace),
             Self::Node => ["node", "npm"].iter().all(|tool| program::find(tool, &[]).is_some()),
             Self::Deno => npm::is_ready(workspace),
         }
@@ -120,7 +130,9 @@ impl Need {
                 debian::add_with_libraries(workspace, &[&server, &client])
             }
             Self::Pgbouncer => debian::add_with_libraries(workspace, &["pgbouncer"]),
-            Self::Python => python::add(workspace),
+            Self::Python => python::PARSERS.add(workspace),
+            Self::Mlflow => python::MLFLOW.add(workspace),
+            Self::Mlserver => python::MLSERVER.add(workspace),
             Self::Node => bail!("install Node.js 20 or later, with npm"),
             Self::Deno => npm::add(workspace),
         }
@@ -165,7 +177,7 @@ pub(crate) fn for_testing(workspace: &Workspace) -> Result<()> {
 /// Folders to put before PATH so that tests find what was added here.
 pub(crate) fn program_folders(workspace: &Workspace) -> Vec<PathBuf> {
     let mut folders = debian::programs(workspace);
-    folders.push(python::programs(workspace));
+    folders.push(python::PARSERS.programs(workspace));
     folders.push(npm::programs(workspace));
     folders
 }
@@ -177,7 +189,15 @@ pub(crate) fn test_environment(workspace: &Workspace) -> Result<Vec<(&'static st
         ("PATH", program::path_with(&program_folders(workspace))?),
         (
             "BELLWETHER_TEST_PYTHON",
-            python::programs(workspace).join("python").into(),
+            python::PARSERS.programs(workspace).join("python").into(),
+        ),
+        (
+            "BELLWETHER_TEST_MLFLOW",
+            python::MLFLOW.programs(workspace).join("mlflow").into(),
+        ),
+        (
+            "BELLWETHER_TEST_MLSERVER",
+            python::MLSERVER.programs(workspace).join("mlserver").into(),
         ),
         // For servers that were unpacked, and for nothing else: cargo and rustc have libraries of their own.
         ("BELLWETHER_TEST_LIBRARIES", libraries),

@@ -1,0 +1,184 @@
+//! What is wrong with a target, and the one verdict made of all of it.
+
+use std::time::Duration;
+
+use bellwether_sdk::{Code, Report, Status};
+
+use crate::{
+    memory::Memory,
+    metrics::{FAILING_RUNS, TARGET_LATENCY, TARGET_UP},
+};
+
+/// Findings that a summary spells out; more would not fit in a message to a phone.
+const SPELT_OUT_MAX: usize = 3;
+
+/// Characters of a summary. Long enough for a Python exception, short enough for a chat message.
+const SUMMARY_CHARS_MAX: usize = 400;
+
+/// One thing that is not as it should be.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Finding {
+    pub(crate) status: Status,
+    pub(crate) code: Code,
+    /// For a person, in the middle of a sentence.
+    pub(crate) text: String,
+}
+
+impl Finding {
+    pub(crate) fn warning(code: Code, text: impl Into<String>) -> Self {
+        Self::new(Status::Warning, code, text)
+    }
+
+    pub(crate) fn critical(code: Code, text: impl Into<String>) -> Self {
+        Self::new(Status::Critical, code, text)
+    }
+
+    pub(crate) fn unknown(code: Code, text: impl Into<String>) -> Self {
+        Self::new(Status::Unknown, code, text)
+    }
+
+    pub(crate) fn new(status: Status, code: Code, text: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            text: text.into(),
+        }
+    }
+}
+
+/// Everything about one target in one run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Judgement {
+    pub(crate) findings: Vec<Finding>,
+    /// The summary when nothing is wrong.
+    pub(crate) good: String,
+    /// The slowest answer.
+    pub(crate) latency: Option<Duration>,
+}
+
+impl Judgement {
+    /// Adds a finding; the same one twice, as when a server cannot be reached for two questions, is one.
+    pub(crate) fn push(&mut self, finding: impl Into<Option<Finding>>) {
+        let new = finding.into().filter(|finding| !self.findings.contains(finding));
+        self.findings.extend(new);
+    }
+
+    /// Remembers the slowest.
+    pub(crate) fn took(&mut self, latency: Duration) {
+        self.latency = self.latency.max(Some(latency));
+    }
+
+    /// Adds verdict and metrics to the report.
+    pub(crate) fn report(mut self, kind: &str, name: &str, memory: &mut Memory, report: &mut Report) {
+        self.findings.sort_by_key(|finding| severity(finding.status));
+        let status = self.findings.first().map_or(Status::Ok, |worst| worst.status);
+        self.measure(kind, name, status, memory, report);
+        let target = format!("{kind} {name}");
+        let summary = one_line(&self.summary(), SUMMARY_CHARS_MAX);
+        let mut verdict = match self.findings.first() {
+            None => report.ok(&target).summary(summary),
+            Some(worst) => match worst.status {
+                Status::Critical => report.critical(&target, &worst.code, summary),
+                Status::Warning => report.warning(&target, &worst.code, summary),
+                Status::Unknown | Status::Ok => report.unknown(&target, &worst.code, summary),
+            },
+        };
+        if let Some(latency) = self.latency {
+            verdict = verdict.latency(latency);
+        }
+        for finding in &self.findings {
+            verdict = verdict.detail(finding.code.name(), finding.text.clone());
+        }
+    }
+
+    fn measure(&self, kind: &str, name: &str, status: Status, memory: &mut Memory, report: &mut Report) {
+        let up = matches!(status, Status::Ok | Status::Warning);
+        report.gauge(&TARGET_UP).set([kind, name], up);
+        if let Some(latency) = self.latency {
+            report.gauge(&TARGET_LATENCY).set([kind, name], latency.as_secs_f64());
+        }
+        let levels = [
+            ("warning", status != Status::Ok),
+            ("critical", status == Status::Critical),
+        ];
+        for (severity, bad) in levels {
+            let runs = memory.streak(&format!("{kind} {name} {severity}"), bad);
+            report.gauge(&FAILING_RUNS).set([kind, name, severity], runs);
+        }
+    }
+
+    fn summary(&self) -> String {
+        let texts: Vec<&str> = self.findings.iter().map(|finding| finding.text.as_str()).collect();
+        match texts.len() {
+            0 => self.good.clone(),
+            count if count <= SPELT_OUT_MAX => texts.join("; "),
+            count => format!(
+                "{}; and {} more",
+                texts[..SPELT_OUT_MAX].join("; "),
+                count - SPELT_OUT_MAX
+            ),
+        }
+    }
+}
+
+/// Worst first. Not to know is less than to know the worst.
+fn severity(status: Status) -> u8 {
+    match status {
+        Status::Critical => 0,
+        Status::Unknown => 1,
+        Status::Warning => 2,
+        Status::Ok => 3,
+    }
+}
+
+/// Text of others as one line of at most `chars` characters.
+pub(crate) fn one_line(text: &str, chars: usize) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words: Vec<&str> = clean.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(chars) {
+        None => line,
+        Some((end, _)) => format!("{}…", &line[..end]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code;
+
+    #[test]
+    fn text_of_others_becomes_one_short_line() {
+        assert_eq!(one_line(" a\n\tb \u{7}c ", 9), "a b c");
+        assert_eq!(one_line("äöüß", 2), "äö…");
+    }
+
+    #[test]
+    fn the_worst_finding_is_the_verdict_and_the_rest_is_said_too() {
+        let mut judgement = Judgement::default();
+        judgement.push(Finding::warning(code::TOO_SLOW, "slow"));
+        judgement.push(Finding::critical(code::MODEL_NOT_READY, "not there"));
+        judgement.push(None);
+        let mut report = Report::new();
+        judgement.report("ready", "m", &mut Memory::default(), &mut report);
+        let verdict = &report.verdicts()[0];
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Critical, "model_not_ready")
+        );
+        assert_eq!(verdict.summary, "not there; slow");
+        assert_eq!(verdict.details.len(), 2);
+    }
+
+    #[test]
+    fn many_findings_are_counted() {
+        let findings = (0..5)
+            .map(|n| Finding::warning(code::TOO_SLOW, format!("f{n}")))
+            .collect();
+        let judgement = Judgement {
+            findings,
+            ..Judgement::default()
+        };
+        assert_eq!(judgement.summary(), "f0; f1; f2; and 2 more");
+    }
+}

@@ -1,0 +1,77 @@
+//! Machine learning as an operator sees it: models loaded, answers sane, training runs on time, accuracy kept, data flowing.
+//!
+//! Flows in: six tables of targets and the answers to their requests, all sent at once. Flows out: one verdict per target,
+//! which carries the server's own reason, and metrics. What a system calls things stands in `preset` as data; what a kind of
+//! target makes of an answer stands in `target`. Between runs it keeps little (`memory`): last values of reports and counters.
+
+#![cfg_attr(
+    test,
+    expect(clippy::needless_pass_by_value, reason = "tests write answers and settings in place")
+)]
+
+mod answer;
+mod assertion;
+mod code;
+mod exposition;
+mod fill;
+mod finding;
+mod json;
+mod memory;
+mod metrics;
+mod plan;
+mod pointer;
+mod preset;
+mod settings;
+mod target;
+mod time;
+
+use bellwether_sdk::{http, prelude::*};
+
+use memory::Memory;
+use plan::Plan;
+pub use settings::Settings;
+use target::Seen;
+
+/// The plugin.
+#[derive(Debug)]
+pub struct MlPipeline;
+
+impl Check for MlPipeline {
+    const NAME: &'static str = "ml-pipeline";
+    const SUMMARY: &'static str = "Model servers, inference answers, training runs, accuracy, drift and data freshness";
+    type Settings = Settings;
+
+    fn describe(about: &mut Description) {
+        metrics::describe(about);
+        code::describe(about);
+        settings::describe(about);
+        preset::describe(about);
+    }
+
+    fn run(settings: Settings) -> Result<Report, Failure> {
+        settings.check()?;
+        let plan = Plan::new(&settings, &context::connections())?;
+        let answers = http::send_all(&plan.requests);
+        if let Some(reason) = answer::all_denied(&answers) {
+            return Err(Failure::denied(reason));
+        }
+        let mut memory = Memory::recall();
+        let mut report = Report::new();
+        for (target, range) in &plan.targets {
+            let seen = Seen {
+                name: target.name,
+                answers: answers.get(range.clone()).unwrap_or_default(),
+                now: context::scheduled_at_unix() as f64,
+            };
+            let judgement = target.judge(&seen, &mut memory, &mut report);
+            judgement.report(target.kind, target.name, &mut memory, &mut report);
+        }
+        memory.keep(&settings);
+        Ok(report)
+    }
+}
+
+export_check!(MlPipeline);
+
+#[cfg(test)]
+mod tests;
