@@ -6,6 +6,7 @@
 
 mod debian;
 mod python;
+mod queues;
 mod rust;
 
 use std::{
@@ -42,16 +43,25 @@ pub(crate) enum Need {
     Python,
     /// A `node` with `npm`, for the toolchain of JavaScript components.
     Node,
+    /// What `xtask/queues` names: Celery, RQ, arq, Dramatiq and BullMQ.
+    QueueLibraries,
+    /// The `redis-server` program.
+    RedisServer,
+    /// Sidekiq with the Ruby it runs on.
+    Sidekiq,
 }
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Promtool,
         Self::Prometheus,
         Self::NodeExporter,
         Self::Python,
         Self::Node,
+        Self::QueueLibraries,
+        Self::RedisServer,
+        Self::Sidekiq,
     ];
 
     /// The word in a `//! Needs:` line.
@@ -62,6 +72,9 @@ impl Need {
             Self::NodeExporter => "node-exporter",
             Self::Python => "python",
             Self::Node => "node",
+            Self::QueueLibraries => "queue-libraries",
+            Self::RedisServer => "redis-server",
+            Self::Sidekiq => "sidekiq",
         }
     }
 
@@ -82,6 +95,9 @@ impl Need {
             Self::NodeExporter => debian::find(workspace, "prometheus-node-exporter").is_some(),
             Self::Python => python::is_ready(workspace),
             Self::Node => ["node", "npm"].iter().all(|tool| program::find(tool, &[]).is_some()),
+            Self::QueueLibraries => queues::is_ready(workspace),
+            Self::RedisServer => debian::find(workspace, "redis-server").is_some(),
+            Self::Sidekiq => queues::sidekiq_is_ready(workspace),
         }
     }
 
@@ -92,6 +108,9 @@ impl Need {
             Self::NodeExporter => debian::add(workspace, "prometheus-node-exporter"),
             Self::Python => python::add(workspace),
             Self::Node => bail!("install Node.js 20 or later, with npm"),
+            Self::QueueLibraries => queues::add(workspace),
+            Self::RedisServer => bail!("install redis-server"),
+            Self::Sidekiq => queues::add_sidekiq(workspace),
         }
     }
 }
@@ -144,6 +163,7 @@ pub(crate) fn test_environment(workspace: &Workspace) -> Result<Vec<(&'static st
             "BELLWETHER_TEST_PYTHON",
             python::programs(workspace).join("python").into(),
         ),
+        ("BELLWETHER_TEST_QUEUES", queues::folder(workspace).into()),
     ])
 }
 
