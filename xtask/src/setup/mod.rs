@@ -7,6 +7,7 @@
 mod debian;
 mod npm;
 mod python;
+mod queues;
 mod rust;
 
 use std::{
@@ -55,11 +56,15 @@ pub(crate) enum Need {
     Node,
     /// The `deno` program.
     Deno,
+    /// What `xtask/queues` names: Celery, RQ, arq, Dramatiq and BullMQ.
+    QueueLibraries,
+    /// Sidekiq with the Ruby it runs on.
+    Sidekiq,
 }
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Promtool,
         Self::Prometheus,
         Self::NodeExporter,
@@ -71,6 +76,8 @@ impl Need {
         Self::Mlserver,
         Self::Node,
         Self::Deno,
+        Self::QueueLibraries,
+        Self::Sidekiq,
     ];
 
     /// The word in a `//! Needs:` line.
@@ -87,6 +94,8 @@ impl Need {
             Self::Mlserver => "mlserver",
             Self::Node => "node",
             Self::Deno => "deno",
+            Self::QueueLibraries => "queue-libraries",
+            Self::Sidekiq => "sidekiq",
         }
     }
 
@@ -115,6 +124,8 @@ impl Need {
             Self::Mlserver => python::MLSERVER.is_ready(workspace),
             Self::Node => ["node", "npm"].iter().all(|tool| program::find(tool, &[]).is_some()),
             Self::Deno => npm::is_ready(workspace),
+            Self::QueueLibraries => queues::is_ready(workspace),
+            Self::Sidekiq => queues::sidekiq_is_ready(workspace),
         }
     }
 
@@ -135,6 +146,8 @@ impl Need {
             Self::Mlserver => python::MLSERVER.add(workspace),
             Self::Node => bail!("install Node.js 20 or later, with npm"),
             Self::Deno => npm::add(workspace),
+            Self::QueueLibraries => queues::add(workspace),
+            Self::Sidekiq => queues::add_sidekiq(workspace),
         }
     }
 }
@@ -201,6 +214,7 @@ pub(crate) fn test_environment(workspace: &Workspace) -> Result<Vec<(&'static st
         ),
         // For servers that were unpacked, and for nothing else: cargo and rustc have libraries of their own.
         ("BELLWETHER_TEST_LIBRARIES", libraries),
+        ("BELLWETHER_TEST_QUEUES", queues::folder(workspace).into()),
     ])
 }
 

@@ -1,0 +1,124 @@
+//! Sidekiq: a list of payloads for each queue; schedule, retries, dead jobs and processes for all queues together.
+//!
+//! Layout: sidekiq 6.4.1 and 8.1.7, `lib/sidekiq/client.rb`, `lib/sidekiq/launcher.rb`, `lib/sidekiq/api.rb`. Clients `LPUSH`,
+//! processes `BRPOP`, so that the oldest job is at index -1; its `enqueued_at` is in seconds before version 8, in
+//! milliseconds since. What threads work on stands in `PROCESS:workers` up to version 6, in `PROCESS:work` since.
+
+use std::rc::Rc;
+
+use serde::Deserialize;
+
+use crate::{
+    ask::Ask,
+    note,
+    picture::{ALL, Picture, State, Worker},
+    reply::{items, page, pairs},
+    target::{Shared, plain},
+    when,
+};
+
+/// The times in a payload; the rest is not kept.
+#[derive(Deserialize)]
+struct Payload {
+    enqueued_at: Option<f64>,
+    created_at: Option<f64>,
+}
+
+fn enqueued(payload: &str) -> Option<f64> {
+    let payload: Payload = serde_json::from_str(payload).ok()?;
+    when::from_number(payload.enqueued_at.or(payload.created_at)?)
+}
+
+pub(super) fn queue(target: &Shared, name: &str) -> Vec<Ask> {
+    let list = target.key(&format!("queue:{name}"));
+    vec![
+        note::depth(name, State::Waiting, ["LLEN", &list]),
+        note::waits_since(name, ["LINDEX", &list, "-1"], enqueued),
+        note::paused(name, ["SISMEMBER", &target.key("paused"), name]),
+    ]
+}
+
+pub(super) fn whole(target: &Shared, picture: &mut Picture) -> Vec<Ask> {
+    let before = plain(target.overdue_before());
+    let (schedule, retry) = (target.key("schedule"), target.key("retry"));
+    let mut asks = vec![
+        note::depth(ALL, State::Delayed, ["ZCARD", &schedule]),
+        note::depth(ALL, State::Retry, ["ZCARD", &retry]),
+        note::depth(ALL, State::Dead, ["ZCARD", &target.key("dead")]),
+        note::overdue(ALL, ["ZCOUNT", &schedule, "-inf", &before]),
+        note::overdue(ALL, ["ZCOUNT", &retry, "-inf", &before]),
+        note::processed(ALL, ["GET", &target.key("stat:processed")]),
+        note::failures(ALL, ["GET", &target.key("stat:failed")]),
+    ];
+    if target.settings.workers {
+        picture.queue(ALL);
+        asks.push(processes(target));
+    }
+    asks
+}
+
+fn processes(target: &Shared) -> Ask {
+    let shared = Rc::clone(target);
+    let words = ["SSCAN", &target.key("processes"), "0", "COUNT", "1000"];
+    Ask::then(words, move |reply, picture| {
+        picture.add_workers([]);
+        picture.queue(ALL).set_depth(State::Active, 0);
+        let names = page(reply).map(|(_, names)| names).unwrap_or_default();
+        let names = names.into_iter().take(super::WORKERS_MAX);
+        names.flat_map(|name| process(&shared, &name)).collect()
+    })
+}
+
+fn process(target: &Shared, name: &str) -> [Ask; 3] {
+    let key = target.key(name);
+    let owned = name.to_owned();
+    let about = Ask::note(["HMGET", &key, "info", "beat"], move |reply, picture| {
+        let fields = items(reply);
+        let text = |at: usize| fields.get(at).and_then(|field| field.text());
+        picture.add_workers([Worker {
+            name: owned,
+            heard: text(1).and_then(when::from_text),
+            serves: text(0).map(queues_of).unwrap_or_default(),
+        }]);
+    });
+    [
+        about,
+        threads(&format!("{key}:work")),
+        threads(&format!("{key}:workers")),
+    ]
+}
+
+/// Of a process. The names of queues may come with a weight in some versions; what is no name is passed over.
+fn queues_of(info: &str) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct About {
+        #[serde(default)]
+        queues: Vec<serde_json::Value>,
+    }
+    let queues = serde_json::from_str::<About>(info)
+        .map(|about| about.queues)
+        .unwrap_or_default();
+    let names = queues.iter().filter_map(|name| name.as_str().map(str::to_owned));
+    names.collect()
+}
+
+/// What the threads of a process work on: a hash with an entry for each busy one.
+fn threads(key: &str) -> Ask {
+    Ask::note(["HGETALL", key], |reply, picture| {
+        let busy = pairs(reply);
+        let all = picture.queue(ALL);
+        let before = all.depth(State::Active).unwrap_or(0);
+        all.set_depth(State::Active, before + busy.len() as u64);
+        for started in busy.iter().filter_map(|(_, work)| run_at(work.text()?)) {
+            all.in_flight_since(started);
+        }
+    })
+}
+
+fn run_at(work: &str) -> Option<f64> {
+    #[derive(Deserialize)]
+    struct Work {
+        run_at: f64,
+    }
+    when::from_number(serde_json::from_str::<Work>(work).ok()?.run_at)
+}

@@ -1,0 +1,173 @@
+//! Consumer groups of streams.
+
+use bellwether_sdk::{Status, fake::json};
+
+use super::lab::{Lab, NOW_MS, assert_well, code, depth, of};
+use super::tiny::{TinyGroup, TinyStream};
+
+fn entries(ages_ms: &[u64]) -> std::collections::BTreeSet<(u64, u64)> {
+    ages_ms.iter().map(|age| (NOW_MS - age, 0)).collect()
+}
+
+/// Five entries, of which two were delivered and one of them acknowledged.
+fn stream() -> TinyStream {
+    TinyStream {
+        entries: entries(&[50_000, 40_000, 30_000, 20_000, 10_000]),
+        groups: vec![TinyGroup {
+            name: "mailers",
+            last_delivered: (NOW_MS - 40_000, 0),
+            lag: Some(3),
+            pending: vec![((NOW_MS - 50_000, 0), 4)],
+            consumers: vec![("c1", 1, 9_000), ("c2", 0, 90_000)],
+        }],
+    }
+}
+
+fn settings() -> serde_json::Value {
+    json!({ "backend": "streams", "queues": ["events"] })
+}
+
+#[test]
+fn a_group_is_a_queue() {
+    let mut lab = Lab::new(|redis| redis.stream("events", stream()));
+    let run = lab.run(settings());
+    assert_eq!(depth(&run, "events/mailers", "waiting"), Some(3.0));
+    assert_eq!(depth(&run, "events/mailers", "active"), Some(1.0));
+    assert_eq!(
+        of(&run, "queue_oldest_age_seconds", "events/mailers"),
+        Some(30.0),
+        "the first that was not delivered"
+    );
+    assert_eq!(
+        of(&run, "queue_oldest_inflight_age_seconds", "events/mailers"),
+        Some(50.0)
+    );
+    assert_eq!(run.value("queue_round_trips", &[]), Some(2.0));
+    assert_well(&run);
+}
+
+#[test]
+fn lag_pending_and_consumers_have_their_own_names() {
+    let mut lab = Lab::new(|redis| redis.stream("events", stream()));
+    let run = lab.run(settings());
+    let group = |metric: &str| run.value(metric, &["events", "mailers"]);
+    assert_eq!(of(&run, "stream_length", "events"), Some(5.0));
+    assert_eq!(group("stream_group_lag"), Some(3.0));
+    assert_eq!(group("stream_group_pending"), Some(1.0));
+    assert_eq!(group("stream_group_consumers"), Some(2.0));
+    assert_eq!(group("stream_group_idle_seconds"), Some(9.0));
+    assert_eq!(group("stream_group_oldest_deliveries"), Some(4.0));
+}
+
+#[test]
+fn where_redis_does_not_know_the_lag_entries_are_counted() {
+    let mut lab = Lab::new(|redis| {
+        let mut stream = stream();
+        stream.groups[0].lag = None;
+        redis.stream("events", stream);
+    });
+    let run = lab.run(settings());
+    assert_eq!(depth(&run, "events/mailers", "waiting"), Some(3.0));
+    assert_eq!(run.value("stream_group_lag", &["events", "mailers"]), Some(3.0));
+}
+
+#[test]
+fn where_there_are_too_many_to_count_nothing_is_made_up() {
+    let mut lab = Lab::new(|redis| {
+        let mut stream = stream();
+        stream.entries = (1..=5_000).map(|age| (NOW_MS - age, 0)).collect();
+        stream.groups[0].lag = None;
+        stream.groups[0].last_delivered = (0, 0);
+        redis.stream("events", stream);
+    });
+    let run = lab.run(settings());
+    assert_eq!(depth(&run, "events/mailers", "waiting"), None);
+    assert_eq!(of(&run, "queue_oldest_age_seconds", "events/mailers"), Some(5.0));
+    assert_eq!(run.status("queue events/mailers"), Status::Unknown);
+    assert_eq!(
+        run.verdict("queue events/mailers").summary,
+        "at least 100 entries wait, and Redis does not know the lag of this group"
+    );
+}
+
+#[test]
+fn a_consumer_that_holds_entries_and_does_nothing_is_named() {
+    let mut lab = Lab::new(|redis| redis.stream("events", stream()));
+    let limits = json!({ "consumer_idle_seconds": { "warning": 5 } });
+    let run = lab.run(json!({ "backend": "streams", "queues": ["events"], "thresholds": limits }));
+    assert_eq!(code(&run, "queue events/mailers"), "consumer_idle");
+    let summary = &run.verdict("queue events/mailers").summary;
+    assert_eq!(
+        summary,
+        "consumer c1 holds entries and has been idle for 9 s, longer than 5 s"
+    );
+}
+
+#[test]
+fn groups_can_be_chosen() {
+    let mut lab = Lab::new(|redis| {
+        let mut stream = stream();
+        stream.groups.push(TinyGroup {
+            name: "audit",
+            lag: Some(0),
+            ..TinyGroup::default()
+        });
+        redis.stream("events", stream);
+    });
+    let run = lab.run(json!({ "backend": "streams", "queues": ["events"], "groups": ["mail*"] }));
+    assert_eq!(depth(&run, "events/audit", "waiting"), None);
+    assert_eq!(depth(&run, "events/mailers", "waiting"), Some(3.0));
+}
+
+#[test]
+fn ids_of_an_applications_own_have_no_age() {
+    let mut lab = Lab::new(|redis| {
+        let mut stream = stream();
+        stream.entries = [(1, 0), (2, 0)].into();
+        stream.groups[0].last_delivered = (1, 0);
+        stream.groups[0].pending = vec![((1, 0), 1)];
+        redis.stream("events", stream);
+    });
+    let run = lab.run(settings());
+    assert_eq!(of(&run, "queue_oldest_age_seconds", "events/mailers"), None);
+    assert_eq!(of(&run, "queue_oldest_inflight_age_seconds", "events/mailers"), None);
+}
+
+#[test]
+fn a_stream_that_is_not_there_is_unknown_with_the_reason() {
+    let run = Lab::new(|_| {}).run(settings());
+    assert_eq!(run.status("queue events"), Status::Unknown);
+    assert_eq!(code(&run, "queue events"), "unreadable");
+    assert!(run.verdict("queue events").summary.contains("ERR no such key"));
+}
+
+#[test]
+fn names_of_redis_exporter_have_the_database() {
+    let mut lab = Lab::new(|redis| redis.stream("events", stream()));
+    let run = lab.run(json!({ "backend": "streams", "queues": ["events"], "name_sets": ["redis_exporter"] }));
+    assert_eq!(run.value("redis_stream_length", &["db0", "events"]), Some(5.0));
+    assert_eq!(
+        run.value("redis_stream_group_lag", &["db0", "events", "mailers"]),
+        Some(3.0)
+    );
+    assert_eq!(
+        run.value(
+            "redis_stream_group_consumer_idle_seconds",
+            &["db0", "events", "mailers", "c2"]
+        ),
+        Some(90.0)
+    );
+}
+
+#[test]
+fn the_database_is_the_one_of_the_connection() {
+    for (url, database) in [
+        ("redis://localhost:6379/3", "3"),
+        ("rediss://cache.example.com:6379", "0"),
+        ("redis://localhost/", "0"),
+        ("redis+unix:///run/redis.sock?db=2", "2"),
+        ("unix:///run/0/redis.sock", "0"),
+    ] {
+        assert_eq!(crate::database_of(url), database, "{url}");
+    }
+}
