@@ -109,7 +109,7 @@ pub(crate) struct RequestSettings {
     /// Dial this address instead of the name's, such as `10.0.0.7` or `[2001:db8::1]:8443`.
     pub(crate) connect_to: Option<String>,
     /// The version of HTTP to speak; the best that both sides know, unless said.
-    pub(crate) http_version: Option<HttpVersion>,
+    pub(crate) http_version: Option<AskedVersion>,
     /// The name to ask and verify in TLS, when it is not that of the URL.
     pub(crate) server_name: Option<String>,
 }
@@ -175,10 +175,30 @@ pub(crate) enum Family {
     Ipv6,
 }
 
-/// A version of HTTP.
+/// A version of HTTP to speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub(crate) enum AskedVersion {
+    /// HTTP/1.1.
+    #[serde(rename = "1.1")]
+    V11,
+    /// HTTP/2.
+    #[serde(rename = "2")]
+    V2,
+}
+
+impl AskedVersion {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::V11 => "1.1",
+            Self::V2 => "2",
+        }
+    }
+}
+
+/// A version of HTTP in an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub(crate) enum HttpVersion {
-    /// HTTP/1.0: only an answer can have it.
+    /// HTTP/1.0.
     #[serde(rename = "1.0")]
     V10,
     /// HTTP/1.1.
