@@ -683,6 +683,10 @@ fn settings_that_make_no_sense_are_the_users_to_mend() {
             "is no status",
         ),
         (
+            json!({ "url": "https://a.example/", "request": { "http_version": "1.0" } }),
+            "`1.0`",
+        ),
+        (
             json!({ "url": "https://a.example/", "expect": { "stauts": [200] } }),
             "stauts",
         ),

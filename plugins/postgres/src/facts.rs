@@ -160,10 +160,11 @@ pub(crate) fn is_not_now(state: &str) -> bool {
     ["57P01", "57P02", "57P03"].contains(&state)
 }
 
-/// Refused for want of a free connection (SQLSTATE 53300, or the server's words where only they are known; PgBouncer's
-/// `no more connections allowed` is the same).
+/// Refused for want of a free connection: SQLSTATE 53300, which may stand in the message, or the server's words where only they are
+/// known. PgBouncer's `no more connections allowed` is the same.
 pub(crate) fn is_exhausted(state: &str, message: &str) -> bool {
-    const WORDS: [&str; 4] = [
+    const WORDS: [&str; 5] = [
+        "53300",
         "too many clients",
         "remaining connection slots",
         "too many connections",

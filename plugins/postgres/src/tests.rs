@@ -549,6 +549,11 @@ fn a_server_that_cannot_be_asked_is_down_and_says_why() {
             "too many clients",
         ),
         (
+            Error::Connect("désolé, trop de clients sont déjà connectés (SQLSTATE 53300)".into()),
+            "connections_exhausted",
+            "trop de clients",
+        ),
+        (
             Error::Query(("53300".into(), "remaining connection slots are reserved".into())),
             "connections_exhausted",
             "no connection is left",

@@ -71,15 +71,15 @@ fn failed(failure: &Failure) -> Refusal {
 fn read_response(response: &Response, settings: &Settings) -> Result<Exposition, Refusal> {
     status(response.status)?;
     if response.body_truncated {
-        let most = settings.limits.body_bytes;
+        let most = settings.maximum.body_bytes;
         return Err(Refusal::new(
             &LIMIT,
-            format!("the text is longer than {most} bytes: raise `limits.body_bytes`"),
+            format!("the text is longer than {most} bytes: raise `maximum.body_bytes`"),
         ));
     }
     let format = format(response.header("content-type"), settings.format)?;
     let text = std::str::from_utf8(&response.body).map_err(|error| not_text(&response.body, &error))?;
-    let most = usize::try_from(settings.limits.samples).unwrap_or(usize::MAX);
+    let most = usize::try_from(settings.maximum.samples).unwrap_or(usize::MAX);
     let exposition = parse(text, format, most).map_err(|error| malformed(&error, text))?;
     if exposition.samples == 0 {
         return Err(Refusal::new(&EMPTY, "the answer holds no samples"));

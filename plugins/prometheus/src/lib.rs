@@ -80,7 +80,7 @@ fn request(target: &Target, settings: &Settings) -> Request {
     Request {
         timeout_ms: settings.timeout_ms(),
         max_redirects: REDIRECTS,
-        max_body_bytes: Some(settings.limits.body_bytes),
+        max_body_bytes: Some(settings.maximum.body_bytes),
         ..request.header("accept", ACCEPT)
     }
 }

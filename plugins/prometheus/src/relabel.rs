@@ -15,8 +15,8 @@ const EXPORTED: &str = "exported_";
 /// What the settings ask for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
-    pub(crate) allow: Option<Vec<Whole>>,
-    pub(crate) deny: Vec<Whole>,
+    pub(crate) keep: Option<Vec<Whole>>,
+    pub(crate) drop: Vec<Whole>,
     pub(crate) rename: Vec<Rename>,
     pub(crate) prefix: String,
     pub(crate) labels: BTreeMap<String, String>,
@@ -44,7 +44,7 @@ impl Rules {
     /// Whether a family of that name is kept.
     pub(crate) fn keeps(&self, name: &str) -> bool {
         let fits = |patterns: &[Whole]| patterns.iter().any(|pattern| pattern.fits(name));
-        self.allow.as_deref().is_none_or(fits) && !fits(&self.deny)
+        self.keep.as_deref().is_none_or(fits) && !fits(&self.drop)
     }
 
     /// The new name; none when it would be no name.

@@ -27,15 +27,15 @@ pub struct Settings {
     /// Which format the answer has; what its header says, unless said.
     pub(crate) format: FormatSetting,
     /// Regular expressions for the whole name of a family: only these are kept. All, unless said.
-    allow: Option<Vec<Whole>>,
-    /// Regular expressions for the whole name of a family: these are dropped, also when `allow` has them.
-    deny: Vec<Whole>,
+    keep: Option<Vec<Whole>>,
+    /// Regular expressions for the whole name of a family: these are dropped, also when `keep` has them.
+    drop: Vec<Whole>,
     /// New names for families, tried in order; the first that fits counts.
     rename: Vec<Rename>,
     /// Put before the name of each family, after renaming.
-    prefix: String,
+    name_prefix: String,
     /// Put on each series; a label of the exporter's with that name becomes `exported_…`.
-    labels: BTreeMap<String, String>,
+    add_labels: BTreeMap<String, String>,
     /// Labels to take away. Series that are then the same are dropped but for one, with a warning.
     drop_labels: Vec<String>,
     /// New names for labels: `{ old = "new" }`.
@@ -48,7 +48,7 @@ pub struct Settings {
     #[schemars(range(min = 0.01, max = 3600))]
     timeout_seconds: Option<f64>,
     /// How much there may be.
-    pub(crate) limits: Limits,
+    pub(crate) maximum: Maximum,
 }
 
 /// One thing to scrape.
@@ -81,7 +81,7 @@ pub(crate) enum FormatSetting {
 /// How much one target may serve; what has more is not merged at all.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Limits {
+pub(crate) struct Maximum {
     /// Samples in the text.
     #[schemars(range(min = 1, max = 200_000))]
     pub(crate) samples: u32,
@@ -90,7 +90,7 @@ pub(crate) struct Limits {
     pub(crate) body_bytes: u32,
 }
 
-impl Default for Limits {
+impl Default for Maximum {
     /// Ten times the series that a check may have, and the text that takes.
     fn default() -> Self {
         Self {
@@ -208,11 +208,11 @@ impl Settings {
         let unless_said = if targets > 1 { "instance" } else { "" };
         let target_label = self.target_label.as_deref().unwrap_or(unless_said);
         let rules = Rules {
-            allow: self.allow.clone(),
-            deny: self.deny.clone(),
+            keep: self.keep.clone(),
+            drop: self.drop.clone(),
             rename: self.rename.clone(),
-            prefix: self.prefix.clone(),
-            labels: self.labels.clone(),
+            prefix: self.name_prefix.clone(),
+            labels: self.add_labels.clone(),
             drop_labels: self.drop_labels.iter().cloned().collect(),
             rename_labels: self.rename_labels.clone(),
             target_label: (!target_label.is_empty()).then(|| target_label.to_owned()),

@@ -187,7 +187,7 @@ fn open_metrics_brings_its_own_types_and_what_there_is_no_place_for_is_counted()
 
 #[test]
 fn the_request_asks_for_both_formats_within_the_limits() {
-    let settings = json!({ "path": "metrics", "timeout_seconds": 2, "limits": { "body_bytes": 1000 } });
+    let settings = json!({ "path": "metrics", "timeout_seconds": 2, "maximum": { "body_bytes": 1000 } });
     let run = run_with(settings, |request| {
         assert_eq!(
             (request.connection.as_deref(), request.url.as_str()),
@@ -205,8 +205,8 @@ fn the_request_asks_for_both_formats_within_the_limits() {
 #[test]
 fn families_are_allowed_denied_renamed_and_prefixed_by_their_whole_name() {
     let settings = json!({
-        "allow": ["jobs.*", "heat.*", "od"], "deny": ["heat_celsius"],
-        "rename": [{ "from": "jobs_(.*)", "to": "done_$1" }, { "from": "done.*", "to": "never" }], "prefix": "shop_",
+        "keep": ["jobs.*", "heat.*", "od"], "drop": ["heat_celsius"],
+        "rename": [{ "from": "jobs_(.*)", "to": "done_$1" }, { "from": "done.*", "to": "never" }], "name_prefix": "shop_",
     });
     let run = scraped(settings, Ok(text(EXPORTER)));
     assert_eq!(run.value("shop_done_total", &["", "sms"]), Some(4.0));
@@ -232,7 +232,7 @@ fn a_counter_that_loses_its_ending_is_untyped_and_a_bad_name_is_refused() {
 #[test]
 fn labels_are_added_renamed_and_taken_away() {
     let settings = json!({
-        "labels": { "site": "north", "queue": "all" }, "rename_labels": { "sensor": "place" }, "drop_labels": ["check"],
+        "add_labels": { "site": "north", "queue": "all" }, "rename_labels": { "sensor": "place" }, "drop_labels": ["check"],
     });
     let run = scraped(settings, Ok(text(EXPORTER)));
     assert_eq!(
@@ -369,7 +369,7 @@ fn each_way_to_fail_has_its_code() {
         ),
         (Ok(binary), Status::Critical, "malformed", "line 2 is not UTF-8"),
         (Ok(open("a 1\n")), Status::Critical, "malformed", "`# EOF` is missing"),
-        (Ok(truncated), Status::Critical, "too_large", "limits.body_bytes"),
+        (Ok(truncated), Status::Critical, "too_large", "maximum.body_bytes"),
         (Ok(text("# just a comment\n")), Status::Warning, "empty", "no samples"),
     ];
     for (answered, status, wanted, said) in cases {
@@ -384,12 +384,12 @@ fn each_way_to_fail_has_its_code() {
 
 #[test]
 fn limits_and_required_families_refuse_the_whole_target() {
-    let run = scraped(json!({ "limits": { "samples": 3 } }), Ok(text(EXPORTER)));
+    let run = scraped(json!({ "maximum": { "samples": 3 } }), Ok(text(EXPORTER)));
     assert_eq!(
         (run.status("t"), run.verdict("t").code.as_str()),
         (Status::Critical, "too_large")
     );
-    assert!(code(&run).2.contains("limits.samples"));
+    assert!(code(&run).2.contains("maximum.samples"));
     let run = scraped(
         json!({ "require": ["jobs_total", "pg_up", "gone"] }),
         Ok(text(EXPORTER)),
@@ -462,11 +462,11 @@ fn settings_that_make_no_sense_are_the_users_to_mend() {
             "two targets are called `http://a/`",
         ),
         (
-            json!({ "url": "http://a/", "allow": ["("] }),
+            json!({ "url": "http://a/", "keep": ["("] }),
             "`(` is not a regular expression",
         ),
         (
-            json!({ "url": "http://a/", "labels": { "a-b": "x" } }),
+            json!({ "url": "http://a/", "add_labels": { "a-b": "x" } }),
             "`a-b` is no label name",
         ),
         (
@@ -477,7 +477,7 @@ fn settings_that_make_no_sense_are_the_users_to_mend() {
             json!({ "url": "http://a/", "rename_labels": { "a": "9" } }),
             "`9` is no label name",
         ),
-        (json!({ "url": "http://a/", "alow": [] }), "alow"),
+        (json!({ "url": "http://a/", "kep": [] }), "kep"),
     ] {
         let run = run_with(settings, |_| Ok(text("a 1\n")));
         assert_eq!(run.failure().kind(), FailureKind::Settings);

@@ -89,7 +89,7 @@ pub(crate) fn parse(text: &str, format: Format, most: usize) -> Result<Expositio
         };
         if collected.samples > most {
             let error = cursor.error(format!(
-                "more than {most} samples: raise `limits.samples`, or ask for less"
+                "more than {most} samples: raise `maximum.samples`, or ask for less"
             ));
             return Err(ParseError {
                 too_many: true,

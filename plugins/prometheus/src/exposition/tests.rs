@@ -272,7 +272,7 @@ fn what_breaks_open_metrics_is_said_with_its_place() {
 fn more_samples_than_allowed_are_refused() {
     let error = parse("a 1\nb 1\nc 1\n", Format::Text, 2).expect_err("three");
     assert_eq!(error.line, 3);
-    assert!(error.message.contains("limits.samples"), "{error}");
+    assert!(error.message.contains("maximum.samples"), "{error}");
 }
 
 #[test]

@@ -109,7 +109,7 @@ impl Merged {
         let bytes: usize = families.iter().map(Pending::cost).sum();
         if self.bytes + bytes > REPORT_BYTES_MAX {
             let text =
-                "there is more than one report can hold: narrow it down with `allow` or `deny`, or make several checks";
+                "there is more than one report can hold: narrow it down with `keep` or `drop`, or make several checks";
             return Err(Refusal {
                 latency: Some(latency),
                 ..Refusal::new(&LIMIT, text)

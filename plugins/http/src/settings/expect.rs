@@ -1,203 +1,10 @@
-//! What stands under `settings` in the configuration.
+//! The tables `expect`: what a good answer is.
 
-use std::collections::BTreeMap;
-
-use bellwether_sdk::Address;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::status::StatusSet;
-
-/// A target, or several, how to ask and what to expect.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// Under which names to report; `["canonical"]` unless said.
-    name_sets: Option<Vec<NameSet>>,
-    /// What to ask, when it is one thing. Writing it here allows the check to reach it, without credentials.
-    pub(crate) url: Option<Address>,
-    /// Instead of `url`: what follows the URL of the connection; "" is exactly that URL.
-    pub(crate) path: Option<String>,
-    /// What to call the one target; its URL without the query, unless said.
-    pub(crate) name: Option<String>,
-    /// Several things to ask at once, instead of `url` or `path`.
-    #[schemars(length(max = 1000))]
-    pub(crate) targets: Vec<TargetSettings>,
-    /// How to ask.
-    pub(crate) request: RequestSettings,
-    /// What to expect.
-    pub(crate) expect: ExpectSettings,
-    /// What a target is that fails or answers otherwise than expected: `critical` unless said.
-    pub(crate) severity: Option<Severity>,
-}
-
-impl Settings {
-    pub(crate) fn name_sets(&self) -> &[NameSet] {
-        self.name_sets.as_deref().unwrap_or(&[NameSet::Canonical])
-    }
-}
-
-/// A set of metric names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum NameSet {
-    /// `http_probe_*`.
-    Canonical,
-    /// `probe_*`, as blackbox_exporter has them.
-    Blackbox,
-}
-
-/// One thing to ask. What it does not say, the tables `request` and `expect` beside `targets` say.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct TargetSettings {
-    /// What to call it; its URL without the query, unless said.
-    pub(crate) name: Option<String>,
-    /// What to ask. Writing it here allows the check to reach it, without credentials.
-    pub(crate) url: Option<Address>,
-    /// Instead of `url`: what follows the URL of the connection; "" is exactly that URL.
-    pub(crate) path: Option<String>,
-    /// How to ask.
-    pub(crate) request: RequestSettings,
-    /// What to expect.
-    pub(crate) expect: ExpectSettings,
-    /// What it is when it fails or answers otherwise than expected.
-    pub(crate) severity: Option<Severity>,
-}
-
-/// How bad it is when a target fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Severity {
-    /// It will need a person soon.
-    Warning,
-    /// It needs a person now.
-    #[default]
-    Critical,
-}
-
-/// Takes each field from `own`, else from `defaults`.
-macro_rules! over {
-    ($own:expr, $defaults:expr, $($field:ident),* $(,)?) => {
-        Self { $($field: $own.$field.clone().or_else(|| $defaults.$field.clone())),* }
-    };
-}
-
-/// How to ask.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct RequestSettings {
-    /// `GET` unless said. A connection takes other methods than GET, HEAD and OPTIONS only when its `methods` say so.
-    pub(crate) method: Option<Method>,
-    /// Headers to send. Credentials belong into the connection: `{{secret:NAME}}` stands for one of its `secrets`.
-    pub(crate) headers: Option<BTreeMap<String, String>>,
-    /// Body to send, as it is.
-    pub(crate) body: Option<String>,
-    /// How long to wait for the whole answer; the check's `timeout` bounds it in any case.
-    #[schemars(range(min = 0.01, max = 3600))]
-    pub(crate) timeout_seconds: Option<f64>,
-    /// How many redirects to follow; 5 unless said. Each must lead to a place that the check may reach.
-    #[schemars(range(max = 20))]
-    pub(crate) redirects: Option<u8>,
-    /// How much of the body to keep, in bytes. Unless said: 1 MiB, or less when there are more than 16 targets.
-    pub(crate) body_bytes: Option<u32>,
-    /// Dial anew in every run, so that name, connection and certificate are tested too; `true` unless said.
-    pub(crate) fresh_connection: Option<bool>,
-    /// Which addresses of the name to use; `any` unless said.
-    pub(crate) address_family: Option<Family>,
-    /// Dial this address instead of the name's, such as `10.0.0.7` or `[2001:db8::1]:8443`.
-    pub(crate) connect_to: Option<String>,
-    /// The version of HTTP to speak; the best that both sides know, unless said.
-    pub(crate) http_version: Option<HttpVersion>,
-    /// The name to ask and verify in TLS, when it is not that of the URL.
-    pub(crate) server_name: Option<String>,
-}
-
-impl RequestSettings {
-    pub(crate) fn over(&self, defaults: &Self) -> Self {
-        over!(
-            self,
-            defaults,
-            method,
-            headers,
-            body,
-            timeout_seconds,
-            redirects,
-            body_bytes,
-            fresh_connection,
-            address_family,
-            connect_to,
-            http_version,
-            server_name,
-        )
-    }
-}
-
-/// A method.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub(crate) enum Method {
-    #[default]
-    Get,
-    Head,
-    Options,
-    Post,
-    Put,
-    Patch,
-    Delete,
-}
-
-impl Method {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-            Self::Options => "OPTIONS",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-        }
-    }
-}
-
-/// A family of addresses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Family {
-    /// Whichever there is.
-    #[default]
-    Any,
-    /// Only IPv4.
-    Ipv4,
-    /// Only IPv6.
-    Ipv6,
-}
-
-/// A version of HTTP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-pub(crate) enum HttpVersion {
-    /// HTTP/1.0: only an answer can have it.
-    #[serde(rename = "1.0")]
-    V10,
-    /// HTTP/1.1.
-    #[serde(rename = "1.1")]
-    V11,
-    /// HTTP/2.
-    #[serde(rename = "2")]
-    V2,
-}
-
-impl HttpVersion {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::V10 => "1.0",
-            Self::V11 => "1.1",
-            Self::V2 => "2",
-        }
-    }
-}
 
 /// What to expect. What is not named is not looked at, but for the status and the certificate.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -394,5 +201,29 @@ impl JsonSchema for Pattern {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({ "type": "string", "minLength": 1 })
+    }
+}
+
+/// A version of HTTP in an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub(crate) enum HttpVersion {
+    /// HTTP/1.0.
+    #[serde(rename = "1.0")]
+    V10,
+    /// HTTP/1.1.
+    #[serde(rename = "1.1")]
+    V11,
+    /// HTTP/2.
+    #[serde(rename = "2")]
+    V2,
+}
+
+impl HttpVersion {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::V10 => "1.0",
+            Self::V11 => "1.1",
+            Self::V2 => "2",
+        }
     }
 }
