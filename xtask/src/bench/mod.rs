@@ -10,12 +10,15 @@ mod idle;
 mod machine;
 mod many_checks;
 mod peers;
+mod probes;
 mod process;
+mod queues;
 mod run_cost;
 mod scrape;
 mod size;
 mod start;
 mod statistics;
+mod target;
 mod workload;
 
 use std::path::PathBuf;
@@ -51,7 +54,7 @@ struct Row {
     measure: fn(&Ground<'_>) -> Result<Vec<Finding>>,
 }
 
-const ROWS: [Row; 7] = [
+const ROWS: [Row; 9] = [
     Row {
         name: "run",
         measures: "one sandboxed run in Rust and in Python, tick to board",
@@ -61,6 +64,16 @@ const ROWS: [Row; 7] = [
         name: "many",
         measures: "1,000, 3,000 and 10,000 checks every 10 s",
         measure: many_checks::measure,
+    },
+    Row {
+        name: "probes",
+        measures: "5, 50 and 500 HTTP probes, in one check and in many, beside blackbox_exporter",
+        measure: probes::measure,
+    },
+    Row {
+        name: "queues",
+        measures: "a run of redis-queue over 1, 10 and 100 queues",
+        measure: queues::measure,
     },
     Row {
         name: "scrape",

@@ -40,6 +40,8 @@ pub(crate) enum Need {
     Prometheus,
     /// The `prometheus-node-exporter` server.
     NodeExporter,
+    /// The `prometheus-blackbox-exporter` server.
+    BlackboxExporter,
     /// The `redis-server` program.
     RedisServer,
     /// PostgreSQL's server, with `initdb`.
@@ -64,10 +66,11 @@ pub(crate) enum Need {
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Promtool,
         Self::Prometheus,
         Self::NodeExporter,
+        Self::BlackboxExporter,
         Self::RedisServer,
         Self::Postgres,
         Self::Pgbouncer,
@@ -86,6 +89,7 @@ impl Need {
             Self::Promtool => "promtool",
             Self::Prometheus => "prometheus",
             Self::NodeExporter => "node-exporter",
+            Self::BlackboxExporter => "blackbox-exporter",
             Self::RedisServer => "redis-server",
             Self::Postgres => "postgres",
             Self::Pgbouncer => "pgbouncer",
@@ -114,6 +118,7 @@ impl Need {
             Self::Promtool => debian::find(workspace, "promtool").is_some(),
             Self::Prometheus => debian::find(workspace, "prometheus").is_some(),
             Self::NodeExporter => debian::find(workspace, "prometheus-node-exporter").is_some(),
+            Self::BlackboxExporter => debian::find(workspace, "prometheus-blackbox-exporter").is_some(),
             Self::RedisServer => debian::find(workspace, "redis-server").is_some(),
             Self::Postgres => ["initdb", "postgres", "psql"]
                 .iter()
@@ -134,6 +139,7 @@ impl Need {
         match self {
             Self::Promtool | Self::Prometheus => debian::add(workspace, "prometheus"),
             Self::NodeExporter => debian::add(workspace, "prometheus-node-exporter"),
+            Self::BlackboxExporter => debian::add(workspace, "prometheus-blackbox-exporter"),
             Self::RedisServer => debian::add_with_libraries(workspace, &["redis-server", "redis-tools"]),
             Self::Postgres => {
                 let server = debian::stands_for("postgresql")?;
@@ -187,6 +193,14 @@ pub(crate) fn for_testing(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
+/// The program that `need` is about, added when it is not there.
+pub(crate) fn ensured(workspace: &Workspace, need: Need, program: &str) -> Result<PathBuf> {
+    if !need.is_met(workspace) {
+        need.add(workspace)?;
+    }
+    debian::find(workspace, program).with_context(|| format!("there is no {program}"))
+}
+
 /// Folders to put before PATH so that tests find what was added here.
 pub(crate) fn program_folders(workspace: &Workspace) -> Vec<PathBuf> {
     let mut folders = debian::programs(workspace);
@@ -195,9 +209,14 @@ pub(crate) fn program_folders(workspace: &Workspace) -> Vec<PathBuf> {
     folders
 }
 
+/// Where programs that were unpacked find libraries that were, too: their `LD_LIBRARY_PATH`.
+pub(crate) fn library_path(workspace: &Workspace) -> Result<std::ffi::OsString> {
+    Ok(std::env::join_paths(debian::libraries(workspace))?)
+}
+
 /// What tests are told, as variables of the environment, by name and value.
 pub(crate) fn test_environment(workspace: &Workspace) -> Result<Vec<(&'static str, std::ffi::OsString)>> {
-    let libraries = std::env::join_paths(debian::libraries(workspace))?;
+    let libraries = library_path(workspace)?;
     Ok(vec![
         ("PATH", program::path_with(&program_folders(workspace))?),
         (
