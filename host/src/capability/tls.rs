@@ -11,7 +11,7 @@ mod pem;
 mod verify;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
@@ -175,10 +175,10 @@ impl Trust {
     }
 }
 
-fn with_roots(mut roots: RootCertStore, ca: &PathBuf) -> Result<RootCertStore, TlsError> {
+fn with_roots(mut roots: RootCertStore, ca: &Path) -> Result<RootCertStore, TlsError> {
     for certificate in pem::certificates(ca)? {
         roots.add(certificate).map_err(|reason| TlsError::Root {
-            path: ca.clone(),
+            path: ca.to_owned(),
             reason,
         })?;
     }

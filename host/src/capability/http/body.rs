@@ -61,11 +61,11 @@ pub(super) async fn read(
             decoder.decoded() - before
         };
         budget.spend(data.len() + decoded)?;
-        if full(pushed, encoding)? {
+        if full(&pushed, encoding)? {
             return Ok(cut(&mut decoder));
         }
     }
-    if full(decoder.finish(any), encoding)? {
+    if full(&decoder.finish(any), encoding)? {
         return Ok(cut(&mut decoder));
     }
     Ok(Body {
@@ -81,7 +81,7 @@ fn cut(decoder: &mut Decoder) -> Body {
     }
 }
 
-fn full(pushed: Result<(), Ended>, encoding: Encoding) -> Result<bool, Error> {
+fn full(pushed: &Result<(), Ended>, encoding: Encoding) -> Result<bool, Error> {
     match pushed {
         Ok(()) => Ok(false),
         Err(Ended::Full) => Ok(true),

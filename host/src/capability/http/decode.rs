@@ -129,7 +129,7 @@ impl Decoder {
                 Ok(())
             }
         };
-        self.judge(written)
+        self.judge(&written)
     }
 
     /// The end of the body. Nothing at all is an empty body, whatever the encoding.
@@ -145,7 +145,7 @@ impl Decoder {
             Inner::Brotli(decoder) => decoder.close(),
             Inner::Undecided { .. } => Err(io::ErrorKind::UnexpectedEof.into()),
         };
-        self.judge(finished)
+        self.judge(&finished)
     }
 
     /// How much came out so far.
@@ -158,7 +158,7 @@ impl Decoder {
         std::mem::take(&mut self.sink_mut().bytes)
     }
 
-    fn judge(&self, done: io::Result<()>) -> Result<(), Ended> {
+    fn judge(&self, done: &io::Result<()>) -> Result<(), Ended> {
         match done {
             Ok(()) => Ok(()),
             Err(_) if self.sink().full => Err(Ended::Full),

@@ -4,7 +4,7 @@
 //! step that the policy let through. Flows out: the head of an answer, and then its body. It follows nothing and scrubs
 //! nothing.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -100,6 +100,7 @@ pub(super) struct Answer {
     pub(super) headers: Vec<Header>,
     pub(super) body: Vec<u8>,
     pub(super) complete: bool,
+    pub(super) remote: SocketAddr,
 }
 
 /// What goes on the wire, but for how it is addressed.
@@ -178,6 +179,7 @@ impl HttpRun {
         let read = body::read(incoming, encoding, cap, &self.bodies).await?;
         let ended = self.now();
         trace.phases.transfer = Some(ended - begun.at);
+        let remote = begun.wire.remote;
         if read.complete && !asked.fresh {
             self.shared.pool.put(&self.check, begun.route, begun.wire, ended);
         }
@@ -188,6 +190,7 @@ impl HttpRun {
             headers: listed(&head.headers, decoded),
             body: read.bytes,
             complete: read.complete,
+            remote,
         })
     }
 

@@ -52,7 +52,7 @@ pub(super) fn chain(error: &hyper::Error) -> String {
     text
 }
 
-fn find<'e, T: std::error::Error + 'static>(error: &'e hyper::Error) -> Option<&'e T> {
+fn find<T: std::error::Error + 'static>(error: &hyper::Error) -> Option<&T> {
     let mut cause = error.source();
     for _ in 0..CAUSES_MAX {
         let next = cause?;

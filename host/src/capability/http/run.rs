@@ -86,7 +86,7 @@ impl HttpRun {
         let total = self.now() - began;
         self.count(ended.as_ref().map_or_else(Error::outcome, |_| "ok"));
         match ended {
-            Ok(answer) => self.response(answer, &request, trace, total),
+            Ok(answer) => Ok(self.response(answer, &request, trace, total)),
             Err(error) => {
                 let failure = self.failure(error, trace, total);
                 self.note(&failure);
@@ -209,11 +209,7 @@ impl HttpRun {
             .get_or_init(|| Scrubber::new(self.shared.redactor.clone(), &self.reach))
     }
 
-    fn response(&self, answer: Answer, request: &Request, trace: Trace, total: Duration) -> Result<Response, Failure> {
-        let Some(remote) = trace.remote else {
-            let error = Error::Protocol("the answer came from nowhere".to_owned());
-            return Err(self.failure(error, trace, total));
-        };
+    fn response(&self, answer: Answer, request: &Request, trace: Trace, total: Duration) -> Response {
         let keep = keep(request);
         let truncated = !answer.complete || answer.body.len() > keep;
         let (headers, body, url) = if trace.guarded {
@@ -226,7 +222,7 @@ impl HttpRun {
             body.truncate(keep);
             (answer.headers, body, trace.url)
         };
-        Ok(Response {
+        Response {
             status: answer.status,
             version: answer.version,
             headers,
@@ -234,11 +230,11 @@ impl HttpRun {
             body_truncated: truncated,
             url,
             redirects: trace.redirects,
-            remote,
+            remote: answer.remote,
             reused: trace.reused,
             phases: Phases { total, ..trace.phases },
             tls: trace.session,
-        })
+        }
     }
 
     fn failure(&self, error: Error, trace: Trace, total: Duration) -> Failure {

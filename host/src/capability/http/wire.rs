@@ -214,11 +214,11 @@ impl Connector {
         trace: &mut Trace,
     ) -> Result<(BoxStream, SocketAddr), Error> {
         let chosen = self.dialer.choose(goal).await;
-        let chosen = chosen.map_err(|failure| refused(failure, goal.host, connection, trace))?;
+        let chosen = chosen.map_err(|failure| refused(&failure, goal.host, connection, trace))?;
         trace.phase = Phase::Connect;
         trace.phases.resolve = chosen.times().resolve;
         let dialled = self.dialer.connect(&chosen, goal).await;
-        let dialled = dialled.map_err(|failure| refused(failure, goal.host, connection, trace))?;
+        let dialled = dialled.map_err(|failure| refused(&failure, goal.host, connection, trace))?;
         trace.phases.connect = dialled.times.connect;
         trace.remote = Some(dialled.remote);
         Ok((Box::new(dialled.stream), dialled.remote))
@@ -396,7 +396,7 @@ where
     }
 }
 
-fn refused(failure: DialFailure, host: &str, connection: &str, trace: &mut Trace) -> Error {
+fn refused(failure: &DialFailure, host: &str, connection: &str, trace: &mut Trace) -> Error {
     trace.phases.resolve = failure.times.resolve;
     trace.remote = failure.remote;
     let said = failure.error.to_string();

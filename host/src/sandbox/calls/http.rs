@@ -23,8 +23,11 @@ impl wit::Host for Guest {
         asked: Vec<wit::Request>,
     ) -> wasmtime::Result<Vec<Result<wit::Response, wit::Failure>>> {
         let ended = self.http()?.send_all(asked.into_iter().map(request).collect()).await;
-        let translated = ended.into_iter().map(|ended| ended.map(response).map_err(failure));
-        Ok(translated.collect())
+        let mut translated = Vec::with_capacity(ended.len());
+        for ended in ended {
+            translated.push(ended.map(response).map_err(failure));
+        }
+        Ok(translated)
     }
 }
 

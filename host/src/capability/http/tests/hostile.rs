@@ -16,7 +16,7 @@ where
     F: Fn(TcpStream) -> T + Send + Sync + 'static,
     T: Future<Output = ()> + Send + 'static,
 {
-    let world = World::new();
+    let world = World::ticking();
     let (healthy, _) = world.answer(|_| ok("", "healthy")).await;
     let other = world.serve(talk).await;
     let reach = fixtures::reach([("default", at(healthy)), ("other", connection("other", &url(other)))]);
@@ -249,8 +249,12 @@ async fn requests_of_one_run_are_limited() {
 
 #[tokio::test(start_paused = true)]
 async fn the_deadline_of_the_run_ends_every_request() {
-    let world = World::new();
-    let port = world.serve(|_stream| std::future::pending()).await;
+    let world = World::ticking();
+    let port = world.serve(|stream| async move {
+        let _open = stream;
+        std::future::pending::<()>().await;
+    });
+    let port = port.await;
     let until = Clock::system().monotonic() + Duration::from_secs(3);
     let reach = Arc::new(fixtures::reach([("default", at(port))]));
     let run = world.http.run("check".into(), reach, until);

@@ -29,7 +29,7 @@ async fn slow_answer<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(mu
 
 #[tokio::test(start_paused = true)]
 async fn every_phase_is_measured_by_itself() {
-    let world = World::new();
+    let world = World::ticking();
     *world.names.delay.lock().expect("not poisoned") = RESOLVE;
     let identity = Identity::new(&["target.test"], 2100);
     let acceptor = identity.acceptor(&[]);
@@ -54,7 +54,7 @@ async fn every_phase_is_measured_by_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_is_used_again_has_no_phases_of_dialling() {
-    let world = World::new();
+    let world = World::ticking();
     let port = world.serve(slow_answer).await;
     let run = world.run(fixtures::reach([("default", at(port))]));
     let first = run.send(get("")).await.expect("answered");
@@ -73,7 +73,7 @@ async fn a_connection_that_is_used_again_has_no_phases_of_dialling() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tunnel_counts_as_connecting() {
-    let world = World::new();
+    let world = World::ticking();
     let identity = Identity::new(&["target.test"], 2100);
     let acceptor = identity.acceptor(&[]);
     let port = world.serve(move |mut stream| {
@@ -99,7 +99,7 @@ async fn a_tunnel_counts_as_connecting() {
 
 #[tokio::test(start_paused = true)]
 async fn the_total_counts_every_hop_and_the_phases_the_last() {
-    let world = World::new();
+    let world = World::ticking();
     let port = world.serve(|mut stream| async move {
         while let Some(heard) = hear(&mut stream).await {
             tokio::time::sleep(PROCESSING).await;

@@ -96,6 +96,18 @@ impl World {
         }
     }
 
+    /// For paused time: it jumps from timer to timer, past what arrives on sockets meanwhile. With a timer for every
+    /// millisecond it jumps no further than that.
+    fn ticking() -> Self {
+        let world = Self::new();
+        drop(world.supervisor.spawn("tick", async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }));
+        world
+    }
+
     fn run(&self, reach: Reach) -> HttpRun {
         let until = Clock::system().monotonic() + RUN;
         self.http.run("check".into(), Arc::new(reach), until)

@@ -65,7 +65,8 @@ async fn a_name_that_changes_after_it_was_judged_changes_nothing() {
     let response = world.get(at(port), "").await.expect("the address that was judged");
     assert_eq!(response.remote.ip(), IpAddr::from([127, 0, 0, 1]));
     assert_eq!(heard.lock().expect("not poisoned").len(), 1);
-    denied(world.get(at(port), "").await);
+    let fresh = Request { fresh: true, ..get("") };
+    denied(world.run(fixtures::reach([("default", at(port))])).send(fresh).await);
 }
 
 #[tokio::test]
