@@ -169,13 +169,7 @@ impl Postgres {
     /// While the session is still there, since a pooler forgets what a client that left was doing. Where the server cannot be
     /// told, its own timeout ends the statement.
     async fn cancel(&self, call: &Call<'_>, key: CancelKey) {
-        let told = cancel(
-            &self.tools,
-            &call.target,
-            call.connection,
-            session.cancel,
-            call.deadline,
-        );
+        let told = cancel(&self.tools, &call.target, call.connection, key, call.deadline);
         let _ = timeout_at(call.deadline, told).await;
     }
 
