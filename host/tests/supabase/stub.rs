@@ -99,7 +99,7 @@ impl Stub {
         let address = listener.local_addr().expect("bound").to_string();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten().take(CONNECTIONS_MAX) {
-                std::thread::spawn(move || serve(stream));
+                std::thread::spawn(move || serve(&stream));
             }
         });
         Self { address }
@@ -107,13 +107,13 @@ impl Stub {
 }
 
 /// One request, one answer. What cannot be read is answered with the end of the connection.
-fn serve(stream: TcpStream) {
-    let Some(path) = read(&stream) else { return };
+fn serve(mut stream: &TcpStream) {
+    let Some(path) = read(stream) else { return };
     let name = path.rsplit('/').next().unwrap_or_default();
     let found = HOSTED.iter().find(|answer| answer.name == name);
     let (status, header) = found.map_or((404, "x-nothing: 1"), |answer| (answer.status, answer.header));
     let text = format!("HTTP/1.1 {status} Replayed\r\n{header}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-    let _ = (&stream).write_all(text.as_bytes());
+    let _ = stream.write_all(text.as_bytes());
 }
 
 /// The path of a request, of which the body was read too.
@@ -127,10 +127,10 @@ fn read(stream: &TcpStream) -> Option<String> {
         if line.trim().is_empty() {
             break;
         }
-        if let Some((name, value)) = line.split_once(':') {
-            if name.eq_ignore_ascii_case("content-length") {
-                length = value.trim().parse().ok()?;
-            }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().ok()?;
         }
     }
     std::io::copy(&mut reader.take(length), &mut std::io::sink()).ok()?;
