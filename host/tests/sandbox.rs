@@ -10,6 +10,8 @@ mod bench;
 mod databases;
 #[path = "support/guests.rs"]
 mod guests;
+#[path = "support/roll.rs"]
+mod roll;
 
 use std::{sync::Arc, time::Duration};
 
@@ -41,42 +43,10 @@ macro_rules! guests {
     };
 }
 
-/// Guests that exist only as code in `support/guests.rs`, because a file of them would fit one engine version.
-const WITHOUT_FILE: [&str; 1] = ["precompiled"];
-
-/// A line for each guest without a test and for each test without a guest.
-fn unmatched(guests: &[String], tests: &[&str]) -> Vec<String> {
-    let untested = guests
-        .iter()
-        .filter(|guest| !tests.contains(&guest.as_str()))
-        .map(|guest| {
-            format!(
-                "the guest `{guest}` has no test: add `async fn {guest}(bench)` to `guests!` in host/tests/sandbox.rs"
-            )
-        });
-    let has_file = |test: &str| WITHOUT_FILE.contains(&test) || guests.iter().any(|guest| guest == test);
-    let gone = tests.iter().filter(|test| !has_file(test)).map(|test| {
-        format!("the test `{test}` has no guest: add one to host/tests/guests, or name it in `WITHOUT_FILE`")
-    });
-    untested.chain(gone).collect()
-}
-
 #[test]
 fn every_guest_has_a_test() {
-    let unmatched = unmatched(&guests::names(), TESTED);
+    let unmatched = roll::unmatched(&guests::names(), TESTED);
     assert!(unmatched.is_empty(), "\n{}\n", unmatched.join("\n"));
-}
-
-#[test]
-fn a_guest_without_a_test_and_a_test_without_a_guest_are_named() {
-    let guests = ["healthy", "stranger"].map(str::to_owned);
-    let lines = unmatched(&guests, &["healthy", "precompiled", "ghost"]);
-    assert_eq!(lines.len(), 2, "{lines:#?}");
-    says(
-        &lines[0],
-        &["the guest `stranger` has no test", "async fn stranger(bench)"],
-    );
-    says(&lines[1], &["the test `ghost` has no guest"]);
 }
 
 fn cpu(milliseconds: u64) -> Given {

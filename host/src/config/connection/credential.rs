@@ -3,7 +3,7 @@
 //! Some fields are credentials always (`password`); others are when they hold a reference to a secret or are called like
 //! one (`headers.authorization`). Flows out: the value, as a [`Secret`] either way, so that nobody has to tell them apart.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use crate::{
     config::{
@@ -33,8 +33,15 @@ const TELLING: [&str; 9] = [
 ];
 
 /// How the values of one connection are written in the file, constants masked; by key and name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(in crate::config) struct Shown(BTreeMap<(&'static str, String), String>);
+
+/// Without the texts: a variable may have brought a secret into a field that is none.
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shown({} values)", self.0.len())
+    }
+}
 
 impl Shown {
     /// As TOML text in which references are followed again; masked when nothing is known.

@@ -200,6 +200,7 @@ mod tests {
     fn a_secret_url_is_not_shown_even_to_developers() {
         let mut connection = Connection::at_address("https://hooks.example.com/T0/secret-part").expect("an address");
         assert!(format!("{connection:?}").contains("secret-part"));
+        connection.name = "chat".into();
         connection.url_is_secret = true;
         assert!(!format!("{connection:?}").contains("hooks"));
         assert_eq!(connection.shown_url(), "https://[redacted]");
