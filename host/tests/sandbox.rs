@@ -15,13 +15,14 @@ mod roll;
 
 use std::time::Duration;
 
-use self::bench::{Bench, Given, failure, report};
 use bellwether::{
     config::{Capability, Limits},
     metric::MetricKind,
     outcome::{Reason, ReportedPoints},
     sandbox::{CompileError, InspectError, LoadError},
 };
+
+use self::bench::{Bench, Given, failure, report};
 
 /// Makes a test of each guest, run beside a healthy check on one thread, and remembers the names.
 macro_rules! guests {
