@@ -45,9 +45,9 @@ pub(super) fn measure(ground: &Ground<'_>) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for size in SIZES {
         let one = in_one_check(ground, &target, size);
-        findings.push(measure_ours(ground, &target, size, "targets in one check", one)?);
+        findings.push(measure_ours(ground, &target, size, "targets in one check", &one)?);
         let many = in_many_checks(ground, &target, size);
-        findings.push(measure_ours(ground, &target, size, "checks of one target", many)?);
+        findings.push(measure_ours(ground, &target, size, "checks of one target", &many)?);
     }
     findings.push(measure_peer(ground, &target)?);
     Ok(findings)
@@ -73,7 +73,7 @@ fn in_many_checks(ground: &Ground<'_>, target: &Target, size: usize) -> Workload
     Workload::new(&ground.cache()).checks("probe", size, "http", &settings)
 }
 
-fn measure_ours(ground: &Ground<'_>, target: &Target, size: usize, what: &str, workload: Workload) -> Result<Finding> {
+fn measure_ours(ground: &Ground<'_>, target: &Target, size: usize, what: &str, workload: &Workload) -> Result<Finding> {
     let host = ground.host(&format!("probe-{size}"), workload.text())?;
     thread::sleep(SETTLE);
     let mut costs = Vec::new();
