@@ -177,7 +177,7 @@ pub enum DialError {
     #[error("{0}")]
     Refused(Refusal),
     /// The resolver's answer.
-    #[error("cannot resolve `{host}`: {source}")]
+    #[error("`{host}`: {source}")]
     Resolve {
         /// The name.
         host: String,
@@ -193,7 +193,7 @@ pub enum DialError {
         family: Family,
     },
     /// No address answered; this is the last that was tried.
-    #[error("cannot connect to {address}: {source}")]
+    #[error("{address}: {source}")]
     Connect {
         /// Where to.
         address: SocketAddr,
@@ -201,7 +201,7 @@ pub enum DialError {
         source: io::Error,
     },
     /// A path of a unix socket.
-    #[error("cannot connect to {path}: {source}")]
+    #[error("{path}: {source}")]
     Unix {
         /// The socket.
         path: String,
