@@ -4,7 +4,7 @@
 //! Flows in: an `mlserver` on a loopback port with one model in Python. Flows out: what `bellwether once` says about it.
 //!
 //! Needs: mlserver
-//! Budget: 5 min
+//! Budget: 2 min
 
 #![expect(
     clippy::disallowed_methods,
@@ -111,7 +111,7 @@ impl Mlserver {
     fn once(&self, model: &str) -> Value {
         let url = format!("http://127.0.0.1:{}", self.port);
         let place = Place::new(&format!(
-            "[check.models]\nplugin = \"ml-pipeline\"\ntimeout = \"30s\"\n\n\
+            "[check.models]\nplugin = \"ml-pipeline\"\ninterval = \"1m\"\ntimeout = \"30s\"\n\n\
              [check.models.settings.ready.m]\nurl = \"{url}/\"\npreset = \"kserve\"\nmodel = \"{model}\"\ndimension = 768\n\n\
              [check.models.settings.canary.m]\nurl = \"{url}/v2/models/{model}/infer\"\n\
              body = {{ inputs = [{{ name = \"user_id\", shape = [1, 1], datatype = \"INT64\", data = [42] }}] }}\n\

@@ -6,43 +6,64 @@
 // signature: a token is any word after `Bearer`.
 
 /// How long a request may take before its worker is ended; the stack's own limit is two seconds of CPU time.
-const WORK_MS = 1_500;
+const WORK_MS = 3_000;
 
 /// Those that are deployed with `verify_jwt`.
 const VERIFIED = new Set(["needs_token"]);
 
 type Said = { ready?: true; failed?: string; threw?: string; status?: number; headers?: [string, string][]; body?: Uint8Array };
 
-const workers = new Map<string, Worker>();
+/** A worker, and who waits for a word of it. Several requests may be under way at once. */
+class Isolate {
+  #worker = new Worker(new URL("./worker.ts", import.meta.url).href, { type: "module" });
+  #waiting = new Map<number, (said: Said) => void>();
+  #count = 0;
+  ready: Promise<boolean>;
+
+  constructor(module: URL) {
+    this.#worker.onmessage = ({ data }) => this.#waiting.get(data.id)?.(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.end();
+    };
+    this.ready = this.ask({ load: module.href }, 5 * WORK_MS).then((said) => said?.ready === true);
+  }
+
+  /** What it says to a message; nothing when it says nothing in time. */
+  ask(message: object, milliseconds: number): Promise<Said | undefined> {
+    const id = ++this.#count;
+    return new Promise((resolve) => {
+      const done = (said?: Said) => {
+        clearTimeout(timer);
+        this.#waiting.delete(id);
+        resolve(said);
+      };
+      const timer = setTimeout(done, milliseconds);
+      this.#waiting.set(id, done);
+      this.#worker.postMessage({ id, ...message });
+    });
+  }
+
+  /** Whoever still waits learns that it failed. */
+  end() {
+    this.#worker.terminate();
+    this.#waiting.forEach((done) => done({ failed: "ended" }));
+  }
+}
+
+const isolates = new Map<string, Isolate>();
 
 const isThere = async (path: URL) => await Deno.stat(path).then(() => true, () => false);
 
-/** What the worker says next; nothing when it says nothing in time. */
-function next(worker: Worker, message: unknown, milliseconds: number): Promise<Said | undefined> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(undefined), milliseconds);
-    const done = (said: Said) => {
-      clearTimeout(timer);
-      resolve(said);
-    };
-    worker.onmessage = ({ data }) => done(data);
-    worker.onerror = (event) => {
-      event.preventDefault();
-      done({ failed: event.message });
-    };
-    worker.postMessage(message);
-  });
+function running(name: string, module: URL): Isolate {
+  const isolate = isolates.get(name) ?? new Isolate(module);
+  isolates.set(name, isolate);
+  return isolate;
 }
 
-async function boot(name: string, module: URL): Promise<Worker | undefined> {
-  const worker = new Worker(new URL("./worker.ts", import.meta.url).href, { type: "module" });
-  const said = await next(worker, { load: module.href }, 10 * WORK_MS);
-  if (said?.ready) {
-    workers.set(name, worker);
-    return worker;
-  }
-  worker.terminate();
-  return undefined;
+function end(name: string, isolate: Isolate) {
+  isolates.delete(name);
+  isolate.end();
 }
 
 function error(status: number, code: string, message: string): Response {
@@ -50,19 +71,19 @@ function error(status: number, code: string, message: string): Response {
 }
 
 async function call(name: string, module: URL, request: Request): Promise<Response> {
-  const worker = workers.get(name) ?? await boot(name, module);
-  if (worker === undefined) {
+  const isolate = running(name, module);
+  if (!await isolate.ready) {
+    end(name, isolate);
     return error(503, "BOOT_ERROR", "Worker failed to boot (please check logs)");
   }
   const body = new Uint8Array(await request.arrayBuffer());
   const message = { method: request.method, url: request.url, headers: [...request.headers], body };
-  const said = await next(worker, message, WORK_MS);
+  const said = await isolate.ask(message, WORK_MS);
   if (said?.status !== undefined) {
     const isEmpty = said.status === 204;
     return new Response(isEmpty ? null : said.body!, { status: said.status, headers: said.headers });
   }
-  workers.delete(name);
-  worker.terminate();
+  end(name, isolate);
   return said === undefined
     ? error(546, "WORKER_LIMIT", "Worker failed to respond due to a resource limit (please check logs)")
     : error(500, "WORKER_ERROR", "Function exited due to an error (please check logs)");

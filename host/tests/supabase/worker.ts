@@ -1,20 +1,21 @@
 // One worker, which runs one function: the module is loaded on the first message, and each further message is a request.
 //
-// In: { load } once, then { method, url, headers, body }. Out: { ready } or { failed }, then { status, headers, body } or { threw }.
+// In: { id, load } once, then { id, method, url, headers, body }. Out, each with the id of what it answers: { ready } or { failed },
+// then { status, headers, body } or { threw }.
 type Handler = { fetch(request: Request): Response | Promise<Response> };
+type Message = { id: number; method: string; url: string; headers: [string, string][]; body: Uint8Array };
 
 let handler: Handler | undefined;
 
-async function answer(message: { method: string; url: string; headers: [string, string][]; body: Uint8Array }) {
-  const { method, url, headers, body } = message;
+async function answer({ id, method, url, headers, body }: Message) {
   const carries = method !== "GET" && method !== "HEAD" && method !== "OPTIONS";
-  const request = new Request(url, { method, headers, body: carries ? body : undefined });
   try {
+    const request = new Request(url, { method, headers, body: carries ? body : undefined });
     const response = await handler!.fetch(request);
     const bytes = new Uint8Array(await response.arrayBuffer());
-    self.postMessage({ status: response.status, headers: [...response.headers], body: bytes });
+    self.postMessage({ id, status: response.status, headers: [...response.headers], body: bytes });
   } catch (error) {
-    self.postMessage({ threw: String(error) });
+    self.postMessage({ id, threw: String(error) });
   }
 }
 
@@ -25,8 +26,8 @@ self.onmessage = async ({ data }: MessageEvent) => {
   }
   try {
     handler = (await import(data.load)).default;
-    self.postMessage({ ready: true });
+    self.postMessage({ id: data.id, ready: true });
   } catch (error) {
-    self.postMessage({ failed: String(error) });
+    self.postMessage({ id: data.id, failed: String(error) });
   }
 };

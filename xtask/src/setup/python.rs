@@ -36,7 +36,7 @@ pub(super) const MLFLOW: Environment = Environment {
 pub(super) const MLSERVER: Environment = Environment {
     folder: "venv-mlserver",
     requirements: "requirements-mlserver.txt",
-    cost: "about 290 MB, a minute",
+    cost: "about 330 MB, a minute",
 };
 
 impl Environment {
@@ -63,7 +63,7 @@ impl Environment {
     /// Makes it.
     pub(super) fn add(self, workspace: &Workspace) -> Result<()> {
         if program::find("python3", &[]).is_none() {
-            bail!("there is no python3: install Python 3.10 or later");
+            bail!("there is no python3: install Python 3.11 or 3.12, which all packages that tests use support");
         }
         let (name, cost) = (self.folder, self.cost);
         step(&format!("making a Python environment under target/{name} ({cost})"));

@@ -1,10 +1,10 @@
-// Recommends something to everybody. With `dry_run` it would change nothing, were there anything to change.
+// Recommends something to everybody, asked with a body or without. With `dry_run` it would change nothing, were there anything to change.
 export default {
   async fetch(request: Request): Promise<Response> {
     if (request.method === "OPTIONS") {
       return new Response(null, { status: 204 });
     }
-    const asked = request.method === "POST" ? await request.json() : {};
+    const asked = JSON.parse(await request.text() || "{}");
     const vector = Array.from({ length: 768 }, (_, index) => index / 768);
     return Response.json({
       model: "two_tower_768",
