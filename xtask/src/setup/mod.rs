@@ -162,7 +162,7 @@ impl Need {
 pub(crate) fn perform(workspace: &Workspace, options: &Options) -> Result<()> {
     for_building(workspace)?;
     if options.tests {
-        for_testing(workspace)?;
+        for_testing(workspace, &Need::ALL)?;
     }
     step("setup is complete");
     Ok(())
@@ -174,11 +174,11 @@ pub(crate) fn for_building(workspace: &Workspace) -> Result<()> {
     rust::c_compiler()
 }
 
-/// Adds what suites need. On a person's machine, what cannot be added is said and left: its suites will be skipped by
-/// name. In CI it is an error.
-pub(crate) fn for_testing(workspace: &Workspace) -> Result<()> {
+/// Adds those of `needs` that are not met. On a person's machine, what cannot be added is said and left: its suites will
+/// be skipped by name. In CI it is an error.
+pub(crate) fn for_testing(workspace: &Workspace, needs: &[Need]) -> Result<()> {
     let mut missing = Vec::new();
-    for need in Need::ALL {
+    for need in needs {
         if need.is_met(workspace) {
             continue;
         }

@@ -7,7 +7,7 @@
 mod budget;
 mod suite;
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use anyhow::{Result, bail};
 
@@ -100,9 +100,8 @@ pub(crate) fn perform(workspace: &Workspace, options: &Options) -> Result<()> {
 /// Components first: the host's build script embeds them and tests load them.
 fn prepare(workspace: &Workspace, suites: &[Suite]) -> Result<()> {
     setup::for_building(workspace)?;
-    if suites.iter().any(|suite| !suite.needs().is_empty()) {
-        setup::for_testing(workspace)?;
-    }
+    let needs: BTreeSet<_> = suites.iter().flat_map(Suite::needs).copied().collect();
+    setup::for_testing(workspace, &Vec::from_iter(needs))?;
     build::plugins(workspace)?;
     build::examples(workspace)?;
     if suites.iter().any(Suite::loads_guests) {
