@@ -263,4 +263,15 @@ mod tests {
         let error = Need::from_word("promtol").unwrap_err().to_string();
         assert!(error.contains("promtool"), "{error}");
     }
+
+    #[test]
+    fn what_was_added_is_complete_for_the_recipe_it_was_made_by_and_for_no_other() {
+        let folder = std::env::temp_dir().join(format!("xtask-stamp-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let before = is_stamped(&folder, "deno@1");
+        stamp(&folder, "deno@1").unwrap();
+        let after = ["deno@1", "deno@2"].map(|recipe| is_stamped(&folder, recipe));
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!((before, after), (false, [true, false]));
+    }
 }
