@@ -20,6 +20,7 @@ pub(super) struct Suite {
     scope: Scope,
     needs: Vec<Need>,
     budget: Duration,
+    loads_guests: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -82,9 +83,9 @@ impl Suite {
         self.budget
     }
 
-    /// Whether any of its tests may load a component that only tests have. Unit tests and doc tests do not.
+    /// Whether any of its tests may load a component that only tests have.
     pub(super) fn loads_guests(&self) -> bool {
-        matches!(&self.scope, Scope::File { target, .. } if target != "tidy")
+        self.loads_guests
     }
 
     /// Name, budget and needs in one line.
@@ -126,6 +127,7 @@ pub(super) fn all(workspace: &Workspace) -> Result<Vec<Suite>> {
         scope,
         needs: Vec::new(),
         budget,
+        loads_guests: false,
     };
     let mut suites = vec![
         plain("unit", Scope::Unit, DEFAULT_BUDGET),
@@ -174,7 +176,10 @@ fn files_of(package: &str, folder: &Path) -> Result<Vec<Suite>> {
     Ok(suites)
 }
 
-/// Reads `//! Needs:` and `//! Budget:` from the head of a test file.
+/// What stands in a test file that loads components which only tests have.
+const GUESTS: &str = "mod guests;";
+
+/// Reads `//! Needs:` and `//! Budget:` from the head of a test file, and whether it loads guests.
 fn from_head(package: &str, target: &str, text: &str) -> Result<Suite> {
     let name = if package == "bellwether" {
         target.to_owned()
@@ -210,6 +215,7 @@ fn from_head(package: &str, target: &str, text: &str) -> Result<Suite> {
         scope,
         needs: needs.unwrap_or_default(),
         budget: budget.unwrap_or(DEFAULT_BUDGET),
+        loads_guests: text.lines().any(|line| line == GUESTS),
     })
 }
 
@@ -250,6 +256,13 @@ mod tests {
             (suite.name(), suite.needs(), suite.budget()),
             ("bellwether-sdk:report", &[][..], DEFAULT_BUDGET)
         );
+    }
+
+    #[test]
+    fn guests_are_built_for_suites_that_have_them() {
+        let loads = |text| from_head("bellwether", "binary", text).unwrap().loads_guests();
+        assert!(loads("#[path = \"../support/guests.rs\"]\nmod guests;\nmod host;\n"));
+        assert!(!loads("mod host;\n"));
     }
 
     #[test]
