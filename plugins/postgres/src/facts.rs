@@ -131,7 +131,7 @@ impl Facts {
     /// Connections of clients, whatever their state.
     pub(crate) fn used(&self) -> Option<f64> {
         let activity = self.activity.as_ref()?;
-        Some(activity.iter().map(|one| one.connections).sum())
+        Some(total(activity.iter().map(|one| one.connections)))
     }
 
     /// Used of what ordinary roles may have.
@@ -151,8 +151,13 @@ impl Facts {
 
     /// Locks that are waited for.
     pub(crate) fn waiting(&self) -> Option<f64> {
-        Some(self.locks.as_ref()?.iter().map(|lock| lock.waiting).sum())
+        Some(total(self.locks.as_ref()?.iter().map(|lock| lock.waiting)))
     }
+}
+
+/// From zero, since the sum of no numbers is minus zero.
+pub(crate) fn total(numbers: impl Iterator<Item = f64>) -> f64 {
+    numbers.fold(0.0, |sum, number| sum + number)
 }
 
 /// The server starts or stops.
@@ -161,14 +166,15 @@ pub(crate) fn is_not_now(state: &str) -> bool {
 }
 
 /// Refused for want of a free connection: SQLSTATE 53300, which may stand in the message, or the server's words where only they are
-/// known. PgBouncer's `no more connections allowed` is the same.
+/// known. PgBouncer's `no more connections allowed` is the same, and so is that somebody waited in vain for one of its pool.
 pub(crate) fn is_exhausted(state: &str, message: &str) -> bool {
-    const WORDS: [&str; 5] = [
+    const WORDS: [&str; 6] = [
         "53300",
         "too many clients",
         "remaining connection slots",
         "too many connections",
         "no more connections allowed",
+        "query_wait_timeout",
     ];
     state == "53300" || WORDS.iter().any(|words| message.contains(words))
 }

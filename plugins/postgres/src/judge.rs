@@ -1,6 +1,6 @@
 //! Verdicts: on the server as a whole, on each threshold that is set, and on what could not be asked.
 
-use bellwether_sdk::{Code, Report, Status, report::NewVerdict};
+use bellwether_sdk::{Code, Report, Status, postgres::Error, report::NewVerdict};
 
 use crate::{
     facts::Facts,
@@ -30,7 +30,7 @@ const WRAPAROUND_AT: f64 = 2_147_483_648.0;
 pub(crate) fn report(facts: &Facts, settings: &Settings, report: &mut Report) {
     if let Some(error) = &facts.down {
         let (code, summary) = explain(error, None);
-        report.critical("", code, one_line(&summary));
+        report.critical("", code, one_line(&format!("{summary}{}", hint(error))));
         return;
     }
     whole(facts, report);
@@ -87,6 +87,14 @@ pub(crate) fn report(facts: &Facts, settings: &Settings, report: &mut Report) {
     );
     replication(facts, settings, report);
     databases(facts, settings, report);
+}
+
+/// Whoever asks a pooler that has nothing to give is made to wait.
+const fn hint(error: &Error) -> &'static str {
+    match error {
+        Error::Timeout => ": the server hangs, or all connections of a pooler in front of it are in use",
+        _ => "",
+    }
 }
 
 /// `PostgreSQL 15.6, 12 of 97 connections, oldest transaction 3 s`.

@@ -568,7 +568,12 @@ fn a_server_that_cannot_be_asked_is_down_and_says_why() {
             "login_refused",
             "login refused",
         ),
-        (Error::Timeout, "timeout", "no answer in time"),
+        (
+            Error::Connect("query_wait_timeout (SQLSTATE 08P01)".into()),
+            "connections_exhausted",
+            "query_wait_timeout",
+        ),
+        (Error::Timeout, "timeout", "no answer in time: the server hangs, or all"),
         (
             Error::Query(("57P03".into(), "the database system is starting up".into())),
             "unreachable",
@@ -606,6 +611,14 @@ fn one_refused_query_costs_what_it_alone_would_have_told() {
     assert_eq!(run.value("postgres_locks_waiting", &[]), None);
     assert_eq!(run.value("postgres_connections_used", &[]), Some(12.0));
     assert_eq!(run.status(""), Status::Ok);
+}
+
+#[test]
+fn a_total_of_nothing_is_zero_and_not_minus_zero() {
+    let none = rows(&["database", "mode", "locks", "waiting"], &[]);
+    let run = but(json!({}), "locks", Ok(none));
+    let waiting = run.value("postgres_locks_waiting", &[]).expect("known");
+    assert!(waiting == 0.0 && waiting.is_sign_positive(), "{waiting:?}");
 }
 
 #[test]

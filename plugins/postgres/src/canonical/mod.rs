@@ -9,7 +9,7 @@ use bellwether_sdk::{
 };
 
 use crate::{
-    facts::Facts,
+    facts::{Facts, total},
     sections::{activity::Activity, server::Server, vacuum::Workers},
 };
 
@@ -51,7 +51,7 @@ const OF_FACTS: &[(Gauge<0>, Value<Facts>)] = &[
             "Connections by poolers that say their name.",
             [],
         ),
-        |facts| Some(facts.activity.as_ref()?.iter().map(|one| one.pooled).sum()),
+        |facts| Some(total(facts.activity.as_ref()?.iter().map(|one| one.pooled))),
     ),
     (
         Gauge::new(
@@ -83,7 +83,7 @@ const OF_FACTS: &[(Gauge<0>, Value<Facts>)] = &[
             "Connections that wait for a lock.",
             [],
         ),
-        |facts| Some(facts.activity.as_ref()?.iter().map(|one| one.waiting_for_lock).sum()),
+        |facts| Some(total(facts.activity.as_ref()?.iter().map(|one| one.waiting_for_lock))),
     ),
     (
         Gauge::new("postgres_locks_waiting", "Locks that are waited for.", []),

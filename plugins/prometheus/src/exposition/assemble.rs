@@ -251,11 +251,41 @@ fn parts(family: RawFamily, dropped: &mut Dropped) -> Vec<Family> {
     by_suffix.into_iter().map(part).collect()
 }
 
-/// As the exposition formats write it.
+/// In OpenMetrics' canonical form, as the host writes bounds of histograms: the text is a part of the series' identity.
 fn written(bound: f64) -> String {
-    if bound == f64::INFINITY {
-        "+Inf".to_owned()
-    } else {
-        bound.to_string()
+    if bound.is_infinite() {
+        return if bound > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    let scientific = format!("{bound:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    match exponent.parse::<i32>().unwrap_or(0) {
+        -4..6 if bound.fract() == 0.0 => format!("{bound}.0"),
+        -4..6 => bound.to_string(),
+        exponent => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{mantissa}e{sign}{:02}", exponent.abs())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_of_parts_are_written_as_those_of_histograms() {
+        for (bound, text) in [
+            (0.0, "0.0"),
+            (1.0, "1.0"),
+            (0.005, "0.005"),
+            (250_000.0, "250000.0"),
+            (1e6, "1e+06"),
+            (0.000_01, "1e-05"),
+            (-2.5, "-2.5"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ] {
+            assert_eq!(written(bound), text);
+        }
     }
 }
