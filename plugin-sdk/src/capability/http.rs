@@ -86,7 +86,8 @@ pub fn reason(error: &Error) -> String {
         Error::Connect(reason) => format!("cannot connect: {reason}"),
         Error::Tls(reason) => format!("TLS failed: {reason}"),
         Error::Timeout(phase) => format!("no answer in time, while {}", doing(*phase)),
-        Error::Protocol(reason) => format!("the answer is not HTTP: {reason}"),
+        // The host says what was wrong, and in which phase: no HTTP, broken chunks, a connection that was closed.
+        Error::Protocol(reason) => reason.clone(),
         Error::Limit(reason) => format!("over a limit: {reason}"),
     }
 }

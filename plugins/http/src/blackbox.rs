@@ -64,14 +64,15 @@ const GAUGES: &[(Gauge<1>, Value)] = &[
     ),
     (
         Gauge::new("probe_http_ssl", "Whether the last hop used TLS", INSTANCE),
-        |probe| Some(f64::from(u8::from(probe.seen.tls.is_some()))),
+        // After a refused handshake there is a certificate, and no TLS.
+        |probe| Some(f64::from(u8::from(probe.seen.used_tls()))),
     ),
     (
         Gauge::new("probe_http_version", "Version of HTTP of the response", INSTANCE),
         |probe| probe.seen.answer.as_ref()?.http_version.parse().ok(),
     ),
     (
-        // There it is -1 when the length is not stated.
+        // There it is -1 when the length is not stated. What the host decompressed is not stated any more.
         Gauge::new(
             "probe_http_content_length",
             "Length of the content as the response states it",

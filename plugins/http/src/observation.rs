@@ -102,6 +102,11 @@ impl Observation {
         Some(if six { 6 } else { 4 })
     }
 
+    /// Whether the last hop came through its handshake.
+    pub(crate) fn used_tls(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| !tls.version.is_empty())
+    }
+
     /// The certificate of what was sent that ends first.
     pub(crate) fn first_to_expire(&self) -> Option<&Certificate> {
         let chain = &self.tls.as_ref()?.chain;
@@ -119,7 +124,7 @@ impl Answer {
         named.filter_map(|(_, value)| std::str::from_utf8(value).ok())
     }
 
-    /// As the target states it, before decompression.
+    /// As the target states it; the host takes the header away from what it decompresses.
     pub(crate) fn content_length(&self) -> Option<u64> {
         self.header("content-length").next()?.trim().parse().ok()
     }

@@ -272,7 +272,7 @@ fn each_way_to_fail_has_its_code_and_says_in_which_phase() {
             "no answer in time, while waiting for the first byte",
         ),
         (
-            Error::Protocol("bad chunk".into()),
+            Error::Protocol("the answer is not HTTP: bad chunk".into()),
             "protocol_error",
             "the answer is not HTTP: bad chunk",
         ),
@@ -315,6 +315,10 @@ fn a_certificate_that_ended_is_named_with_its_age() {
         run.value("http_probe_certificate_expiry_timestamp_seconds", &["t"]),
         Some((NOW - 3 * DAY) as f64)
     );
+    let blackbox = json!({ "url": "https://www.example.com/", "name": "t", "name_sets": ["blackbox"] });
+    let answer = refused.clone();
+    let run = run_with(blackbox, move |_| Err(answer.clone()));
+    assert_eq!(run.value("probe_http_ssl", &["t"]), Some(0.0), "no TLS came of it");
     let early = Certificate {
         not_before_unix: NOW + 2 * DAY,
         ..certificate("CN=x", 90 * DAY)
