@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::{redis::Server, said::Expected};
+use crate::{redis::Server, said::Expected, server::command};
 
 /// A library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,28 +62,40 @@ fn producer_at(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Ruby with its libraries, unpacked and not installed: it must be told where everything is.
+/// Ruby with its libraries, which are unpacked and not installed: it must be told where everything is.
 fn sidekiq() -> Command {
-    let usr = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debian/usr");
-    let native = usr.join(format!("lib/{}-linux-gnu", std::env::consts::ARCH));
+    let mut command = command("ruby3.1");
+    let usr = Path::new(command.get_program())
+        .ancestors()
+        .nth(2)
+        .expect("a folder above that of programs")
+        .to_owned();
     let gems = usr.join("share/rubygems-integration/all");
-    let mut libraries: Vec<PathBuf> = ["vendor_ruby", "3.1.0"]
-        .map(|part| usr.join("lib/ruby").join(part))
-        .into();
-    libraries.extend(["vendor_ruby/3.1.0", "3.1.0"].map(|part| native.join("ruby").join(part)));
-    let entries = std::fs::read_dir(gems.join("gems")).into_iter().flatten().flatten();
-    libraries.extend(entries.map(|gem| gem.path().join("lib")));
-    let mut command = Command::new(usr.join("bin/ruby3.1"));
     command
         .arg(producer_at("sidekiq_jobs.rb"))
         .env(
             "RUBYLIB",
-            std::env::join_paths(libraries).expect("no colon in the path"),
+            std::env::join_paths(ruby_libraries(&usr, &gems)).expect("no colon in the path"),
         )
         .env("GEM_PATH", gems)
-        .env("LD_LIBRARY_PATH", native)
         .env("BELLWETHER_SIDEKIQ", usr.join("bin/sidekiq"));
     command
+}
+
+fn ruby_libraries(usr: &Path, gems: &Path) -> Vec<PathBuf> {
+    let (shared, native) = (
+        usr.join("lib/ruby"),
+        usr.join(format!("lib/{}-linux-gnu/ruby", std::env::consts::ARCH)),
+    );
+    let mut libraries = vec![
+        shared.join("vendor_ruby"),
+        shared.join("3.1.0"),
+        native.join("vendor_ruby/3.1.0"),
+        native.join("3.1.0"),
+    ];
+    let entries = std::fs::read_dir(gems.join("gems")).into_iter().flatten().flatten();
+    libraries.extend(entries.map(|gem| gem.path().join("lib")));
+    libraries
 }
 
 /// Where `cargo xtask setup` keeps the libraries.

@@ -27,8 +27,13 @@ pub(crate) struct Expected {
 }
 
 impl Expected {
+    /// Of a producer's line.
     pub(crate) fn parse(line: &str) -> Self {
-        let said: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: it said {line:?}"));
+        Self::of(&serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: it said {line:?}")))
+    }
+
+    /// Of the same as a value. What is left out is not looked at.
+    pub(crate) fn of(said: &Value) -> Self {
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         let depths = said["depths"].as_array().expect("a list").iter().map(|depth| Depth {
             queue: text(&depth["queue"]),
@@ -36,7 +41,7 @@ impl Expected {
             jobs: depth["jobs"].as_f64().expect("a number"),
         });
         let numbers = |key: &str| {
-            let named = said[key].as_object().expect("a table").iter();
+            let named = said[key].as_object().into_iter().flatten();
             named
                 .map(|(queue, number)| (queue.clone(), number.as_f64().expect("a number")))
                 .collect()
@@ -48,8 +53,17 @@ impl Expected {
             workers: numbers("workers"),
             totals: numbers("totals"),
         };
-        assert!(!expected.depths.is_empty(), "it said {line:?}");
+        assert!(!expected.depths.is_empty(), "it said {said}");
         expected
+    }
+
+    /// So many jobs more of a queue in a state.
+    pub(crate) fn grow(&mut self, queue: &str, state: &str, jobs: u32) {
+        let known = self
+            .depths
+            .iter_mut()
+            .find(|depth| depth.queue == queue && depth.state == state);
+        known.expect("the producer says how many there are").jobs += f64::from(jobs);
     }
 }
 

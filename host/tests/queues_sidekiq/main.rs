@@ -1,7 +1,7 @@
 //! The plugin `redis-queue` against a real Sidekiq, as Debian 12 has it.
 //!
 //! Needs: redis-server, sidekiq
-//! Budget: 3 min
+//! Budget: 2 min
 
 #![cfg(target_os = "linux")]
 #![expect(
@@ -17,11 +17,15 @@ mod host;
 #[path = "../queues/libraries.rs"]
 #[expect(dead_code, reason = "another suite uses the rest")]
 mod libraries;
+#[path = "../queues/many.rs"]
+mod many;
 #[path = "../queues/redis.rs"]
-#[expect(dead_code, reason = "another suite uses the rest")]
 mod redis;
 #[path = "../queues/said.rs"]
 mod said;
+#[path = "../support/server.rs"]
+#[expect(dead_code, reason = "each test file uses a part of it")]
+mod server;
 
 #[test]
 fn sidekiq_is_seen_as_it_is() {
