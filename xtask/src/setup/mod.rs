@@ -162,7 +162,10 @@ impl Need {
 pub(crate) fn perform(workspace: &Workspace, options: &Options) -> Result<()> {
     for_building(workspace)?;
     if options.tests {
-        for_testing(workspace, &Need::ALL)?;
+        let missing = for_testing(workspace, &Need::ALL);
+        if !missing.is_empty() && in_ci() {
+            bail!("missing in CI: {}", missing.join(", "));
+        }
     }
     step("setup is complete");
     Ok(())
@@ -174,23 +177,17 @@ pub(crate) fn for_building(workspace: &Workspace) -> Result<()> {
     rust::c_compiler()
 }
 
-/// Adds those of `needs` that are not met. On a person's machine, what cannot be added is said and left: its suites will
-/// be skipped by name. In CI it is an error.
-pub(crate) fn for_testing(workspace: &Workspace, needs: &[Need]) -> Result<()> {
+/// Adds those of `needs` that are not met. What cannot be added is said and left: the suites that need it are skipped by name,
+/// in CI they fail by name, and others are none the worse.
+pub(crate) fn for_testing(workspace: &Workspace, needs: &[Need]) -> Vec<&'static str> {
     let mut missing = Vec::new();
-    for need in needs {
-        if need.is_met(workspace) {
-            continue;
-        }
+    for need in needs.iter().filter(|need| !need.is_met(workspace)) {
         if let Err(error) = need.add(workspace) {
             note(&format!("`{}` could not be added: {error:#}", need.word()));
             missing.push(need.word());
         }
     }
-    if !missing.is_empty() && in_ci() {
-        bail!("missing in CI: {}", missing.join(", "));
-    }
-    Ok(())
+    missing
 }
 
 /// The program that `need` is about, added when it is not there.

@@ -11,11 +11,11 @@ use crate::{console::step, program, workspace::Workspace};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Environment {
     /// Its folder under `target/`.
-    folder: &'static str,
+    pub(super) folder: &'static str,
     /// The file that names its packages, under `xtask/`.
-    requirements: &'static str,
+    pub(super) requirements: &'static str,
     /// What making it costs, for whoever waits.
-    cost: &'static str,
+    pub(super) cost: &'static str,
 }
 
 /// Parsers that tests judge our output by.

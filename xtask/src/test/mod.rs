@@ -101,7 +101,7 @@ pub(crate) fn perform(workspace: &Workspace, options: &Options) -> Result<()> {
 fn prepare(workspace: &Workspace, suites: &[Suite]) -> Result<()> {
     setup::for_building(workspace)?;
     let needs: BTreeSet<_> = suites.iter().flat_map(Suite::needs).copied().collect();
-    setup::for_testing(workspace, &Vec::from_iter(needs))?;
+    setup::for_testing(workspace, &Vec::from_iter(needs));
     build::plugins(workspace)?;
     build::examples(workspace)?;
     if suites.iter().any(Suite::loads_guests) {
