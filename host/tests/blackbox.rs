@@ -29,14 +29,23 @@ mod support {
 }
 
 use std::{
+    convert::Infallible,
     io::Write as _,
     net::{SocketAddr, TcpListener},
     path::Path,
+    sync::Arc,
 };
 
+use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
+use http_body_util::Full;
+use hyper::{Response, server::conn::http2, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
+use rustls::{
+    ServerConfig,
+    pki_types::{PrivateKeyDer, pem::PemObject as _},
+};
 use said::Said;
 use servers::{accept, config, hear, say, serve};
 use support::{
@@ -120,8 +129,8 @@ fn plain() -> SocketAddr {
     })
 }
 
-/// Behind a root that is in the file of that name, and an authority between that ends before its certificate does.
-fn encrypted(root_file: &Path) -> SocketAddr {
+/// TLS behind a root that is in the file of that name, and an authority between that ends before its certificate does.
+fn tls(root_file: &Path) -> Arc<ServerConfig> {
     let named = |name: &str, until: i32, is_ca: IsCa| {
         let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
         // In the usual order: the exporter names attributes in one of its own, we in that of the certificate.
@@ -151,7 +160,11 @@ fn encrypted(root_file: &Path) -> SocketAddr {
     let key = KeyPair::generate().expect("a key");
     let chain = vec![leaf.signed_by(&key, &between).expect("signed").der().clone(), shown];
     let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).expect("a key");
-    let config = config(chain, key);
+    config(chain, key)
+}
+
+fn encrypted(config: &Arc<ServerConfig>) -> SocketAddr {
+    let config = Arc::clone(config);
     serve(move |client| {
         let mut stream = accept(&config, client);
         let head = hear(&mut stream)?;
@@ -159,6 +172,38 @@ fn encrypted(root_file: &Path) -> SocketAddr {
         stream.conn.send_close_notify();
         say(&mut stream, "")
     })
+}
+
+/// The same in HTTP/2, and in nothing else.
+fn second_version(config: &Arc<ServerConfig>) -> SocketAddr {
+    let mut config = ServerConfig::clone(config);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    listener.set_nonblocking(true).expect("set");
+    let address = listener.local_addr().expect("bound");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    std::thread::spawn(move || runtime.block_on(serve_second_version(listener, config)));
+    address
+}
+
+/// One client after the other.
+async fn serve_second_version(listener: TcpListener, config: ServerConfig) {
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    while let Ok((client, _)) = listener.accept().await {
+        // A client that leaves is its own affair.
+        let Ok(stream) = acceptor.accept(client).await else {
+            continue;
+        };
+        let service = service_fn(|_| async {
+            let body = Full::new(Bytes::from_static(b"second"));
+            Ok::<_, Infallible>(Response::new(body))
+        });
+        let _ = http2::Builder::new(TokioExecutor::new())
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+    }
 }
 
 /// Where nobody listens.
@@ -204,6 +249,8 @@ impl Exporter {
 
 /// One target for both.
 struct Case {
+    /// Ours, which has the connection that is needed.
+    check: &'static str,
     name: &'static str,
     module: &'static str,
     /// As the exporter is told.
@@ -214,8 +261,9 @@ struct Case {
     settings: &'static str,
 }
 
-fn cases(plain: SocketAddr, encrypted: SocketAddr) -> Vec<Case> {
+fn cases(plain: SocketAddr, encrypted: SocketAddr, second: SocketAddr) -> Vec<Case> {
     let at = |name, module, path: &str, settings| Case {
+        check: "first",
         name,
         module,
         url: format!("http://{plain}{path}"),
@@ -223,6 +271,7 @@ fn cases(plain: SocketAddr, encrypted: SocketAddr) -> Vec<Case> {
         settings,
     };
     let behind = |name, path: &'static str| Case {
+        check: "first",
         name,
         module: "trusting",
         url: format!("https://localhost:{}/{path}", encrypted.port()),
@@ -254,6 +303,11 @@ fn cases(plain: SocketAddr, encrypted: SocketAddr) -> Vec<Case> {
         behind("encrypted", "dated"),
         behind("encrypted and redirected", "once"),
         Case {
+            check: "second",
+            url: format!("https://localhost:{}/", second.port()),
+            ..behind("second version", "")
+        },
+        Case {
             module: "plain",
             url: format!("https://127.0.0.1:{}/", encrypted.port()),
             path: None,
@@ -262,20 +316,21 @@ fn cases(plain: SocketAddr, encrypted: SocketAddr) -> Vec<Case> {
     ]
 }
 
-fn configuration(cases: &[Case], encrypted: SocketAddr, root_file: &Path) -> String {
+/// A check with its connection and its cases.
+fn configuration(check: &str, cases: &[Case], encrypted: SocketAddr, root_file: &Path) -> String {
     let mut text = format!(
-        "[connection.encrypted]\nurl = \"https://localhost:{}/\"\ntls.ca = \"{}\"\n\
-         [check.probes]\nplugin = \"http\"\nconnection = \"encrypted\"\nsettings.name_sets = [\"blackbox\"]\n",
+        "[connection.{check}]\nurl = \"https://localhost:{}/\"\ntls.ca = \"{}\"\n\
+         [check.{check}]\nplugin = \"http\"\nconnection = \"{check}\"\nsettings.name_sets = [\"blackbox\"]\n",
         encrypted.port(),
         root_file.display(),
     );
-    for case in cases {
+    for case in cases.iter().filter(|case| case.check == check) {
         let place = match case.path {
             Some(path) => format!("path = \"{path}\""),
             None => format!("url = \"{}\"", case.url),
         };
         text.push_str(&format!(
-            "[[check.probes.settings.targets]]\nname = \"{}\"\n{place}\n{}",
+            "[[check.{check}.settings.targets]]\nname = \"{}\"\n{place}\n{}",
             case.name, case.settings
         ));
     }
@@ -325,18 +380,27 @@ fn differences(case: &Case, said: &Said, theirs: &[(String, Labels, f64)]) -> Ve
 fn facts_of_http_and_certificates_agree_with_blackbox_exporter() {
     let dir = tempfile::tempdir().expect("a directory");
     let root_file = dir.path().join("root.pem");
-    let (plain, encrypted) = (plain(), encrypted(&root_file));
+    let tls = tls(&root_file);
+    let (plain, encrypted, second) = (plain(), encrypted(&tls), second_version(&tls));
     let exporter = Exporter::start(dir.path(), &root_file);
-    let cases = cases(plain, encrypted);
-    let place = Place::new(&configuration(&cases, encrypted, &root_file));
-    let said = Said::of(&place.finish(&["once", "probes", "--json"]));
+    let cases = cases(plain, encrypted, second);
+    let place = Place::new(
+        &[("first", encrypted), ("second", second)]
+            .map(|(check, address)| configuration(check, &cases, address, &root_file))
+            .concat(),
+    );
+    let once = |check| Said::of(&place.finish(&["once", check, "--json"]));
+    let (first, other) = (once("first"), once("second"));
     let mut found = Vec::new();
     let mut families = std::collections::BTreeSet::new();
     for case in &cases {
         let theirs = exporter.probe(case);
-        found.extend(differences(case, &said, &theirs));
+        let said = if case.check == "first" { &first } else { &other };
+        found.extend(differences(case, said, &theirs));
         families.extend(theirs.into_iter().map(|(name, ..)| name));
     }
+    let version = other.sample("probe_http_version", &[("instance", "second version")]);
+    assert_eq!(version, Some(2.0));
     assert!(found.is_empty(), "{} differences:\n{}", found.len(), found.join("\n"));
     for name in FACTS
         .iter()
@@ -347,7 +411,7 @@ fn facts_of_http_and_certificates_agree_with_blackbox_exporter() {
     for name in &families {
         let known = FACTS.contains(&name.as_str())
             || THEIRS_ALONE.contains(&name.as_str())
-            || said.labels(name, "encrypted").is_some();
+            || first.labels(name, "encrypted").is_some();
         assert!(known, "we have no {name}");
     }
 }
