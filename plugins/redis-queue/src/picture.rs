@@ -159,19 +159,35 @@ impl Queue {
     }
 }
 
+/// How it is known that a worker is alive.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Heard {
+    /// It says so from time to time, and last did at this Unix time.
+    At(f64),
+    /// It says so from time to time, and what it said has expired.
+    Expired,
+    /// It is there, and that is all: its library has no heartbeats.
+    There,
+}
+
+impl From<Option<f64>> for Heard {
+    fn from(at: Option<f64>) -> Self {
+        at.map_or(Self::Expired, Self::At)
+    }
+}
+
 /// Something that takes jobs.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Worker {
     pub(crate) name: String,
-    /// When it last said that it is alive, in Unix seconds; none when what it said has expired.
-    pub(crate) heard: Option<f64>,
+    pub(crate) heard: Heard,
     /// Names of queues, or patterns for them.
     pub(crate) serves: Vec<String>,
 }
 
 impl Worker {
     /// One that takes jobs of any queue, or does not say of which.
-    pub(crate) fn of_all(name: impl Into<String>, heard: Option<f64>) -> Self {
+    pub(crate) fn of_all(name: impl Into<String>, heard: Heard) -> Self {
         Self {
             name: name.into(),
             heard,
@@ -332,10 +348,10 @@ mod tests {
     fn a_worker_serves_what_it_names() {
         let worker = |serves: &str| Worker {
             name: "w".into(),
-            heard: None,
+            heard: Heard::There,
             serves: vec![serves.into()],
         };
         assert!(worker("mail").serves("mail") && !worker("mail").serves("other"));
-        assert!(worker("mail").serves(ALL) && Worker::of_all("w", None).serves("anything"));
+        assert!(worker("mail").serves(ALL) && Worker::of_all("w", Heard::There).serves("anything"));
     }
 }

@@ -3,7 +3,7 @@
 //! Flows in: registered workers with their last heartbeats. Flows out: how many are alive for a queue, and which fell silent.
 
 use crate::{
-    picture::{Picture, Worker},
+    picture::{Heard, Picture, Worker},
     target::Target,
 };
 
@@ -23,7 +23,7 @@ impl<'p> Workers<'p> {
     pub(crate) fn of(target: &Target, picture: &'p Picture) -> Option<Self> {
         let all = picture.workers.as_ref()?;
         let now = target.now;
-        let known = |worker: &&Worker| worker.heard.is_none_or(|heard| now - heard < FORGOTTEN_SECONDS);
+        let known = |worker: &&Worker| !matches!(worker.heard, Heard::At(at) if now - at >= FORGOTTEN_SECONDS);
         Some(Self {
             all: all.iter().filter(known).collect(),
             now,
@@ -32,7 +32,11 @@ impl<'p> Workers<'p> {
     }
 
     fn is_alive(&self, worker: &Worker) -> bool {
-        worker.heard.is_some_and(|heard| self.now - heard <= self.silence)
+        match worker.heard {
+            Heard::At(at) => self.now - at <= self.silence,
+            Heard::Expired => false,
+            Heard::There => true,
+        }
     }
 
     /// How many are alive that take jobs of a queue.
@@ -47,9 +51,12 @@ impl<'p> Workers<'p> {
         silent.copied().collect()
     }
 
-    /// Seconds since the worker that was heard longest ago was heard; none without workers that were ever heard.
+    /// Seconds since the worker that was heard longest ago was heard; none without workers that are ever heard.
     pub(crate) fn longest_silence(&self) -> Option<f64> {
-        let heard = self.all.iter().filter_map(|worker| worker.heard);
-        heard.map(|heard| (self.now - heard).max(0.0)).reduce(f64::max)
+        let silences = self.all.iter().filter_map(|worker| match worker.heard {
+            Heard::At(at) => Some((self.now - at).max(0.0)),
+            Heard::Expired | Heard::There => None,
+        });
+        silences.reduce(f64::max)
     }
 }

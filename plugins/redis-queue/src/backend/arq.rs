@@ -11,7 +11,7 @@ use bellwether_sdk::redis::Reply;
 use crate::{
     ask::Ask,
     note,
-    picture::{Picture, State, Worker},
+    picture::{Heard, Picture, State, Worker},
     reply::{count, items, scored},
     target::Shared,
 };
@@ -89,7 +89,7 @@ fn health(target: &Shared, name: &str) -> [Ask; 2] {
         let Some(left) = count(&reply) else { return };
         picture.add_workers([Worker {
             name: format!("of {queue}"),
-            heard: Some(heard(
+            heard: Heard::At(heard(
                 target.now,
                 left as f64 / 1e3,
                 every,

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::{
     ask::Ask,
     note,
-    picture::{State, Worker},
+    picture::{Heard, State, Worker},
     reply::{count, scored},
     target::{Shared, plain},
     when,
@@ -79,7 +79,9 @@ pub(super) fn whole(target: &Shared) -> Vec<Ask> {
     vec![Ask::note(words, move |reply, picture| {
         let servers = scored(reply).into_iter();
         picture.add_workers(
-            servers.map(|(key, end)| Worker::of_all(name_of(&key), Some((end - SERVER_LIFE_SECONDS).min(target.now)))),
+            servers.map(|(key, end)| {
+                Worker::of_all(name_of(&key), Heard::At((end - SERVER_LIFE_SECONDS).min(target.now)))
+            }),
         );
     })]
 }

@@ -13,7 +13,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use crate::{
     ask::Ask,
     note,
-    picture::{Picture, Queue, State, Worker},
+    picture::{Heard, Picture, Queue, State, Worker},
     reply::{count, texts},
     search::Keys,
     target::{Shared, Target, plain},
@@ -135,13 +135,13 @@ pub(super) fn whole(target: &Shared) -> Vec<Ask> {
             let prefix = format!("{}:", target.settings.prefix());
             let lines = reply.text().unwrap_or_default().lines();
             let names = lines.filter_map(|line| line.split(' ').find_map(|field| field.strip_prefix("name=")));
-            picture.add_workers(names.filter_map(|name| worker(&prefix, name, target.now)));
+            picture.add_workers(names.filter_map(|name| worker(&prefix, name)));
         },
     )]
 }
 
 /// `PREFIX:QUEUE`, or `PREFIX:QUEUE:w:NAME` for a worker with a name; QUEUE in base64. Other suffixes are not workers.
-fn worker(prefix: &str, name: &str, now: f64) -> Option<Worker> {
+fn worker(prefix: &str, name: &str) -> Option<Worker> {
     let rest = name.strip_prefix(prefix)?;
     let (queue, own) = match rest.split_once(':') {
         None => (rest, ""),
@@ -150,7 +150,7 @@ fn worker(prefix: &str, name: &str, now: f64) -> Option<Worker> {
     let queue = String::from_utf8(BASE64_STANDARD.decode(queue).ok()?).ok()?;
     Some(Worker {
         name: own.to_owned(),
-        heard: Some(now),
+        heard: Heard::There,
         serves: vec![queue],
     })
 }
@@ -171,14 +171,14 @@ mod tests {
 
     #[test]
     fn a_connection_with_the_name_of_a_worker_is_one() {
-        let mail = worker("bull:", "bull:bWFpbA==", 5.0).expect("a worker");
+        let mail = worker("bull:", "bull:bWFpbA==").expect("a worker");
         assert_eq!(
             (mail.serves.as_slice(), mail.heard),
-            (["mail".to_owned()].as_slice(), Some(5.0))
+            (["mail".to_owned()].as_slice(), Heard::There)
         );
-        assert_eq!(worker("bull:", "bull:bWFpbA==:w:eu", 5.0).expect("a worker").name, "eu");
-        assert_eq!(worker("bull:", "bull:bWFpbA==:qe", 5.0), None, "it listens to events");
-        assert_eq!(worker("bull:", "other:bWFpbA==", 5.0), None);
-        assert_eq!(worker("bull:", "bull:not base64", 5.0), None);
+        assert_eq!(worker("bull:", "bull:bWFpbA==:w:eu").expect("a worker").name, "eu");
+        assert_eq!(worker("bull:", "bull:bWFpbA==:qe"), None, "it listens to events");
+        assert_eq!(worker("bull:", "other:bWFpbA=="), None);
+        assert_eq!(worker("bull:", "bull:not base64"), None);
     }
 }

@@ -10,7 +10,7 @@ use super::celery_unacked;
 use crate::{
     ask::Ask,
     note,
-    picture::{ALL, Picture, Queue, State, Worker},
+    picture::{ALL, Heard, Picture, Queue, State, Worker},
     reply::page,
     search::Keys,
     settings::Celery,
@@ -83,7 +83,7 @@ fn workers(target: &Shared) -> Ask {
             .iter()
             .filter_map(|member| member.rsplit(separator.as_str()).next());
         let names = queues.filter_map(|queue| queue.strip_suffix(CONTROL_QUEUE));
-        picture.add_workers(names.map(|name| Worker::of_all(name, Some(target.now))));
+        picture.add_workers(names.map(|name| Worker::of_all(name, Heard::There)));
     })
 }
 

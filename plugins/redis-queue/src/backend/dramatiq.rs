@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::{
     ask::Ask,
     note,
-    picture::{State, Worker},
+    picture::{Heard, State, Worker},
     reply::{count, scored},
     search::Keys,
     target::{Shared, Target},
@@ -68,7 +68,7 @@ pub(super) fn whole(target: &Shared) -> Vec<Ask> {
     let words = ["ZRANGE", &key, "0", super::LAST_INDEX, "WITHSCORES"];
     vec![Ask::note(words, |reply, picture| {
         let beats = scored(reply).into_iter();
-        picture.add_workers(beats.map(|(id, beat)| Worker::of_all(id, Some(beat / 1e3))));
+        picture.add_workers(beats.map(|(id, beat)| Worker::of_all(id, Heard::At(beat / 1e3))));
     })]
 }
 

@@ -124,7 +124,7 @@ fn heartbeats(key: &str, ids: Vec<String>) -> Ask {
         let heard = |id: &str| crate::reply::field(&beats, id)?.text().and_then(when::from_text);
         let workers = ids.iter().map(|id| Worker {
             name: id.clone(),
-            heard: heard(id),
+            heard: heard(id).into(),
             serves: queues_of(id),
         });
         picture.add_workers(workers);

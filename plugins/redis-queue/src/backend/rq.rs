@@ -101,7 +101,7 @@ fn worker(key: String) -> Ask {
             let queues = text(1).unwrap_or_default().split(',').map(str::to_owned);
             picture.add_workers([Worker {
                 name: key.rsplit(':').next().unwrap_or_default().to_owned(),
-                heard: text(0).and_then(when::from_text),
+                heard: text(0).and_then(when::from_text).into(),
                 serves: queues.filter(|queue| !queue.is_empty()).collect(),
             }]);
         },

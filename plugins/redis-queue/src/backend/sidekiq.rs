@@ -77,7 +77,7 @@ fn process(target: &Shared, name: &str) -> [Ask; 3] {
         let text = |at: usize| fields.get(at).and_then(|field| field.text());
         picture.add_workers([Worker {
             name: owned,
-            heard: text(1).and_then(when::from_text),
+            heard: text(1).and_then(when::from_text).into(),
             serves: text(0).map(queues_of).unwrap_or_default(),
         }]);
     });

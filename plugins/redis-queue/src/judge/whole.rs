@@ -4,7 +4,7 @@ use bellwether_sdk::{Code, Description};
 
 use super::{Book, Finding, Severity, duration, plural};
 use crate::{
-    picture::{Picture, State},
+    picture::{Heard, Picture, State},
     target::Target,
     workers::Workers,
 };
@@ -90,8 +90,8 @@ fn workers(target: &Target, picture: &Picture, book: &mut Book<'_>) {
     let levels = target.settings.thresholds.silent_workers;
     let finding = Finding::of(Some(silent.len() as f64), levels, &WORKERS_SILENT, |number, _| {
         let named = silent.iter().take(NAMED_MAX).map(|worker| match worker.heard {
-            Some(heard) => format!("{} for {}", worker.name, duration(target.now - heard)),
-            None => format!("{}, forgotten by Redis", worker.name),
+            Heard::At(at) => format!("{} for {}", worker.name, duration(target.now - at)),
+            Heard::Expired | Heard::There => format!("{}, forgotten by Redis", worker.name),
         });
         let named: Vec<String> = named.collect();
         format!(

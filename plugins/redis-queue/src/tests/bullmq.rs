@@ -117,7 +117,13 @@ fn delayed_jobs_that_nobody_promotes_are_overdue() {
 #[test]
 fn workers_are_named_connections() {
     let mut lab = Lab::new(fill);
-    assert_eq!(of(&lab.run(settings()), "queue_workers", "mail"), Some(2.0));
+    let run = lab.run(settings());
+    assert_eq!(of(&run, "queue_workers", "mail"), Some(2.0));
+    assert_eq!(
+        run.value("queue_worker_last_heartbeat_age_seconds", &[]),
+        None,
+        "they have none"
+    );
     lab.with(|redis| redis.clients = vec!["bull:bWFpbA==:qe".into()]);
     let run = lab.run(settings());
     assert_eq!(run.status("queue mail"), Status::Critical);

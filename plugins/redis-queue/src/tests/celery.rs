@@ -49,6 +49,11 @@ fn what_workers_hold_belongs_to_all_queues() {
     assert_eq!(depth(&run, "", "active"), Some(2.0));
     assert_eq!(of(&run, "queue_oldest_inflight_age_seconds", ""), Some(40.5));
     assert_eq!(of(&run, "queue_workers", "reservations"), Some(2.0));
+    assert_eq!(
+        run.value("queue_worker_last_heartbeat_age_seconds", &[]),
+        None,
+        "they have none"
+    );
     assert_eq!(run.value("queue_round_trips", &[]), Some(1.0));
 }
 
