@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Of each request.
-const PATIENCE_SECONDS: f64 = 2.0;
+const PATIENCE_SECONDS: f64 = 3.0;
 
 /// A target, and what becomes of it.
 struct Target {
