@@ -84,6 +84,10 @@ impl Session {
         if !target.is_console() {
             let probed = session.simple(PROBE, 1).await;
             let probed = probed.map_err(|broken| Error::Connect(broken.to_string()))?;
+            if let Some(said) = probed.error.as_ref().filter(|_| !probed.is_complete()) {
+                // A pooler lets everybody in, and hangs up on whom it has no backend for.
+                return Err(Error::Connect(format!("{} (SQLSTATE {})", said.message, said.code)));
+            }
             session.learn(&probed);
         }
         Ok(session)
