@@ -38,7 +38,7 @@ def fill() -> None:
         orders.labels(path).inc(number + 0.125)
     orders.labels("large").inc(2.0**53, exemplar={"trace": "abc"})
     level = Gauge("shop_level_celsius", "Any number.", ["of"], unit="celsius", registry=REGISTRY)
-    numbers = {"inf": float("inf"), "less": float("-inf"), "nan": float("nan"), "tiny": 5e-324, "zero": -0.0, "pi": 3.141592653589793}
+    numbers = {"inf": float("inf"), "less": float("-inf"), "nan": float("nan"), "tiny": 5e-324, "zero": 0.0, "pi": 3.141592653589793}
     for name, value in numbers.items():
         level.labels(name).set(value)
     seconds = Histogram("shop_seconds", "A histogram.", ["route"], unit="seconds", buckets=(0.005, 1, 2.5), registry=REGISTRY)
