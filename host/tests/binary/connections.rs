@@ -123,8 +123,8 @@ fn a_changed_connection_restarts_the_checks_that_use_it_and_no_others() {
     let answer = host.post("/-/reload");
     assert_eq!(answer.status, 200, "{answer:?}");
     let summary: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
-    assert_eq!(summary["changed"], serde_json::json!(["web"]), "{summary}");
-    assert_eq!(summary["unchanged"], 1, "{summary}");
+    assert_eq!(summary["data"]["changed"], serde_json::json!(["web"]), "{summary}");
+    assert_eq!(summary["data"]["unchanged"], 1, "{summary}");
     host.eventually("/api/v1/checks", |body| body.contains("two.example.com"));
     host.stop();
 }

@@ -231,7 +231,7 @@ fn inspect_refuses_what_is_no_plugin_and_says_why() {
         ("./empty.wasm", "empty", 1),
         ("./newer.wasm", "provides 0.1.0", 1),
         ("./nowhere.wasm", "nowhere.wasm", 3),
-        ("sistem", "did you mean `system`? There are: system", 2),
+        ("sistem", "did you mean `system`? There are: http, ", 2),
     ] {
         let finished = place.finish(&["inspect", plugin]);
         assert_eq!((finished.code, finished.stdout.as_str()), (code, ""), "{finished:?}");
