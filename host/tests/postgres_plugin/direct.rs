@@ -12,12 +12,11 @@ use super::{
 async fn connections_are_counted_and_judged_until_the_last_is_gone() {
     let started = Started::new().await;
     let place = Place::new(&check("direct", started.port, ""));
-    let alone = once(&place, "direct");
-    assert_eq!(used_and_max(&alone), (Some(1.0), Some(AVAILABLE as f64)));
+    let alone = until(&place, "direct", |said| used_and_max(said) == (Some(1.0), Some(17.0)));
     assert_eq!(alone.judged("connections").0, "ok");
     let mut held = Session::idle(13, started.port);
-    let many = once(&place, "direct");
-    assert_eq!(used_and_max(&many).0, Some(14.0), "13 and our own");
+    // Those, and our own.
+    let many = until(&place, "direct", |said| used_and_max(said).0 == Some(14.0));
     assert_eq!(
         many.judged("connections"),
         (
@@ -27,15 +26,13 @@ async fn connections_are_counted_and_judged_until_the_last_is_gone() {
         )
     );
     held.extend(Session::idle(3, started.port));
-    let full = once(&place, "direct");
-    assert_eq!(used_and_max(&full), (Some(17.0), Some(17.0)));
+    let full = until(&place, "direct", |said| used_and_max(said).0 == Some(17.0));
     assert_eq!(full.sample("shop_postgres_connections_usage_ratio", &[]), Some(1.0));
     let labels = [("database", "postgres"), ("state", "idle")];
     assert_eq!(full.sample("shop_postgres_connections", &labels), Some(16.0));
     assert_eq!(full.judged("connections").0, "critical");
     // Our own was given back when the run ended, and somebody else is quicker.
-    held.extend(Session::open(started.port, "monitor", "SELECT 1"));
-    assert_eq!(held.len(), AVAILABLE);
+    held.push(Session::open_in_time(started.port, "monitor", "SELECT 1"));
     let shut_out = once(&place, "direct");
     let (status, code, summary) = shut_out.judged("");
     assert_eq!((status, code), ("critical", "connections_exhausted"), "{summary}");
@@ -130,13 +127,13 @@ async fn a_role_that_may_not_see_everything_costs_what_it_may_not_see() {
                 [[check.direct.settings.queries]]\nname = \"jobs\"\nsql = \"SELECT count(*) AS rows FROM jobs\"\nmetrics.rows = {}\n";
     let place = Place::new(&check("direct", started.port, more));
     let _others = [(); 2].map(|()| Session::open(started.port, OWNER, "BEGIN; SELECT 1"));
-    let said = once(&place, "direct");
+    // Counted all the same.
+    let said = until(&place, "direct", |said| used_and_max(said) == (Some(3.0), Some(17.0)));
     let (status, code, summary) = said.judged("section activity");
     assert_eq!((status, code), ("unknown", "permission_missing"));
     assert!(summary.contains("GRANT pg_monitor TO \"monitor\""), "{summary}");
     let labels = [("database", "postgres"), ("state", "hidden")];
     assert_eq!(said.sample("shop_postgres_connections", &labels), Some(2.0));
-    assert_eq!(used_and_max(&said), (Some(3.0), Some(17.0)), "counted all the same");
     assert_eq!(said.sample("shop_postgres_transaction_oldest_seconds", &[]), None);
     let (status, code, summary) = said.judged("query secret");
     assert_eq!((status, code), ("unknown", "permission_missing"), "{summary}");

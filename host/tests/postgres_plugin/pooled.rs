@@ -47,11 +47,9 @@ async fn the_server_s_connections_are_counted_through_a_pooler_until_none_is_lef
     let waiting = once(&place, "pooled");
     let (status, code, summary) = waiting.judged("");
     assert_eq!(status, "critical", "{summary}");
-    assert!(
-        ["timeout", "connections_exhausted"].contains(&code),
-        "{code}: {summary}"
-    );
-    assert!(summary.contains("pooler") || summary.contains("53300"), "{summary}");
+    // Some versions make whoever asks wait, some pass on what the server said.
+    let is_told = code == "connections_exhausted" || code == "timeout" && summary.contains("pooler");
+    assert!(is_told, "{code}: {summary}");
     assert_eq!(waiting.sample("shop_postgres_up", &[]), Some(0.0));
     drop(held);
     // The pooler remembers for a while that the server refused it.
