@@ -310,6 +310,50 @@ async fn a_reply_that_is_too_large_is_refused_and_the_next_call_works() {
 }
 
 #[tokio::test]
+async fn a_collection_is_answered_whole_only_while_it_is_small() {
+    const FULL: usize = 1_000;
+    let started = Started::new();
+    let members: Vec<String> = (0..=FULL).map(|number| format!("member-{number}")).collect();
+    let add = |key: &str, members: &[String]| {
+        let members = members.iter().map(String::as_str);
+        started.fill(&[&["SADD", key][..], &members.collect::<Vec<_>>()].concat());
+    };
+    add("queue:full", &members[..FULL]);
+    add("queue:over", &members);
+    let fields: Vec<&str> = members.iter().flat_map(|member| [member.as_str(), "x"]).collect();
+    started.fill(&[&["HSET", "queue:hash"][..], &fields].concat());
+    started.fill(&["RPUSH", "queue:list", "one"]);
+    let asked = [
+        "SMEMBERS queue:full",
+        "SMEMBERS queue:over",
+        "LLEN queue:list",
+        "HGETALL queue:hash",
+        "HKEYS queue:hash",
+        "HVALS queue:hash",
+        "SMEMBERS queue:list",
+        "HGETALL queue:none",
+        "SSCAN queue:over 0 COUNT 10",
+    ];
+    let redis = client();
+    for connection in [started.plain(), started.monitor()] {
+        let answer = ask(&redis, &connection, &asked).await.expect("an answer");
+        assert_eq!(answer.replies[0].len(), FULL + 1);
+        for at in [1, 3, 4, 5] {
+            assert!(
+                error_of(&answer.replies[at]).contains("more than 1000 elements"),
+                "{}",
+                asked[at]
+            );
+        }
+        assert_eq!(answer.replies[2], [Node::Integer(1)]);
+        assert!(error_of(&answer.replies[6]).starts_with("WRONGTYPE"));
+        assert_eq!(answer.replies[7], [Node::Array(0)]);
+        assert!(answer.replies[8].len() > 3);
+        assert_eq!(answer.refused.len(), 4);
+    }
+}
+
+#[tokio::test]
 async fn a_value_that_repeats_the_password_comes_without_it() {
     let started = Started::new();
     started.fill(&["RPUSH", "queue:a", &format!("<{PASSWORD}>")]);

@@ -6,7 +6,7 @@
 
 pub mod shelf;
 
-use std::{fmt, path::PathBuf};
+use std::{borrow::Cow, fmt, path::PathBuf};
 
 use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -168,10 +168,27 @@ impl Tools {
 
     /// What a server said, without secrets: also without the connection's own, however short it is.
     pub(super) fn scrubbed(&self, text: &str, connection: &Connection) -> String {
+        self.clean(text, connection).into_owned()
+    }
+
+    /// The same for bytes that may be text in part; `None` when there is no secret in them.
+    pub(super) fn scrubbed_bytes(&self, bytes: &[u8], connection: &Connection) -> Option<Vec<u8>> {
+        let mut clean = Vec::new();
+        let mut found = false;
+        for chunk in bytes.utf8_chunks() {
+            let text = self.clean(chunk.valid(), connection);
+            found |= matches!(text, Cow::Owned(_));
+            clean.extend_from_slice(text.as_bytes());
+            clean.extend_from_slice(chunk.invalid());
+        }
+        found.then_some(clean)
+    }
+
+    fn clean<'t>(&self, text: &'t str, connection: &Connection) -> Cow<'t, str> {
         let clean = self.redactor.redact(text);
         match password(connection) {
-            Some(password) => clean.replace(password, BLANK),
-            None => clean.into_owned(),
+            Some(password) if clean.contains(password) => clean.replace(password, BLANK).into(),
+            _ => clean,
         }
     }
 }
@@ -183,11 +200,66 @@ pub(super) fn password(connection: &Connection) -> Option<&str> {
 }
 
 /// Stands where a password stood.
-pub(super) const BLANK: &str = "[redacted]";
+const BLANK: &str = "[redacted]";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        secret::Secret,
+        telemetry::{LogOptions, Sink},
+        testing,
+    };
+
+    /// Tools of a host whose configuration holds these secrets.
+    fn knowing(secrets: &[&str]) -> Tools {
+        let (clock, redactor) = (Clock::system(), Redactor::default());
+        redactor.learn(&secrets.iter().map(|secret| Secret::new(secret)).collect::<Vec<_>>());
+        let sink = Sink::Memory(std::sync::Arc::default());
+        Tools {
+            clock: clock.clone(),
+            dialer: Dialer::new(clock.clone()),
+            trust: Trust::default(),
+            redactor: redactor.clone(),
+            telemetry: Telemetry::new(sink, LogOptions::default(), redactor, clock),
+        }
+    }
+
+    fn logging_in_with(password: &str) -> Connection {
+        Connection {
+            password: Some(Secret::new(password)),
+            ..testing::connection("redis://cache")
+        }
+    }
+
+    #[test]
+    fn the_password_is_taken_out_of_values_however_often_it_stands_there() {
+        let blanked = |text: &str, password: &str| {
+            let clean = knowing(&[]).scrubbed_bytes(text.as_bytes(), &logging_in_with(password));
+            clean.map(|clean| String::from_utf8(clean).expect("text"))
+        };
+        let clean = |text: &str| Some(text.to_owned());
+        assert_eq!(blanked("a s3cr3t-s3cr3t b", "s3cr3t-s3cr3t"), clean("a [redacted] b"));
+        assert_eq!(blanked("hunter22hunter22", "hunter22"), clean("[redacted][redacted]"));
+        assert_eq!(blanked("plain", "s3cr3t-s3cr3t"), None);
+    }
+
+    #[test]
+    fn values_lose_every_known_secret_in_every_known_form_and_nothing_else() {
+        let tools = knowing(&["other-s3cr3t-of-the-host"]);
+        let connection = logging_in_with("s3cr3t-s3cr3t");
+        for form in [
+            "other-s3cr3t-of-the-host",
+            "b3RoZXItczNjcjN0LW9mLXRoZS1ob3N0",
+            "other%2Ds3cr3t%2Dof%2Dthe%2Dhost",
+        ] {
+            let value = [b"\xff\xc3<", form.as_bytes(), b">\xe2\x82 rest"].concat();
+            let clean = tools.scrubbed_bytes(&value, &connection).expect(form);
+            assert_eq!(clean, b"\xff\xc3<[redacted]>\xe2\x82 rest", "{form}");
+            assert_eq!(tools.scrubbed(form, &connection), "[redacted]");
+        }
+        assert_eq!(tools.scrubbed_bytes(b"\xff plain", &connection), None);
+    }
 
     fn place(url: &str) -> Option<Place> {
         Place::tcp(&url::Url::parse(url).expect(url), 6379)

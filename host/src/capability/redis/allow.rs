@@ -1,8 +1,9 @@
 //! Which commands a plugin may send: by command, subcommand and argument. Whatever is not named here is refused.
 //!
 //! Pure. Flows in: one command as bytes. Flows out: yes, or a refusal that names the command and why. What is permitted
-//! reads, answers within bounds, returns at once and leaves the connection as it was. It is no substitute for an ACL user
-//! on the server: it does not know which keys hold secrets.
+//! reads, answers within bounds, returns at once and leaves the connection as it was; of what answers with a whole hash or
+//! set, `plan` asks the size first. It is no substitute for an ACL user on the server: it does not know which keys hold
+//! secrets.
 
 use std::fmt;
 
@@ -220,7 +221,8 @@ fn subcommand(name: &[u8], arguments: &[Vec<u8>], known: &[(&str, Rule)]) -> Res
     }
 }
 
-fn refusal(words: &[&[u8]], why: &'static str) -> Refusal {
+/// Of a command with these words.
+pub(super) fn refusal(words: &[&[u8]], why: &'static str) -> Refusal {
     let shown: Vec<String> = words.iter().map(|word| shown(word)).collect();
     Refusal {
         command: shown.join(" "),

@@ -7,6 +7,7 @@
 
 pub mod allow;
 mod arguments;
+mod plan;
 mod refused;
 mod resp;
 mod session;
@@ -16,17 +17,12 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout_at;
 
-use self::{
-    allow::Refusal,
-    resp::{Broken, encode},
-    session::Session,
-    target::Target,
-};
+use self::{allow::Refusal, plan::Plan, resp::Broken, session::Session, target::Target};
 pub use self::{
     arguments::ELEMENTS_MAX,
     resp::{Node, REPLIES_BYTES_MAX, REPLIES_NODES_MAX},
 };
-use super::database::{BLANK, Tools, password, shelf::Shelf};
+use super::database::{Tools, shelf::Shelf};
 use crate::{clock::Instant, config::Connection};
 
 /// Most commands of one call: a hundred queues with a hundred questions each.
@@ -34,9 +30,6 @@ pub const COMMANDS_MAX: usize = 10_000;
 
 /// Most bytes of one call's commands.
 pub const COMMANDS_BYTES_MAX: usize = 1024 * 1024;
-
-/// Begins the error that stands in place of a refused command's reply. Redis' own errors begin with such a word, too.
-const REFUSED: &str = "DENIED";
 
 /// A command: its name and arguments.
 pub type Command = Vec<Vec<u8>>;
@@ -60,7 +53,7 @@ pub struct Answer {
 pub struct Info {
     /// As it was dialled: address and port, or the path of a socket.
     pub address: String,
-    /// From the first byte written to the last reply; dialling is not in it.
+    /// From the first byte written to the last reply; dialling is not in it, nor is asking how large collections are.
     pub latency: Duration,
     /// `server`, `version`, `mode`, `role`: as far as the server says so, at the time of dialling.
     pub details: Vec<(String, String)>,
@@ -93,12 +86,6 @@ pub struct Redis {
     kept: Shelf<Session>,
 }
 
-/// The part of a call that is sent.
-struct Wire {
-    bytes: Vec<u8>,
-    count: usize,
-}
-
 impl Redis {
     /// With no connections yet.
     pub fn new(tools: Tools) -> Self {
@@ -108,7 +95,8 @@ impl Redis {
         }
     }
 
-    /// Sends `commands` in one round trip, for `check` and over `connection`.
+    /// Sends `commands` in one round trip, for `check` and over `connection`; in two where some would be answered with a whole
+    /// collection, whose size is asked for first.
     pub async fn pipeline(
         &self,
         check: &Arc<str>,
@@ -116,17 +104,17 @@ impl Redis {
         commands: &[Command],
         deadline: Instant,
     ) -> Result<Answer, Error> {
-        let judged = judge(commands)?;
+        let plan = Plan::of(commands)?;
         let target = Target::of(&connection.url)
             .map_err(|why| Error::Denied(format!("connection `{}` is not for Redis: {why}", connection.name)))?;
-        let wire = wire(commands, &judged);
-        let asked = self.ask(check, connection, &target, &wire, deadline);
-        let (replies, info) = match timeout_at(deadline, asked).await {
+        let asked = self.ask(check, connection, &target, &plan, deadline);
+        let mut answer = match timeout_at(deadline, asked).await {
             Ok(answered) => answered.map_err(|error| self.scrubbed(error, connection))?,
             Err(_) => return Err(Error::Timeout),
         };
-        let replies = replies.into_iter().map(|reply| self.without_secrets(reply, connection));
-        Ok(merged(judged, replies.collect(), info))
+        let nodes = answer.replies.iter_mut().flatten();
+        nodes.for_each(|node| without_secrets(node, &self.tools, connection));
+        Ok(answer)
     }
 
     /// Over the connection that was kept, or a new one. A kept one may have been closed meanwhile; since all commands only
@@ -136,18 +124,20 @@ impl Redis {
         check: &Arc<str>,
         connection: &Arc<Connection>,
         target: &Target,
-        wire: &Wire,
+        plan: &Plan<'_>,
         deadline: Instant,
-    ) -> Result<(Vec<Reply>, Info), Error> {
+    ) -> Result<Answer, Error> {
         let now = self.tools.clock.monotonic();
         if let Some(kept) = self.kept.take(check, connection, now) {
-            match self.exchange(check, connection, kept, wire).await {
+            match self.exchange(check, connection, kept, plan.clone()).await {
                 Err(broken) if broken.is_closed() => {}
                 ended => return ended.map_err(failed),
             }
         }
         let fresh = Session::open(&self.tools, target, connection, deadline).await?;
-        self.exchange(check, connection, fresh, wire).await.map_err(failed)
+        self.exchange(check, connection, fresh, plan.clone())
+            .await
+            .map_err(failed)
     }
 
     async fn exchange(
@@ -155,8 +145,13 @@ impl Redis {
         check: &Arc<str>,
         connection: &Arc<Connection>,
         mut session: Session,
-        wire: &Wire,
-    ) -> Result<(Vec<Reply>, Info), Broken> {
+        mut plan: Plan<'_>,
+    ) -> Result<Answer, Broken> {
+        let questions = plan.questions();
+        if questions.count > 0 {
+            plan.heed(session.exchange(&questions.bytes, questions.count).await?);
+        }
+        let wire = plan.wire();
         let began = self.tools.clock.monotonic();
         let replies = session.exchange(&wire.bytes, wire.count).await?;
         let ended = self.tools.clock.monotonic();
@@ -168,7 +163,7 @@ impl Redis {
         if session.is_clean() {
             self.kept.put(check, connection, session, ended);
         }
-        Ok((replies, info))
+        Ok(plan.answer(replies, info))
     }
 
     fn details(&self, session: &Session, connection: &Connection) -> Vec<(String, String)> {
@@ -186,66 +181,6 @@ impl Redis {
             Error::Protocol(text) => Error::Protocol(clean(text)),
         }
     }
-
-    /// Replies that repeat the connection's password do so without it.
-    fn without_secrets(&self, mut reply: Reply, connection: &Connection) -> Reply {
-        for node in &mut reply {
-            match node {
-                Node::Simple(text) | Node::Error(text) => *text = self.tools.scrubbed(text, connection),
-                Node::Bulk(bytes) => blank(bytes, connection),
-                Node::Nil | Node::Integer(_) | Node::Array(_) => {}
-            }
-        }
-        reply
-    }
-}
-
-/// Decides about each command; refuses a call that is too large.
-fn judge(commands: &[Command]) -> Result<Vec<Result<(), Refusal>>, Error> {
-    let bytes = || commands.iter().flatten().map(Vec::len).sum::<usize>();
-    if commands.len() > COMMANDS_MAX {
-        return Err(Error::Denied(format!(
-            "a call may hold {COMMANDS_MAX} commands and this one holds more"
-        )));
-    }
-    if bytes() > COMMANDS_BYTES_MAX {
-        return Err(Error::Denied(format!(
-            "a call may hold {COMMANDS_BYTES_MAX} bytes and this one holds more"
-        )));
-    }
-    Ok(commands.iter().map(|command| allow::decide(command)).collect())
-}
-
-fn wire(commands: &[Command], judged: &[Result<(), Refusal>]) -> Wire {
-    let mut wire = Wire {
-        bytes: Vec::new(),
-        count: 0,
-    };
-    let sent = commands.iter().zip(judged).filter(|(_, judged)| judged.is_ok());
-    for (command, _) in sent {
-        encode(command, &mut wire.bytes);
-        wire.count += 1;
-    }
-    wire
-}
-
-/// The server's replies, and ours where a command was not sent.
-fn merged(judged: Vec<Result<(), Refusal>>, answered: Vec<Reply>, info: Info) -> Answer {
-    let mut answered = answered.into_iter();
-    let mut refused = Vec::new();
-    let reply = |judged| match judged {
-        Ok(()) => answered.next().unwrap_or_default(),
-        Err(refusal) => {
-            let reply = vec![Node::Error(format!("{REFUSED} {refusal}"))];
-            refused.push(refusal);
-            reply
-        }
-    };
-    Answer {
-        replies: judged.into_iter().map(reply).collect(),
-        info,
-        refused,
-    }
 }
 
 /// Of a connection that was open.
@@ -256,83 +191,15 @@ fn failed(broken: Broken) -> Error {
     }
 }
 
-/// Takes the connection's password out, wherever it stands.
-fn blank(bytes: &mut Vec<u8>, connection: &Connection) {
-    let password = password(connection).unwrap_or_default().as_bytes();
-    if password.is_empty() || password.len() > bytes.len() {
-        return;
-    }
-    let mut clean = Vec::new();
-    let mut rest = &bytes[..];
-    while let Some(at) = rest.windows(password.len()).position(|window| window == password) {
-        clean.extend_from_slice(&rest[..at]);
-        clean.extend_from_slice(BLANK.as_bytes());
-        rest = &rest[at + password.len()..];
-    }
-    if !clean.is_empty() {
-        clean.extend_from_slice(rest);
-        *bytes = clean;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{secret::Secret, testing};
-
-    fn command(text: &str) -> Command {
-        text.split(' ').map(|word| word.as_bytes().to_vec()).collect()
-    }
-
-    #[test]
-    fn replies_stand_where_their_commands_stood() {
-        let commands = [command("GET a"), command("DEL a"), command("LLEN q"), command("KEYS *")];
-        let judged = judge(&commands).expect("within limits");
-        let wire = wire(&commands, &judged);
-        assert_eq!(
-            wire.bytes,
-            b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$4\r\nLLEN\r\n$1\r\nq\r\n"
-        );
-        assert_eq!(wire.count, 2);
-        let info = Info {
-            address: "127.0.0.1:6379".into(),
-            latency: Duration::ZERO,
-            details: Vec::new(),
-        };
-        let answer = merged(judged, vec![vec![Node::Nil], vec![Node::Integer(3)]], info);
-        assert_eq!(answer.replies[0], [Node::Nil]);
-        assert_eq!(answer.replies[2], [Node::Integer(3)]);
-        for (at, name) in [(1, "DENIED `DEL`"), (3, "DENIED `KEYS`")] {
-            let [Node::Error(said)] = &answer.replies[at][..] else {
-                panic!("{:?}", answer.replies[at])
-            };
-            assert!(said.starts_with(name), "{said}");
+/// A part of a reply that repeats a secret does so without it.
+fn without_secrets(node: &mut Node, tools: &Tools, connection: &Connection) {
+    match node {
+        Node::Simple(text) | Node::Error(text) => *text = tools.scrubbed(text, connection),
+        Node::Bulk(bytes) => {
+            if let Some(clean) = tools.scrubbed_bytes(bytes, connection) {
+                *bytes = clean;
+            }
         }
-        assert_eq!(answer.refused.len(), 2);
-    }
-
-    #[test]
-    fn a_call_that_is_too_large_is_denied() {
-        let many = vec![command("PING"); COMMANDS_MAX + 1];
-        assert!(matches!(judge(&many), Err(Error::Denied(_))));
-        let long = [vec![b"GET".to_vec(), vec![b'x'; COMMANDS_BYTES_MAX]]];
-        assert!(matches!(judge(&long), Err(Error::Denied(_))));
-    }
-
-    #[test]
-    fn a_password_is_taken_out_of_values_however_often_it_stands_there() {
-        let connection = |password: &str| Connection {
-            password: Some(Secret::new(password)),
-            ..testing::connection("redis://cache")
-        };
-        let blanked = |text: &str, password: &str| {
-            let mut bytes = text.as_bytes().to_vec();
-            blank(&mut bytes, &connection(password));
-            String::from_utf8(bytes).expect("text")
-        };
-        assert_eq!(blanked("a s3cr3t-s3cr3t b", "s3cr3t-s3cr3t"), "a [redacted] b");
-        assert_eq!(blanked("hunter22hunter22", "hunter22"), "[redacted][redacted]");
-        assert_eq!(blanked("[redacted]", "redacted"), "[[redacted]]");
-        assert_eq!(blanked("plain", "s3cr3t-s3cr3t"), "plain");
+        Node::Nil | Node::Integer(_) | Node::Array(_) => {}
     }
 }
