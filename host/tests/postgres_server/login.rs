@@ -1,10 +1,14 @@
 //! Who is let in, over what, and who is warned of.
 
-use std::time::Instant;
+use std::{net::Ipv4Addr, sync::Arc, time::Instant};
 
 use bellwether::{
-    capability::postgres::{Error, Postgres},
-    config::Connection,
+    capability::{
+        dial::{Dialer, Found, Resolve},
+        postgres::{Error, Postgres},
+    },
+    clock::Clock,
+    config::{Addresses, Connection},
 };
 
 use super::{
@@ -95,6 +99,79 @@ async fn a_server_without_tls_is_refused_where_tls_is_asked_for() {
         ask(&client(), &started.monitor(), "SELECT 1", &[]).await.is_ok(),
         "`prefer` does without"
     );
+}
+
+/// Finds the server of this machine under whatever name.
+#[derive(Debug)]
+struct Elsewhere;
+
+impl Resolve for Elsewhere {
+    fn resolve<'f>(&'f self, _: &'f str) -> Found<'f> {
+        Box::pin(async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) })
+    }
+}
+
+/// A client to which the server seems to be another machine.
+fn afar() -> Postgres {
+    let (mut tools, _) = tools();
+    tools.dialer = Dialer::with_resolver(Clock::system(), Arc::new(Elsewhere));
+    Postgres::new(tools)
+}
+
+#[tokio::test]
+async fn a_server_that_shows_no_certificate_for_itself_is_given_no_password_but_by_scram() {
+    let started = Started::new().await;
+    started.operate(&format!("CREATE ROLE clear LOGIN PASSWORD '{PASSWORD}'"));
+    started.operate(&format!(
+        "SET password_encryption = 'md5'; CREATE ROLE hashed LOGIN PASSWORD '{PASSWORD}'"
+    ));
+    let ca = started.dir.path().join("ca.pem");
+    let at = |user: &str, query: &str| Connection {
+        addresses: Addresses::Private,
+        ..connection(
+            &format!("postgres://db.example.com:{}/postgres{query}", started.port),
+            Some(user),
+            Some(PASSWORD),
+        )
+    };
+    let verified = |user: &str| {
+        let mut connection = trusting(&ca, at(user, ""));
+        connection.tls.server_name = Some("localhost".to_owned());
+        connection
+    };
+    for (user, how) in [("clear", "in clear text"), ("hashed", "by MD5")] {
+        for query in ["?sslmode=disable", "?sslmode=prefer", "?sslmode=require"] {
+            let refused = ask(&afar(), &at(user, query), "SELECT 1", &[]).await;
+            assert!(
+                matches!(&refused, Err(Error::Authentication(said)) if said.contains(how)),
+                "{user} {query}: {refused:?}"
+            );
+        }
+        ask(&afar(), &verified(user), "SELECT 1", &[]).await.expect(user);
+        let near = connection(&started.url(""), Some(user), Some(PASSWORD));
+        ask(&client(), &near, "SELECT 1", &[]).await.expect(user);
+    }
+    for query in ["?sslmode=disable", "?sslmode=require"] {
+        ask(&afar(), &at("monitor", query), "SELECT 1", &[]).await.expect(query);
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_reaches_files_or_programs_of_the_server_is_warned_of_once() {
+    let started = Started::new().await;
+    started.operate("CREATE ROLE middle IN ROLE pg_execute_server_program; GRANT pg_write_server_files TO monitor");
+    started.operate("GRANT middle TO monitor");
+    let (tools, log) = tools();
+    let postgres = Postgres::new(tools);
+    for _ in 0..2 {
+        ask(&postgres, &started.monitor(), "SELECT 1", &[])
+            .await
+            .expect("an answer");
+    }
+    let said = String::from_utf8(log.lock().unwrap().clone()).expect("text");
+    let warned = "a member of pg_execute_server_program, pg_write_server_files:";
+    assert_eq!(said.matches(warned).count(), 1, "{said}");
+    assert!(said.contains("under-test") && said.contains("WARN"), "{said}");
 }
 
 #[tokio::test]

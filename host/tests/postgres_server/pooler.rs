@@ -6,8 +6,34 @@ use bellwether::capability::postgres::{Error, ROWS_MAX};
 
 use super::{
     started::{PASSWORD, Started, ask, client, code_of, pooler},
-    support::database::{connection, within},
+    support::{
+        database::{connection, within},
+        server::command,
+    },
 };
+
+/// As another client of the pooler would, with the role whose backend we share.
+fn beside(port: u16, sql: &str) {
+    let mut psql = command("psql");
+    psql.args([
+        "-h",
+        "127.0.0.1",
+        "-p",
+        &port.to_string(),
+        "-U",
+        "monitor",
+        "-d",
+        "postgres",
+    ]);
+    psql.args(["-v", "ON_ERROR_STOP=1", "-q", "-c", sql])
+        .env("PGPASSWORD", PASSWORD);
+    let said = psql.output().expect("psql runs");
+    assert!(
+        said.status.success(),
+        "{sql}: {}",
+        String::from_utf8_lossy(&said.stderr)
+    );
+}
 
 #[tokio::test]
 async fn everything_works_behind_a_pooler_in_transaction_mode() {
@@ -48,18 +74,37 @@ async fn a_pooler_s_backend_keeps_what_others_set_there() {
         Some("monitor"),
         Some(PASSWORD),
     );
-    let postgres = client();
     // Kept by the one backend of the pool, as a statement that another client prepared would be.
-    let lock = "SELECT pg_advisory_lock(7)";
-    ask(&postgres, &pooled, lock, &[]).await.expect("an answer");
-    ask(&postgres, &pooled, "SELECT 1", &[]).await.expect("an answer");
+    beside(port, "SET work_mem = '77MB'");
+    let postgres = client();
+    for _ in 0..2 {
+        let kept = ask(&postgres, &pooled, "SHOW work_mem", &[]).await.expect("an answer");
+        assert_eq!(
+            kept.rows.values[0][0].as_deref(),
+            Some("77MB"),
+            "no DISCARD ALL went to somebody else's backend"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_lock_stays_on_no_pooler_s_backend_whether_or_not_its_statement_failed() {
+    let started = Started::new().await;
+    let (_pooler, port) = pooler(&started);
+    let url = format!("postgres://127.0.0.1:{port}/postgres");
+    let pooled = connection(&url, Some("monitor"), Some(PASSWORD));
+    let postgres = client();
+    let taken = ask(&postgres, &pooled, "SELECT 5 AS five, pg_advisory_lock(4711)", &[]).await;
+    let taken = taken.expect("an answer");
+    assert_eq!(
+        (taken.rows.columns, taken.rows.values.len()),
+        (vec!["five".to_owned(), "pg_advisory_lock".to_owned()], 1)
+    );
+    let failed = "SELECT 1 / (count(pg_advisory_lock(n)) - 1) FROM generate_series(4711, 4711) AS n";
+    assert_eq!(code_of(ask(&postgres, &pooled, failed, &[]).await), "22012");
     let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
     let answer = ask(&client(), &started.monitor(), held, &[]).await.expect("an answer");
-    assert_eq!(
-        answer.rows.values[0][0].as_deref(),
-        Some("1"),
-        "no DISCARD ALL went to somebody else's backend"
-    );
+    assert_eq!(answer.rows.values[0][0].as_deref(), Some("0"));
 }
 
 #[tokio::test]

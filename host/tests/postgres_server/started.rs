@@ -28,7 +28,8 @@ pub(crate) struct Started {
 }
 
 impl Started {
-    /// With `monitor`, who may log in by password only, and a table that belongs to `owner`.
+    /// With `monitor`, who may log in by SCRAM only, and a table that belongs to `owner`. A role `clear` would be asked for its
+    /// password in clear text, a role `hashed` by MD5 if it is kept so.
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let made = certificates(dir.path(), &["localhost"]);
@@ -46,7 +47,8 @@ impl Started {
             made.key.display(),
         );
         append(&data.join("postgresql.conf"), &config);
-        let access = "host all owner 127.0.0.1/32 trust\nhost all monitor 127.0.0.1/32 scram-sha-256\n";
+        let access = "host all owner 127.0.0.1/32 trust\nhost all monitor 127.0.0.1/32 scram-sha-256\n\
+                      host all clear 127.0.0.1/32 password\nhost all hashed 127.0.0.1/32 md5\n";
         std::fs::write(data.join("pg_hba.conf"), access).expect("written");
         let started = Self {
             server: Self::start(dir.path(), &data),

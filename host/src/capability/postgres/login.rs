@@ -1,7 +1,8 @@
-//! Logging in to a PostgreSQL server: SCRAM-SHA-256, MD5, and a password in clear text where nobody can listen.
+//! Logging in to a PostgreSQL server: SCRAM-SHA-256; where nobody else can hear, also MD5 and a password in clear text.
 //!
 //! Flows in: the server's messages from the first to `ReadyForQuery`. Flows out: what to answer, and what is known of the
-//! session then. A server must not be able to make us give the password away.
+//! session then. Neither a server nor somebody in its place must be able to make us give the password away: MD5 over a salt
+//! of theirs is one that can be guessed at leisure, and the guesses are fast.
 
 use std::io;
 
@@ -36,7 +37,7 @@ pub(super) struct Welcome {
 struct Login<'l> {
     user: &'l str,
     password: Option<&'l str>,
-    /// Encrypted, or within this machine.
+    /// By anybody but the server: see [`Target::is_unheard`].
     unheard: bool,
     scram: Option<ScramSha256>,
     welcome: Welcome,
@@ -96,10 +97,7 @@ impl Login<'_> {
         match message {
             Message::AuthenticationOk => self.accepted().map(|()| None),
             Message::AuthenticationCleartextPassword => self.in_clear_text().map(Some),
-            Message::AuthenticationMd5Password(body) => {
-                let hash = md5_hash(self.user.as_bytes(), self.password()?.as_bytes(), body.salt());
-                encoded(|into| frontend::password_message(hash.as_bytes(), into)).map(Some)
-            }
+            Message::AuthenticationMd5Password(body) => self.by_md5(body.salt()).map(Some),
             Message::AuthenticationSasl(body) => {
                 let offered = body.mechanisms().any(|mechanism| Ok(mechanism == SCRAM_SHA_256));
                 self.begin_scram(offered.unwrap_or(false)).map(Some)
@@ -133,13 +131,25 @@ impl Login<'_> {
 
     fn in_clear_text(&self) -> Result<BytesMut, Error> {
         let password = self.password()?;
-        if !self.unheard {
-            return Err(Error::Authentication(
-                "the server asks for the password in clear text over a connection that is not encrypted: use TLS"
-                    .to_owned(),
-            ));
-        }
+        self.refuse_listeners("in clear text")?;
         encoded(|into| frontend::password_message(password.as_bytes(), into))
+    }
+
+    fn by_md5(&self, salt: [u8; 4]) -> Result<BytesMut, Error> {
+        let password = self.password()?;
+        self.refuse_listeners("by MD5")?;
+        let hash = md5_hash(self.user.as_bytes(), password.as_bytes(), salt);
+        encoded(|into| frontend::password_message(hash.as_bytes(), into))
+    }
+
+    fn refuse_listeners(&self, how: &str) -> Result<(), Error> {
+        if self.unheard {
+            return Ok(());
+        }
+        Err(Error::Authentication(format!(
+            "the server asks for the password {how}, and it has not shown by a certificate who it is: use TLS with \
+             `sslmode=verify-full`, or SCRAM-SHA-256 on the server"
+        )))
     }
 
     fn begin_scram(&mut self, offered: bool) -> Result<BytesMut, Error> {
@@ -223,18 +233,27 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_not_given_away_where_others_can_listen() {
-        let asked = request(3, b"");
-        let refused = login(Some("s3cr3t-s3cr3t"), false).heed(&asked).expect_err("refused");
-        assert!(
-            refused.to_string().contains("use TLS") && !refused.to_string().contains("s3cr3t"),
-            "{refused}"
-        );
-        let sent = login(Some("s3cr3t-s3cr3t"), true)
-            .heed(&asked)
-            .expect("sent")
-            .expect("an answer");
-        assert_eq!(&sent[5..], b"s3cr3t-s3cr3t\0");
+    fn a_password_is_not_given_away_where_others_can_hear() {
+        for (how, asked, sent) in [
+            ("in clear text", request(3, b""), &b"s3cr3t-s3cr3t\0"[..]),
+            ("by MD5", request(5, b"salt"), &b"md5"[..]),
+        ] {
+            let refused = login(Some("s3cr3t-s3cr3t"), false).heed(&asked).expect_err(how);
+            let said = refused.to_string();
+            assert!(
+                said.contains(how) && said.contains("use TLS") && !said.contains("s3cr3t"),
+                "{said}"
+            );
+            let answer = login(Some("s3cr3t-s3cr3t"), true).heed(&asked).expect(how);
+            assert!(answer.expect(how)[5..].starts_with(sent), "{how}");
+        }
+    }
+
+    #[test]
+    fn scram_is_spoken_whoever_hears() {
+        let offered = request(10, b"SCRAM-SHA-256\0\0");
+        let first = login(Some("s3cr3t-s3cr3t"), false).heed(&offered).expect("begun");
+        assert!(first.is_some());
     }
 
     #[test]

@@ -23,13 +23,13 @@ use tokio::time::timeout_at;
 
 pub use self::rows::{ROWS_BYTES_MAX, ROWS_MAX, Rows};
 use self::{
-    events::SuperuserRole,
+    events::{ReachingRole, SuperuserRole},
     rows::{Gathered, Said},
     session::{CancelKey, Session, cancel},
     target::Target,
     wire::Broken,
 };
-use super::database::{BLANK, Tools, password, shelf::Shelf};
+use super::database::{Tools, shelf::Shelf};
 use crate::{clock::Instant, config::Connection};
 
 /// Longest time before the deadline at which a statement is given up, so that the server can still be told to end it.
@@ -122,7 +122,7 @@ impl Postgres {
             deadline,
         };
         match self.ask(&call).await {
-            Ok(answer) => Ok(without_secrets(answer, connection)),
+            Ok(answer) => Ok(self.without_secrets(answer, connection)),
             Err(error) => Err(self.scrubbed(error, connection)),
         }
     }
@@ -140,9 +140,7 @@ impl Postgres {
         }
         let opened = Session::open(&self.tools, &call.target, call.connection, call.until);
         let fresh = timeout_at(call.until, opened).await.map_err(|_| Error::Timeout)??;
-        if fresh.is_superuser() {
-            self.warn(call);
-        }
+        self.warn(call, &fresh);
         told(self.run(call, fresh).await)
     }
 
@@ -174,15 +172,41 @@ impl Postgres {
     }
 
     /// Once for each connection: it stays true until somebody changes the role.
-    fn warn(&self, call: &Call<'_>) {
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.insert(Arc::clone(&call.connection.name)) {
-            self.tools.telemetry.emit(&SuperuserRole {
-                check: call.check,
-                connection: &call.connection.name,
-                user: &call.target.user,
-            });
+    fn warn(&self, call: &Call<'_>, session: &Session) {
+        let (check, connection, user) = (&**call.check, &*call.connection.name, &*call.target.user);
+        let telemetry = &self.tools.telemetry;
+        match &session.reaching {
+            _ if session.is_superuser() && self.is_news(call) => telemetry.emit(&SuperuserRole {
+                check,
+                connection,
+                user,
+            }),
+            Some(roles) if self.is_news(call) => telemetry.emit(&ReachingRole {
+                check,
+                connection,
+                user,
+                roles,
+            }),
+            _ => {}
         }
+    }
+
+    fn is_news(&self, call: &Call<'_>) -> bool {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        warned.insert(Arc::clone(&call.connection.name))
+    }
+
+    /// Names and values that repeat a secret do so without it.
+    fn without_secrets(&self, mut answer: Answer, connection: &Connection) -> Answer {
+        let rows = &mut answer.rows;
+        for text in rows
+            .columns
+            .iter_mut()
+            .chain(rows.values.iter_mut().flatten().flatten())
+        {
+            *text = self.tools.scrubbed(text, connection);
+        }
+        answer
     }
 
     fn scrubbed(&self, error: Error, connection: &Connection) -> Error {
@@ -198,17 +222,6 @@ impl Postgres {
             },
         }
     }
-}
-
-/// Values that repeat the connection's password do so without it.
-fn without_secrets(mut answer: Answer, connection: &Connection) -> Answer {
-    if let Some(password) = password(connection) {
-        let values = answer.rows.values.iter_mut().flatten().flatten();
-        for value in values.filter(|value| value.contains(password)) {
-            *value = value.replace(password, BLANK);
-        }
-    }
-    answer
 }
 
 /// Where the statement goes, if it may go anywhere.

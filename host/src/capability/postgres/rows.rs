@@ -60,6 +60,8 @@ pub(super) struct Gathered {
     pub(super) status: u8,
     /// How often the server must say that it is ready.
     rounds: usize,
+    /// It said so once: what follows is tidied up, and is no part of the answer.
+    answered: bool,
     room: usize,
 }
 
@@ -71,6 +73,7 @@ impl Gathered {
             error: None,
             status: 0,
             rounds,
+            answered: false,
             room: ROWS_BYTES_MAX,
         }
     }
@@ -88,6 +91,7 @@ impl Gathered {
     /// Takes in the next message.
     pub(super) fn heed(&mut self, message: &Message) -> Result<(), Broken> {
         match message {
+            Message::RowDescription(_) | Message::DataRow(_) if self.answered => {}
             Message::RowDescription(body) => self.rows.columns = columns(body)?,
             Message::DataRow(body) => self.row(body)?,
             Message::ErrorResponse(body) => {
@@ -96,6 +100,7 @@ impl Gathered {
             Message::ReadyForQuery(body) => {
                 self.status = body.status();
                 self.rounds = self.rounds.saturating_sub(1);
+                self.answered = true;
             }
             Message::CopyInResponse(_) | Message::CopyOutResponse(_) => {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "the server began to copy").into());
@@ -188,6 +193,32 @@ mod tests {
     fn every_row_takes_from_the_room() {
         let all = gathered(&[row(&[Some("12345")]), row(&[])]);
         assert_eq!(all.room(), ROWS_BYTES_MAX - (7 + 4 + 5) - 7);
+    }
+
+    #[test]
+    fn what_is_tidied_up_afterwards_is_no_part_of_the_answer() {
+        let described = |name: &str| {
+            let column = [
+                &b"\0\x01"[..],
+                name.as_bytes(),
+                b"\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0",
+            ];
+            message(b'T', &column.concat())
+        };
+        let mut all = Gathered::new(2);
+        for next in [
+            described("state"),
+            row(&[Some("idle")]),
+            message(b'Z', b"T"),
+            described("unlocked"),
+            row(&[Some("")]),
+            message(b'Z', b"I"),
+        ] {
+            all.heed(&next).expect("understood");
+        }
+        assert!(all.is_complete() && all.status == b'I');
+        assert_eq!(all.rows.columns, ["state"]);
+        assert_eq!(all.rows.values, [[Some("idle".to_owned())]]);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //!
 //! Flows in: a statement that was judged. Flows out: its rows, or what the server refused. Each statement runs unnamed in a
 //! read-only transaction that is rolled back, so that it works behind poolers that hand every transaction to another
-//! backend. Where there is no pooler, `DISCARD ALL` takes away what a session may have kept besides; a pooler's backends
-//! belong to others, too, and are left as they are.
+//! backend. Where there is no pooler, `DISCARD ALL` takes away what a session may have kept besides. A pooler's backends
+//! belong to others, too: there, only what outlives a transaction and stands in others' way is taken away, which is
+//! advisory locks.
 
 use std::{io, time::Duration};
 
@@ -24,8 +25,17 @@ use crate::{
     config::Connection,
 };
 
-/// Who answers, and how long the role's own settings let a statement run. In milliseconds; 0 is for ever.
-const PROBE: &str = "SELECT pg_backend_pid(), setting FROM pg_settings WHERE name = 'statement_timeout'";
+/// Who answers; how long the role's own settings let a statement run, in milliseconds, 0 being for ever; and which roles it
+/// belongs to whose members reach beyond the database.
+const PROBE: &str = "SELECT pg_backend_pid(), setting, (SELECT string_agg(rolname::text, ', ' ORDER BY rolname) FROM pg_roles \
+                     WHERE rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files') AND \
+                     pg_has_role(oid, 'MEMBER')) FROM pg_settings WHERE name = 'statement_timeout'";
+
+/// Before the statement, for a pooler's backend: a failed transaction runs nothing until it went back to here.
+const SAVE: &str = "; SAVEPOINT bellwether";
+
+/// After the statement, while that backend is still ours.
+const UNLOCK: &str = "ROLLBACK TO SAVEPOINT bellwether; SELECT pg_catalog.pg_advisory_unlock_all()";
 
 /// A session within a transaction.
 const IN_TRANSACTION: u8 = b'T';
@@ -48,6 +58,8 @@ pub(super) struct Session {
     kind: Kind,
     /// Set for the role, and not to be exceeded.
     own_timeout: Option<Duration>,
+    /// The roles by which it reaches beyond the database, as people read them.
+    pub(super) reaching: Option<String>,
     /// Whether another statement may follow.
     pub(super) clean: bool,
 }
@@ -73,12 +85,14 @@ impl Session {
     ) -> Result<Self, Error> {
         let (line, encrypted) = connect(tools, target, connection, deadline).await?;
         let mut wire = Wire::new(line);
-        let welcome = log_in(&mut wire, target, connection, encrypted || target.place.is_local()).await?;
+        let unheard = target.is_unheard(encrypted, &connection.tls);
+        let welcome = log_in(&mut wire, target, connection, unheard).await?;
         let mut session = Self {
             wire,
             cancel: CancelKey { welcome, encrypted },
             kind: Kind::Console,
             own_timeout: None,
+            reaching: None,
             clean: true,
         };
         if !target.is_console() {
@@ -111,6 +125,7 @@ impl Session {
             .and_then(|text| text.parse().ok())
             .filter(|milliseconds| *milliseconds > 0);
         self.own_timeout = own.map(Duration::from_millis);
+        self.reaching = value(2).map(str::to_owned);
     }
 
     /// Runs one statement, for at most `patience` on the server.
@@ -134,12 +149,15 @@ impl Session {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the server began no transaction").into());
         }
         let mut messages = statement(sql, parameters)?;
-        let mut rounds = 2;
-        frontend::query("ROLLBACK", &mut messages)?;
-        if self.kind == Kind::Direct {
-            frontend::query("DISCARD ALL", &mut messages)?;
-            rounds += 1;
+        let after: &[&str] = match self.kind {
+            Kind::Direct => &["ROLLBACK", "DISCARD ALL"],
+            Kind::Pooled => &[UNLOCK, "ROLLBACK"],
+            Kind::Console => &[],
+        };
+        for tidying in after {
+            frontend::query(tidying, &mut messages)?;
         }
+        let rounds = 1 + after.len();
         self.wire.send(&messages).await?;
         let answer = self.gather(rounds).await?;
         self.clean = answer.is_complete() && answer.status == IDLE && self.wire.is_drained();
@@ -150,7 +168,8 @@ impl Session {
         let patience = self.own_timeout.map_or(patience, |own| own.min(patience));
         // 0 would mean for ever.
         let milliseconds = patience.as_millis().clamp(1, i32::MAX as u128);
-        format!("BEGIN READ ONLY; SET LOCAL statement_timeout = {milliseconds}")
+        let save = if self.kind == Kind::Pooled { SAVE } else { "" };
+        format!("BEGIN READ ONLY; SET LOCAL statement_timeout = {milliseconds}{save}")
     }
 
     /// By the protocol that takes text and nothing else.

@@ -19,7 +19,7 @@ pub const PARAMETERS_BYTES_MAX: usize = 256 * 1024;
 /// What a query begins with.
 const QUERIES: [&str; 4] = ["SELECT", "WITH", "VALUES", "TABLE"];
 
-/// What changes data. After a parenthesis, each of these begins a statement, or the main part of one.
+/// What changes data. Where a statement, or the main part of one, may begin, each of these begins one.
 const WRITES: [&str; 4] = ["INSERT", "UPDATE", "DELETE", "MERGE"];
 
 /// Options of `EXPLAIN` that may stand without parentheses.
@@ -115,31 +115,53 @@ fn query(tokens: &[Token<'_>]) -> Result<(), Refusal> {
     if !is_one_of(leading, &QUERIES) {
         return Err(Refusal::Leading(leading.to_ascii_uppercase()));
     }
-    let begins = |pair: &[Token<'_>]| match pair {
-        [Token::Open | Token::Close, Token::Word(word)] if is_one_of(word, &WRITES) => Some(word.to_ascii_uppercase()),
-        _ => None,
-    };
-    match tokens.windows(2).find_map(begins) {
-        Some(word) => Err(Refusal::Writes(word)),
+    match written(tokens, is_one_of(leading, &["WITH"])) {
+        Some(word) => Err(Refusal::Writes(word.to_ascii_uppercase())),
         None => Ok(()),
+    }
+}
+
+/// The word with which a part of a query begins to change data. It follows a parenthesis, or, where queries are named first,
+/// what else may stand after a name (`SEARCH … SET column DELETE …`): whatever that is, unless a lock is asked for.
+fn written<'s>(tokens: &[Token<'s>], named: bool) -> Option<&'s str> {
+    (1..tokens.len()).find_map(|at| {
+        let (before, rest) = tokens.split_at(at);
+        match (before, rest) {
+            ([.., last], [Token::Word(word), ..]) if is_one_of(word, &WRITES) => {
+                let begins = matches!(last, Token::Open | Token::Close) || (named && !locks(before));
+                begins.then_some(*word)
+            }
+            _ => None,
+        }
+    })
+}
+
+/// Whether an `UPDATE` that follows is that of `FOR UPDATE` or `FOR NO KEY UPDATE`. No name can be `FOR` without quotes.
+fn locks(before: &[Token<'_>]) -> bool {
+    match before {
+        [.., Token::Word(last)] if is_one_of(last, &["FOR"]) => true,
+        [.., Token::Word(first), Token::Word(second), Token::Word(third)] => {
+            is_one_of(first, &["FOR"]) && is_one_of(second, &["NO"]) && is_one_of(third, &["KEY"])
+        }
+        _ => false,
     }
 }
 
 /// What `EXPLAIN` explains: with `ANALYZE`, it is executed.
 fn explained<'t, 's>(tokens: &'t [Token<'s>]) -> &'t [Token<'s>] {
     let mut rest = tokens.get(1..).unwrap_or_default();
+    if let Some(Token::Open) = rest.first() {
+        // `EXPLAIN (ANALYZE, BUFFERS) SELECT`, and not `EXPLAIN (SELECT 1)`.
+        let is_query = leading(rest).is_ok_and(|word| is_one_of(word, &QUERIES));
+        let end = rest.iter().position(|token| *token == Token::Close);
+        return end.filter(|_| !is_query).map_or(rest, |end| &rest[end + 1..]);
+    }
     while let Some(Token::Word(word)) = rest.first()
         && is_one_of(word, &EXPLAIN_OPTIONS)
     {
         rest = &rest[1..];
     }
-    // `EXPLAIN (ANALYZE, BUFFERS) SELECT`, and not `EXPLAIN (SELECT 1)`.
-    let queries = |word: &str| is_one_of(word, &QUERIES);
-    let is_query = leading(rest).is_ok_and(queries);
-    match rest.iter().position(|token| *token == Token::Close) {
-        Some(end) if !is_query => &rest[end + 1..],
-        _ => rest,
-    }
+    rest
 }
 
 fn is_one_of(word: &str, known: &[&str]) -> bool {
@@ -180,6 +202,10 @@ mod tests {
             "EXPLAIN ANALYZE VERBOSE SELECT 1",
             "EXPLAIN (ANALYZE, FORMAT json) SELECT (1)",
             "EXPLAIN (SELECT 1)",
+            "EXPLAIN ANALYZE (SELECT 1)",
+            "EXPLAIN (ANALYZE) ((SELECT 1) UNION SELECT (2))",
+            "WITH a AS (SELECT 1) SELECT * FROM a FOR UPDATE",
+            "WITH a AS (SELECT 1) SELECT * FROM a FOR no KEY update",
             "SELECT 'DELETE; COPY x TO PROGRAM', \"update\" FROM t WHERE a = $1",
             "SELECT n_tup_upd, last_update FROM t WHERE kind = 'x' OR update IS NULL",
         ]);
@@ -241,6 +267,9 @@ mod tests {
         begins("EXPLAIN (ANALYZE) INSERT INTO t VALUES (1)", "INSERT");
         begins("EXPLAIN ANALYZE EXECUTE x", "EXECUTE");
         begins("EXPLAIN (ANALYZE true) CREATE TABLE t AS SELECT 1", "CREATE");
+        begins("EXPLAIN ANALYZE INSERT INTO t (a) SELECT 1", "INSERT");
+        begins("EXPLAIN VERBOSE UPDATE t SET a = (SELECT 1)", "UPDATE");
+        begins("EXPLAIN INSERT INTO t VALUES (1) (SELECT 1)", "INSERT");
         assert_eq!(refusal("EXPLAIN"), Refusal::Empty);
     }
 
@@ -255,6 +284,18 @@ mod tests {
         );
         writes(
             "EXPLAIN ANALYZE WITH a AS (MERGE INTO t USING u ON true) SELECT 1",
+            "MERGE",
+        );
+        let searched = "WITH RECURSIVE n AS (SELECT 1 AS a) SEARCH DEPTH FIRST BY a SET";
+        writes(&format!("{searched} o DELETE FROM t"), "DELETE");
+        writes(&format!("{searched} \"o\" delete FROM t"), "DELETE");
+        writes(&format!("{searched} key UPDATE t SET a = 1"), "UPDATE");
+        writes(
+            &format!("WITH a AS ({searched} o INSERT INTO t VALUES (1)) TABLE a"),
+            "INSERT",
+        );
+        writes(
+            "WITH RECURSIVE n AS (SELECT 1 AS a) CYCLE a SET c TO 'y' DEFAULT 'n' USING p MERGE INTO t USING n ON true",
             "MERGE",
         );
     }

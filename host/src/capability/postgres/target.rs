@@ -85,6 +85,12 @@ impl Target {
     pub(super) fn is_console(&self) -> bool {
         self.database == CONSOLE
     }
+
+    /// Whether nobody but the server hears what is said: it runs on this machine, or a certificate that was verified says who
+    /// it is. Encryption alone keeps out those who listen, and nobody who answers in the server's place.
+    pub(super) fn is_unheard(&self, encrypted: bool, configured: &TlsOptions) -> bool {
+        self.place.is_local() || (encrypted && !self.tls.options(configured).insecure)
+    }
 }
 
 /// Off this machine, nobody is believed without a certificate for the host, unless the URL says so.
@@ -169,6 +175,34 @@ mod tests {
         assert!(TlsMode::Require.options(&plain).insecure);
         assert!(!TlsMode::Require.options(&with_ca).insecure);
         assert!(!TlsMode::Verify.options(&plain).insecure);
+    }
+
+    #[test]
+    fn only_a_verified_server_and_one_of_this_machine_hear_us_alone() {
+        let plain = TlsOptions::default();
+        let with_ca = TlsOptions {
+            ca: Some("/etc/ca.pem".into()),
+            ..TlsOptions::default()
+        };
+        let insecure = TlsOptions {
+            insecure: true,
+            ..with_ca.clone()
+        };
+        let unheard = |url: &str, encrypted, tls| target(url).expect(url).is_unheard(encrypted, tls);
+        for (url, encrypted, tls, expected) in [
+            ("postgres://db/x", true, &plain, true),
+            ("postgres://db/x?sslmode=require", true, &with_ca, true),
+            ("postgres://db/x?sslmode=prefer", true, &with_ca, true),
+            ("postgres://localhost/x?sslmode=disable", false, &plain, true),
+            ("postgres://127.0.0.1/x?sslmode=require", true, &plain, true),
+            ("postgres://db/x?sslmode=require", true, &plain, false),
+            ("postgres://db/x?sslmode=prefer", true, &plain, false),
+            ("postgres://db/x?sslmode=prefer", false, &with_ca, false),
+            ("postgres://db/x?sslmode=disable", false, &with_ca, false),
+            ("postgres://db/x", true, &insecure, false),
+        ] {
+            assert_eq!(unheard(url, encrypted, tls), expected, "{url} {tls:?}");
+        }
     }
 
     #[test]

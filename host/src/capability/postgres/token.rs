@@ -41,7 +41,7 @@ fn next(rest: &str, first: char) -> Result<(Option<Token<'_>>, usize), Unfinishe
     match first {
         _ if rest.starts_with("--") => Ok((None, rest.find(['\n', '\r']).unwrap_or(rest.len()))),
         _ if rest.starts_with("/*") => Ok((None, comment(rest)?)),
-        _ if first.is_ascii_whitespace() || first == '\x0b' => Ok((None, first.len_utf8())),
+        _ if is_space(first) => Ok((None, first.len_utf8())),
         '(' => Ok((Some(Token::Open), 1)),
         ')' => Ok((Some(Token::Close), 1)),
         ';' => Ok((Some(Token::Semicolon), 1)),
@@ -92,16 +92,49 @@ fn comment(text: &str) -> Result<usize, Unfinished> {
 }
 
 /// Length of what ends with `end`, where two of them stand for one, and with `escapes` a backslash takes the next with it.
+/// A string with escapes may go on in another line, still with escapes.
 fn quoted(text: &str, start: usize, end: char, escapes: bool) -> Result<usize, Unfinished> {
-    let mut characters = text[start..].char_indices().peekable();
+    let mut at = start;
+    loop {
+        at += closed(&text[at..], end, escapes)?;
+        match goes_on(&text[at..]).filter(|_| escapes) {
+            Some(begun) => at += begun,
+            None => return Ok(at),
+        }
+    }
+}
+
+/// Length up to the first `end` that stands for itself, with it.
+fn closed(text: &str, end: char, escapes: bool) -> Result<usize, Unfinished> {
+    let mut characters = text.char_indices().peekable();
     while let Some((at, c)) = characters.next() {
         if escapes && c == '\\' {
             characters.next();
         } else if c == end && characters.next_if(|(_, next)| *next == end).is_none() {
-            return Ok(start + at + 1);
+            return Ok(at + 1);
         }
     }
     Err(Unfinished("a quotation"))
+}
+
+/// Length of what stands between two parts of one string: spaces and line comments with a line's end among them, and the
+/// quote that follows. `None`: the string is over.
+fn goes_on(text: &str) -> Option<usize> {
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start_matches(is_space);
+        if !rest.starts_with("--") {
+            break;
+        }
+        rest = &rest[rest.find(['\n', '\r'])?..];
+    }
+    let between = text.len() - rest.len();
+    let is_next_line = text[..between].contains(['\n', '\r']);
+    (is_next_line && rest.starts_with('\'')).then_some(between + 1)
+}
+
+fn is_space(c: char) -> bool {
+    c.is_ascii_whitespace() || c == '\x0b'
 }
 
 /// Length of `$tag$ … $tag$`; of a parameter such as `$1`, the dollar alone.
@@ -147,8 +180,22 @@ mod tests {
     }
 
     #[test]
+    fn a_string_with_escapes_keeps_them_in_the_next_line() {
+        assert_eq!(words("SELECT E'a'\n'\\'' ; DROP -- '"), ["SELECT", ";", "DROP"]);
+        assert_eq!(
+            words("SELECT E'a' -- 'b'\r\n -- c\n '\\'' ; DROP -- '"),
+            ["SELECT", ";", "DROP"]
+        );
+        assert_eq!(words("SELECT E'a'\n'b'\n'\\'' ; DROP -- '"), ["SELECT", ";", "DROP"]);
+        // A string without escapes, and one that is over before the next begins.
+        assert_eq!(words("SELECT 'a'\n'\\' ; DROP -- '"), ["SELECT", ";", "DROP"]);
+        assert_eq!(words("SELECT E'a' '\\' ; DROP -- '"), ["SELECT", ";", "DROP"]);
+        assert_eq!(words("SELECT E'a'\n, '\\' ; DROP -- '"), ["SELECT", ";", "DROP"]);
+    }
+
+    #[test]
     fn what_does_not_end_is_said() {
-        for open in ["'a", "\"a", "/* a /* b */", "$a$ x $b$", "E'\\'"] {
+        for open in ["'a", "\"a", "/* a /* b */", "$a$ x $b$", "E'\\'", "E'a'\n'\\'"] {
             assert!(tokens(open).is_err(), "{open}");
         }
     }
