@@ -59,7 +59,9 @@ pub(super) fn add_with_libraries(workspace: &Workspace, packages: &[&str]) -> Re
     for package in packages {
         add(workspace, package)?;
     }
-    for library in missing_libraries(packages)? {
+    let mut libraries = missing_libraries(packages)?;
+    libraries.retain(|library| !packages.contains(&library.as_str()));
+    for library in libraries {
         add(workspace, &library)?;
     }
     Ok(())
