@@ -19,13 +19,14 @@ use tuning::Tuning;
 use super::{
     Connection,
     connection::Connections,
+    named::Kind,
     reader::Reader,
     reading::Reading,
     resolved::{Capability, Check, Limits, PluginOrigin, PluginSource},
     source::{At, Span},
     tree::{Entry, Node, Table, Value},
-    vocabulary::{self, CHECK, CHECK_LIMITS, DEFAULT_LIMITS, DEFAULTS},
-    wording::{bare_or_quoted, excerpt, one_of},
+    vocabulary::{CHECK, CHECK_LIMITS, DEFAULT_LIMITS, DEFAULTS},
+    wording::{excerpt, one_of},
 };
 pub use schedule::{
     INTERVAL_DEFAULT, INTERVAL_MAX, INTERVAL_MIN, STALE_AFTER_MAX, TIMEOUT_DEFAULT, TIMEOUT_MAX, TIMEOUT_MIN,
@@ -37,6 +38,12 @@ pub const CHECK_NAME_BYTES_MAX: usize = 100;
 
 /// Most checks of one configuration: five times what the bench runs. Past it, run several hosts.
 pub const CHECKS_MAX: usize = 50_000;
+
+/// Of the tables read here.
+const KIND: Kind = Kind {
+    word: "check",
+    spec: &CHECK,
+};
 
 /// One `[check.NAME]` as the file says it.
 #[derive(Debug)]
@@ -89,12 +96,12 @@ pub(super) fn resolve<'r>(
     connections: &Connections,
 ) -> Checks {
     let mut all = Checks::default();
-    for entry in roots.into_iter().flat_map(|root| entries(reading, root)) {
-        let Some(table) = named_table(reading, entry) else {
+    for entry in roots.into_iter().flat_map(|root| KIND.entries(reading, root)) {
+        let Some(table) = KIND.table(reading, entry) else {
             continue;
         };
         if let Some(first) = all.places.get(&entry.key) {
-            duplicate(reading, entry, first);
+            KIND.duplicate(reading, entry, first.name);
             continue;
         }
         if all.places.len() == CHECKS_MAX {
@@ -134,58 +141,8 @@ fn add(
     kept.insert(check.name.clone(), Arc::new(check));
 }
 
-/// The entries of `check` in one file.
-fn entries<'r>(reading: &Reading<'_>, root: &'r Table) -> &'r [Entry] {
-    let Some(entry) = root.get("check") else {
-        return &[];
-    };
-    match &entry.node.value {
-        Value::Table(table) => &table.entries,
-        other => {
-            let message = format!("`check` must be a table, not {}", other.kind());
-            let hint = "every check has a table with its name: [check.NAME]".to_owned();
-            reading.error(entry.node.span, message, hint);
-            &[]
-        }
-    }
-}
-
-fn named_table<'r>(reading: &Reading<'_>, entry: &'r Entry) -> Option<&'r Table> {
-    if let Value::Table(table) = &entry.node.value {
-        return Some(table);
-    }
-    let shown = excerpt(&entry.key);
-    if vocabulary::is_check_key(&entry.key) {
-        let message = format!("`{shown}` stands in `[check]`, which is not the table of one check");
-        reading.error(
-            entry.key_span,
-            message,
-            "give the check a name: [check.NAME]".to_owned(),
-        );
-    } else {
-        let message = format!("`check.{shown}` must be a table, not {}", entry.node.value.kind());
-        let name = bare_or_quoted(&entry.key);
-        reading.error(
-            entry.node.span,
-            message,
-            format!("write [check.{name}], and its keys below"),
-        );
-    }
-    None
-}
-
-fn duplicate(reading: &Reading<'_>, second: &Entry, first: &CheckPlace) {
-    let place = reading.sources.file_and_line(first.name);
-    let message = format!("there is a check `{}` already, in {place}", excerpt(&second.key));
-    reading.error(
-        second.key_span,
-        message,
-        "names are unique over all files; rename one".to_owned(),
-    );
-}
-
 fn read(reading: &Reading<'_>, entry: &Entry, table: &Table) -> FileCheck {
-    check_name(reading, entry);
+    KIND.name(reading, entry);
     let reader = Reader::new(reading, table, &CHECK, &["check", &entry.key]);
     FileCheck {
         name: At {
@@ -200,24 +157,6 @@ fn read(reading: &Reading<'_>, entry: &Entry, table: &Table) -> FileCheck {
         allow: allow(&reader),
         bindings: bindings::read(&reader),
         settings: reader.node("settings").map(|node| settings::read(&reader, node)),
-    }
-}
-
-/// Letters, digits, `_`, `-` and `.`: safe in URLs, file names, logs and shells.
-fn check_name(reading: &Reading<'_>, entry: &Entry) {
-    let name = &entry.key;
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    if name.len() > CHECK_NAME_BYTES_MAX {
-        let message = format!(
-            "the name of a check is {} bytes long; at most {CHECK_NAME_BYTES_MAX} are accepted",
-            name.len()
-        );
-        return reading.error(entry.key_span, message, None);
-    }
-    if !name.bytes().all(good) || !name.starts_with(|first: char| first.is_ascii_alphanumeric()) {
-        let message = format!("`{}` cannot be the name of a check", excerpt(name));
-        let hint = "names start with a letter or digit and have letters, digits, `_`, `-` and `.`";
-        reading.error(entry.key_span, message, hint.to_owned());
     }
 }
 

@@ -3,7 +3,10 @@
 //! Some fields are credentials always (`password`); others are when they hold a reference to a secret or are called like
 //! one (`headers.authorization`). Flows out: the value, as a [`Secret`] either way, so that nobody has to tell them apart.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::{
     config::{
@@ -32,25 +35,35 @@ const TELLING: [&str; 9] = [
     "signature",
 ];
 
-/// How the values of one connection are written in the file, constants masked; by key and name.
+/// How the values of one connection are written in the file, constants masked; and which of them are credentials.
 #[derive(Clone, Default)]
-pub(in crate::config) struct Shown(BTreeMap<(&'static str, String), String>);
+pub(in crate::config) struct Shown {
+    /// By key and name.
+    texts: BTreeMap<(&'static str, String), String>,
+    /// Keys.
+    credentials: BTreeSet<&'static str>,
+}
 
 /// Without the texts: a variable may have brought a secret into a field that is none.
 impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Shown({} values)", self.0.len())
+        write!(f, "Shown({} values)", self.texts.len())
     }
 }
 
 impl Shown {
     /// As TOML text in which references are followed again; masked when nothing is known.
     pub(in crate::config) fn get(&self, key: &'static str, name: &str) -> &str {
-        self.0.get(&(key, name.to_owned())).map_or(MASK, String::as_str)
+        self.texts.get(&(key, name.to_owned())).map_or(MASK, String::as_str)
+    }
+
+    /// Keys that hold a credential, each once, by name.
+    pub(super) fn credentials(&self) -> impl Iterator<Item = &'static str> {
+        self.credentials.iter().copied()
     }
 
     fn note(&mut self, key: &'static str, name: &str, text: String) {
-        self.0.insert((key, name.to_owned()), text);
+        self.texts.insert((key, name.to_owned()), text);
     }
 }
 
@@ -88,6 +101,7 @@ pub(super) fn named(
         written(node)
     };
     shown.note(key, name, text);
+    shown.credentials.insert(key);
     Some(secret)
 }
 
@@ -113,12 +127,16 @@ pub(super) fn perhaps(
         (false, false) => escaped(&expanded.text),
     };
     shown.note(key, name, text);
+    if telling || expanded.secret {
+        shown.credentials.insert(key);
+    }
     Some(Secret::new(&expanded.text))
 }
 
 /// A URL that is itself a credential is one when a secret is in it. What it is worth as a secret is kept by the caller.
 pub(super) fn note_url(shown: &mut Shown, key: &'static str, node: &Node) {
     shown.note(key, "", written(node));
+    shown.credentials.insert(key);
 }
 
 fn is_telling(name: &str) -> bool {

@@ -26,21 +26,26 @@ const METHODS_DEFAULT: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
 /// Methods that turn a connection into something else than requests and answers, or show them to whoever asks.
 const METHODS_REFUSED: [&str; 2] = ["CONNECT", "TRACE"];
 
-/// Headers that say how one connection is used (RFC 9110, 7.6.1), and those that the host writes itself.
-const HEADERS_REFUSED: [&str; 12] = [
+/// Headers that say how one connection is used (RFC 9110, 7.6.1) and not what is asked, or frame the message. The host writes
+/// them itself, so neither a configuration nor a guest sets them.
+pub const HOP_BY_HOP: [&str; 13] = [
     "connection",
-    "content-length",
     "expect",
-    "host",
+    "http2-settings",
     "keep-alive",
     "proxy-authenticate",
     "proxy-authorization",
     "proxy-connection",
     "te",
     "trailer",
+    "trailers",
     "transfer-encoding",
     "upgrade",
+    "via",
 ];
+
+/// What the host writes besides.
+const WRITTEN_BY_THE_HOST: [&str; 2] = ["content-length", "host"];
 
 /// Most entries of `headers`, `query` or `secrets`: servers refuse requests with more headers than this.
 pub(super) const ENTRIES_MAX: usize = 100;
@@ -127,7 +132,11 @@ fn headers(reader: &Reader<'_, '_>, shown: &mut Shown) -> Vec<(String, Secret)> 
 /// Lower case.
 fn header_name(reader: &Reader<'_, '_>, written: &str, span: Span) -> Option<String> {
     let name = written.to_ascii_lowercase();
-    if HEADERS_REFUSED.contains(&name.as_str()) {
+    if HOP_BY_HOP
+        .iter()
+        .chain(&WRITTEN_BY_THE_HOST)
+        .any(|refused| *refused == name.as_str())
+    {
         let message = format!("header `{name}` is the host's own to write");
         let hint = match name.as_str() {
             "host" => "it follows from `url`; what TLS asks for is tls.server_name",

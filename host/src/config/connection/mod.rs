@@ -2,9 +2,11 @@
 //!
 //! Here are the types that leave `config`; a connection that a settings field grants is one of them too, without
 //! credentials. `table` reads the tables, with `credential`, `http`, `tls` and `networks` for parts of them; `fit` says which
-//! keys make sense for which scheme; `address` knows what a URL must be. Nothing here dials.
+//! keys make sense for which scheme; `clear` warns of credentials that others could get to know; `address` knows what a URL
+//! must be. Nothing here dials.
 
 mod address;
+mod clear;
 mod credential;
 mod fit;
 mod http;
@@ -21,6 +23,7 @@ use std::{
 
 pub use address::AddressError;
 pub(super) use credential::Shown;
+pub use http::HOP_BY_HOP;
 pub use table::CONNECTIONS_MAX;
 pub(super) use table::{ConnectionPlace, Connections, read};
 

@@ -33,6 +33,15 @@ fn literal(url: &Url) -> Option<IpAddr> {
     host_of(url)?.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
 }
 
+/// Whether what is sent there stays within this machine.
+pub(super) fn is_this_machine(url: &Url) -> bool {
+    is_socket(url)
+        || match literal(url) {
+            Some(ip) => ip.is_loopback(),
+            None => host_of(url).is_some_and(|host| host == "localhost"),
+        }
+}
+
 /// Private, loopback, unique local, or shared.
 fn is_private(ip: IpAddr) -> bool {
     let shared = IpNet::new(Ipv4Addr::from(SHARED.0).into(), SHARED.1).is_ok_and(|shared| shared.contains(&ip));

@@ -9,19 +9,19 @@ use std::{
 };
 
 use super::{
-    Connection, Protocol, Shown, address,
+    Connection, Protocol, Shown, address, clear,
     credential::{always, note_url},
     fit, http, networks, tls,
 };
 use crate::{
     config::{
-        check::CHECK_NAME_BYTES_MAX,
+        named::Kind,
         reader::Reader,
         reading::{Expanded, Reading, Secrets},
         source::Span,
-        tree::{Entry, Table, Value},
-        vocabulary::{self, CONNECTION},
-        wording::{bare_or_quoted, excerpt},
+        tree::{Entry, Table},
+        vocabulary::CONNECTION,
+        wording::excerpt,
     },
     secret::Secret,
 };
@@ -32,6 +32,12 @@ pub const CONNECTIONS_MAX: usize = 5_000;
 /// From this length on, the path of a secret URL is blanked by itself too, in bytes: servers and errors repeat paths, and
 /// shorter ones are ordinary words.
 const SECRET_PATH_BYTES_MIN: usize = 16;
+
+/// Of the tables read here.
+const KIND: Kind = Kind {
+    word: "connection",
+    spec: &CONNECTION,
+};
 
 /// Everything that came out of the connection tables.
 #[derive(Clone, Debug, Default)]
@@ -52,12 +58,12 @@ pub(in crate::config) struct ConnectionPlace {
 
 pub(in crate::config) fn read<'r>(reading: &'r Reading<'_>, roots: impl IntoIterator<Item = &'r Table>) -> Connections {
     let mut connections = Connections::default();
-    for entry in roots.into_iter().flat_map(|root| entries(reading, root)) {
-        let Some(table) = named_table(reading, entry) else {
+    for entry in roots.into_iter().flat_map(|root| KIND.entries(reading, root)) {
+        let Some(table) = KIND.table(reading, entry) else {
             continue;
         };
         if let Some(first) = connections.places.get(&entry.key) {
-            duplicate(reading, entry, first.name);
+            KIND.duplicate(reading, entry, first.name);
             continue;
         }
         if connections.places.len() == CONNECTIONS_MAX {
@@ -76,69 +82,13 @@ pub(in crate::config) fn read<'r>(reading: &'r Reading<'_>, roots: impl IntoIter
 }
 
 fn add(reading: &Reading<'_>, entry: &Entry, table: &Table, connections: &mut Connections) {
-    name(reading, entry);
+    KIND.name(reading, entry);
     let reader = Reader::new(reading, table, &CONNECTION, &["connection", &entry.key]);
     let mut shown = Shown::default();
     if let Some(connection) = one(&reader, entry, &mut shown) {
         let name = Arc::clone(&connection.name);
         connections.all.insert(Arc::clone(&name), Arc::new(connection));
         connections.shown.insert(name, shown);
-    }
-}
-
-/// The entries of `connection` in one file.
-fn entries<'r>(reading: &Reading<'_>, root: &'r Table) -> &'r [Entry] {
-    let Some(entry) = root.get("connection") else {
-        return &[];
-    };
-    match &entry.node.value {
-        Value::Table(table) => &table.entries,
-        other => {
-            let message = format!("`connection` must be a table, not {}", other.kind());
-            let hint = "every connection has a table with its name: [connection.NAME]".to_owned();
-            reading.error(entry.node.span, message, hint);
-            &[]
-        }
-    }
-}
-
-fn named_table<'r>(reading: &Reading<'_>, entry: &'r Entry) -> Option<&'r Table> {
-    if let Value::Table(table) = &entry.node.value {
-        return Some(table);
-    }
-    let shown = excerpt(&entry.key);
-    if vocabulary::is_connection_key(&entry.key) {
-        let message = format!("`{shown}` stands in `[connection]`, which is not the table of one connection");
-        let hint = "give the connection a name: [connection.NAME]".to_owned();
-        reading.error(entry.key_span, message, hint);
-    } else {
-        let message = format!("`connection.{shown}` must be a table, not {}", entry.node.value.kind());
-        let name = bare_or_quoted(&entry.key);
-        let hint = format!("write [connection.{name}], and its keys below");
-        reading.error(entry.node.span, message, hint);
-    }
-    None
-}
-
-fn duplicate(reading: &Reading<'_>, second: &Entry, first: Span) {
-    let place = reading.sources.file_and_line(first);
-    let message = format!("there is a connection `{}` already, in {place}", excerpt(&second.key));
-    let hint = "names are unique over all files; rename one".to_owned();
-    reading.error(second.key_span, message, hint);
-}
-
-/// As names of checks: safe in logs and messages.
-fn name(reading: &Reading<'_>, entry: &Entry) {
-    let name = &entry.key;
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    let starts = name.starts_with(|first: char| first.is_ascii_alphanumeric());
-    if name.len() > CHECK_NAME_BYTES_MAX || !starts || !name.bytes().all(good) {
-        let message = format!("`{}` cannot be the name of a connection", excerpt(name));
-        let hint = format!(
-            "names start with a letter or digit, have letters, digits, `_`, `-` and `.`, and at most \
-             {CHECK_NAME_BYTES_MAX} bytes"
-        );
-        reading.error(entry.key_span, message, hint);
     }
 }
 
@@ -169,6 +119,7 @@ fn one(reader: &Reader<'_, '_>, entry: &Entry, shown: &mut Shown) -> Option<Conn
         connection.proxy = proxy;
     }
     refuse_double_parameters(reader, &connection);
+    clear::warn(reader, &connection, shown);
     Some(connection)
 }
 
