@@ -16,16 +16,21 @@ use ipnet::IpNet;
 use crate::config::Addresses;
 
 /// Where clouds answer questions about a machine, its credentials among them, by provider:
-/// AWS, Azure, GCP and most others; Alibaba; Azure's wire server; Oracle; then the same over IPv6 for AWS and GCP.
+/// AWS, Azure, GCP and most others; Alibaba; Azure's wire server; Oracle.
 const METADATA_V4: [Ipv4Addr; 4] = [
     Ipv4Addr::new(169, 254, 169, 254),
     Ipv4Addr::new(100, 100, 100, 200),
     Ipv4Addr::new(168, 63, 129, 16),
     Ipv4Addr::new(192, 0, 0, 192),
 ];
-const METADATA_V6: [Ipv6Addr; 2] = [
+/// The same over IPv6: AWS, and credentials of its pods (EKS user guide, "Set up the Amazon EKS Pod Identity Agent"); GCP;
+/// Oracle (cloud-init, `DataSourceOracle.py`); Scaleway (cloud-init's documentation, "Scaleway").
+const METADATA_V6: [Ipv6Addr; 5] = [
     Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
     Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+    Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
 ];
 
 /// What kind of address one is. Later ones are further out of reach; of an address that carries another, the later of both
@@ -132,6 +137,11 @@ pub fn decide(address: IpAddr, allowed: &Addresses) -> Result<(), Refusal> {
         Addresses::Networks(networks) if !lies_in(address, networks) => refusal(Reason::OutsideNetworks),
         Addresses::Public | Addresses::Private | Addresses::Networks(_) => Ok(()),
     }
+}
+
+/// Whether the connection lists networks by hand, and this address lies in one.
+pub fn is_listed(address: IpAddr, allowed: &Addresses) -> bool {
+    matches!(allowed, Addresses::Networks(networks) if lies_in(address, networks))
 }
 
 /// The class of an address, or of what it carries, whichever is further out.
@@ -278,7 +288,10 @@ mod tests {
                     "100.100.100.200",
                     "168.63.129.16",
                     "fd00:ec2::254",
+                    "fd00:ec2::23",
                     "fd20:ce::254",
+                    "fd00:c1::a9fe:a9fe",
+                    "fd00:42::42",
                 ],
             ),
         ];

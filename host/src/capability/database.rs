@@ -106,7 +106,9 @@ pub(super) enum Unreachable {
 impl From<DialError> for Unreachable {
     fn from(error: DialError) -> Self {
         match error {
-            DialError::Refused(refusal) => Self::Denied(refusal.to_string()),
+            DialError::Refused(_) | DialError::OtherPort { .. } | DialError::OtherAddress { .. } => {
+                Self::Denied(error.to_string())
+            }
             DialError::Timeout(_) => Self::Timeout,
             DialError::Resolve { .. }
             | DialError::NoAddress { .. }

@@ -5,6 +5,8 @@
 //! then. A name is never looked up twice for one connection, so it cannot change between the check and the use. It
 //! speaks no protocol.
 
+mod error;
+
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr},
@@ -19,6 +21,7 @@ use tokio::{
     time::timeout_at,
 };
 
+pub use self::error::{DialError, DialFailure, DialPhase};
 use super::address::{self, Refusal};
 use crate::{
     clock::{Clock, Instant},
@@ -82,9 +85,9 @@ impl fmt::Display for Family {
 /// An address to dial instead of what the name resolves to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectTo {
-    /// Judged by the connection's `addresses` like any other.
+    /// One of the name's own, or in a network that the connection lists; judged by `addresses` like any other.
     pub address: IpAddr,
-    /// Without one, the URL's.
+    /// The URL's, said once more.
     pub port: Option<u16>,
 }
 
@@ -126,7 +129,7 @@ pub struct Goal<'g> {
     pub addresses: &'g Addresses,
     /// Which family is wished for.
     pub family: Family,
-    /// Instead of the host's addresses.
+    /// Of the host's addresses, or of those that the connection lists, this one.
     pub connect_to: Option<ConnectTo>,
     /// When to give up.
     pub deadline: Instant,
@@ -150,79 +153,6 @@ pub struct Dialled {
     pub remote: SocketAddr,
     /// How long it took.
     pub times: DialTimes,
-}
-
-/// Part of dialling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DialPhase {
-    /// Looking the name up.
-    Resolve,
-    /// Connecting.
-    Connect,
-}
-
-impl fmt::Display for DialPhase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Resolve => "resolving",
-            Self::Connect => "connecting",
-        })
-    }
-}
-
-/// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
-pub enum DialError {
-    /// Every address is out of the connection's reach; this is the first.
-    #[error("{0}")]
-    Refused(Refusal),
-    /// The resolver's answer.
-    #[error("`{host}`: {source}")]
-    Resolve {
-        /// The name.
-        host: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The name exists and has none of the wished family.
-    #[error("`{host}` has no {family} address")]
-    NoAddress {
-        /// The name.
-        host: String,
-        /// The wish.
-        family: Family,
-    },
-    /// No address answered; this is the last that was tried.
-    #[error("{address}: {source}")]
-    Connect {
-        /// Where to.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A path of a unix socket.
-    #[error("{path}: {source}")]
-    Unix {
-        /// The socket.
-        path: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The deadline passed.
-    #[error("timed out while {0}")]
-    Timeout(DialPhase),
-}
-
-/// An error, and what was learnt until then.
-#[derive(Debug, thiserror::Error)]
-#[error("{error}")]
-pub struct DialFailure {
-    /// Why.
-    pub error: DialError,
-    /// Until then.
-    pub times: DialTimes,
-    /// The address that was tried last.
-    pub remote: Option<SocketAddr>,
 }
 
 /// Resolves and connects. Cheap to clone.
@@ -257,16 +187,43 @@ impl Dialer {
             times,
             remote: None,
         };
-        let found = self.look_up(goal, &mut times).await;
+        let found = self.candidates(goal, &mut times).await;
         let found = found.map_err(|error| failed(error, times))?;
         let addresses = choose(&found, goal).map_err(|left| failed(left.for_host(goal), times))?;
         Ok(Chosen { addresses, times })
     }
 
-    async fn look_up(&self, goal: Goal<'_>, times: &mut DialTimes) -> Result<Vec<IpAddr>, DialError> {
-        if let Some(to) = goal.connect_to {
-            return Ok(vec![to.address]);
+    /// Of the name, or the one of these that the caller wishes for. Another one must stand in the connection: who grants a
+    /// name does not grant every address that `addresses` lets a name have.
+    async fn candidates(&self, goal: Goal<'_>, times: &mut DialTimes) -> Result<Vec<IpAddr>, DialError> {
+        let Some(wish) = goal.connect_to else {
+            return self.look_up(goal, times).await;
+        };
+        if let Some(wished) = wish.port.filter(|port| *port != goal.port) {
+            let port = goal.port;
+            return Err(DialError::OtherPort { wished, port });
         }
+        let own = address::is_listed(wish.address, goal.addresses) || self.has(wish.address, goal, times).await?;
+        if !own {
+            return Err(DialError::OtherAddress {
+                address: wish.address,
+                host: goal.host.to_owned(),
+            });
+        }
+        Ok(vec![wish.address])
+    }
+
+    async fn has(&self, address: IpAddr, goal: Goal<'_>, times: &mut DialTimes) -> Result<bool, DialError> {
+        // What no connection may reach is refused as that, and nobody is asked about it.
+        if let Err(refusal) = address::decide(address, goal.addresses) {
+            return Err(DialError::Refused(refusal));
+        }
+        let found = self.look_up(goal, times).await?;
+        let same = |own: &IpAddr| own.to_canonical() == address.to_canonical();
+        Ok(found.iter().any(same))
+    }
+
+    async fn look_up(&self, goal: Goal<'_>, times: &mut DialTimes) -> Result<Vec<IpAddr>, DialError> {
         if let Ok(literal) = goal.host.parse() {
             return Ok(vec![literal]);
         }
@@ -307,10 +264,9 @@ impl Dialer {
         goal: Goal<'_>,
         tried: &mut Option<SocketAddr>,
     ) -> Result<(TcpStream, SocketAddr), DialError> {
-        let port = goal.connect_to.and_then(|to| to.port).unwrap_or(goal.port);
         let mut last = DialError::Timeout(DialPhase::Connect);
         for (past, address) in addresses.iter().enumerate() {
-            let remote = SocketAddr::new(*address, port);
+            let remote = SocketAddr::new(*address, goal.port);
             *tried = Some(remote);
             let until = share(self.clock.monotonic(), goal.deadline, addresses.len() - past);
             match timeout_at(until, TcpStream::connect(remote)).await {

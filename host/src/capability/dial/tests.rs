@@ -113,11 +113,46 @@ async fn connect_to_is_judged_like_a_name() {
         .await
         .expect_err("private");
     assert!(failure.to_string().contains("`addresses`"), "{failure}");
-    let private = Goal {
-        addresses: &Addresses::Private,
+    let listed = Addresses::Networks(vec!["127.0.0.0/8".parse().expect("a network")]);
+    let by_hand = Goal {
+        addresses: &listed,
         ..wish(&format!("127.0.0.1:{port}"))
     };
-    Dialer::new(Clock::system()).dial(private).await.expect("dialled");
+    Scripted::dialer(&[&["127.0.0.2"]])
+        .dial(by_hand)
+        .await
+        .expect("listed by hand");
+}
+
+#[tokio::test]
+async fn connect_to_is_one_of_the_names_own_addresses_at_its_own_port() {
+    let (_listener, port) = listener().await;
+    let wish = |to: String| Goal {
+        connect_to: Some(to.parse().expect("an address")),
+        ..goal("two.test", port, &Addresses::Private)
+    };
+    let dialer = Scripted::dialer(&[&["127.0.0.2", "127.0.0.1"]]);
+    for own in ["127.0.0.1".to_owned(), format!("127.0.0.1:{port}")] {
+        let dialled = dialer.dial(wish(own)).await.expect("its own");
+        assert_eq!(dialled.remote, SocketAddr::from(([127, 0, 0, 1], port)));
+        assert!(dialled.times.resolve.is_some(), "the name was asked");
+    }
+    let other = dialer
+        .dial(wish("127.0.0.3".to_owned()))
+        .await
+        .expect_err("not its own");
+    assert!(matches!(other.error, DialError::OtherAddress { .. }), "{other}");
+    assert!(
+        other.to_string().contains("`addresses = [\"127.0.0.3/32\"]`"),
+        "{other}"
+    );
+    let listed = Addresses::Networks(vec!["127.0.0.0/8".parse().expect("a network")]);
+    let elsewhere = Goal {
+        addresses: &listed,
+        ..wish(format!("127.0.0.1:{}", port.wrapping_add(1).max(1)))
+    };
+    let other = dialer.dial(elsewhere).await.expect_err("another port");
+    assert!(matches!(other.error, DialError::OtherPort { .. }), "{other}");
 }
 
 #[tokio::test]
@@ -168,9 +203,7 @@ async fn a_closed_port_says_where_and_why() {
         .await
         .expect_err("closed");
     assert!(
-        failure
-            .to_string()
-            .starts_with(&format!("127.0.0.1:{port}: ")),
+        failure.to_string().starts_with(&format!("127.0.0.1:{port}: ")),
         "{failure}"
     );
     assert_eq!(failure.remote, Some(SocketAddr::from(([127, 0, 0, 1], port))));

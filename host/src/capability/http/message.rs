@@ -30,7 +30,7 @@ pub struct Request {
     pub fresh: bool,
     /// To dial.
     pub family: Family,
-    /// Dial this instead of what the name resolves to.
+    /// Of what the name resolves to, or what the connection lists, dial this.
     pub connect_to: Option<String>,
     /// Rarer wishes by name.
     pub options: Vec<(String, String)>,

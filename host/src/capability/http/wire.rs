@@ -402,6 +402,9 @@ fn refused(failure: &DialFailure, host: &str, connection: &str, trace: &mut Trac
     let said = failure.error.to_string();
     match failure.error {
         DialError::Refused(_) => Error::Denied(format!("connection `{connection}` may not reach `{host}`: {said}")),
+        DialError::OtherPort { .. } | DialError::OtherAddress { .. } => {
+            Error::Denied(format!("`connect-to` is not for connection `{connection}`: {said}"))
+        }
         DialError::Resolve { .. } | DialError::NoAddress { .. } => Error::Resolve(said),
         DialError::Connect { .. } | DialError::Unix { .. } => Error::Connect(said),
         DialError::Timeout(DialPhase::Resolve) => Error::Timeout(Phase::Resolve),

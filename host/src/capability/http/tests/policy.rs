@@ -119,18 +119,35 @@ async fn connect_to_changes_the_address_and_not_the_host() {
     let (port, heard) = world.answer(|_| ok("", "")).await;
     world.names.set("target.test", &["203.0.113.1"]);
     let asked = Request {
-        connect_to: Some(format!("127.0.0.1:{port}")),
+        connect_to: Some("127.0.0.1".to_owned()),
         ..get("")
     };
-    let run = world.run(fixtures::reach([(
-        "default",
-        connection("target", "http://target.test/"),
-    )]));
+    let mut target = at(port);
+    target.addresses = crate::config::Addresses::Networks(vec!["127.0.0.1/32".parse().expect("a network")]);
+    let run = world.run(fixtures::reach([("default", target)]));
     run.send(asked).await.expect("answered");
     assert_eq!(
         heard.lock().expect("not poisoned")[0].header("host"),
-        Some("target.test")
+        Some(&*format!("target.test:{port}"))
     );
+}
+
+#[tokio::test]
+async fn connect_to_does_not_widen_a_grant() {
+    let world = World::new();
+    let (port, heard) = world.answer(|_| ok("", "")).await;
+    world.names.set("target.test", &["127.0.0.2"]);
+    let asked = |to: String| Request {
+        connect_to: Some(to),
+        ..get("")
+    };
+    let reach = || fixtures::reach([("default", at(port))]);
+    let said = denied(world.run(reach()).send(asked("127.0.0.1".to_owned())).await);
+    assert!(said.contains("`target.test` has no such address"), "{said}");
+    let other = fixtures::reach([("default", connection("target", "http://target.test/"))]);
+    let said = denied(world.run(other).send(asked(format!("127.0.0.1:{port}"))).await);
+    assert!(said.contains("the URL has port 80"), "{said}");
+    assert!(heard.lock().expect("not poisoned").is_empty());
 }
 
 #[tokio::test]
