@@ -13,8 +13,8 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::{
     Secret,
-    encoding::{Pattern, is_base64, patterns},
-    view::unescaped,
+    encoding::{Mixed, Pattern, is_base64, patterns},
+    view::{View, unescaped},
 };
 
 /// Stands where a secret stood.
@@ -23,8 +23,9 @@ const BLANK: &str = "[redacted]";
 /// Blanks every known secret. Cheap to clone; clones share what is known.
 ///
 /// Known forms: the value itself; base64 (standard and URL-safe, padded or not, with anything before or after it in the
-/// same text, so that `Basic` credentials are caught); hex; and each of these percent-encoded or escaped as in JSON, in
-/// every mixture and up to two layers deep.
+/// same text, so that `Basic` credentials are caught); hex; and each of these percent-encoded, escaped as in JSON or HTML,
+/// or with zeros between as in UTF-16, in every mixture and up to two layers deep. Upper and lower case of ASCII are the
+/// same: servers change it in names.
 #[derive(Clone, Default)]
 pub struct Redactor {
     shared: Arc<Shared>,
@@ -79,8 +80,23 @@ impl Redactor {
 
     /// Where secrets stand in `text`: ascending, apart from each other, on character boundaries.
     pub fn spans(&self, text: &str) -> Vec<Range<usize>> {
-        let known = self.shared.known.read().unwrap_or_else(PoisonError::into_inner).clone();
-        known.map(|known| known.find(text)).unwrap_or_default()
+        Self::spans_of([self], text)
+    }
+
+    /// Where secrets stand that any of these knows. Escapes are undone once for all.
+    pub fn spans_of<'r>(all: impl IntoIterator<Item = &'r Self>, text: &str) -> Vec<Range<usize>> {
+        let known: Vec<Arc<Known>> = all.into_iter().filter_map(Self::known).collect();
+        if known.is_empty() {
+            return Vec::new();
+        }
+        let views = unescaped(text);
+        let whole = |span: Range<usize>| text.floor_char_boundary(span.start)..text.ceil_char_boundary(span.end);
+        let spans = known.iter().flat_map(|known| known.find(text, &views));
+        merge(spans.map(whole).collect())
+    }
+
+    fn known(&self) -> Option<Arc<Known>> {
+        self.shared.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn replace<'t>(&self, text: &'t str, blank: impl Fn(&str) -> String) -> Cow<'t, str> {
@@ -110,43 +126,58 @@ impl Known {
         // inside another one would stay readable.
         let search = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
+            .ascii_case_insensitive(true)
             .build(patterns.iter().map(|pattern| &pattern.bytes))
             .expect("bounded by the limits of the configuration");
         Self { patterns, search }
     }
 
-    /// Where secrets stand in `text`: ascending, apart from each other, on character boundaries.
-    fn find(&self, text: &str) -> Vec<Range<usize>> {
-        let mut spans: Vec<Range<usize>> = self.matches(text.as_bytes()).collect();
-        for view in unescaped(text) {
-            spans.extend(self.matches(&view.bytes).map(|found| {
+    /// Where secrets stand in `text` or in one of its views, in no order.
+    fn find(&self, text: &str, views: &[View]) -> Vec<Range<usize>> {
+        let mut spans: Vec<Range<usize>> = self.matches(text.as_bytes(), |_| false).collect();
+        for view in views {
+            let found = self.matches(&view.bytes, |at| view.is_escape(at));
+            spans.extend(found.map(|found| {
                 let (start, end) = view.original(found.start, found.end);
                 start..end
             }));
         }
-        let whole = |span: Range<usize>| text.floor_char_boundary(span.start)..text.ceil_char_boundary(span.end);
-        merge(spans.into_iter().map(whole).collect())
+        spans
     }
 
-    fn matches<'t>(&'t self, bytes: &'t [u8]) -> impl Iterator<Item = Range<usize>> + 't {
-        self.search.find_overlapping_iter(bytes).map(|found| {
+    /// `is_escape` says of a byte whether it stood in an escape.
+    fn matches<'t>(
+        &'t self,
+        bytes: &'t [u8],
+        is_escape: impl Fn(usize) -> bool + 't,
+    ) -> impl Iterator<Item = Range<usize>> + 't {
+        self.search.find_overlapping_iter(bytes).filter_map(move |found| {
             let pattern = &self.patterns[found.pattern().as_usize()];
-            widen(bytes, found.start()..found.end(), pattern)
+            let start = grown(bytes, found.start().checked_sub(1), pattern.before, &is_escape)?;
+            let end = grown(bytes, Some(found.end()), pattern.after, &is_escape)?;
+            let padding = bytes[found.end() + end..]
+                .iter()
+                .take(2)
+                .take_while(|byte| **byte == b'=');
+            let padding = if end == 1 && pattern.after == Mixed::Base64 {
+                padding.count()
+            } else {
+                0
+            };
+            Some(found.start() - start..found.end() + end + padding)
         })
     }
 }
 
-/// Takes in the characters that carry some bits of the secret.
-fn widen(bytes: &[u8], found: Range<usize>, pattern: &Pattern) -> Range<usize> {
-    let Range { mut start, mut end } = found;
-    if pattern.mixed_before && start > 0 && is_base64(bytes[start - 1]) {
-        start -= 1;
+/// How many characters beside a match carry some bits of the secret. `None`: it is no match, since the rest of the secret
+/// is not in an escape beside it.
+fn grown(bytes: &[u8], beside: Option<usize>, mixed: Mixed, is_escape: &impl Fn(usize) -> bool) -> Option<usize> {
+    let byte = beside.and_then(|at| bytes.get(at).map(|byte| (at, *byte)));
+    match mixed {
+        Mixed::No => Some(0),
+        Mixed::Base64 => Some(byte.is_some_and(|(_, byte)| is_base64(byte)).into()),
+        Mixed::Escape => byte.filter(|(at, _)| is_escape(*at)).map(|_| 1),
     }
-    if pattern.mixed_after && bytes.get(end).copied().is_some_and(is_base64) {
-        end += 1;
-        end += bytes[end..].iter().take(2).take_while(|byte| **byte == b'=').count();
-    }
-    start..end
 }
 
 fn merge(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
@@ -211,6 +242,33 @@ mod tests {
         assert_eq!(redactor.redact("<abcdefghijklmno>"), "<[redacted]>");
         assert_eq!(redactor.redact("<cdefghij>"), "<[redacted]>");
         assert_eq!(redactor.redact("<abcdefghi>"), "<abcdefghi>");
+    }
+
+    #[test]
+    fn escapes_that_begin_or_end_outside_of_a_secret_hide_nothing() {
+        let redactor = knowing(&["deadbeef/key", "name/value%4", "not-a%2Fsecret/"]);
+        for text in [
+            r"%4deadbeef\/key",
+            r"\u00deadbeef\/key",
+            r"name\/value%41",
+            r"not-a%2Fsecret\/",
+            r"&amp;#47;%4deadbeef&#x2f;key",
+        ] {
+            let clean = redactor.redact(text);
+            assert!(clean.contains(BLANK), "{text} → {clean}");
+            assert!(!clean.contains("beef") && !clean.contains("value"), "{text} → {clean}");
+        }
+        assert_eq!(redactor.redact("adbeef/key"), "adbeef/key", "no part of it by itself");
+        assert_eq!(redactor.redact("DeadBeef/KEY"), BLANK);
+    }
+
+    #[test]
+    fn what_several_know_is_found_at_once() {
+        let (one, other) = (knowing(&["first-secret"]), knowing(&["other-secret"]));
+        let text = "first%2Dsecret other\\u002dsecret first-secret";
+        let spans = Redactor::spans_of([&one, &other], text);
+        let found: Vec<&str> = spans.into_iter().map(|span| &text[span]).collect();
+        assert_eq!(found, ["first%2Dsecret", "other\\u002dsecret", "first-secret"]);
     }
 
     #[test]

@@ -1,64 +1,84 @@
 //! Text with escapes undone, byte by byte, each remembering where it came from.
 //!
-//! A percent-encoder may escape every byte or only some, with either case of hex; a JSON encoder may write `/`, `\/` or
-//! `\u002f`. Undoing covers every mixture; listing them would not.
+//! An encoder may escape every byte or only some, with either case of hex; a JSON encoder may write `/`, `\/` or
+//! `\u002f`. Undoing covers every mixture; listing them would not. All kinds of escapes are undone at once, so that the
+//! work is a few passes over the text whatever stands in it: somebody else wrote it, and it may be a MiB.
 
 /// How often escapes are undone one inside the other: JSON inside JSON, percent inside JSON, and the other way round.
-/// A third layer has not been seen in practice and each doubles the work.
+/// A third layer has not been seen in practice and each costs another pass.
 const LAYERS_MAX: usize = 2;
 
-/// Bytes and where each began and ended in the original text.
+/// Longest HTML reference: `&#x10ffff;`.
+const REFERENCE_BYTES_MAX: usize = 10;
+
+/// What HTML must escape, and how.
+const REFERENCES: [(&[u8], u8); 5] = [
+    (b"amp", b'&'),
+    (b"lt", b'<'),
+    (b"gt", b'>'),
+    (b"quot", b'"'),
+    (b"apos", b'\''),
+];
+
+/// What may stand before a secret so that an escape which begins there ends inside of it.
+const BEGUN: [&[u8]; 21] = [
+    b"%", b"%0", b"\\", b"\\x", b"\\x0", b"\\u", b"\\u0", b"\\u00", b"\\u000", b"\\u{", b"\\u{0", b"&", b"&#", b"&#x",
+    b"&#x0", b"&a", b"&am", b"&amp", b"&l", b"&lt", b"&quo",
+];
+
+/// What may stand behind a secret so that an escape which begins inside of it ends there.
+const ENDED: [&[u8]; 20] = [
+    b"0", b"00", b"000", b"0000", b"n", b"u0000", b"u{0}", b"{0}", b"0}", b"}", b"x00", b";", b"0;", b"x0;", b"#0;",
+    b"p;", b"mp;", b"amp;", b"t;", b"lt;",
+];
+
+/// Bytes and where each began in the original text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct View {
     pub(super) bytes: Vec<u8>,
-    from: Vec<(u32, u32)>,
+    /// One more than there are bytes: the last is the end of the text.
+    starts: Vec<u32>,
 }
 
 impl View {
-    /// The text as it stands. `None` past 4 GiB, which no caller reaches.
-    fn of(text: &str) -> Option<Self> {
-        let length = u32::try_from(text.len()).ok()?;
-        Some(Self {
-            bytes: text.as_bytes().to_vec(),
-            from: (0..length).map(|at| (at, at + 1)).collect(),
-        })
-    }
-
     /// Where bytes `start..end` of this view stand in the original.
     pub(super) fn original(&self, start: usize, end: usize) -> (usize, usize) {
-        let first = self.from.get(start).map_or(0, |span| span.0);
-        let last = self.from.get(end.wrapping_sub(1)).map_or(first, |span| span.1);
-        (first as usize, last as usize)
+        let at = |place: usize| self.starts.get(place).copied().unwrap_or_default() as usize;
+        (at(start), at(end))
     }
 
-    /// One layer undone; `None` when there was nothing to undo.
-    fn undone(&self, marker: u8, escape: Escape) -> Option<Self> {
-        let mut at = self.bytes.iter().position(|byte| *byte == marker)?;
-        let mut view = Self {
-            bytes: self.bytes[..at].to_vec(),
-            from: self.from[..at].to_vec(),
-        };
-        let mut changed = false;
-        while at < self.bytes.len() {
-            let decoded = (self.bytes[at] == marker).then(|| escape(&self.bytes[at..])).flatten();
-            match decoded {
-                Some(decoded) => {
-                    let span = (self.from[at].0, self.from[at + decoded.consumed - 1].1);
-                    let bytes = &decoded.bytes[..decoded.length];
-                    view.bytes.extend_from_slice(bytes);
-                    view.from.extend(bytes.iter().map(|_| span));
-                    at += decoded.consumed;
-                    changed = true;
-                }
-                None => {
-                    view.bytes.push(self.bytes[at]);
-                    view.from.push(self.from[at]);
-                    at += 1;
-                }
-            }
-        }
-        changed.then_some(view)
+    /// Whether a byte stood in an escape.
+    pub(super) fn is_escape(&self, at: usize) -> bool {
+        self.starts
+            .get(at..at + 2)
+            .is_some_and(|starts| starts[1] != starts[0] + 1)
     }
+}
+
+/// One layer undone; `None` when there was nothing to undo. `original` is where each byte began, and the end.
+fn undone(bytes: &[u8], original: impl Fn(usize) -> u32) -> Option<View> {
+    if !bytes.iter().any(|byte| is_marker(*byte)) {
+        return None;
+    }
+    let mut view = View {
+        bytes: Vec::with_capacity(bytes.len()),
+        starts: Vec::with_capacity(bytes.len() + 1),
+    };
+    let mut at = 0;
+    while at < bytes.len() {
+        let plain = bytes[at..].iter().take_while(|byte| !is_marker(**byte)).count();
+        view.bytes.extend_from_slice(&bytes[at..at + plain]);
+        view.starts.extend((at..at + plain).map(&original));
+        at += plain;
+        let Some(first) = bytes.get(at) else { break };
+        let decoded = escape(&bytes[at..]).unwrap_or_else(|| byte(*first, 1));
+        view.bytes.extend_from_slice(&decoded.bytes[..decoded.length]);
+        view.starts.extend(std::iter::repeat_n(original(at), decoded.length));
+        at += decoded.consumed;
+    }
+    view.starts.push(original(bytes.len()));
+    // Every escape is longer than what it stands for.
+    (view.bytes.len() < bytes.len()).then_some(view)
 }
 
 /// What one escape stands for: at most one character.
@@ -68,9 +88,6 @@ struct Decoded {
     /// Bytes of the escape itself.
     consumed: usize,
 }
-
-/// Reads the escape at the start of a text, if one stands there.
-type Escape = fn(&[u8]) -> Option<Decoded>;
 
 fn byte(byte: u8, consumed: usize) -> Decoded {
     Decoded {
@@ -90,34 +107,130 @@ fn character(code: u32, consumed: usize) -> Option<Decoded> {
     })
 }
 
-/// Every view of `text` in which escapes are undone, up to [`LAYERS_MAX`] deep; not the text itself.
+/// Views of `text` in which escapes are undone, one layer and more, up to [`LAYERS_MAX`]; not the text itself. Texts past
+/// 4 GiB have none, which no caller reaches.
 pub(super) fn unescaped(text: &str) -> Vec<View> {
-    let mut all = Vec::new();
-    if !text.bytes().any(|byte| matches!(byte, b'%' | b'\\')) {
+    let mut all: Vec<View> = Vec::new();
+    if u32::try_from(text.len()).is_err() {
         return all;
     }
-    let mut layer: Vec<View> = View::of(text).into_iter().collect();
     for _ in 0..LAYERS_MAX {
-        layer = layer
-            .iter()
-            .flat_map(|view| [view.undone(b'%', percent), view.undone(b'\\', backslash)])
-            .flatten()
-            .collect();
-        all.extend(layer.iter().cloned());
+        let next = match all.last() {
+            None => undone(text.as_bytes(), |at| u32::try_from(at).unwrap_or(u32::MAX)),
+            Some(view) => undone(&view.bytes, |at| view.starts[at]),
+        };
+        match next {
+            Some(view) => all.push(view),
+            None => break,
+        }
     }
     all
 }
 
-fn hex_number(digits: &[u8]) -> Option<u32> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
+/// What a secret may look like in a view.
+#[derive(Debug)]
+pub(super) struct Distorted {
+    /// Without the escapes that it seems to contain itself.
+    pub(super) undone: Vec<Vec<u8>>,
+    /// Without a beginning that an escape in front of it swallowed.
+    pub(super) headless: Vec<Vec<u8>>,
+    /// Without an end that looks like the beginning of an escape.
+    pub(super) tailless: Vec<Vec<u8>>,
+}
+
+impl Distorted {
+    pub(super) fn of(secret: &str) -> Self {
+        let whole = secret.as_bytes();
+        let late = whole.len().saturating_sub(REFERENCE_BYTES_MAX);
+        let goes_on = |at: &usize| ENDED.iter().any(|ended| goes_on(&whole[*at..], ended));
+        let begins = (late..whole.len()).filter(goes_on);
+        Self {
+            undone: layers(whole),
+            headless: with_layers(BEGUN.iter().filter_map(|begun| rest(begun, whole)).collect()),
+            tailless: with_layers(begins.map(|at| &whole[..at]).collect()),
+        }
     }
-    u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+fn with_layers(mut all: Vec<&[u8]>) -> Vec<Vec<u8>> {
+    all.sort_unstable();
+    all.dedup();
+    let each = all
+        .into_iter()
+        .flat_map(|one| [vec![one.to_vec()], layers(one)].concat());
+    each.collect()
+}
+
+/// What is left of `secret` when an escape that `begun` begins goes on into it.
+fn rest<'s>(begun: &[u8], secret: &'s [u8]) -> Option<&'s [u8]> {
+    let head = &secret[..secret.len().min(REFERENCE_BYTES_MAX)];
+    let eaten = escape(&[begun, head].concat())?.consumed.checked_sub(begun.len())?;
+    secret.get(eaten..).filter(|_| eaten > 0)
+}
+
+/// Whether an escape that `tail` begins goes on into `ended`.
+fn goes_on(tail: &[u8], ended: &[u8]) -> bool {
+    escape(&[tail, ended].concat()).is_some_and(|decoded| decoded.consumed > tail.len())
+}
+
+fn layers(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut all: Vec<Vec<u8>> = Vec::new();
+    for _ in 0..LAYERS_MAX {
+        match undone(all.last().map_or(bytes, Vec::as_slice), |_| 0) {
+            Some(view) => all.push(view.bytes),
+            None => break,
+        }
+    }
+    all
+}
+
+fn is_marker(byte: u8) -> bool {
+    matches!(byte, b'%' | b'\\' | b'&' | 0)
+}
+
+/// Reads the escape at the start of a text, if one stands there.
+fn escape(text: &[u8]) -> Option<Decoded> {
+    match *text.first()? {
+        b'%' => percent(text),
+        b'\\' => backslash(text),
+        b'&' => reference(text),
+        // UTF-16 and UTF-32 write them between the characters of ASCII.
+        0 => Some(Decoded {
+            bytes: [0; 4],
+            length: 0,
+            consumed: 1,
+        }),
+        _ => None,
+    }
+}
+
+fn number(digits: &[u8], radix: u32) -> Option<u32> {
+    let all = digits.iter().all(|digit| char::from(*digit).is_digit(radix));
+    let text = std::str::from_utf8(digits).ok().filter(|_| all)?;
+    u32::from_str_radix(text, radix).ok()
+}
+
+fn hex_number(digits: &[u8]) -> Option<u32> {
+    number(digits, 16)
 }
 
 /// `%41` → `A`.
 fn percent(text: &[u8]) -> Option<Decoded> {
     Some(byte(u8::try_from(hex_number(text.get(1..3)?)?).ok()?, 3))
+}
+
+/// `&amp;`, `&#65;`, `&#x41;`, as HTML and XML write them.
+fn reference(text: &[u8]) -> Option<Decoded> {
+    let end = text.iter().take(REFERENCE_BYTES_MAX).position(|byte| *byte == b';')?;
+    let name = &text[1..end];
+    match name {
+        [b'#', b'x' | b'X', digits @ ..] => character(hex_number(digits)?, end + 1),
+        [b'#', digits @ ..] => character(number(digits, 10)?, end + 1),
+        _ => {
+            let known = REFERENCES.iter().find(|(known, _)| *known == name)?;
+            Some(byte(known.1, end + 1))
+        }
+    }
 }
 
 /// What JSON and the debug forms of Rust, JavaScript and Python write.
@@ -178,9 +291,30 @@ mod tests {
     }
 
     #[test]
+    fn references_of_html_are_undone_by_name_and_by_number() {
+        assert!(views("a&amp;b&lt;c&gt;d&quot;e&apos;f").contains(&r#"a&b<c>d"e'f"#.to_owned()));
+        assert!(views("&#39;&#x27;&#X2f;&#233;&#x1f600;").contains(&"''/é😀".to_owned()));
+        assert!(views("&amp;#47;").contains(&"/".to_owned()));
+    }
+
+    #[test]
+    fn zeros_between_characters_are_left_out() {
+        assert!(views("a\0b\0c\0").contains(&"abc".to_owned()));
+        assert!(views("\0\0\0a\0\0\0b").contains(&"ab".to_owned()));
+        let view = unescaped("xa\0b\0y").remove(0);
+        assert_eq!(view.original(1, 3), (1, 5));
+    }
+
+    #[test]
+    fn the_work_is_two_passes_whatever_is_mixed() {
+        assert_eq!(unescaped("%255c\\\\u0041&amp;amp;").len(), LAYERS_MAX);
+    }
+
+    #[test]
     fn what_is_no_escape_stays() {
         assert!(views("100%, 5%zz").is_empty());
         assert!(views(r"\ud83d alone, \q, \u12").is_empty());
+        assert!(views("a & b, &c; &#; &#x; &#xzz; &#12, &;").is_empty());
         assert!(views("nothing here").is_empty());
     }
 
@@ -190,5 +324,20 @@ mod tests {
         assert_eq!(view.bytes, b"xABy");
         assert_eq!(view.original(1, 3), (1, 7));
         assert_eq!(view.original(3, 4), (7, 8));
+        let second = unescaped("x%2541y").remove(1);
+        assert_eq!((&second.bytes[..], second.original(1, 2)), (&b"xAy"[..], (1, 6)));
+    }
+
+    #[test]
+    fn what_surroundings_can_swallow_of_a_secret_is_known() {
+        assert!(Distorted::of("ghijklmnop").headless.is_empty());
+        assert_eq!(Distorted::of("nopqrstuv").headless, [b"opqrstuv"]);
+        assert!(Distorted::of("abcdefghij").headless.contains(&b"cdefghij".to_vec()));
+        assert_eq!(Distorted::of("secret-value%4").tailless, [b"secret-value"]);
+        assert!(Distorted::of("secret&value").tailless.is_empty());
+        assert_eq!(
+            Distorted::of("ab%2541cd").undone,
+            [b"ab%41cd".to_vec(), b"abAcd".to_vec()]
+        );
     }
 }
