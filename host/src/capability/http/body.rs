@@ -8,8 +8,13 @@ use hyper::body::Incoming;
 use super::{
     decode::{Decoder, Encoding, Ended},
     explain,
+    members::MEMBERS_MAX,
     message::{Error, Phase},
 };
+
+/// What a compressed byte counts: a server can send many that are work and yield nothing. Texts are compressed to a quarter
+/// and less, so that ordinary ones count twice what they hold at most.
+const COMPRESSED_WEIGHT: usize = 4;
 
 /// Bytes of bodies that one run may still take in, as they come and as they are decoded.
 #[derive(Debug)]
@@ -24,9 +29,10 @@ impl Budget {
         let spend = |left: u64| left.checked_sub(bytes as u64);
         match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend) {
             Ok(_) => Ok(()),
-            Err(_) => Err(Error::Limit(
-                "the bodies of this run are larger than 32 MiB together".to_owned(),
-            )),
+            Err(_) => Err(Error::Limit(format!(
+                "the bodies of this run are larger than 32 MiB together, with each compressed byte counted \
+                 {COMPRESSED_WEIGHT} times"
+            ))),
         }
     }
 }
@@ -55,12 +61,7 @@ pub(super) async fn read(
         any |= !data.is_empty();
         let before = decoder.decoded();
         let pushed = decoder.push(&data);
-        let decoded = if encoding == Encoding::Identity {
-            0
-        } else {
-            decoder.decoded() - before
-        };
-        budget.spend(data.len() + decoded)?;
+        budget.spend(cost(data.len(), decoder.decoded() - before, encoding))?;
         if full(&pushed, encoding)? {
             return Ok(cut(&mut decoder));
         }
@@ -74,6 +75,13 @@ pub(super) async fn read(
     })
 }
 
+fn cost(taken: usize, decoded: usize, encoding: Encoding) -> usize {
+    match encoding {
+        Encoding::Identity => taken,
+        Encoding::Gzip | Encoding::Deflate | Encoding::Brotli => taken * COMPRESSED_WEIGHT + decoded,
+    }
+}
+
 fn cut(decoder: &mut Decoder) -> Body {
     Body {
         bytes: decoder.take(),
@@ -85,8 +93,26 @@ fn full(pushed: &Result<(), Ended>, encoding: Encoding) -> Result<bool, Error> {
     match pushed {
         Ok(()) => Ok(false),
         Err(Ended::Full) => Ok(true),
+        Err(Ended::Members) => Err(Error::Limit(format!(
+            "the body has more than {MEMBERS_MAX} members of gzip"
+        ))),
         Err(Ended::Broken) => Err(Error::Protocol(format!(
             "the body is not the {encoding:?} it is said to be"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_compressed_counts_for_the_work_it_is() {
+        assert_eq!(cost(100, 100, Encoding::Identity), 100);
+        assert_eq!(cost(100, 0, Encoding::Deflate), 400);
+        assert_eq!(cost(100, 1000, Encoding::Gzip), 1400);
+        let budget = Budget::new(1000);
+        assert_eq!(budget.spend(cost(250, 0, Encoding::Brotli)), Ok(()));
+        assert!(matches!(budget.spend(1), Err(Error::Limit(_))));
     }
 }

@@ -5,7 +5,9 @@
 
 use std::io::{self, Write};
 
-use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::write::{DeflateDecoder, ZlibDecoder};
+
+use super::members::Members;
 
 /// Working memory of the brotli decoder's input side; its window comes with the data.
 const BROTLI_BUFFER_BYTES: usize = 4 * 1024;
@@ -43,10 +45,12 @@ pub(super) enum Ended {
     Full,
     /// The data is not what it was said to be.
     Broken,
+    /// More members than a body has.
+    Members,
 }
 
 /// Collects up to a cap.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Sink {
     bytes: Vec<u8>,
     cap: usize,
@@ -71,7 +75,7 @@ impl Write for Sink {
 
 enum Inner {
     Identity(Sink),
-    Gzip(MultiGzDecoder<Sink>),
+    Gzip(Members<Sink>),
     Zlib(ZlibDecoder<Sink>),
     Deflate(DeflateDecoder<Sink>),
     Brotli(Box<brotli_decompressor::DecompressorWriter<Sink>>),
@@ -105,7 +109,7 @@ impl Decoder {
         };
         let inner = match encoding {
             Encoding::Identity => Inner::Identity(sink),
-            Encoding::Gzip => Inner::Gzip(MultiGzDecoder::new(sink)),
+            Encoding::Gzip => Inner::Gzip(Members::new(sink)),
             Encoding::Deflate => Inner::Undecided { sink, head: Vec::new() },
             Encoding::Brotli => Inner::Brotli(Box::new(brotli_decompressor::DecompressorWriter::new(
                 sink,
@@ -162,6 +166,7 @@ impl Decoder {
         match done {
             Ok(()) => Ok(()),
             Err(_) if self.sink().full => Err(Ended::Full),
+            Err(_) if matches!(&self.inner, Inner::Gzip(members) if members.is_exhausted()) => Err(Ended::Members),
             Err(_) => Err(Ended::Broken),
         }
     }
@@ -173,12 +178,7 @@ impl Decoder {
         };
         let first: Vec<u8> = head.iter().chain(next).copied().take(2).collect();
         let &[one, two] = first.as_slice() else { return };
-        let empty = Sink {
-            bytes: Vec::new(),
-            cap: 0,
-            full: false,
-        };
-        let (mut sink, head) = (std::mem::replace(sink, empty), std::mem::take(head));
+        let (mut sink, head) = (std::mem::take(sink), std::mem::take(head));
         sink.bytes.clear();
         let is_zlib = one & 0x0f == 8 && (u16::from(one) << 8 | u16::from(two)).is_multiple_of(31);
         self.inner = if is_zlib {
@@ -195,7 +195,7 @@ impl Decoder {
     fn sink(&self) -> &Sink {
         match &self.inner {
             Inner::Identity(sink) | Inner::Undecided { sink, .. } => sink,
-            Inner::Gzip(decoder) => decoder.get_ref(),
+            Inner::Gzip(members) => members.sink(),
             Inner::Zlib(decoder) => decoder.get_ref(),
             Inner::Deflate(decoder) => decoder.get_ref(),
             Inner::Brotli(decoder) => decoder.get_ref(),
@@ -205,7 +205,7 @@ impl Decoder {
     fn sink_mut(&mut self) -> &mut Sink {
         match &mut self.inner {
             Inner::Identity(sink) | Inner::Undecided { sink, .. } => sink,
-            Inner::Gzip(decoder) => decoder.get_mut(),
+            Inner::Gzip(members) => members.sink_mut(),
             Inner::Zlib(decoder) => decoder.get_mut(),
             Inner::Deflate(decoder) => decoder.get_mut(),
             Inner::Brotli(decoder) => decoder.get_mut(),
@@ -220,7 +220,7 @@ mod tests {
         write::{DeflateEncoder, GzEncoder, ZlibEncoder},
     };
 
-    use super::*;
+    use super::{super::members::MEMBERS_MAX, *};
 
     const TEXT: &[u8] = b"to be or not to be, that is the question, to be or not to be";
     /// Stored, not compressed: one block of five bytes, and the end.
@@ -272,6 +272,19 @@ mod tests {
             Ok(&b"hello"[..])
         );
         assert_eq!(decoded(Encoding::Gzip, b"", 1000).as_deref(), Ok(&b""[..]));
+    }
+
+    #[test]
+    fn members_follow_each_other_but_not_without_end() {
+        let many = |count: usize| gzip(b"x").repeat(count);
+        let all = decoded(Encoding::Gzip, &many(MEMBERS_MAX), 1000);
+        assert_eq!(all, Ok(vec![b'x'; MEMBERS_MAX]));
+        assert_eq!(
+            decoded(Encoding::Gzip, &many(MEMBERS_MAX + 1), 1000),
+            Err(Ended::Members)
+        );
+        let mut decoder = Decoder::new(Encoding::Gzip, 1000);
+        assert_eq!(decoder.push(&gzip(b"").repeat(100_000)), Err(Ended::Members));
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod exchange;
 mod explain;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod members;
 mod message;
 mod policy;
 mod pool;
@@ -55,7 +56,8 @@ pub const IN_FLIGHT_MAX: usize = 64;
 const IN_FLIGHT_OF_HOST: usize = 512;
 /// Kept of one body, decompressed. The largest answers that a check reads are metrics and lists of a few hundred KiB.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
-/// Taken in by one run, as it comes and as it is decompressed: half of the memory that a plugin has.
+/// Taken in by one run, as it comes (what is compressed more than once, see `body`) and as it is decompressed: half of the
+/// memory that a plugin has.
 pub const BODIES_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// What the client is made of.

@@ -87,6 +87,24 @@ async fn an_endless_body_is_cut() {
 }
 
 #[tokio::test]
+async fn empty_members_of_gzip_without_end_are_a_limit() {
+    let failure = beside_healthy(|mut stream| async move {
+        hear(&mut stream).await;
+        say(&mut stream, "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n").await;
+        let empty = GzEncoder::new(Vec::new(), Compression::default())
+            .finish()
+            .expect("finished");
+        let many = empty.repeat(1000);
+        while stream.write_all(&many).await.is_ok() {}
+    });
+    let failure = failure.await.expect_err("no end");
+    assert!(
+        matches!(&failure.error, Error::Limit(text) if text.contains("members of gzip")),
+        "{failure}"
+    );
+}
+
+#[tokio::test]
 async fn ten_mebibytes_of_headers_are_a_limit() {
     let failure = beside_healthy(|mut stream| async move {
         hear(&mut stream).await;
