@@ -26,6 +26,7 @@ use std::{
 use bellwether::{
     capability::redis::{Answer, Command, Error, Node, Redis},
     config::Connection,
+    secret::Secret,
 };
 use support::{
     certificates::certificates,
@@ -361,6 +362,22 @@ async fn a_value_that_repeats_the_password_comes_without_it() {
         .await
         .expect("an answer");
     assert_eq!(answer.replies[0], [Node::Bulk(b"<[redacted]>".to_vec())]);
+}
+
+#[tokio::test]
+async fn a_value_that_repeats_any_secret_of_the_host_comes_without_it() {
+    let started = Started::new();
+    // `other-s3cr3t-of-the-host`, as it stands and in base64.
+    started.fill(&["RPUSH", "queue:a", "<other-s3cr3t-of-the-host>"]);
+    started.fill(&["RPUSH", "queue:a", "<b3RoZXItczNjcjN0LW9mLXRoZS1ob3N0>"]);
+    let (tools, _) = tools();
+    tools.redactor.learn(&[Secret::new("other-s3cr3t-of-the-host")]);
+    let answer = ask(&Redis::new(tools), &started.plain(), &["LRANGE queue:a 0 1"]).await;
+    let blank = Node::Bulk(b"<[redacted]>".to_vec());
+    assert_eq!(
+        answer.expect("an answer").replies[0],
+        [Node::Array(2), blank.clone(), blank]
+    );
 }
 
 #[tokio::test]

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use bellwether::capability::postgres::{Answer, Error};
+use bellwether::{
+    capability::postgres::{Answer, Error, Postgres},
+    secret::Secret,
+};
 
 use super::{
     started::{PASSWORD, Started, ask, client, code_of},
-    support::database::connection,
+    support::database::{connection, tools},
 };
 
 #[tokio::test]
@@ -131,6 +134,20 @@ async fn what_a_session_keeps_is_discarded_before_the_next_statement() {
         .await
         .expect("an answer");
     assert_eq!(pid(first), pid(last), "the connection is kept");
+}
+
+#[tokio::test]
+async fn rows_that_repeat_any_secret_of_the_host_come_without_it() {
+    let started = Started::new().await;
+    let (tools, _) = tools();
+    tools.redactor.learn(&[Secret::new("other-s3cr3t-of-the-host")]);
+    let sql = "SELECT 'other-s3cr3t-of-the-host' AS \"<other-s3cr3t-of-the-host>\", encode(convert_to('other-s3cr3t-of-the-host', \
+               'UTF8'), 'base64') AS encoded";
+    let answer = ask(&Postgres::new(tools), &started.monitor(), sql, &[]).await;
+    let rows = answer.expect("an answer").rows;
+    assert_eq!(rows.columns, ["<[redacted]>", "encoded"]);
+    let blank = Some("[redacted]".to_owned());
+    assert_eq!(rows.values, [[blank.clone(), blank]]);
 }
 
 #[tokio::test]
