@@ -26,7 +26,7 @@ pub(super) struct Filled {
     pub(super) body: Vec<u8>,
 }
 
-/// Whether a connection has anything that an answer could echo.
+/// Whether a connection has anything that an answer could echo. A proxy is told its password in front of plain HTTP.
 pub(super) fn has_credentials(connection: &Connection) -> bool {
     connection.url_is_secret
         || connection.auth.is_some()
@@ -34,6 +34,13 @@ pub(super) fn has_credentials(connection: &Connection) -> bool {
         || !connection.headers.is_empty()
         || !connection.query.is_empty()
         || !connection.secrets.is_empty()
+        || connection.proxy.as_ref().is_some_and(|proxy| proxy.auth.is_some())
+}
+
+/// Whether servers may do for this connection what they do not do for everybody. A key to a client certificate is never
+/// told, so no answer can echo it; whom it is shown to matters as much.
+pub(super) fn has_identity(connection: &Connection) -> bool {
+    has_credentials(connection) || connection.tls.client.is_some()
 }
 
 /// Everything that the connection adds but the query.
@@ -88,6 +95,23 @@ pub(super) fn with_query(connection: &Connection, url: &Url) -> Result<Url, Erro
     let pairs = connection.query.iter().map(|(name, value)| (name, value.expose()));
     full.query_pairs_mut().extend_pairs(pairs);
     Ok(full)
+}
+
+/// A URL that a server wrote, without what the connection adds: it may repeat what it was asked for.
+pub(super) fn without_query(connection: &Connection, mut url: Url) -> Url {
+    let is_own = |piece: &&str| {
+        let name = url::form_urlencoded::parse(piece.as_bytes()).next();
+        name.is_some_and(|(name, _)| connection.query.iter().any(|(own, _)| *own == name))
+    };
+    let Some(query) = url.query().map(str::to_owned) else {
+        return url;
+    };
+    let (own, others): (Vec<&str>, Vec<&str>) = query.split('&').partition(is_own);
+    if !own.is_empty() {
+        let others = others.join("&");
+        url.set_query(Some(others.as_str()).filter(|others| !others.is_empty()));
+    }
+    url
 }
 
 /// `Basic …`.
@@ -247,6 +271,17 @@ mod tests {
             Ok("https://h.test/x?a=%2F&token=a+b%26c".to_owned())
         );
         assert!(matches!(url("https://h.test/?t%6fken=mine"), Err(Error::Denied(_))));
+    }
+
+    #[test]
+    fn what_the_connection_adds_is_taken_out_of_a_servers_url() {
+        let mut api = connection("api", "https://h.test/");
+        api.query = vec![("token".to_owned(), Secret::new("x"))];
+        let url = |text: &str| without_query(&api, Url::parse(text).expect("a URL")).to_string();
+        assert_eq!(url("https://h.test/x?a=%2F&token=x&b"), "https://h.test/x?a=%2F&b");
+        assert_eq!(url("https://h.test/x?t%6fken=other"), "https://h.test/x");
+        assert_eq!(url("https://h.test/x?tokens=1&"), "https://h.test/x?tokens=1&");
+        assert_eq!(url("https://h.test/x"), "https://h.test/x");
     }
 
     #[test]

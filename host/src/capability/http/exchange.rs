@@ -115,7 +115,7 @@ impl HttpRun {
     /// Sends and waits for the head of the answer. A connection that was closed while it waited in the pool is replaced,
     /// once, when nothing can have come of the first attempt.
     pub(super) async fn exchange(&self, asked: &Asked<'_>, trace: &mut Trace) -> Result<Begun, Error> {
-        let outgoing = self.outgoing(asked, trace.guarded)?;
+        let outgoing = self.outgoing(asked)?;
         let route = asked.route();
         let mut fresh = asked.fresh;
         loop {
@@ -174,8 +174,8 @@ impl HttpRun {
     ) -> Result<Answer, Error> {
         let (head, incoming) = begun.answer.into_parts();
         trace.status = Some(head.status.as_u16());
-        let encoding = encoding(&head.headers, asked.wishes.raw_body, trace.guarded)?;
-        let cap = keep + if trace.guarded { MARGIN } else { 0 };
+        let encoding = encoding(&head.headers, asked.wishes.raw_body, self.guarded)?;
+        let cap = keep + if self.guarded { MARGIN } else { 0 };
         let read = body::read(incoming, encoding, cap, &self.bodies).await?;
         let ended = self.now();
         trace.phases.transfer = Some(ended - begun.at);
@@ -194,7 +194,7 @@ impl HttpRun {
         })
     }
 
-    fn outgoing(&self, asked: &Asked<'_>, guarded: bool) -> Result<Outgoing, Error> {
+    fn outgoing(&self, asked: &Asked<'_>) -> Result<Outgoing, Error> {
         let step = asked.step;
         let granted = &step.granted;
         let connection = &granted.connection;
@@ -214,7 +214,7 @@ impl HttpRun {
         Ok(Outgoing {
             method,
             url,
-            headers: headers(filled.headers, asked.wishes.raw_body, guarded),
+            headers: headers(filled.headers, asked.wishes.raw_body, self.guarded),
             body: Bytes::from(filled.body),
         })
     }

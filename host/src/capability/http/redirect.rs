@@ -9,6 +9,7 @@ use std::sync::Arc;
 use hyper::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 
 use super::{
+    credentials::without_query,
     message::Error,
     policy::{grant, grant::Granted, secrets, url as urls},
 };
@@ -50,8 +51,13 @@ pub(super) fn next(step: &Step, status: u16, location: &[u8], reach: &Reach) -> 
             .headers
             .iter()
             .filter(|(name, _)| keeps_body || *name != CONTENT_TYPE);
+        let url = if step.bare {
+            granted.url
+        } else {
+            without_query(&granted.connection, granted.url)
+        };
         return Ok(Step {
-            granted,
+            granted: Granted { url, ..granted },
             headers: headers.cloned().collect(),
             body,
             bare: step.bare,

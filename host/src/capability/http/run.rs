@@ -18,15 +18,14 @@ use tokio::{sync::Semaphore, time::timeout_at};
 use super::{
     BODIES_BYTES_MAX, BODY_BYTES_MAX, IN_FLIGHT_MAX, REQUESTS_MAX, Shared,
     body::Budget,
-    credentials::has_credentials,
     exchange::{Answer, Asked},
     message::{Error, Failure, Header, Phases, Request, Response},
     policy::{
         grant,
-        headers::{self, Encodings},
+        headers::{self, Answers},
     },
     redirect::{self, Step},
-    scrub::Scrubber,
+    scrub::{self, Scrubber},
     trace::Trace,
     wishes::Wishes,
 };
@@ -41,6 +40,8 @@ pub struct HttpRun {
     pub(super) shared: Arc<Shared>,
     pub(super) check: Arc<str>,
     reach: Arc<Reach>,
+    /// The check has secrets, so everything that comes back is scrubbed.
+    pub(super) guarded: bool,
     calls_until: Instant,
     hops: AtomicU32,
     pub(super) bodies: Budget,
@@ -55,6 +56,7 @@ impl HttpRun {
         Self {
             shared,
             check,
+            guarded: scrub::is_needed(&reach),
             reach,
             calls_until,
             hops: AtomicU32::new(0),
@@ -143,8 +145,6 @@ impl HttpRun {
         let mut wishes = Wishes::of(request)?;
         let mut step = self.first(request, &wishes)?;
         loop {
-            let connection = &step.granted.connection;
-            trace.guarded |= !step.bare && has_credentials(connection);
             trace.url = shown(&step);
             self.count_hop()?;
             let asked = Asked {
@@ -165,12 +165,13 @@ impl HttpRun {
             let status = begun.status();
             drop(begun);
             let next = redirect::next(&step, status, &location, &self.reach)?;
+            self.refuse_to_tell(&step, &next)?;
             if next.bare && !step.bare {
                 // They were wishes about the server that was asked for.
                 wishes.connect_to = None;
                 wishes.server_name = None;
             }
-            wishes.check(&next.granted.connection)?;
+            wishes.check(&next.granted.connection, self.guarded)?;
             step = next;
             trace.redirects += 1;
             trace.next_hop();
@@ -180,19 +181,27 @@ impl HttpRun {
     fn first(&self, request: &Request, wishes: &Wishes) -> Result<Step, Error> {
         let granted = grant::admit(&self.reach, request.slot.as_deref(), &request.url, &request.method)?;
         let connection = &granted.connection;
-        wishes.check(connection)?;
-        let encodings = if has_credentials(connection) {
-            Encodings::Fixed
-        } else {
-            Encodings::Free
-        };
-        let headers = headers::check(&request.headers, request.body.len(), connection, encodings)?;
+        wishes.check(connection, self.guarded)?;
+        let answers = if self.guarded { Answers::Whole } else { Answers::Any };
+        let headers = headers::check(&request.headers, request.body.len(), connection, answers)?;
         Ok(Step {
             headers,
             body: request.body.clone(),
             bare: false,
             granted,
         })
+    }
+
+    /// A server that knows a secret may not have it carried to another.
+    fn refuse_to_tell(&self, step: &Step, next: &Step) -> Result<(), Error> {
+        let url = &next.granted.url;
+        let leaves = self.guarded && !grant::same_origin(&step.granted.url, url);
+        if leaves && self.scrubber().finds(url.as_str()) {
+            return Err(Error::Denied(
+                "the server redirects to another origin with a secret in the URL".to_owned(),
+            ));
+        }
+        Ok(())
     }
 
     fn count_hop(&self) -> Result<(), Error> {
@@ -212,15 +221,16 @@ impl HttpRun {
     fn response(&self, answer: Answer, request: &Request, trace: Trace, total: Duration) -> Response {
         let keep = keep(request);
         let truncated = !answer.complete || answer.body.len() > keep;
-        let (headers, body, url) = if trace.guarded {
+        let (headers, body, url, tls) = if self.guarded {
             let scrubber = self.scrubber();
             let headers = answer.headers.into_iter().map(|header| scrubbed(header, scrubber));
             let body = scrubber.bytes(&answer.body, keep);
-            (headers.collect(), body, scrubber.text(&trace.url))
+            let tls = trace.session.map(|session| scrubber.session(session));
+            (headers.collect(), body, scrubber.text(&trace.url), tls)
         } else {
             let mut body = answer.body;
             body.truncate(keep);
-            (answer.headers, body, trace.url)
+            (answer.headers, body, trace.url, trace.session)
         };
         Response {
             status: answer.status,
@@ -233,16 +243,21 @@ impl HttpRun {
             remote: answer.remote,
             reused: trace.reused,
             phases: Phases { total, ..trace.phases },
-            tls: trace.session,
+            tls,
         }
     }
 
     fn failure(&self, error: Error, trace: Trace, total: Duration) -> Failure {
-        let (error, url) = if trace.guarded {
+        let (error, url, tls) = if self.guarded {
             let scrubber = self.scrubber();
-            (error.reworded(|text| scrubber.text(text)), scrubber.text(&trace.url))
+            let tls = trace.session.map(|session| scrubber.session(session));
+            (
+                error.reworded(|text| scrubber.text(text)),
+                scrubber.text(&trace.url),
+                tls,
+            )
         } else {
-            (error, trace.url)
+            (error, trace.url, trace.session)
         };
         Failure {
             error,
@@ -251,7 +266,7 @@ impl HttpRun {
             status: trace.status,
             remote: trace.remote,
             phases: Phases { total, ..trace.phases },
-            tls: trace.session,
+            tls,
         }
     }
 }

@@ -6,8 +6,12 @@
 
 use std::ops::Range;
 
+use super::credentials::has_credentials;
 use crate::{
-    capability::reach::Reach,
+    capability::{
+        reach::Reach,
+        tls::{Certificate, Session},
+    },
     config::{Connection, HttpAuth},
     secret::{Redactor, Secret},
 };
@@ -52,7 +56,37 @@ impl Scrubber {
 
     /// For text that people read.
     pub(super) fn text(&self, text: &str) -> String {
-        self.own.redact(&self.host.redact(text)).into_owned()
+        let mut clean = Vec::with_capacity(text.len());
+        self.clean_into(&mut clean, text, text.len());
+        // Secrets begin and end between characters.
+        String::from_utf8_lossy(&clean).into_owned()
+    }
+
+    /// Whether there is a secret in it.
+    pub(super) fn finds(&self, text: &str) -> bool {
+        !self.spans(text).is_empty()
+    }
+
+    /// Certificates are the server's to write.
+    pub(super) fn session(&self, session: Session) -> Session {
+        let chain = session
+            .chain
+            .into_iter()
+            .map(|certificate| self.certificate(certificate));
+        Session {
+            chain: chain.collect(),
+            ..session
+        }
+    }
+
+    fn certificate(&self, shown: Certificate) -> Certificate {
+        Certificate {
+            subject: self.text(&shown.subject),
+            issuer: self.text(&shown.issuer),
+            serial: self.text(&shown.serial),
+            dns_names: shown.dns_names.iter().map(|name| self.text(name)).collect(),
+            ..shown
+        }
     }
 
     /// The first `keep` bytes without what is secret in all of them. What is no text is left as it is: no known form of a
@@ -90,23 +124,22 @@ impl Scrubber {
 
     /// Ascending and apart.
     fn spans(&self, text: &str) -> Vec<Range<usize>> {
-        let mut spans = self.host.spans(text);
-        spans.extend(self.own.spans(text));
-        spans.sort_unstable_by_key(|span| (span.start, span.end));
-        let mut merged: Vec<Range<usize>> = Vec::with_capacity(spans.len());
-        for span in spans {
-            match merged.last_mut() {
-                Some(last) if span.start < last.end => last.end = last.end.max(span.end),
-                _ => merged.push(span),
-            }
-        }
-        merged
+        Redactor::spans_of([&self.host, &self.own], text)
     }
+}
+
+/// Whether a check has anything that an answer could tell: over whichever connection it comes, since a server may store what
+/// it is told over one and another may show it.
+pub(super) fn is_needed(reach: &Reach) -> bool {
+    reach
+        .all()
+        .any(|connection| has_credentials(connection) || connection.password.is_some())
 }
 
 /// What of a connection is secret whatever it was written with.
 fn credentials(connection: &Connection) -> Vec<Secret> {
     let mut found: Vec<Secret> = connection.secrets.values().cloned().collect();
+    found.extend(connection.password.clone());
     found.extend(connection.sign.iter().map(|sign| sign.key.clone()));
     found.extend(
         connection
@@ -220,6 +253,35 @@ mod tests {
         );
         assert_eq!(scrubber.text("/services/T0000001/abcdefghijklmnop"), "[redacted]");
         assert_eq!(scrubber.text("abcdefghijklmnop services"), "[redacted] services");
+    }
+
+    #[test]
+    fn certificates_hide_nothing() {
+        let session = Session {
+            chain: vec![Certificate {
+                subject: format!("CN={KEY}"),
+                issuer: "CN=HEADER-SECRET".to_owned(),
+                dns_names: vec![format!("{KEY}.test"), "h.test".to_owned()],
+                sha256: "00".to_owned(),
+                ..Certificate::default()
+            }],
+            ..Session::default()
+        };
+        let clean = scrubber().session(session).chain.remove(0);
+        assert_eq!((&*clean.subject, &*clean.issuer), ("CN=[redacted]", "CN=[redacted]"));
+        assert_eq!(clean.dns_names, ["[redacted].test", "h.test"]);
+    }
+
+    #[test]
+    fn any_connection_with_a_secret_makes_it_needed() {
+        let open = || connection("open", "https://h.test/");
+        assert!(!is_needed(&reach([("default", open())])));
+        let mut cache = connection("cache", "redis://h.test/0");
+        cache.password = Some(Secret::new("of-the-cache"));
+        let both = reach([("default", open()), ("cache", cache)]);
+        assert!(is_needed(&both));
+        let scrubber = Scrubber::new(Redactor::default(), &both);
+        assert_eq!(scrubber.text("of-the-cache"), "[redacted]");
     }
 
     #[test]

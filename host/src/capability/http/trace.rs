@@ -24,8 +24,6 @@ pub(super) struct Trace {
     pub(super) status: Option<u16>,
     /// The connection was there already.
     pub(super) reused: bool,
-    /// Something on the way had credentials, so everything that comes back is scrubbed.
-    pub(super) guarded: bool,
 }
 
 impl Trace {

@@ -1,7 +1,7 @@
 //! The rarer wishes of a request, read from their text. Pure.
 
 use super::{
-    credentials::has_credentials,
+    credentials::has_identity,
     message::{Error, Request},
 };
 use crate::{capability::dial::ConnectTo, config::Connection};
@@ -59,8 +59,8 @@ impl Wishes {
         Ok(())
     }
 
-    /// Wishes that could carry a connection's credentials elsewhere, or bring them back unread.
-    pub(super) fn check(&self, connection: &Connection) -> Result<(), Error> {
+    /// Wishes that could carry a connection's credentials elsewhere, or bring those of a `guarded` check back unread.
+    pub(super) fn check(&self, connection: &Connection, guarded: bool) -> Result<(), Error> {
         let denied = |wish: &str, why: &str| {
             Err(Error::Denied(format!(
                 "`{wish}` is not for connection `{}`, {why}",
@@ -73,7 +73,13 @@ impl Wishes {
         if self.server_name.is_some() && connection.tls.server_name.is_some() {
             return denied("server-name", "which sets it");
         }
-        if !has_credentials(connection) {
+        if self.raw_body && guarded {
+            return denied(
+                "raw-body",
+                "whose check has credentials: they could not be taken out of it",
+            );
+        }
+        if !has_identity(connection) {
             return Ok(());
         }
         // The certificate proves that the dialled address is the URL's host. Where nothing does, the address must be its own.
@@ -87,9 +93,6 @@ impl Wishes {
         if self.server_name.is_some() {
             return denied("server-name", "whose credentials are for its own name");
         }
-        if self.raw_body {
-            return denied("raw-body", "whose credentials could not be taken out of it");
-        }
         Ok(())
     }
 }
@@ -97,7 +100,11 @@ impl Wishes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{capability::http::fixtures::connection, secret::Secret};
+    use crate::{
+        capability::http::fixtures::connection,
+        config::{Proxy, TlsFiles},
+        secret::Secret,
+    };
 
     fn asked(name: &str, value: &str) -> Result<Wishes, Error> {
         Wishes::of(&Request {
@@ -132,13 +139,30 @@ mod tests {
             ..Wishes::default()
         };
         let mut api = connection("api", "http://h.test/");
-        assert!(elsewhere.check(&api).is_ok());
+        assert!(elsewhere.check(&api, true).is_ok());
         api.headers = vec![("apikey".to_owned(), Secret::new("k"))];
-        assert!(matches!(elsewhere.check(&api), Err(Error::Denied(_))));
+        assert!(matches!(elsewhere.check(&api, true), Err(Error::Denied(_))));
         api.url = "https://h.test/".parse().expect("a URL");
-        assert!(elsewhere.check(&api).is_ok());
+        assert!(elsewhere.check(&api, true).is_ok());
         api.tls.insecure = true;
-        assert!(matches!(elsewhere.check(&api), Err(Error::Denied(_))));
+        assert!(matches!(elsewhere.check(&api, true), Err(Error::Denied(_))));
+    }
+
+    #[test]
+    fn a_client_certificate_and_the_password_of_a_proxy_are_credentials_too() {
+        let name = asked("server-name", "admin.test").expect("known");
+        let mut known = connection("known", "https://h.test/");
+        known.tls.client = Some(TlsFiles {
+            certificate: "client.pem".into(),
+            key: "client.key".into(),
+        });
+        assert!(matches!(name.check(&known, false), Err(Error::Denied(_))));
+        let mut proxied = connection("proxied", "http://h.test/");
+        proxied.proxy = Some(Proxy {
+            url: "http://proxy.test:3128/".parse().expect("a URL"),
+            auth: Some(("user".to_owned(), Secret::new("p"))),
+        });
+        assert!(name.check(&proxied, true).is_err());
     }
 
     #[test]
@@ -148,8 +172,8 @@ mod tests {
             asked("server-name", "x").expect("known"),
             asked("raw-body", "true").expect("known"),
         );
-        assert!(name.check(&api).is_ok() && raw.check(&api).is_ok());
+        assert!(name.check(&api, false).is_ok() && raw.check(&api, false).is_ok());
         api.query = vec![("key".to_owned(), Secret::new("k"))];
-        assert!(name.check(&api).is_err() && raw.check(&api).is_err());
+        assert!(name.check(&api, true).is_err() && raw.check(&api, true).is_err());
     }
 }

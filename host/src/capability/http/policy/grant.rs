@@ -55,7 +55,7 @@ pub(in crate::capability::http) fn admit(
         }
         None => {
             let url = urls::parse(url)?;
-            (longest(reach, &url)?, url)
+            (longest(reach, &url, shown_path(&url))?, url)
         }
     };
     check_method(connection, &method)?;
@@ -76,7 +76,8 @@ pub(in crate::capability::http) fn readmit(
     let connection = if covers(current, &url) {
         current
     } else {
-        longest(reach, &url)?
+        // The server wrote the path, and a part of a secret in it would be no secret any more to look for.
+        longest(reach, &url, "")?
     };
     check_method(connection, method)?;
     Ok(Granted {
@@ -146,7 +147,7 @@ fn outside(connection: &Connection) -> String {
 }
 
 /// The grant with the longest matching path. A secret URL is reached by its slot only: an answer to guesses would tell it.
-fn longest<'r>(reach: &'r Reach, url: &Url) -> Result<&'r Arc<Connection>, Error> {
+fn longest<'r>(reach: &'r Reach, url: &Url, path: &str) -> Result<&'r Arc<Connection>, Error> {
     let mut best: Vec<&Arc<Connection>> = Vec::new();
     for connection in reach.all().filter(|connection| !connection.url_is_secret) {
         if !covers(connection, url) {
@@ -160,7 +161,7 @@ fn longest<'r>(reach: &'r Reach, url: &Url) -> Result<&'r Arc<Connection>, Error
         }
     }
     match *best {
-        [] => Err(Error::Denied(no_grant(url))),
+        [] => Err(Error::Denied(no_grant(url, path))),
         [connection] => Ok(connection),
         [one, other, ..] => Err(Error::Invalid(format!(
             "connections `{}` and `{}` both match the URL equally: name the slot to use",
@@ -169,10 +170,13 @@ fn longest<'r>(reach: &'r Reach, url: &Url) -> Result<&'r Arc<Connection>, Error
     }
 }
 
-fn no_grant(url: &Url) -> String {
+/// Non-ASCII was encoded, so every byte is a character.
+fn shown_path(url: &Url) -> &str {
+    &url.path()[..url.path().len().min(SHOWN_PATH_BYTES)]
+}
+
+fn no_grant(url: &Url, path: &str) -> String {
     let origin = &url[..url::Position::BeforePath];
-    // Non-ASCII was encoded, so every byte is a character.
-    let path = &url.path()[..url.path().len().min(SHOWN_PATH_BYTES)];
     format!(
         "no connection of this check covers {origin}{path}: add a `[connection.NAME]` with `url = \"{origin}/\"` and bind it to \
          the check"
@@ -344,6 +348,12 @@ mod tests {
         assert_eq!(lead("https://two.test/").expect("granted"), "two");
         assert!(lead("https://one.test/b").is_err());
         assert!(lead("http://one.test/a/").is_err());
-        assert!(lead("https://three.test/").is_err());
+        let said = lead("https://three.test/from-the-server")
+            .expect_err("not granted")
+            .to_string();
+        assert!(
+            said.contains("https://three.test") && !said.contains("from-the-server"),
+            "{said}"
+        );
     }
 }

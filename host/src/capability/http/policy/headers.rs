@@ -4,33 +4,17 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use crate::{
     capability::http::message::{Error, Header},
-    config::{Connection, HttpAuth},
+    config::{Connection, HOP_BY_HOP, HttpAuth},
 };
 
 /// Headers of one request. Browsers send twenty.
 const HEADERS_MAX: usize = 100;
 
-/// They speak to the next machine and not to the server, or frame the message: the host writes them itself.
-const HOP_BY_HOP: [&str; 13] = [
-    "connection",
-    "expect",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "trailers",
-    "transfer-encoding",
-    "upgrade",
-    "via",
-];
-
 /// With these, proxies and frameworks serve another URL, host or method than the one that was granted.
-const OVERRIDES: [&str; 24] = [
+const OVERRIDES: [&str; 25] = [
     "forwarded",
     "front-end-https",
+    "x-envoy-original-dst-host",
     "x-envoy-original-path",
     "x-forwarded-host",
     "x-forwarded-path",
@@ -55,13 +39,27 @@ const OVERRIDES: [&str; 24] = [
     "x-url-scheme",
 ];
 
-/// What a guest may say about the answer's encoding.
+/// With these, servers answer in another form than text from its beginning on: compressed, in another alphabet, in part.
+const FORMS: [&str; 6] = [
+    "a-im",
+    "accept-charset",
+    "accept-encoding",
+    "if-range",
+    "range",
+    // What Netscape called `range`; Apache httpd still takes it.
+    "request-range",
+];
+
+/// Why a guest may not ask for them.
+const UNREADABLE: &str = "is not for a check with credentials: they could not be taken out of the answer";
+
+/// What a guest may say about the form of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::capability::http) enum Encodings {
+pub(in crate::capability::http) enum Answers {
     /// Anything.
-    Free,
-    /// Nothing: the answer must be readable for the host, which takes secrets out of it.
-    Fixed,
+    Any,
+    /// Nothing: the host must be able to read it, and to see secrets whole, to take them out of it.
+    Whole,
 }
 
 /// Checks what a guest sends with a request whose body has `body_length` bytes. `content-length` is left out of what
@@ -70,7 +68,7 @@ pub(in crate::capability::http) fn check(
     headers: &[Header],
     body_length: usize,
     connection: &Connection,
-    encodings: Encodings,
+    answers: Answers,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
     if headers.len() > HEADERS_MAX {
         return Err(Error::Limit(format!("more than {HEADERS_MAX} request headers")));
@@ -79,9 +77,13 @@ pub(in crate::capability::http) fn check(
     for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| Error::Invalid("a header's name is not a word".to_owned()))?;
-        check_name(&plain(&name), connection, encodings)?;
+        let plain = plain(&name);
+        check_name(&plain, connection, answers)?;
         let value = header_value(&name, value)?;
-        if name != hyper::header::CONTENT_LENGTH {
+        if answers == Answers::Whole && plain == "accept" && names_charset(value.as_bytes()) {
+            return Err(Error::Denied(format!("`charset` in header `accept` {UNREADABLE}")));
+        }
+        if plain != "content-length" {
             checked.push((name, value));
         } else if value.as_bytes() != body_length.to_string().as_bytes() {
             return Err(Error::Invalid(
@@ -98,7 +100,7 @@ pub(in crate::capability::http) fn header_value(name: &HeaderName, value: &[u8])
         .map_err(|_| Error::Invalid(format!("the value of header `{name}` contains a control character")))
 }
 
-fn check_name(name: &str, connection: &Connection, encodings: Encodings) -> Result<(), Error> {
+fn check_name(name: &str, connection: &Connection, answers: Answers) -> Result<(), Error> {
     let denied = |why: &str| Err(Error::Denied(format!("header `{name}` {why}")));
     if name == "host" || HOP_BY_HOP.contains(&name) {
         return denied("is the host's to set");
@@ -109,13 +111,14 @@ fn check_name(name: &str, connection: &Connection, encodings: Encodings) -> Resu
     if is_owned(name, connection) {
         return denied(&format!("is set by connection `{}`", connection.name));
     }
-    if name == "accept-encoding" && encodings == Encodings::Fixed {
-        return denied(&format!(
-            "is the host's to set on connection `{}`, which has credentials",
-            connection.name
-        ));
+    if answers == Answers::Whole && FORMS.contains(&name) {
+        return denied(UNREADABLE);
     }
     Ok(())
+}
+
+fn names_charset(value: &[u8]) -> bool {
+    String::from_utf8_lossy(value).to_ascii_lowercase().contains("charset")
 }
 
 /// Lower case, and with `-` for `_`: many servers take `X_Forwarded_Host` for `X-Forwarded-Host`.
@@ -156,7 +159,7 @@ mod tests {
 
     fn said(name: &str, value: &[u8]) -> Result<usize, Error> {
         let headers = [(name.to_owned(), value.to_vec())];
-        check(&headers, 3, &api(), Encodings::Fixed).map(|checked| checked.len())
+        check(&headers, 3, &api(), Answers::Whole).map(|checked| checked.len())
     }
 
     #[test]
@@ -191,6 +194,12 @@ mod tests {
             "X_Signature",
             "x-time",
             "accept-encoding",
+            "Accept_Encoding",
+            "range",
+            "If-Range",
+            "request-range",
+            "accept-charset",
+            "a-im",
         ] {
             assert!(matches!(said(name, b"x"), Err(Error::Denied(_))), "{name}");
         }
@@ -205,6 +214,7 @@ mod tests {
             "X-Forwarded-Host",
             "x_forwarded_host",
             "X-Original_URL",
+            "x-envoy-original-dst-host",
             "Forwarded",
         ] {
             assert!(matches!(said(name, b"x"), Err(Error::Denied(_))), "{name}");
@@ -219,7 +229,10 @@ mod tests {
         for value in [&b"a\r\nhost: evil"[..], b"a\nb", b"a\0b", b"a\x7f"] {
             assert!(matches!(said("x-a", value), Err(Error::Invalid(_))), "{value:?}");
         }
-        assert_eq!(said("content-length", b"3"), Ok(0));
+        for name in ["content-length", "Content_Length"] {
+            assert_eq!(said(name, b"3"), Ok(0), "{name}");
+            assert!(matches!(said(name, b"4"), Err(Error::Invalid(_))), "{name}");
+        }
         for length in [&b"4"[..], b"3, 3", b"+3", b"03", b""] {
             assert!(
                 matches!(said("content-length", length), Err(Error::Invalid(_))),
@@ -229,19 +242,27 @@ mod tests {
     }
 
     #[test]
-    fn without_credentials_a_guest_may_choose_the_encoding() {
-        let headers = [("accept-encoding".to_owned(), b"br".to_vec())];
+    fn with_credentials_no_other_alphabet_is_asked_for() {
+        for value in [&b"text/plain; charset=utf-16"[..], b"*/*;q=1, text/html;CharSet=utf-7"] {
+            assert!(matches!(said("accept", value), Err(Error::Denied(_))), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn without_credentials_a_guest_may_choose_the_form() {
+        let headers = [
+            ("accept-encoding".to_owned(), b"br".to_vec()),
+            ("accept".to_owned(), b"text/plain; charset=utf-16".to_vec()),
+            ("range".to_owned(), b"bytes=0-9".to_vec()),
+        ];
         let open = connection("open", "https://h.test/");
-        assert!(check(&headers, 0, &open, Encodings::Free).is_ok());
+        assert!(check(&headers, 0, &open, Answers::Any).is_ok());
     }
 
     #[test]
     fn too_many_headers_are_a_limit() {
         let headers = vec![("x".to_owned(), b"y".to_vec()); HEADERS_MAX + 1];
         let open = connection("open", "https://h.test/");
-        assert!(matches!(
-            check(&headers, 0, &open, Encodings::Free),
-            Err(Error::Limit(_))
-        ));
+        assert!(matches!(check(&headers, 0, &open, Answers::Any), Err(Error::Limit(_))));
     }
 }

@@ -145,11 +145,15 @@ fn check_segment(segment: &str) -> Result<(), BadUrl> {
     Err(BadUrl::HiddenDots)
 }
 
-/// A piece that is `.` or `..`, up to a `;` and but for spaces: parameters and blanks are dropped by some servers. A plain
-/// dot segment cannot be here: parsing undid it.
+/// A piece that is `.` or `..`, up to a `;`, `?` or `#` and but for spaces: parameters and blanks are dropped by some
+/// servers, and who decodes first and parses then sees a path end there. A plain dot segment cannot be here: parsing undid
+/// it.
 fn has_dots(segment: &[u8]) -> bool {
     segment.split(|byte| *byte == b'/').any(|piece| {
-        let name = piece.split(|byte| *byte == b';').next().unwrap_or_default();
+        let name = piece
+            .split(|byte| matches!(byte, b';' | b'?' | b'#'))
+            .next()
+            .unwrap_or_default();
         matches!(name.trim_ascii(), b"." | b"..")
     })
 }
@@ -313,6 +317,8 @@ mod tests {
             "a/%2e%2e%2fb",
             "a/..;/b",
             "a/..;x=1/b",
+            "a/..%3fx/b",
+            "a/..%23/b",
             "a/%2e%2e;/b",
             "a/..%3b/b",
             "a/%252e%252e/b",

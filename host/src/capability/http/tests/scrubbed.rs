@@ -6,7 +6,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flate2::{Compression, write::GzEncoder};
 
 use super::{server::*, *};
-use crate::{config::HttpAuth, secret::Secret};
+use crate::{
+    config::{HttpAuth, Proxy},
+    secret::Secret,
+};
 
 const SECRET: &str = "canary/s3cr3t+v4lue";
 
@@ -181,6 +184,135 @@ async fn a_redirect_into_the_secret_shows_it_nowhere() {
         .await
         .expect_err("denied");
     assert_clean(&format!("{failure:?} {failure}"));
+}
+
+#[tokio::test]
+async fn the_password_of_a_proxy_is_blanked_too() {
+    let world = World::new();
+    let (port, heard) = world.answer(|heard| ok("", &heard.head)).await;
+    let mut through = connection("target", "http://target.test/");
+    through.proxy = Some(Proxy {
+        url: format!("http://127.0.0.1:{port}/").parse().expect("a URL"),
+        auth: Some(("monitor".to_owned(), Secret::new(SECRET))),
+    });
+    let body = text(&world.get(through, "").await.expect("answered"));
+    let sent = heard.lock().expect("not poisoned")[0].head.clone();
+    assert!(sent.contains(&STANDARD.encode(format!("monitor:{SECRET}"))), "{sent}");
+    assert_clean(&body);
+}
+
+#[tokio::test]
+async fn what_was_stored_over_one_connection_is_not_shown_over_another() {
+    let world = World::new();
+    let (port, _) = world.answer(|_| ok("", format!("stored: {SECRET}"))).await;
+    let open = connection("open", &format!("http://other.test:{port}/"));
+    let run = world.run(fixtures::reach([("default", basic(port)), ("open", open)]));
+    let load = |headers: &[(&str, &str)]| Request {
+        slot: Some("open".to_owned()),
+        headers: headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+            .collect(),
+        ..get("")
+    };
+    let response = run.send(load(&[])).await.expect("answered");
+    assert_eq!(text(&response), "stored: [redacted]");
+    for asked in [
+        load(&[("range", "bytes=8-12")]),
+        load(&[("accept-charset", "utf-16")]),
+        load(&[("accept", "text/plain;charset=utf-16")]),
+        load(&[("accept-encoding", "br")]),
+        Request {
+            options: vec![("raw-body".to_owned(), "true".to_owned())],
+            ..load(&[])
+        },
+    ] {
+        let failure = run.send(asked).await.expect_err("could not be scrubbed");
+        assert!(matches!(failure.error, Error::Denied(_)), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn other_alphabets_and_letters_hide_nothing() {
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let body = echoed(move |_| ok("", utf16(&format!("<{SECRET}>")))).await.body;
+    assert!(!body.windows(3).any(|window| window == b"c\0a"), "{body:?}");
+    for form in [
+        SECRET.to_ascii_uppercase(),
+        SECRET.replace('+', "&#43;").replace('/', "&#x2F;"),
+    ] {
+        let body = text(&echoed(move |_| ok("", format!("<{form}>"))).await);
+        assert_eq!(body, "<[redacted]>");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_that_is_refused_tells_no_part_of_a_secret() {
+    let world = World::new();
+    let filler = "x".repeat(90);
+    let (port, _) = world
+        .answer(move |_| redirect(302, &format!("http://CANARY-IN-THE-HOST.other.test/{filler}/{SECRET}")))
+        .await;
+    let mut api = basic(port);
+    api.secrets.insert("host".to_owned(), Secret::new("Canary-In-The-Host"));
+    let asked = Request {
+        redirects_max: 1,
+        ..get("")
+    };
+    let run = world.run(fixtures::reach([("default", api)]));
+    let failure = run.send(asked).await.expect_err("denied");
+    let said = format!("{failure:?} {:?}", run.refusals());
+    assert!(said.contains("http://[redacted].other.test"), "{said}");
+    assert!(!said.contains("canary"), "{said}");
+}
+
+#[tokio::test]
+async fn a_secret_is_not_carried_from_one_server_to_another() {
+    let world = World::new();
+    let (second, heard) = world.answer(|_| ok("", "there")).await;
+    for form in [SECRET.to_owned(), percent(SECRET)] {
+        let to = format!("http://second.test:{second}/?key={form}");
+        let (first, _) = world.answer(move |_| redirect(302, &to)).await;
+        let other = connection("second", &format!("http://second.test:{second}/"));
+        let asked = Request {
+            redirects_max: 1,
+            ..get("")
+        };
+        let run = world.run(fixtures::reach([("default", basic(first)), ("second", other)]));
+        let failure = run.send(asked).await.expect_err("denied");
+        assert!(
+            matches!(&failure.error, Error::Denied(text) if text.contains("a secret in the URL")),
+            "{failure}"
+        );
+    }
+    assert!(heard.lock().expect("not poisoned").is_empty());
+}
+
+#[tokio::test]
+async fn a_redirect_that_repeats_the_connections_query_is_followed() {
+    let world = World::new();
+    let (port, heard) = world
+        .answer(|heard| {
+            if heard.line().contains("/next") {
+                ok("", "there")
+            } else {
+                redirect(302, "/next?page=2&token=canary%2Fs3cr3t%2Bv4lue")
+            }
+        })
+        .await;
+    let mut api = at(port);
+    api.query = vec![("token".to_owned(), Secret::new(SECRET))];
+    let asked = Request {
+        redirects_max: 1,
+        ..get("")
+    };
+    let run = world.run(fixtures::reach([("default", api)]));
+    let response = run.send(asked).await.expect("followed");
+    assert_eq!(response.url, format!("http://target.test:{port}/next?page=2"));
+    assert_eq!(
+        heard.lock().expect("not poisoned")[1].line(),
+        "GET /next?page=2&token=canary%2Fs3cr3t%2Bv4lue HTTP/1.1"
+    );
 }
 
 #[tokio::test]
