@@ -6,13 +6,14 @@
 //! that answers: a check that burns a core must not delay a scrape.
 //!
 //! `listen` takes the port; `server` accepts and drains; `seats` says who may stay when many come; `connection` closes the
-//! slow; `auth` decides; `route` knows the paths; one folder per surface answers.
+//! slow; `auth` decides; `route` knows the paths; one folder per surface answers; `large` and `worker` make what takes long.
 
 mod api;
 mod auth;
 mod connection;
 mod events;
 mod health;
+mod large;
 mod listen;
 mod metrics;
 mod page;
@@ -37,13 +38,22 @@ use std::{
     time::Duration,
 };
 
+use axum::response::Response;
 use serde::Serialize;
 use tokio::sync::watch;
 
 pub use listen::{ListenError, Owner, bind, check_exposure};
 pub use tls::TlsError;
 
-use self::{auth::Auth, connection::Patience, metrics::Cache, tls::Tls, worker::Worker};
+use self::{
+    api::Waiting,
+    auth::Auth,
+    connection::Patience,
+    large::{Large, Made, NotMade},
+    metrics::Cache,
+    tls::Tls,
+    worker::{Jobs, Worker},
+};
 use crate::{
     board::Snapshot, clock::Clock, config::Access, outcome::Outcome, secret::Redactor, supervisor::Supervisor,
     telemetry::Telemetry,
@@ -152,6 +162,8 @@ struct Shared {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     cache: Cache,
     worker: Worker,
+    large: Large,
+    waiting: Waiting,
     control: Arc<dyn Control>,
     telemetry: Telemetry,
     redactor: Redactor,
@@ -169,6 +181,30 @@ impl Shared {
 
     fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshots.borrow())
+    }
+
+    /// An answer that grows with the number of checks.
+    async fn large(
+        &self,
+        snapshot: &Snapshot,
+        is_json: bool,
+        make: impl FnOnce() -> Made + Send + 'static,
+    ) -> Response {
+        match self.large.make(snapshot, make).await {
+            Ok(made) => reply::bytes(made.status, made.kind, made.body),
+            Err(not_made) => {
+                let answer = not_made.answer(is_json);
+                if let NotMade::Panicked(panic) = not_made {
+                    self.telemetry.emit(&events::Panicked { panic });
+                }
+                answer
+            }
+        }
+    }
+
+    fn stop_workers(&self) {
+        self.worker.stop();
+        self.large.stop();
     }
 
     fn look_at_certificate(&self) {
@@ -247,6 +283,7 @@ fn serve_with(
         .enable_time()
         .build()?;
     let (worker, jobs) = Worker::new();
+    let (large, large_jobs) = Large::new();
     let ServeOptions {
         snapshots,
         control,
@@ -264,6 +301,8 @@ fn serve_with(
         snapshots,
         cache: Cache::default(),
         worker,
+        large,
+        waiting: Waiting::default(),
         control,
         telemetry,
         redactor,
@@ -273,21 +312,42 @@ fn serve_with(
         warnings: server::Quiet::default(),
         patience,
     });
-    let of_worker = Arc::clone(&shared);
-    supervisor.thread("http-worker", move || {
-        jobs.work(&of_worker.clock, certificate_poll, || of_worker.look_at_certificate());
-    })?;
     let handle = ServeHandle {
         shared: Arc::clone(&shared),
     };
-    let spawner = supervisor.clone();
-    let started = supervisor.thread("http", move || {
-        runtime.block_on(server::run(listener, Arc::clone(&shared), spawner));
-        shared.worker.stop();
-    });
+    let started = start(
+        listener,
+        runtime,
+        &shared,
+        (jobs, large_jobs),
+        certificate_poll,
+        supervisor,
+    );
     if started.is_err() {
-        handle.shared.worker.stop();
+        shared.stop_workers();
     }
     started?;
     Ok(handle)
+}
+
+/// The three threads: one answers, two prepare what it answers with.
+fn start(
+    listener: TcpListener,
+    runtime: tokio::runtime::Runtime,
+    shared: &Arc<Shared>,
+    (jobs, large_jobs): (Jobs, Jobs),
+    certificate_poll: Duration,
+    supervisor: &Supervisor,
+) -> io::Result<()> {
+    let of_worker = Arc::clone(shared);
+    supervisor.thread("http-worker", move || {
+        jobs.work(&of_worker.clock, certificate_poll, || of_worker.look_at_certificate());
+    })?;
+    supervisor.thread("http-large", move || large_jobs.work_only())?;
+    let (of_http, spawner) = (Arc::clone(shared), supervisor.clone());
+    supervisor.thread("http", move || {
+        runtime.block_on(server::run(listener, Arc::clone(&of_http), spawner));
+        of_http.stop_workers();
+    })?;
+    Ok(())
 }

@@ -47,11 +47,18 @@ pub(super) fn text(status: StatusCode, body: impl Into<String>) -> Response {
     bytes(status, "text/plain; charset=utf-8", body.into())
 }
 
+/// The media type of [`json_text`].
+pub(super) const JSON: &str = "application/json";
+
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    bytes(status, JSON, json_text(body))
+}
+
+pub(super) fn json_text(body: &impl Serialize) -> Bytes {
     // Our own types, with names for keys: there is nothing in them that JSON cannot say.
     let mut body = serde_json::to_vec(body).unwrap_or_default();
     body.push(b'\n');
-    bytes(status, "application/json", body)
+    body.into()
 }
 
 /// The shape in which `/api/v1` answers, as Prometheus' own API does.
@@ -70,13 +77,25 @@ struct Failure<'m> {
 }
 
 pub(super) fn success(data: &impl Serialize) -> Response {
-    json(
-        StatusCode::OK,
-        &Success {
-            status: "success",
-            data,
-        },
-    )
+    bytes(StatusCode::OK, JSON, success_text(data))
+}
+
+pub(super) fn success_text(data: &impl Serialize) -> Bytes {
+    json_text(&Success {
+        status: "success",
+        data,
+    })
+}
+
+/// To whoever asked when the host itself failed.
+pub(super) const OUR_BUG: &str = "a bug of ours; the log says more";
+
+/// There are so many of the kind already that one more would be at the expense of other clients.
+pub(super) fn try_later(seconds: u32, is_json: bool, message: &str) -> Response {
+    let message = format!("{message}; try again in {seconds} seconds");
+    let mut answer = problem(StatusCode::TOO_MANY_REQUESTS, is_json, &message);
+    answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    answer
 }
 
 /// A problem, for a program or for a person.
@@ -87,6 +106,7 @@ pub(super) fn problem(status: StatusCode, is_json: bool, message: &str) -> Respo
     let kind = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "access",
         StatusCode::NOT_FOUND => "not_found",
+        StatusCode::TOO_MANY_REQUESTS => "unavailable",
         status if status.is_client_error() => "bad_data",
         _ => "internal",
     };

@@ -283,11 +283,7 @@ impl Server {
             Ok(Ok(answer)) => answer,
             Err(panic) => {
                 self.shared.telemetry.emit(&events::Panicked { panic });
-                reply::problem(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    is_json,
-                    "a bug of ours; the log says more",
-                )
+                reply::problem(StatusCode::INTERNAL_SERVER_ERROR, is_json, reply::OUR_BUG)
             }
         }
     }

@@ -250,6 +250,47 @@ pub(super) fn waiting(snapshot: &Snapshot) -> Vec<String> {
         .collect()
 }
 
+/// Of a check and of a verdict, without the texts in them.
+const CHECK_BYTES: usize = 384;
+const VERDICT_BYTES: usize = 64;
+
+/// Of a detail, a refused call or a refused family: the names of keys, quotes and commas.
+const ENTRY_BYTES: usize = 24;
+
+/// Whether the checks as JSON are more than about so many bytes. Counts no further than that, so it is quick whatever there is.
+pub(super) fn is_beyond(snapshot: &Snapshot, bytes: usize) -> bool {
+    let mut left = Some(bytes);
+    let mut parts = snapshot.checks.iter().flat_map(|check| parts(check));
+    parts.any(|part| {
+        left = left.and_then(|left| left.checked_sub(part));
+        left.is_none()
+    })
+}
+
+/// Bytes of a check, piece by piece.
+fn parts(check: &CheckState) -> impl Iterator<Item = usize> {
+    let message = check.problem.as_ref().unwrap_or(&check.message).len();
+    let verdicts = check.verdicts.iter().flat_map(verdict_parts);
+    let denied = check.denied.iter().map(|denied| ENTRY_BYTES + denied.hint.len());
+    let refused = check
+        .refused
+        .iter()
+        .map(|family| ENTRY_BYTES + family.name.len() + family.reason.len());
+    std::iter::once(CHECK_BYTES + message)
+        .chain(verdicts)
+        .chain(denied)
+        .chain(refused)
+}
+
+fn verdict_parts(verdict: &Verdict) -> impl Iterator<Item = usize> {
+    let own = VERDICT_BYTES + verdict.target.len() + verdict.summary.len();
+    let details = verdict
+        .details
+        .iter()
+        .map(|(name, value)| ENTRY_BYTES + name.len() + value.len());
+    std::iter::once(own).chain(details)
+}
+
 /// Every check, in the board's order: by name.
 pub(super) fn checks(snapshot: &Snapshot) -> Vec<CheckView> {
     snapshot.checks.iter().map(|check| CheckView::from(&**check)).collect()
@@ -267,6 +308,53 @@ pub(super) fn overall<'c>(checks: impl IntoIterator<Item = &'c CheckView>) -> Ov
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expose::tests::board;
+
+    #[test]
+    fn the_size_of_an_answer_is_guessed_from_all_that_can_make_it_large() {
+        let long = || "x".repeat(10_000);
+        let plain = || board::check("a", Some(Status::Ok));
+        let verdict = || plain().verdicts[0].clone();
+        let detailed = Verdict {
+            details: vec![("name".into(), long())],
+            ..verdict()
+        };
+        let refused = RefusedFamily {
+            name: "x".into(),
+            reason: long(),
+        };
+        for check in [
+            CheckState {
+                message: long(),
+                ..plain()
+            },
+            CheckState {
+                problem: Some(long()),
+                ..plain()
+            },
+            CheckState {
+                verdicts: vec![verdict(); 200].into(),
+                ..plain()
+            },
+            CheckState {
+                verdicts: [detailed].into(),
+                ..plain()
+            },
+            CheckState {
+                refused: vec![refused],
+                ..plain()
+            },
+        ] {
+            let snapshot = board::snapshot(vec![plain(), check], vec![]);
+            let size = super::super::reply::json_text(&checks(&snapshot)).len();
+            assert!(
+                is_beyond(&snapshot, 10_000) && !is_beyond(&snapshot, 2 * size),
+                "{size}"
+            );
+        }
+        assert!(!is_beyond(&board::snapshot(vec![plain()], vec![]), 1_000));
+        assert!(is_beyond(&board::snapshot(vec![plain(); 30], vec![]), 10_000));
+    }
 
     #[test]
     fn what_is_not_required_degrades_only() {

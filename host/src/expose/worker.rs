@@ -1,8 +1,8 @@
-//! The thread that does what takes long, so that the one that answers never does: joining the text of a snapshot,
-//! compressing it, rereading the certificate.
+//! The threads that do what takes long, so that the one that answers never does: joining the text of a snapshot,
+//! compressing it, rereading the certificate; and, on a thread of their own, [large answers](super::large).
 //!
-//! Flows in: jobs. Flows out: bytes, to whoever asked. One thread: a second compression waits for the first and competes
-//! with the checks for no more than one core. It decides nothing about requests.
+//! Flows in: jobs. Flows out: what they made, to whoever asked. One thread for what scrapes want: a second compression waits
+//! for the first, and no answer to a person stands before either. It decides nothing about requests.
 
 use std::{
     io::Write as _,
@@ -23,23 +23,15 @@ use crate::{
     metric::text::Format,
 };
 
-/// Jobs that wait. Two formats, compressed or not, of the newest snapshot and of one or two before it: more than this
-/// are never open at once unless the thread is stuck.
+/// Jobs that wait. Two formats, compressed or not, of the newest snapshot and of one or two before it, and fewer large
+/// answers: more than this are never open at once unless the thread is stuck.
 const QUEUE: usize = 16;
 
-#[derive(Debug)]
+/// Makes something and hands it to whoever waits for it.
+type Work = Box<dyn FnOnce() + Send>;
+
 enum Job {
-    Text {
-        snapshot: Arc<Snapshot>,
-        format: Format,
-        reply: oneshot::Sender<Bytes>,
-    },
-    Gzip {
-        snapshot: Arc<Snapshot>,
-        format: Format,
-        reply: oneshot::Sender<Bytes>,
-    },
-    Prepare(Arc<Snapshot>),
+    Work(Work),
     Stop,
 }
 
@@ -49,14 +41,13 @@ enum Job {
 pub(super) struct WorkerGone;
 
 /// Hands jobs to the thread. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Worker {
     // Full: the caller is told and answers 503; nothing waits on this thread but by a job.
     jobs: SyncSender<Job>,
 }
 
 /// The thread's side.
-#[derive(Debug)]
 pub(super) struct Jobs(Receiver<Job>);
 
 impl Worker {
@@ -67,33 +58,33 @@ impl Worker {
 
     /// The exposition of a snapshot.
     pub(super) async fn text(&self, snapshot: Arc<Snapshot>, format: Format) -> Result<Bytes, WorkerGone> {
-        self.ask(|reply| Job::Text {
-            snapshot,
-            format,
-            reply,
-        })
-        .await
+        self.make(move || snapshot.text(format)).await
     }
 
     /// The same, compressed, fast rather than small: a scrape crosses a local network.
     pub(super) async fn gzip(&self, snapshot: Arc<Snapshot>, format: Format) -> Result<Bytes, WorkerGone> {
-        self.ask(|reply| Job::Gzip {
-            snapshot,
-            format,
-            reply,
-        })
-        .await
+        self.make(move || snapshot.compressed(format, gzip)).await
     }
 
     /// Makes the text that is likely to be asked for, ahead of time. Nobody waits for it: a thread that has too much to do
     /// already leaves it to the first scrape.
     pub(super) fn prepare(&self, snapshot: Arc<Snapshot>) {
-        let _ = self.jobs.try_send(Job::Prepare(snapshot));
+        let _ = self.jobs.try_send(Job::Work(Box::new(move || snapshot.prepare())));
     }
 
-    async fn ask(&self, job: impl FnOnce(oneshot::Sender<Bytes>) -> Job) -> Result<Bytes, WorkerGone> {
+    /// What `make` returns. It is dropped uncalled when whoever asked has left before its turn.
+    pub(super) async fn make<T: Send + 'static>(
+        &self,
+        make: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, WorkerGone> {
         let (reply, answer) = oneshot::channel();
-        self.jobs.try_send(job(reply)).map_err(|_| WorkerGone)?;
+        let work = move || {
+            if !reply.is_closed() {
+                // Nobody waits any more: the client left meanwhile.
+                let _ = reply.send(make());
+            }
+        };
+        self.jobs.try_send(Job::Work(Box::new(work))).map_err(|_| WorkerGone)?;
         answer.await.map_err(|_| WorkerGone)
     }
 
@@ -113,27 +104,19 @@ impl Jobs {
         self.0.try_iter().count()
     }
 
+    /// Works until told to stop.
+    pub(super) fn work_only(self) {
+        while let Ok(Job::Work(work)) = self.0.recv() {
+            work();
+        }
+    }
+
     /// Works until told to stop, and calls `at_times` every `every` in between.
     pub(super) fn work(self, clock: &Clock, every: Duration, at_times: impl Fn()) {
         let mut next = clock.monotonic() + every;
         loop {
             match self.0.recv_timeout(until(next, clock)) {
-                Ok(Job::Text {
-                    snapshot,
-                    format,
-                    reply,
-                }) => {
-                    // Nobody waits any more: the client left.
-                    let _ = reply.send(snapshot.text(format));
-                }
-                Ok(Job::Gzip {
-                    snapshot,
-                    format,
-                    reply,
-                }) => {
-                    let _ = reply.send(snapshot.compressed(format, gzip));
-                }
-                Ok(Job::Prepare(snapshot)) => snapshot.prepare(),
+                Ok(Job::Work(work)) => work(),
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }

@@ -136,6 +136,9 @@ pub enum RunNowError {
     /// It was removed from the configuration while it ran.
     #[error("check `{0}` was removed before its run ended")]
     Removed(String),
+    /// As many as may wait for a run of it already.
+    #[error("{max} others wait for a run of check `{0}` already; try again when it has ended", max = owner::WAITING_MAX)]
+    Crowded(String),
     /// The host is going down.
     #[error("the host is stopping")]
     Stopping,

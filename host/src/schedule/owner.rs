@@ -32,6 +32,12 @@ const LATENESS_MAX: usize = 65_536;
 /// How long running runs are awaited when the host stops and nobody says otherwise.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Those who may wait for one check's run: more than a few people and a script never do. Whoever has left does not count.
+pub(super) const WAITING_MAX: usize = 64;
+
+/// Where those who asked for one check's run wait for its outcome.
+type Waiters = Vec<oneshot::Sender<Result<Outcome, RunNowError>>>;
+
 pub(super) enum Command {
     Restore(Vec<Previous>),
     Replace(Vec<Arc<Check>>, oneshot::Sender<()>),
@@ -66,7 +72,7 @@ pub(super) struct Owner {
     missed: BTreeMap<Arc<str>, u64>,
     lateness: Vec<f64>,
     tell_ticks_at: Option<Instant>,
-    waiting_for: HashMap<String, Vec<oneshot::Sender<Result<Outcome, RunNowError>>>>,
+    waiting_for: HashMap<String, Waiters>,
     stopping: Option<Stopping>,
 }
 
@@ -176,6 +182,10 @@ impl Owner {
     }
 
     fn run_now(&mut self, name: String, answer: oneshot::Sender<Result<Outcome, RunNowError>>) {
+        if self.is_crowded(&name) {
+            drop(answer.send(Err(RunNowError::Crowded(name))));
+            return;
+        }
         let (asked, actions) = self.plan.ask(&name, self.now());
         let refusal = match asked {
             Asked::Queued | Asked::Joined => None,
@@ -187,6 +197,15 @@ impl Owner {
             Some(error) => drop(answer.send(Err(error))),
         }
         self.carry_out(actions);
+    }
+
+    /// Whether [`WAITING_MAX`] wait for this check. Forgets those that have left.
+    fn is_crowded(&mut self, name: &str) -> bool {
+        let Some(waiters) = self.waiting_for.get_mut(name) else {
+            return false;
+        };
+        waiters.retain(|waiter| !waiter.is_closed());
+        waiters.len() >= WAITING_MAX
     }
 
     /// Those who wait for a check that is no longer there are told so.

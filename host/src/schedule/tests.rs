@@ -186,6 +186,26 @@ async fn run_now_answers_with_the_outcome_and_joins_a_run_that_is_going() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_bounded_number_waits_for_one_check_and_whoever_left_does_not_count() {
+    let host = host(4, 100);
+    host.scheduler
+        .replace(vec![check("a", 1_000_000, 5), check("b", 1_000_000, 5)])
+        .await;
+    let crowd = |count: usize| futures_util::future::join_all((0..count).map(|_| host.scheduler.run_now("a")));
+    let left = tokio::time::timeout(Duration::from_secs(1), crowd(owner::WAITING_MAX)).await;
+    assert!(left.is_err(), "all of them waited and went");
+    let (answers, other) = tokio::join!(crowd(owner::WAITING_MAX + 3), host.scheduler.run_now("b"));
+    assert!(other.is_ok(), "those who wait for another check are not in the way");
+    let crowded = RunNowError::Crowded("a".to_owned());
+    let refused = answers.iter().filter(|answer| answer.as_ref() == Err(&crowded));
+    assert_eq!(refused.count(), 3);
+    assert_eq!(
+        answers.iter().filter(|answer| answer.is_ok()).count(),
+        owner::WAITING_MAX
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_outcome_of_a_removed_check_is_discarded_and_its_asker_told() {
     let mut host = host(4, 100);
     host.scheduler.replace(vec![check("a", 1_000_000, 5)]).await;

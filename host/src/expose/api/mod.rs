@@ -3,7 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /api/v1/checks` | every check with its verdicts |
-//! | `POST /api/v1/checks/NAME/run` | what a run of it yields, now; 404 for a name that is not configured |
+//! | `POST /api/v1/checks/NAME/run` | what a run of it yields, now; 404 for a name that is not configured, 429 when many wait for runs |
 //! | `POST /-/reload` (or PUT) | what changed; 422 when the new configuration is no good and the old one goes on |
 //!
 //! Every answer is `{"status": "success", "data": …}` or `{"status": "error", "errorType": …, "error": …}`.
@@ -11,14 +11,17 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     response::Response,
 };
 use hyper::{HeaderMap, StatusCode, header};
 use serde::Serialize;
+use tokio::sync::Semaphore;
 
 use super::{
-    Shared, reply,
+    Shared,
+    large::Made,
+    reply,
     view::{self, CheckView, Overall, VerdictView, milliseconds},
 };
 use crate::{board::Snapshot, outcome::Outcome};
@@ -34,13 +37,23 @@ struct Checks {
 
 pub(super) async fn checks(State(shared): State<Arc<Shared>>) -> Response {
     let snapshot = shared.snapshot();
-    let checks = view::checks(&snapshot);
+    let listed = Arc::clone(&snapshot);
+    shared.large(&snapshot, true, move || list(&listed)).await
+}
+
+fn list(snapshot: &Snapshot) -> Made {
+    let checks = view::checks(snapshot);
     let status = view::overall(&checks);
-    reply::success(&Checks {
+    let body = reply::success_text(&Checks {
         status,
         checks,
         updated_at: snapshot.at.to_string(),
-    })
+    });
+    Made {
+        status: StatusCode::OK,
+        kind: reply::JSON,
+        body,
+    }
 }
 
 pub(super) async fn reload(State(shared): State<Arc<Shared>>) -> Response {
@@ -74,10 +87,38 @@ struct Ran<'o> {
     memory_peak_bytes: u64,
 }
 
-pub(super) async fn run(State(shared): State<Arc<Shared>>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+/// Requests that wait for a run at once. Each has a connection, which is nobody else's until the run ends, and that may take
+/// an hour; scrapes and probes need the others. People who press buttons are a few.
+const WAITING_MAX: usize = 16;
+
+/// When to try again, in seconds: most runs take less.
+const RETRY_AFTER: u32 = 5;
+
+/// The places of those who wait for a run.
+#[derive(Debug)]
+pub(super) struct Waiting(Semaphore);
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self(Semaphore::new(WAITING_MAX))
+    }
+}
+
+/// `name`: as it stands in the path, if that is text at all.
+pub(super) async fn run(
+    State(shared): State<Arc<Shared>>,
+    name: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Response {
+    // No check has a name that is not text.
+    let name = name.map(|Path(name)| name).unwrap_or_default();
     if let Err(unknown) = find(&shared.snapshot(), &name) {
         return reply::problem(StatusCode::NOT_FOUND, true, &unknown);
     }
+    let Ok(_place) = shared.waiting.0.try_acquire() else {
+        let message = format!("{WAITING_MAX} requests wait for runs already, and there may be no more at once");
+        return reply::try_later(RETRY_AFTER, true, &message);
+    };
     match shared.control.run_now(&name).await {
         Ok(_) if wants_page(&headers) => see_page(),
         Ok(outcome) => reply::success(&ran(&shared, &outcome)),

@@ -13,10 +13,13 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use super::{
-    Shared, reply,
+    Shared,
+    large::Made,
+    reply,
     route::MayRead,
     view::{self, CheckView, Overall, Standing},
 };
+use crate::board::Snapshot;
 
 #[derive(Serialize)]
 struct Live {
@@ -87,18 +90,28 @@ impl<'c> From<&'c CheckView> for Check<'c> {
 }
 
 pub(super) async fn detailed(State(shared): State<Arc<Shared>>) -> Response {
-    let checks = view::checks(&shared.snapshot());
+    let snapshot = shared.snapshot();
+    let (of_detail, seen) = (Arc::clone(&shared), Arc::clone(&snapshot));
+    shared.large(&snapshot, false, move || detail(&of_detail, &seen)).await
+}
+
+fn detail(shared: &Shared, snapshot: &Snapshot) -> Made {
+    let checks = view::checks(snapshot);
     let overall = view::overall(&checks);
     let status = match overall {
         Overall::Healthy | Overall::Degraded => StatusCode::OK,
         Overall::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
     };
-    let body = Detailed {
+    let body = reply::json_text(&Detailed {
         status: overall.as_str(),
         version: &shared.version,
         environment: &shared.environment,
         checks: checks.iter().map(Check::from).collect(),
         timestamp: shared.clock.wall().to_string(),
-    };
-    reply::json(status, &body)
+    });
+    Made {
+        status,
+        kind: reply::JSON,
+        body,
+    }
 }

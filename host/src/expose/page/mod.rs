@@ -21,10 +21,12 @@ use sha2::{Digest as _, Sha256};
 
 use self::text::{Age, Escaped, Span};
 use super::{
-    Shared, reply,
+    Shared,
+    large::Made,
+    reply,
     view::{self, CheckView, Overall, Standing},
 };
-use crate::clock::Timestamp;
+use crate::{board::Snapshot, clock::Timestamp};
 
 const STYLE: &str = include_str!("style.css");
 const FAVICON: &str = include_str!("favicon.svg");
@@ -48,18 +50,28 @@ pub(super) async fn favicon() -> Response {
 }
 
 pub(super) async fn index(State(shared): State<Arc<Shared>>) -> Response {
-    let checks = view::checks(&shared.snapshot());
+    let snapshot = shared.snapshot();
+    let (of_page, shown) = (Arc::clone(&shared), Arc::clone(&snapshot));
+    let mut answer = shared.large(&snapshot, false, move || page(&of_page, &shown)).await;
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());
+    answer
+}
+
+fn page(shared: &Shared, snapshot: &Snapshot) -> Made {
+    let checks = view::checks(snapshot);
     let page = Page {
         version: &shared.version,
         environment: &shared.environment,
         now: shared.clock.wall(),
         checks: &checks,
     };
-    let mut answer = reply::bytes(StatusCode::OK, "text/html; charset=utf-8", page.render());
-    answer
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());
-    answer
+    Made {
+        status: StatusCode::OK,
+        kind: "text/html; charset=utf-8",
+        body: page.render().into(),
+    }
 }
 
 struct Page<'p> {

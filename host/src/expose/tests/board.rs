@@ -7,7 +7,7 @@ use crate::{
     outcome::Status,
 };
 
-pub(super) fn check(name: &str, status: Option<Status>) -> CheckState {
+pub(in crate::expose) fn check(name: &str, status: Option<Status>) -> CheckState {
     CheckState {
         name: name.into(),
         plugin: "http".into(),
@@ -42,7 +42,7 @@ fn a_verdict(status: Status) -> Verdict {
     }
 }
 
-pub(super) fn snapshot(checks: Vec<CheckState>, families: Vec<MetricFamily>) -> Snapshot {
+pub(in crate::expose) fn snapshot(checks: Vec<CheckState>, families: Vec<MetricFamily>) -> Snapshot {
     Snapshot::for_tests(Timestamp::from_seconds(1_700_000_000), checks, families)
 }
 

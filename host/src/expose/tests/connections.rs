@@ -1,6 +1,6 @@
 //! Connections: the slow, the many, the large, and the last ones.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, Read as _, Write as _};
 
 use super::*;
 use crate::metric::text::Format;
@@ -164,9 +164,10 @@ fn a_newcomer_takes_the_place_of_who_was_idle_longest_and_not_of_who_is_answered
 #[test]
 fn when_every_connection_is_being_answered_a_newcomer_waits_for_one_to_end() {
     let host = host();
+    host.control.reload_waits.store(true, Ordering::SeqCst);
     let mut busy: Vec<Client> = (0..seats::CONNECTIONS_MAX).map(|_| host.connect()).collect();
     for client in &mut busy {
-        client.send(b"POST /api/v1/checks/slow/run HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        client.send(b"POST /-/reload HTTP/1.1\r\nHost: localhost\r\n\r\n");
     }
     host.wait_for("all are being answered", |host| {
         host.control.calls.lock().expect("calls").len() == seats::CONNECTIONS_MAX
@@ -180,9 +181,75 @@ fn when_every_connection_is_being_answered_a_newcomer_waits_for_one_to_end() {
     assert_eq!(
         host.counted(CLOSED, &["displaced"]),
         1.0,
-        "whose run ended was idle then"
+        "whose reload ended was idle then"
     );
     host.control.may_end.add_permits(seats::CONNECTIONS_MAX);
+}
+
+#[test]
+fn a_crowd_that_waits_for_a_run_is_turned_away_and_delays_no_scrape() {
+    let host = host();
+    let mut crowd: Vec<Client> = (0..seats::CONNECTIONS_MAX + 18).map(|_| host.connect()).collect();
+    for client in &mut crowd {
+        // Those that were turned away may have been displaced by those behind them, with their answer in their hands.
+        let _ = client
+            .stream
+            .get_mut()
+            .write(b"POST /api/v1/checks/slow/run HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    }
+    host.wait_for("as many as may wait do", |host| {
+        host.control.calls.lock().expect("calls").len() == 16
+    });
+    for path in ["/metrics", "/health/live"] {
+        assert_eq!(host.get(path).status, 200, "{path}");
+    }
+    let one_more = host.ask("POST", "/api/v1/checks/slow/run", &[]);
+    assert_eq!((one_more.status, one_more.header("retry-after")), (429, Some("5")));
+    assert_eq!(
+        one_more.json()["error"],
+        "16 requests wait for runs already, and there may be no more at once; try again in 5 seconds"
+    );
+    assert_eq!(host.control.calls.lock().expect("calls").len(), 16);
+    drop(crowd);
+    host.wait_for("who leaves gives up the place", |host| {
+        host.ask("POST", "/api/v1/checks/web/run", &[]).status == 200
+    });
+}
+
+#[test]
+fn large_answers_are_bounded_while_their_readers_are_slow_and_scrapes_are_not() {
+    let long = crate::board::CheckState {
+        message: "x".repeat(16 << 20),
+        ..board::check("a", Some(crate::outcome::Status::Ok))
+    };
+    let host = Setup {
+        snapshot: Some(board::snapshot(vec![long], vec![board::load(1, 1.0)])),
+        ..Setup::default()
+    }
+    .start();
+    let ask = b"GET /api/v1/checks HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut lazy: Vec<Client> = (0..4).map(|_| host.connect()).collect();
+    for client in &mut lazy {
+        client.send(ask);
+        client.stream.fill_buf().expect("the beginning");
+    }
+    for (path, is_json) in [("/api/v1/checks", true), ("/", false), ("/health/detailed", false)] {
+        let refused = host.get(path);
+        assert_eq!(
+            (refused.status, refused.header("retry-after")),
+            (429, Some("5")),
+            "{path}"
+        );
+        assert_eq!(refused.text().starts_with('{'), is_json, "{path}");
+    }
+    assert_eq!(host.get("/metrics").text(), board::TEXT);
+    let whole = lazy[0].hear(false);
+    assert_eq!(
+        whole.json()["data"]["checks"][0]["message"].as_str().map(str::len),
+        Some(16 << 20)
+    );
+    drop(lazy);
+    host.wait_for("there is room again", |host| host.get("/").status == 200);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The server as its clients see it: real sockets on port 0, one raw HTTP client, one fixture.
 
 mod access;
-mod board;
+pub(super) mod board;
 mod client;
 mod connections;
 mod surfaces;
@@ -9,7 +9,10 @@ mod tls;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -23,9 +26,10 @@ use crate::{
 };
 use client::{Answer, Client};
 
-/// Does what it is told and remembers. A run of `slow` ends when the test says so.
+/// Does what it is told and remembers. A run of `slow` ends when the test says so, and a reload when it is told to wait.
 struct FakeControl {
     reload_error: Mutex<Option<String>>,
+    reload_waits: AtomicBool,
     calls: Mutex<Vec<String>>,
     may_end: Arc<Semaphore>,
 }
@@ -34,6 +38,7 @@ impl Default for FakeControl {
     fn default() -> Self {
         Self {
             reload_error: Mutex::default(),
+            reload_waits: AtomicBool::default(),
             calls: Mutex::default(),
             may_end: Arc::new(Semaphore::new(0)),
         }
@@ -49,7 +54,14 @@ impl Control for FakeControl {
             unchanged: 2,
             ..ReloadSummary::default()
         };
-        Box::pin(async move { error.map_or(Ok(summary), Err) })
+        let waits = self.reload_waits.load(Ordering::SeqCst);
+        let may_end = Arc::clone(&self.may_end);
+        Box::pin(async move {
+            if waits {
+                may_end.acquire().await.expect("open").forget();
+            }
+            error.map_or(Ok(summary), Err)
+        })
     }
 
     fn run_now(&self, check: &str) -> BoxFuture<'static, Result<Outcome, String>> {

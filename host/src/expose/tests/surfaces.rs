@@ -185,6 +185,14 @@ fn a_check_runs_now_and_an_unknown_one_is_guessed() {
         unknown.json()["error"],
         "no check of that name is configured; did you mean `queue`?"
     );
+    for name in ["%ff", "%", "qeue%00"] {
+        let no_text = host.ask("POST", &format!("/api/v1/checks/{name}/run"), &[]);
+        assert_eq!(
+            (no_text.status, no_text.json()["errorType"].as_str()),
+            (404, Some("not_found")),
+            "{name}"
+        );
+    }
     let from_page = host.ask("POST", "/api/v1/checks/web/run", &["Accept: text/html,*/*;q=0.8"]);
     assert_eq!((from_page.status, from_page.header("location")), (303, Some("/")));
     assert_eq!(*host.control.calls.lock().expect("calls"), ["run web", "run web"]);
