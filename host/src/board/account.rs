@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    builtin::{BUILTIN, GAUGES, judged, sample, single, statuses},
+    budget::status_series,
+    builtin::{BUILTIN, GAUGES, sample, single, statuses},
     catalog::Catalog,
     entry::{Entry, Now},
     merge::Notice,
@@ -89,12 +90,12 @@ impl Entry {
             .filter_map(|family| catalog.block(&self.owner, family))
             .map(|block| block.points().series())
             .sum();
-        let totals = if self.reported_at.is_some() {
-            self.totals.series()
+        let besides = if self.reported_at.is_some() {
+            self.totals.series() + status_series(&self.judged)
         } else {
             0
         };
-        self.update(|state| state.series = reported + totals);
+        self.update(|state| state.series = reported + besides);
     }
 
     /// What is reported about the check besides totals, as far as it differs from what was shown last. What is not known
@@ -120,7 +121,7 @@ impl Entry {
                 changed.push((head, value.map_or(Points::Values(Vec::new()), single)));
             }
         }
-        let judged = self.reported_at.is_some().then(|| judged(&self.state.verdicts));
+        let judged = self.reported_at.is_some().then(|| Arc::clone(&self.judged));
         if self.shown_statuses != judged {
             let points = judged.as_deref().map_or(Points::Values(Vec::new()), statuses);
             changed.push((&BUILTIN.status, points));

@@ -1,6 +1,31 @@
 //! The series budget of a check: what is beyond it is dropped, and always the same.
 
-use crate::metric::Points;
+use std::{cmp::Reverse, sync::Arc};
+
+use crate::{metric::Points, outcome::Status};
+
+/// What a report says of one target; "" is the check as a whole.
+pub(super) type Judged = (Arc<str>, Status);
+
+/// How many series of the budget these are: one for each status that a target may have. What is said of the check as a whole
+/// is as fixed as its other gauges, and always served: it is what is there to alert on when nothing else fits.
+pub(super) fn status_series(judged: &[Judged]) -> usize {
+    let targets = judged.iter().filter(|(target, _)| !target.is_empty());
+    targets.count() * Status::ALL.len()
+}
+
+/// Leaves out targets for which there is no room, the mildest first, and returns how many series went. A target is served with
+/// all of its series or not at all.
+pub(super) fn cut_statuses(judged: &mut Vec<Judged>, room: usize) -> usize {
+    let before = status_series(judged);
+    if before <= room {
+        return 0;
+    }
+    judged.sort_by(|(a, is), (b, other)| (!a.is_empty(), Reverse(is), a).cmp(&(!b.is_empty(), Reverse(other), b)));
+    let whole = judged.iter().take_while(|(target, _)| target.is_empty()).count();
+    judged.truncate(whole + room / Status::ALL.len());
+    before - status_series(judged)
+}
 
 /// Cuts `points` down to `room` series of the exposition and returns how many series went.
 ///
@@ -48,6 +73,31 @@ mod tests {
             label_values: Box::new([label.into()]),
             value: 1.0,
             created: None,
+        }
+    }
+
+    #[test]
+    fn the_worst_targets_stay_and_the_check_as_a_whole_does_always() {
+        let judged =
+            |words: &[(&str, Status)]| -> Vec<Judged> { words.iter().map(|(t, s)| ((*t).into(), *s)).collect() };
+        let all = [
+            ("b", Status::Ok),
+            ("a", Status::Ok),
+            ("z", Status::Critical),
+            ("", Status::Ok),
+        ];
+        let (worst, first) = (("z", Status::Critical), ("a", Status::Ok));
+        let whole = ("", Status::Ok);
+        for (room, dropped, stay) in [
+            (12, 0, all.to_vec()),
+            (11, 4, vec![whole, worst, first]),
+            (4, 8, vec![whole, worst]),
+            (3, 12, vec![whole]),
+            (0, 12, vec![whole]),
+        ] {
+            let mut some = judged(&all);
+            assert_eq!(cut_statuses(&mut some, room), dropped, "{room}");
+            assert_eq!(some, judged(&stay), "{room}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use super::budget::Judged;
 use crate::{
     metric::{FamilyHead, LabelName, MetricKind, MetricName, Points, Sample},
     outcome::{Status, Verdict},
@@ -72,7 +73,7 @@ pub(super) static BUILTIN: LazyLock<Builtin> = LazyLock::new(|| Builtin {
     missed_ticks: counter(
         "bellwether_check_missed_ticks_total",
         "",
-        "Times the check was due while its previous run was still going or waiting.",
+        "Times the check was due while its previous run was still going or waiting, or the host was held up.",
         &[],
     ),
     last_run: gauge(
@@ -95,7 +96,7 @@ pub(super) static BUILTIN: LazyLock<Builtin> = LazyLock::new(|| Builtin {
     series: gauge(
         "bellwether_check_series",
         "",
-        "Series that the check reports and that are served.",
+        "Series that the check reports and that are served, with those that say how its targets are.",
     ),
     series_limit: gauge("bellwether_check_series_limit", "", "Series that the check may report."),
     series_dropped: counter(
@@ -153,7 +154,7 @@ pub(super) fn sample(labels: &[Arc<str>], value: f64) -> Sample {
 static STATUS_WORDS: LazyLock<[(Status, Arc<str>); 4]> = LazyLock::new(|| Status::ALL.map(|s| (s, s.as_str().into())));
 
 /// What the verdicts of a report say about which target; a report without any says that the check as a whole is ok.
-pub(super) fn judged(verdicts: &[Verdict]) -> Vec<(Arc<str>, Status)> {
+pub(super) fn judged(verdicts: &[Verdict]) -> Vec<Judged> {
     if verdicts.is_empty() {
         return vec![("".into(), Status::Ok)];
     }
@@ -164,7 +165,7 @@ pub(super) fn judged(verdicts: &[Verdict]) -> Vec<(Arc<str>, Status)> {
 }
 
 /// Four samples per target.
-pub(super) fn statuses(judged: &[(Arc<str>, Status)]) -> Points {
+pub(super) fn statuses(judged: &[Judged]) -> Points {
     let samples = judged.iter().flat_map(|(target, is)| {
         STATUS_WORDS.iter().map(move |(status, word)| {
             let value = if status == is { 1.0 } else { 0.0 };

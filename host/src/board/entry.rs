@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    budget::Judged,
     builtin::{GAUGES, OWN_LABELS},
     catalog::{ExtraLabels, Owner, Refusal},
     snapshot::CheckState,
@@ -90,6 +91,8 @@ pub(super) struct Entry {
     pub(super) own_labels: ExtraLabels,
     /// Families of the last report, other than totals.
     pub(super) reported: BTreeSet<MetricName>,
+    /// What the last report says of its targets, as far as there is room.
+    pub(super) judged: Arc<[Judged]>,
     pub(super) totals: Totals,
     pub(super) own_totals: Totals,
     pub(super) expiry: Option<Expiry>,
@@ -103,7 +106,7 @@ pub(super) struct Entry {
     pub(super) memory_peak_bytes: Option<u64>,
     /// What the catalogue shows about the check, so that only changes are put there.
     pub(super) shown_gauges: [Option<f64>; GAUGES],
-    pub(super) shown_statuses: Option<Vec<(Arc<str>, Status)>>,
+    pub(super) shown_statuses: Option<Arc<[Judged]>>,
 }
 
 impl Entry {
@@ -137,6 +140,7 @@ impl Entry {
             own_labels: extra_labels(&check, &OWN_LABELS),
             spec,
             reported: BTreeSet::new(),
+            judged: Arc::new([]),
             totals: Totals::default(),
             own_totals: Totals::default(),
             expiry: None,

@@ -141,7 +141,7 @@ fn what_is_known_about_a_check_is_reported() {
         r#"bellwether_check_denied_total{check="a",capability="http"} 1"#,
         r#"bellwether_check_requests_total{check="a",outcome="timeout"} 2"#,
         r#"bellwether_check_requests_total{check="a",outcome="connect"} 1"#,
-        r#"bellwether_check_series{check="a"} 0"#,
+        r#"bellwether_check_series{check="a"} 8"#,
         r#"bellwether_check_series_limit{check="a"} 5000"#,
         r#"bellwether_check_series_dropped_total{check="a"} 0"#,
         r#"bellwether_check_missed_ticks_total{check="unborn"} 0"#,
@@ -312,6 +312,49 @@ fn the_excess_over_the_budget_is_dropped_and_counted() {
         has(&text, r#"bellwether_check_series_dropped_total{check="a"} 1"#),
         "{text}"
     );
+}
+
+#[test]
+fn statuses_are_in_the_budget_before_what_is_measured() {
+    let mut state = State::default();
+    let limits = Limits {
+        series: Some(10),
+        ..Limits::default()
+    };
+    let now = now();
+    state.replace(
+        vec![spec(Check {
+            limits,
+            ..testing::check("a")
+        })],
+        now,
+    );
+    let measured = || {
+        vec![
+            increments("jobs_total", &[("x", 1.0)]),
+            family("z", MetricKind::Gauge, &[("1", 1.0), ("2", 1.0), ("3", 1.0)]),
+        ]
+    };
+    let mut dropped = 0;
+    // Of each run: new targets, the statuses, and what is left of `z`.
+    for (run, targets, statuses, z) in [(0, 1, 4, 3), (1, 1_000, 8, 1), (2, 1_000, 8, 1), (3, 0, 4, 3)] {
+        let target = |at: usize| verdict(&format!("{run}-{at}"), Status::Critical);
+        let judged = Report {
+            verdicts: (0..targets).map(target).collect(),
+            ..report(measured())
+        };
+        state.ended(None, outcome("a", judged), now);
+        let text = settled(&mut state);
+        let count = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
+        assert_eq!(count("bellwether_check_status{"), statuses, "run {run}\n{text}");
+        assert_eq!((count("jobs_total{"), count("z{")), (1, z), "run {run}\n{text}");
+        let of_targets = if targets == 0 { 0 } else { statuses };
+        let line = format!(r#"bellwether_check_series{{check="a"}} {}"#, of_targets + 1 + z);
+        assert!(has(&text, &line), "{line}\n{text}");
+        dropped += (targets * 4 - of_targets) + (3 - z);
+        let line = format!(r#"bellwether_check_series_dropped_total{{check="a"}} {dropped}"#);
+        assert!(has(&text, &line), "{line}\n{text}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     budget,
-    builtin::RESERVED_PREFIX,
+    builtin::{self, RESERVED_PREFIX},
     catalog::{Catalog, Refusal},
     entry::{Entry, Now, exported},
 };
@@ -19,6 +19,7 @@ pub(super) struct Taking<'s> {
     catalog: &'s mut Catalog,
     now: Now,
     pub(super) kept: BTreeSet<MetricName>,
+    /// Other than totals.
     kept_series: usize,
     pub(super) refused: Vec<(RefusedFamily, &'static str)>,
     pub(super) dropped: usize,
@@ -37,8 +38,10 @@ impl<'s> Taking<'s> {
         }
     }
 
-    /// Totals first, because they are there to stay; then by name, so that a budget cuts off the same families each run.
+    /// Statuses first, because alerts hang on them; then totals, because they are there to stay; then by name, so that a budget
+    /// cuts off the same families each run.
     pub(super) fn all(&mut self, mut families: Vec<ReportedFamily>) {
+        self.statuses();
         families.sort_by(|a, b| a.head.name.cmp(&b.head.name));
         let (totals, values): (Vec<_>, Vec<_>) = families.into_iter().partition(|family| {
             matches!(
@@ -53,6 +56,19 @@ impl<'s> Taking<'s> {
         for family in values {
             self.attempt(family, Self::value);
         }
+    }
+
+    fn statuses(&mut self) {
+        let mut judged = builtin::judged(&self.entry.state.verdicts);
+        self.dropped += budget::cut_statuses(&mut judged, self.room());
+        self.kept_series += budget::status_series(&judged);
+        self.entry.judged = judged.into();
+    }
+
+    /// How many series more there may be. Totals that have begun are never given up for anything.
+    fn room(&self) -> usize {
+        let taken = self.entry.totals.series() + self.kept_series;
+        self.entry.series_limit().saturating_sub(taken)
     }
 
     fn attempt(
@@ -82,8 +98,7 @@ impl<'s> Taking<'s> {
         if self.entry.reported.contains(&head.name) {
             return Err(Refusal::Total);
         }
-        let room = self.entry.series_limit().saturating_sub(self.entry.totals.series());
-        let wall = self.now.wall;
+        let (room, wall) = (self.room(), self.now.wall);
         self.dropped += match points {
             ReportedPoints::Increments(samples) => self.entry.totals.increase(head, &samples, room, wall)?,
             ReportedPoints::Observations { upper_bounds, samples } => {
@@ -126,8 +141,7 @@ impl<'s> Taking<'s> {
             ReportedPoints::Summaries(samples) => Points::Summaries(samples),
             ReportedPoints::Increments(_) | ReportedPoints::Observations { .. } => return Ok(()),
         };
-        let taken = self.entry.totals.series() + self.kept_series;
-        self.dropped += budget::cut(&mut points, self.entry.series_limit().saturating_sub(taken));
+        self.dropped += budget::cut(&mut points, self.room());
         if points.is_empty() {
             return Ok(());
         }
