@@ -168,9 +168,7 @@ async fn a_closed_port_says_where_and_why() {
         .await
         .expect_err("closed");
     assert!(
-        failure
-            .to_string()
-            .starts_with(&format!("127.0.0.1:{port}: ")),
+        failure.to_string().starts_with(&format!("127.0.0.1:{port}: ")),
         "{failure}"
     );
     assert_eq!(failure.remote, Some(SocketAddr::from(([127, 0, 0, 1], port))));
