@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     editions::Editions,
-    events::{AllLoaded, CheckNotLoaded, ConfigWarnings, Reloaded},
+    events::{AllLoaded, CheckNotLoaded, ConfigWarnings, ReloadWaits, Reloaded},
     plugins::{LoadedCheck, by_source, load_checks, load_source},
     runner::Roster,
     watch::{WatchHandle, Watched},
@@ -31,8 +31,8 @@ use crate::{
 /// Reloads that may wait for the one that is going on. They come from people; the next one is told to try again.
 const RELOADS_WAITING_MAX: usize = 8;
 
-/// Who asks for a reload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Who asks for a reload. Of several that are carried out as one, the first here is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Cause {
     /// A person, by SIGHUP.
     Signal,
@@ -131,22 +131,29 @@ impl Conductor {
             });
         }
         self.say_reload_succeeded(true);
-        self.load_first().await;
+        let mut waiting = self.load_first(&mut inbox).await;
         let stop = self.supervisor.stopping();
         loop {
-            let Reload { cause, answer } = tokio::select! {
-                () = stop.cancelled() => return,
-                reload = inbox.recv() => match reload {
-                    Some(reload) => reload,
-                    None => return,
-                },
-            };
-            // All that wait now want the files as they are now, and one look at them serves all.
-            let mut waiting = vec![(cause, answer)];
-            while let Ok(Reload { cause, answer }) = inbox.try_recv() {
-                waiting.push((cause, answer));
+            if waiting.is_empty() {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    reload = inbox.recv() => match reload {
+                        Some(reload) => waiting.push(reload),
+                        None => return,
+                    },
+                }
             }
-            if waiting.iter().all(|(cause, _)| *cause == Cause::FileChange) && !self.watch.has_news() {
+            // All that wait now want the files as they are now, and one look at them serves all.
+            while let Ok(reload) = inbox.try_recv() {
+                waiting.push(reload);
+            }
+            let asked = std::mem::take(&mut waiting);
+            let cause = asked
+                .iter()
+                .map(|reload| reload.cause)
+                .min()
+                .unwrap_or(Cause::FileChange);
+            if cause == Cause::FileChange && !self.watch.has_news() {
                 // Somebody asked in the meantime, and what the files say now has been tried.
                 continue;
             }
@@ -157,9 +164,9 @@ impl Conductor {
                 result: result.as_ref().map_err(String::as_str),
             });
             self.board.read_host().await;
-            for (_, answer) in waiting {
+            for reload in asked {
                 // Whoever asked may be gone.
-                let _ = answer.send(result.clone());
+                let _ = reload.answer.send(result.clone());
             }
         }
     }
@@ -174,8 +181,9 @@ impl Conductor {
         );
     }
 
-    /// Loads sources side by side and lets checks begin as their plugins become ready.
-    async fn load_first(&mut self) {
+    /// Loads sources side by side and lets checks begin as their plugins become ready. A reload that is asked for meanwhile
+    /// waits, since half of what it would replace is not there yet, and is returned.
+    async fn load_first(&mut self, inbox: &mut mpsc::Receiver<Reload>) -> Vec<Reload> {
         let sources = by_source(&self.current);
         let (done, mut arrived) = mpsc::channel(sources.len().max(1));
         let all = self.current.config.checks.values();
@@ -193,8 +201,19 @@ impl Conductor {
             }));
         }
         drop(done);
-        let mut running = Vec::new();
-        while let Some(checks) = arrived.recv().await {
+        let (mut running, mut waiting) = (Vec::new(), Vec::new());
+        loop {
+            let checks = tokio::select! {
+                loaded = arrived.recv() => match loaded {
+                    Some(checks) => checks,
+                    None => break,
+                },
+                Some(reload) = inbox.recv(), if waiting.len() < RELOADS_WAITING_MAX => {
+                    self.telemetry.emit(&ReloadWaits { cause: reload.cause });
+                    waiting.push(reload);
+                    continue;
+                }
+            };
             self.editions.begin(&checks);
             for loaded in &checks {
                 match &loaded.plugin {
@@ -214,6 +233,7 @@ impl Conductor {
             ready: running.len(),
             failed: self.failed.len(),
         });
+        waiting
     }
 
     async fn say_not_loaded(&self, loaded: &LoadedCheck) -> Arc<str> {

@@ -159,6 +159,29 @@ impl Event for AllLoaded {
     }
 }
 
+/// A reload is asked for while plugins are loaded for the first time.
+pub(super) struct ReloadWaits {
+    pub(super) cause: Cause,
+}
+
+impl Event for ReloadWaits {
+    fn level(&self) -> Level {
+        Level::Info
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "The reload waits until the plugins that are being compiled are loaded.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        "config"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.data("cause", self.cause.as_str());
+    }
+}
+
 /// A reload was asked for, and this came of it.
 pub(super) struct Reloaded<'r> {
     pub(super) cause: Cause,

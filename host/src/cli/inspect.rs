@@ -119,7 +119,7 @@ fn describe_reach(description: &Description, inspection: &Inspection, out: &mut 
     out.push_str("\nImports:\n");
     for import in &inspection.imports {
         let harmless = if import.tier == Tier::Baseline {
-            " (answers nothing)"
+            " (needs no grant)"
         } else {
             ""
         };

@@ -21,7 +21,10 @@ use crate::{
 /// How long the end waits for a reader of the last lines.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// The same when somebody asked twice: an instant when the lines are read, and not felt when they are not.
+/// A second signal sooner than this is the first one's echo: some programs signal a process and then its group.
+const ECHO: Duration = Duration::from_millis(250);
+
+/// The same as [`LAST_WORDS`] when somebody asked twice: an instant when the lines are read, and not felt when they are not.
 const LAST_WORDS_IN_HASTE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, clap::Args)]
@@ -86,7 +89,7 @@ async fn serve(options: Options, loaded: &Loaded, log: &LogWriter) -> (Exit, Dur
     signals.until_stop(&app).await;
     tokio::select! {
         _ = app.stop() => (Exit::Ok, LAST_WORDS),
-        () = signals.stop() => (fail(Exit::Bad, "a second signal: exiting at once"), LAST_WORDS_IN_HASTE),
+        () = signals.stop_again() => (fail(Exit::Bad, "a second signal: exiting at once"), LAST_WORDS_IN_HASTE),
     }
 }
 
@@ -128,6 +131,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    /// Heard and not acted on: a write past the limit on file sizes is then an error like that of a full disk, and not the end.
+    _file_size: Signal,
 }
 
 impl Signals {
@@ -136,6 +141,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 
@@ -144,6 +150,17 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Waits for somebody who really asks a second time.
+    async fn stop_again(&mut self) {
+        let first = Clock::system().monotonic();
+        loop {
+            self.stop().await;
+            if Clock::system().monotonic().saturating_duration_since(first) > ECHO {
+                return;
+            }
         }
     }
 

@@ -61,7 +61,14 @@ fn in_check(reading: &Reading<'_>, concealer: &Concealer, check: &Check, place: 
         PluginOrigin::File(path) => path.to_string_lossy(),
         PluginOrigin::Bundled(name) => name.into(),
     };
-    let labels = check.labels.values().any(|value| concealer.finds_in(value));
+    let labels = check
+        .labels
+        .iter()
+        .any(|(label, value)| concealer.finds_in(label.as_str()) || concealer.finds_in(value));
+    if concealer.finds_in(name) {
+        let message = "the name of this check contains the value of a secret, and everybody may see it";
+        reading.error(place.name, message, HINT.to_owned());
+    }
     for (key, secret) in [
         ("plugin", concealer.finds_in(&plugin)),
         ("prefix", concealer.finds_in(&check.prefix)),

@@ -85,8 +85,10 @@ fn confine() {
     limit(Resource::Core, 0);
     limit(Resource::Data, DATA_BYTES_MAX);
     limit(Resource::Fsize, ARTIFACT_BYTES_MAX);
-    // Signals for the parent's terminal are not for us; it ends us itself.
+    // Signals for the parent's terminal are not for us; it ends us itself, and where it cannot any more, the kernel does.
     let _ = rustix::process::setsid();
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let _ = rustix::process::nice(NICENESS);
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
 }

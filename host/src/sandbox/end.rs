@@ -38,6 +38,9 @@ const FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 /// How wasmtime says that a component has too many parts; likewise.
 const TOO_MANY_PARTS: &str = "resource limit exceeded";
 
+/// How wasmtime says that the system gave it no memory to map; likewise.
+const NO_ROOM: [&str; 2] = ["mmap failed", "failed to allocate"];
+
 /// Why a call did not return.
 #[derive(Debug)]
 pub(super) enum Ended {
@@ -125,7 +128,7 @@ fn explain_error(error: &wasmtime::Error, guest: &Guest, place: Place<'_>) -> (R
     let chain = chain(error);
     if chain.contains(FUEL_EXHAUSTED) {
         let message = format!(
-            "handed over more than {} MiB at once; report less, or raise what one sample stands for{}",
+            "handed over more than {} MiB at once; report less: fewer series, or fewer labels on each{}",
             HOSTCALL_FUEL >> 20,
             at(error)
         );
@@ -134,7 +137,7 @@ fn explain_error(error: &wasmtime::Error, guest: &Guest, place: Place<'_>) -> (R
     if chain.contains(TOO_MANY_PARTS) {
         return (Reason::Memory, format!("the component has too many parts: {chain}"));
     }
-    if error.downcast_ref::<std::io::Error>().is_some() {
+    if error.downcast_ref::<std::io::Error>().is_some() || NO_ROOM.iter().any(|words| chain.contains(words)) {
         return (Reason::Host, format!("the host could not start the run: {chain}"));
     }
     (

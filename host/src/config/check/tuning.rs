@@ -35,6 +35,9 @@ const STATE_MAX: u64 = 16 << 20;
 /// Lines of one run; zero silences a plugin.
 const LOG_LINES_MAX: u64 = 100_000;
 
+/// How the host's own metrics begin.
+const RESERVED_PREFIX: &str = "bellwether_";
+
 /// Longest `prefix`, in bytes: it stands before each metric name, which has 256 in all.
 pub const PREFIX_BYTES_MAX: usize = 64;
 
@@ -109,6 +112,10 @@ fn prefix(reader: &Reader<'_, '_>) -> Option<String> {
         format!(
             "`prefix` cannot be \"{}\": no metric name starts like that",
             excerpt(&value)
+        )
+    } else if value.starts_with(RESERVED_PREFIX) {
+        format!(
+            "`prefix` cannot begin with `{RESERVED_PREFIX}`: such names are the host's own, and nothing would be served"
         )
     } else {
         return Some(value);
