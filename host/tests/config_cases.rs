@@ -71,7 +71,7 @@ fn compare(case: &Path, file: &str, found: &str) -> Option<String> {
     if expected == found {
         return None;
     }
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
+    if std::env::var_os("UPDATE_EXPECT").is_some_and(|value| value == "1") {
         if found.is_empty() {
             let _ = fs::remove_file(&path);
         } else {
