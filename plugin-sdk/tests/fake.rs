@@ -5,7 +5,7 @@ use std::time::Duration;
 use bellwether_sdk::{
     FailureKind, context,
     context::Previous,
-    fake::{Fake, describe, json},
+    fake::{Fake, assert_rules, describe, json},
     http, log, postgres,
     prelude::*,
     redis,
@@ -400,4 +400,31 @@ fn a_run_that_panics_leaves_the_thread_clean_for_the_next() {
     let outcome = std::panic::catch_unwind(|| Fake::new().run::<Bad>(json!({})));
     assert!(outcome.is_err());
     assert!(Fake::new().run::<Good>(json!({})).result.is_ok());
+}
+
+check!(Loaded, |about| about.metric(&LOAD), { Ok(Report::new()) });
+
+#[test]
+fn rules_about_what_is_described_are_fine() {
+    assert_rules::<Loaded>(
+        "- alert: A\n  expr: avg by (check) (load{check!=\"x\"}) > 1\n  annotations: { summary: '{{ $labels.check }}' }\n",
+    );
+}
+
+#[test]
+#[should_panic(expected = "A: `lod` is not described")]
+fn a_rule_about_a_metric_that_is_not_described_is_refused() {
+    assert_rules::<Loaded>("- alert: A\n  expr: lod > 1\n");
+}
+
+#[test]
+#[should_panic(expected = "A: `load` has no label `cpu`")]
+fn a_rule_about_a_label_that_the_metric_does_not_have_is_refused() {
+    assert_rules::<Loaded>("- alert: A\n  expr: load{cpu=\"0\"} > 1\n");
+}
+
+#[test]
+#[should_panic(expected = "A: none of its metrics has a label `cpu`")]
+fn a_text_with_a_label_that_no_metric_has_is_refused() {
+    assert_rules::<Loaded>("- alert: A\n  expr: load > 1\n  annotations:\n    summary: '{{ $labels.cpu }}'\n");
 }

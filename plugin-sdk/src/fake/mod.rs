@@ -30,6 +30,7 @@
 
 pub(crate) mod host;
 mod lint;
+mod rules;
 mod run;
 mod world;
 
@@ -55,6 +56,12 @@ pub fn describe<C: Check>() -> Description {
     let description = description::<C>(Package::default());
     lint::fail_with(&lint::description(&description.0));
     description
+}
+
+/// Panics with all that a pack of alert rules (the text of a Prometheus rule file) names and the plugin does not describe: metrics,
+/// their labels, and labels in `$labels.NAME` of the texts. An alert on what is never reported never fires.
+pub fn assert_rules<C: Check>(file: &str) {
+    lint::fail_with(&rules::problems(&describe::<C>().0, file));
 }
 
 /// A host without grants, at 2026-01-01 00:00 UTC, with nothing in the state.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bellwether_sdk::{
     FailureKind, Status,
-    fake::{Fake, Run, describe, json},
+    fake::{Fake, Run, assert_rules, describe, json},
     http::{AddressFamily, Certificate, Error, Failure, Phase, Phases, Request, Response, Tls},
 };
 use serde_json::Value;
@@ -733,4 +733,9 @@ fn every_check_of_the_sample_has_settings_that_are_understood() {
         let run = run_with(settings, |_| Ok(answer(200, "{}")));
         assert!(run.result.is_ok(), "{name}: {:?}", run.result);
     }
+}
+
+#[test]
+fn rules_speak_of_what_is_reported() {
+    assert_rules::<Http>(include_str!("../rules.yml"));
 }

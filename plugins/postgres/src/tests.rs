@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bellwether_sdk::{
     FailureKind, Status,
-    fake::{Fake, Run, describe, json},
+    fake::{Fake, Run, assert_rules, describe, json},
     postgres::{Error, Rows},
     report::{MetricFamily, Points},
 };
@@ -852,4 +852,33 @@ fn every_check_of_the_sample_has_settings_that_are_understood() {
         let run = run_with(settings, healthy);
         assert!(run.result.is_ok(), "{name}: {:?}", run.result);
     }
+}
+
+#[test]
+fn rules_speak_of_what_is_reported() {
+    assert_rules::<Postgres>(include_str!("../rules.yml"));
+}
+
+#[test]
+fn deadlocks_since_the_runs_before_are_counted() {
+    let mut deadlocks = 40..;
+    let answer = move |sql: &str| match part(sql) {
+        "databases" => {
+            let total = deadlocks.next().map(|total| (total * 3).to_string());
+            Ok(rows(
+                &["id", "database", "deadlocks"],
+                &[&[Some("16384"), Some("shop"), total.as_deref()]],
+            ))
+        }
+        _ => healthy(sql),
+    };
+    let mut answer = answer;
+    let mut fake = Fake::new()
+        .with_connection("default", "postgres", "postgres://db.example.com/shop")
+        .with_postgres(move |_: &str, sql: &str, _: &[Option<String>]| answer(sql));
+    let recent = (0..3).map(|_| {
+        fake.run::<Postgres>(json!({}))
+            .value("postgres_database_recent_deadlocks", &["shop"])
+    });
+    assert_eq!(recent.collect::<Vec<_>>(), [None, Some(3.0), Some(6.0)]);
 }

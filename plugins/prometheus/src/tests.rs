@@ -2,7 +2,7 @@
 
 use bellwether_sdk::{
     FailureKind, Status,
-    fake::{Fake, Run, describe, json},
+    fake::{Fake, Run, assert_rules, describe, json},
     http::{Error, Failure, Phase, Phases, Request, Response},
     report::{MetricFamily, Points},
 };
@@ -518,4 +518,9 @@ fn every_check_of_the_sample_has_settings_that_are_understood() {
         let run = run_with(settings, |_| Ok(text("pg_up 1\n")));
         assert!(run.result.is_ok(), "{name}: {:?}", run.result);
     }
+}
+
+#[test]
+fn rules_speak_of_what_is_reported() {
+    assert_rules::<Prometheus>(include_str!("../rules.yml"));
 }
