@@ -5,7 +5,7 @@ use std::time::Duration;
 use bellwether_sdk::{
     FailureKind, context,
     context::Previous,
-    fake::{Fake, assert_rules, describe, json},
+    fake::{Fake, answer, assert_readme, assert_rules, describe, json, no_answer},
     http, log, postgres,
     prelude::*,
     redis,
@@ -212,42 +212,15 @@ fn http_is_answered_by_the_test() {
             Ok(report)
         }
     );
-    let phases = || http::Phases {
-        resolve_ns: None,
-        connect_ns: None,
-        tls_ns: None,
-        processing_ns: None,
-        transfer_ns: None,
-        total_ns: 1,
-    };
     let mut fake = Fake::new().with_http(move |request| {
         assert_eq!((request.method.as_str(), request.url.as_str()), ("GET", "status"));
         Ok(http::Response {
-            status: 200,
-            http_version: "1.1".to_owned(),
             headers: vec![("server".to_owned(), b"nginx".to_vec())],
-            body: Vec::new(),
-            body_truncated: false,
-            url: String::new(),
-            redirects: 0,
-            remote_address: String::new(),
-            reused_connection: false,
-            phases: phases(),
-            tls: None,
+            ..answer(200, "")
         })
     });
     assert_eq!(fake.run::<Site>(json!({})).status("nginx"), Status::Ok);
-    let mut fake = Fake::new().with_http(move |_| {
-        Err(Box::new(http::Failure {
-            error: http::Error::Timeout(http::Phase::Connect),
-            url: String::new(),
-            redirects: 0,
-            status: None,
-            remote_address: None,
-            phases: phases(),
-            tls: None,
-        }))
-    });
+    let mut fake = Fake::new().with_http(|_| Err(no_answer(http::Error::Timeout(http::Phase::Connect))));
     let run = fake.run::<Site>(json!({}));
     assert_eq!(run.failure().message(), "no answer in time, while connecting");
     assert!(run.failure().is_retryable());
@@ -427,4 +400,15 @@ fn a_rule_about_a_label_that_the_metric_does_not_have_is_refused() {
 #[should_panic(expected = "A: none of its metrics has a label `cpu`")]
 fn a_text_with_a_label_that_no_metric_has_is_refused() {
     assert_rules::<Loaded>("- alert: A\n  expr: load > 1\n  annotations:\n    summary: '{{ $labels.cpu }}'\n");
+}
+
+#[test]
+fn a_readme_that_names_everything_is_fine() {
+    assert_readme::<Loaded>("It reports `load`.");
+}
+
+#[test]
+#[should_panic(expected = "the README says nothing of metric `load`")]
+fn a_readme_that_leaves_a_metric_out_is_refused() {
+    assert_readme::<Loaded>("It reports `loads`, and the load.");
 }

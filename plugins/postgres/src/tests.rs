@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bellwether_sdk::{
     FailureKind, Status,
-    fake::{Fake, Run, assert_rules, describe, json},
+    fake::{Fake, Run, assert_readme, assert_rules, json},
     postgres::{Error, Rows},
     report::{MetricFamily, Points},
 };
@@ -819,24 +819,7 @@ fn settings_that_make_no_sense_are_the_users_to_mend() {
 
 #[test]
 fn the_readme_names_every_metric_and_code() {
-    let readme = include_str!("../README.md");
-    let description = format!("{:?}", describe::<Postgres>());
-    let quoted = description.split('"').skip(1).step_by(2);
-    let ours = |word: &&str| {
-        ["postgres_", "pg_", "database_", "db_"]
-            .iter()
-            .any(|start| word.starts_with(start))
-    };
-    let names: Vec<&str> = quoted.filter(ours).filter(|word| !word.contains(' ')).collect();
-    assert!(names.len() > 60, "{}", names.len());
-    let silent: Vec<&&str> = names
-        .iter()
-        .filter(|name| !readme.contains(&format!("`{name}`")))
-        .collect();
-    assert!(silent.is_empty(), "{silent:?}");
-    for code in crate::verdict::ALL {
-        assert!(readme.contains(&format!("`{}`", code.name())), "{}", code.name());
-    }
+    assert_readme::<Postgres>(include_str!("../README.md"));
 }
 
 #[test]

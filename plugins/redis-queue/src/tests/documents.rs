@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bellwether_sdk::fake::{assert_rules, describe, json};
+use bellwether_sdk::fake::{assert_readme, assert_rules, describe, json};
 use serde_json::Value;
 
 use super::lab::Lab;
@@ -25,20 +25,7 @@ fn named<'d>(described: &'d str, after: &str) -> BTreeSet<&'d str> {
 
 #[test]
 fn every_metric_and_code_stands_in_the_readme() {
-    let described = described();
-    let metrics = named(&described, "MetricDescription { name: ");
-    let codes = named(&described, "CodeDescription { code: ");
-    assert!(
-        metrics.len() > 60 && codes.len() > 20,
-        "{} metrics, {} codes",
-        metrics.len(),
-        codes.len()
-    );
-    let absent: Vec<_> = metrics
-        .union(&codes)
-        .filter(|name| !README.contains(&format!("`{name}`")))
-        .collect();
-    assert!(absent.is_empty(), "not in the README: {absent:?}");
+    assert_readme::<RedisQueue>(README);
 }
 
 #[test]
