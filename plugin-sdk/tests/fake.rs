@@ -5,7 +5,7 @@ use std::time::Duration;
 use bellwether_sdk::{
     FailureKind, context,
     context::Previous,
-    fake::{Fake, answer, assert_readme, assert_rules, describe, json, no_answer},
+    fake::{Fake, answer, assert_readme, assert_rules, assert_sample, describe, json, no_answer},
     http, log, postgres,
     prelude::*,
     redis,
@@ -411,4 +411,22 @@ fn a_readme_that_names_everything_is_fine() {
 #[should_panic(expected = "the README says nothing of metric `load`")]
 fn a_readme_that_leaves_a_metric_out_is_refused() {
     assert_readme::<Loaded>("It reports `loads`, and the load.");
+}
+
+#[test]
+fn a_sample_whose_checks_run_is_fine() {
+    let sample = json!({ "check": { "a": { "plugin": "probe" }, "b": { "plugin": "probe", "settings": {} } } });
+    let mut runs = 0;
+    assert_sample(&sample, |settings| {
+        runs += 1;
+        Fake::new().run::<Loaded>(settings)
+    });
+    assert_eq!(runs, 2);
+}
+
+#[test]
+#[should_panic(expected = "[check.a] is not understood")]
+fn a_sample_with_settings_that_are_refused_is_found() {
+    let sample = json!({ "check": { "a": { "settings": { "lod": 1 } } } });
+    assert_sample(&sample, |settings| Fake::new().run::<Loaded>(settings));
 }

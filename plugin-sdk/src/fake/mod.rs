@@ -69,6 +69,19 @@ pub fn assert_readme<C: Check>(readme: &str) {
     lint::fail_with(&lint::readme(&describe::<C>().0, readme));
 }
 
+/// Runs each check of a configuration, such as that of a `sample.toml` once it is read, with its settings. Panics when it has no
+/// checks, or one fails: an example that is not understood helps nobody.
+pub fn assert_sample(file: &Value, mut run: impl FnMut(Value) -> Run) {
+    let checks = file.get("check").and_then(Value::as_object);
+    let checks = checks.expect("the file has a table `check`");
+    for (name, check) in checks {
+        let settings = check.get("settings").cloned().unwrap_or_else(|| json!({}));
+        if let Err(failure) = run(settings).result {
+            panic!("[check.{name}] is not understood: {failure}");
+        }
+    }
+}
+
 /// An HTTP answer for [`Fake::with_http`]: over HTTP/1.1 and a new connection, without headers and TLS, after 20 ms. Change what a
 /// test is about: `Response { redirects: 1, ..answer(200, "") }`.
 pub fn answer(status: u16, body: impl AsRef<[u8]>) -> http::Response {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bellwether_sdk::{
     FailureKind, Status,
-    fake::{Fake, Run, assert_readme, assert_rules, json},
+    fake::{Fake, Run, assert_readme, assert_rules, assert_sample, json},
     postgres::{Error, Rows},
     report::{MetricFamily, Points},
 };
@@ -824,17 +824,8 @@ fn the_readme_names_every_metric_and_code() {
 
 #[test]
 fn every_check_of_the_sample_has_settings_that_are_understood() {
-    let sample: toml::Table = toml::from_str(include_str!("../sample.toml")).expect("TOML");
-    let checks = sample["check"].as_table().expect("checks");
-    for (name, check) in checks {
-        let settings = check
-            .get("settings")
-            .cloned()
-            .unwrap_or_else(|| toml::Table::new().into());
-        let settings: Value = serde_json::to_value(settings).expect("JSON");
-        let run = run_with(settings, healthy);
-        assert!(run.result.is_ok(), "{name}: {:?}", run.result);
-    }
+    let sample: Value = toml::from_str(include_str!("../sample.toml")).expect("TOML");
+    assert_sample(&sample, |settings| run_with(settings, healthy));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use bellwether_sdk::{
     FailureKind, Status,
-    fake::{self, Fake, Run, assert_readme, assert_rules, json, no_answer},
+    fake::{self, Fake, Run, assert_readme, assert_rules, assert_sample, json, no_answer},
     http::{Error, Failure, Phase, Request, Response},
     report::{MetricFamily, Points},
 };
@@ -471,17 +471,8 @@ fn the_readme_names_every_metric_code_and_reason() {
 
 #[test]
 fn every_check_of_the_sample_has_settings_that_are_understood() {
-    let sample: toml::Table = toml::from_str(include_str!("../sample.toml")).expect("TOML");
-    let checks = sample["check"].as_table().expect("checks");
-    for (name, check) in checks {
-        let settings = check
-            .get("settings")
-            .cloned()
-            .unwrap_or_else(|| toml::Table::new().into());
-        let settings: Value = serde_json::to_value(settings).expect("JSON");
-        let run = run_with(settings, |_| Ok(text("pg_up 1\n")));
-        assert!(run.result.is_ok(), "{name}: {:?}", run.result);
-    }
+    let sample: Value = toml::from_str(include_str!("../sample.toml")).expect("TOML");
+    assert_sample(&sample, |settings| run_with(settings, |_| Ok(text("pg_up 1\n"))));
 }
 
 #[test]
