@@ -1,0 +1,1 @@
+//! Text to tree, with every error at its place. (Being written.)
