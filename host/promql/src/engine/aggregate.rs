@@ -110,7 +110,9 @@ impl Group {
         let param = match &mut self.param {
             Some(param) => {
                 let numbers = param.eval(frame, cx)?;
-                numbers.iter().for_each(|quantile| cx.notes.check_quantile(param.span, quantile));
+                numbers
+                    .iter()
+                    .for_each(|quantile| cx.notes.check_quantile(param.span, quantile));
                 numbers
             }
             None => Numbers::Same(0.0),
@@ -131,12 +133,7 @@ impl Group {
     }
 }
 
-fn compute(
-    op: AggregateOp,
-    mut values: impl Iterator<Item = f64>,
-    param: f64,
-    sorted: &mut Vec<f64>,
-) -> Option<f64> {
+fn compute(op: AggregateOp, mut values: impl Iterator<Item = f64>, param: f64, sorted: &mut Vec<f64>) -> Option<f64> {
     let first = values.next()?;
     Some(match op {
         AggregateOp::Sum => {
@@ -194,7 +191,12 @@ impl CountValues {
             // Of equal values (NaNs of the same bits among them) the text is written once.
             let mut by_value: HashMap<u64, u32> = HashMap::new();
             for row in members {
-                for (step, value) in block.row(*row as usize).iter().enumerate().filter(|(_, value)| !is_absent(**value)) {
+                for (step, value) in block
+                    .row(*row as usize)
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, value)| !is_absent(**value))
+                {
                     let place = *by_value.entry(value.to_bits()).or_insert_with(|| {
                         let text = if deleted { String::new() } else { format::float(*value) };
                         rows.row(groups.labels[group].with(&self.label, &text))

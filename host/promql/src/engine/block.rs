@@ -2,10 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{
-    Context, EvalError, EvalErrorKind,
-    meter::LABEL_WORK,
-};
+use super::{Context, EvalError, EvalErrorKind, meter::LABEL_WORK};
 use crate::{
     ast::Span,
     labels::{Labels, METRIC_NAME},
@@ -30,7 +27,12 @@ pub(super) struct Block {
 
 impl Block {
     /// All values absent.
-    pub(super) fn absent(labels: Arc<[Labels]>, steps: usize, span: Span, cx: &mut Context<'_>) -> Result<Self, EvalError> {
+    pub(super) fn absent(
+        labels: Arc<[Labels]>,
+        steps: usize,
+        span: Span,
+        cx: &mut Context<'_>,
+    ) -> Result<Self, EvalError> {
         cx.meter.make(labels.len(), steps, span)?;
         let values = vec![ABSENT; labels.len() * steps];
         Ok(Self { labels, values, steps })
@@ -66,7 +68,11 @@ impl Block {
     /// The one moment of this block, repeated.
     pub(super) fn repeated(self, steps: usize, span: Span, cx: &mut Context<'_>) -> Result<Self, EvalError> {
         cx.meter.make(self.rows(), steps, span)?;
-        let values = self.values.iter().flat_map(|value| std::iter::repeat_n(*value, steps)).collect();
+        let values = self
+            .values
+            .iter()
+            .flat_map(|value| std::iter::repeat_n(*value, steps))
+            .collect();
         Ok(Self {
             labels: self.labels,
             values,
@@ -192,7 +198,12 @@ fn merge(
     let mut merged = Block::absent(Arc::clone(to), block.steps, span, cx)?;
     let mut taken_by = vec![None; to.len()];
     for (old, new) in rows.iter().map(|row| *row as usize).enumerate() {
-        for (step, value) in block.row(old).iter().enumerate().filter(|(_, value)| !is_absent(**value)) {
+        for (step, value) in block
+            .row(old)
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| !is_absent(**value))
+        {
             let place = &mut merged.values[new * block.steps + step];
             let taken = match collision {
                 Collision::SameMoment => !is_absent(*place),

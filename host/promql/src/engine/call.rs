@@ -28,7 +28,11 @@ const MAX_PARAMS: usize = 2;
 impl Map {
     pub(super) fn eval(&mut self, frame: Frame, span: Span, cx: &mut Context<'_>) -> Result<Block, EvalError> {
         let mut block = self.arg.eval(frame, cx)?;
-        let params: Vec<Numbers> = self.params.iter_mut().map(|param| param.eval(frame, cx)).collect::<Result<_, _>>()?;
+        let params: Vec<Numbers> = self
+            .params
+            .iter_mut()
+            .map(|param| param.eval(frame, cx))
+            .collect::<Result<_, _>>()?;
         let function = self.function;
         if is_calendar(function) {
             block.map(|value, _| calendar::apply(function, value));
@@ -89,7 +93,9 @@ pub(super) fn now(function: Function, frame: Frame, span: Span, cx: &mut Context
 /// `scalar(a)`: the value of the only element, NaN when there is another number of them.
 pub(super) fn scalar(block: &Block) -> Numbers {
     let at = |step| {
-        let mut present = (0..block.rows()).map(|row| block.get(row, step)).filter(|value| !is_absent(*value));
+        let mut present = (0..block.rows())
+            .map(|row| block.get(row, step))
+            .filter(|value| !is_absent(*value));
         match (present.next(), present.next()) {
             (Some(only), None) => only,
             _ => f64::NAN,

@@ -76,10 +76,15 @@ impl Known {
 
 impl Histogram {
     pub(super) fn eval(&mut self, frame: Frame, span: Span, cx: &mut Context<'_>) -> Result<Block, EvalError> {
-        let numbers: Vec<Numbers> =
-            self.numbers.iter_mut().map(|number| number.eval(frame, cx)).collect::<Result<_, _>>()?;
+        let numbers: Vec<Numbers> = self
+            .numbers
+            .iter_mut()
+            .map(|number| number.eval(frame, cx))
+            .collect::<Result<_, _>>()?;
         if let ([quantile], [node]) = (&numbers[..], &self.numbers[..]) {
-            quantile.iter().for_each(|quantile| cx.notes.check_quantile(node.span, quantile));
+            quantile
+                .iter()
+                .for_each(|quantile| cx.notes.check_quantile(node.span, quantile));
         }
         let block = self.arg.eval(frame, cx)?;
         let known = match self.known.take() {
@@ -112,10 +117,15 @@ impl Known {
         let mut buckets: Vec<Bucket> = Vec::new();
         for (number, histogram) in self.histograms.iter().enumerate() {
             for step in 0..frame.count {
-                let values = histogram.rows.iter().map(|(row, upper)| (*upper, block.get(*row, step)));
+                let values = histogram
+                    .rows
+                    .iter()
+                    .map(|(row, upper)| (*upper, block.get(*row, step)));
                 buckets.clear();
                 buckets.extend(
-                    values.filter(|(_, count)| !is_absent(*count)).map(|(upper, count)| Bucket { upper, count }),
+                    values
+                        .filter(|(_, count)| !is_absent(*count))
+                        .map(|(upper, count)| Bucket { upper, count }),
                 );
                 if buckets.is_empty() {
                     continue;
@@ -144,7 +154,10 @@ impl Known {
     /// Another histogram has become the same as this.
     fn twice(&self, block: &Block, number: usize, span: Span) -> EvalError {
         let this = &self.histograms[number];
-        let other = self.histograms[..number].iter().find(|other| other.to == this.to).unwrap_or(this);
+        let other = self.histograms[..number]
+            .iter()
+            .find(|other| other.to == this.to)
+            .unwrap_or(this);
         let first = |buckets: &Buckets| &block.labels[buckets.rows.first().map_or(0, |(row, _)| *row)];
         duplicate(span, &self.to[this.to], first(other), first(this))
     }

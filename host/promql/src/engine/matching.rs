@@ -31,8 +31,11 @@ pub(super) struct Signed {
 impl Signed {
     fn new(matching: &Matching, [left, right]: [&[Labels]; 2]) -> Self {
         let mut distinct = Distinct::default();
-        let mut sign =
-            |side: &[Labels]| side.iter().map(|labels| distinct.row(compared(matching, labels))).collect::<Vec<_>>();
+        let mut sign = |side: &[Labels]| {
+            side.iter()
+                .map(|labels| distinct.row(compared(matching, labels)))
+                .collect::<Vec<_>>()
+        };
         let (left, right) = (sign(left), sign(right));
         Self {
             left,
@@ -124,7 +127,11 @@ impl Match {
     pub(super) fn eval(&mut self, frame: Frame, cx: &mut Context<'_>) -> Result<Block, EvalError> {
         let [lhs, rhs] = &mut self.sides;
         let (lhs, rhs) = (lhs.eval(frame, cx)?, rhs.eval(frame, cx)?);
-        let (many, one) = if self.rule.right_has_many() { (&rhs, &lhs) } else { (&lhs, &rhs) };
+        let (many, one) = if self.rule.right_has_many() {
+            (&rhs, &lhs)
+        } else {
+            (&lhs, &rhs)
+        };
         let partners = match self.partners.take() {
             Some(partners) if same(&partners.from, [&many.labels, &one.labels]) => partners,
             _ => Partners::new(&self.rule, [&many.labels, &one.labels], cx)?,
@@ -148,7 +155,11 @@ impl Rule {
 
     /// What two values become; absent where a comparison filters.
     fn compute(&self, many: f64, one: f64) -> f64 {
-        let (l, r) = if self.right_has_many() { (one, many) } else { (many, one) };
+        let (l, r) = if self.right_has_many() {
+            (one, many)
+        } else {
+            (many, one)
+        };
         match (self.op.is_comparison(), self.bool_modifier) {
             (false, _) => binary::arithmetic(self.op, l, r),
             (true, true) => f64::from(u8::from(binary::compare(self.op, l, r))),
@@ -194,7 +205,8 @@ impl Rule {
 
 impl Partners {
     fn new(rule: &Rule, sides: [&Arc<[Labels]>; 2], cx: &mut Context<'_>) -> Result<Self, EvalError> {
-        cx.meter.work((sides[0].len() + sides[1].len()) * LABEL_WORK, rule.span)?;
+        cx.meter
+            .work((sides[0].len() + sides[1].len()) * LABEL_WORK, rule.span)?;
         let signed = Signed::new(&rule.matching, sides.map(|side| &**side));
         Ok(Self {
             from: sides.map(Arc::clone),
@@ -258,7 +270,10 @@ fn sure(rule: &Rule, [many, one]: [&Arc<[Labels]>; 2], signed: &Signed) -> Optio
         if rule.one_to_one() && std::mem::replace(&mut taken[signature], true) {
             return None;
         }
-        let pair = Pair { many: row, one: partner };
+        let pair = Pair {
+            many: row,
+            one: partner,
+        };
         rows.row(rule.result(&many[pair.many as usize], &one[pair.one as usize]));
         pairs.push(pair);
         if rows.len() < pairs.len() {
@@ -298,7 +313,10 @@ impl Search<'_> {
             let Some(partner) = one_by_signature.get(&signature) else {
                 continue;
             };
-            let pair = Pair { many: row, one: *partner };
+            let pair = Pair {
+                many: row,
+                one: *partner,
+            };
             let place = self.place(pair, known, cx)?;
             let places = taken.entry(signature).or_default();
             self.check(places, place, pair)?;
@@ -341,7 +359,10 @@ impl Search<'_> {
             return Ok(*place);
         }
         cx.meter.work(LABEL_WORK, self.rule.span)?;
-        let labels = self.rule.result(&self.many.labels[pair.many as usize], &self.one.labels[pair.one as usize]);
+        let labels = self.rule.result(
+            &self.many.labels[pair.many as usize],
+            &self.one.labels[pair.one as usize],
+        );
         let place = known.rows.row(labels);
         known.met.insert(pair, place);
         if known.rows.len() * self.steps > self.values.len() {

@@ -76,7 +76,9 @@ impl Notes {
     /// Places and texts, by place.
     pub(super) fn finish(self) -> (Vec<Span>, Vec<String>) {
         let all = self.by_place.into_iter().flat_map(|((start, end), notes)| {
-            notes.into_iter().map(move |note| (Span { start, end }, note.to_string()))
+            notes
+                .into_iter()
+                .map(move |note| (Span { start, end }, note.to_string()))
         });
         all.unzip()
     }

@@ -28,8 +28,7 @@ pub(super) fn instant(plan: &mut Plan, at: i64, cx: &mut Context<'_>) -> Result<
 /// At every moment of a frame.
 pub(super) fn range(plan: &mut Plan, frame: Frame, cx: &mut Context<'_>) -> Result<Value, EvalError> {
     let refuse = |span: Span, what: &str| {
-        let message =
-            format!("invalid expression type \"{what}\" for range query, must be Scalar or instant Vector");
+        let message = format!("invalid expression type \"{what}\" for range query, must be Scalar or instant Vector");
         Err(EvalError::new(span, EvalErrorKind::Type, message))
     };
     let all = match plan {

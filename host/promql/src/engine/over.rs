@@ -102,7 +102,14 @@ impl Ranges {
                 let Some((inner_frame, inner)) = subquery.eval(moments, cx)? else {
                     return Block::absent(Arc::default(), frame.count, subquery.span, cx);
                 };
-                of_subquery(&inner, inner_frame, (moments, subquery.range), subquery.span, cx, &compute)
+                of_subquery(
+                    &inner,
+                    inner_frame,
+                    (moments, subquery.range),
+                    subquery.span,
+                    cx,
+                    &compute,
+                )
             }
         }
     }
@@ -173,7 +180,9 @@ impl RangeCall {
 
     fn check(&self, param: &Numbers, cx: &mut Context<'_>) {
         if self.function == Function::QuantileOverTime {
-            param.iter().for_each(|quantile| cx.notes.check_quantile(self.arg_span, quantile));
+            param
+                .iter()
+                .for_each(|quantile| cx.notes.check_quantile(self.arg_span, quantile));
         }
     }
 
@@ -202,7 +211,9 @@ const fn parameters(function: Function) -> usize {
 }
 
 fn is_counter(name: &str) -> bool {
-    ["_total", "_sum", "_count", "_bucket"].iter().any(|end| name.ends_with(end))
+    ["_total", "_sum", "_count", "_bucket"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 /// `absent_over_time`: one element wherever no series has a sample in its range.

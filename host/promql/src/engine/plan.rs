@@ -191,7 +191,11 @@ fn both(op: BinaryOp, lhs: &Numbers, rhs: &Numbers, frame: Frame) -> Numbers {
     };
     match (lhs, rhs) {
         (Numbers::Same(l), Numbers::Same(r)) => Numbers::Same(compute(*l, *r)),
-        _ => Numbers::Each((0..frame.count).map(|step| compute(lhs.at(step), rhs.at(step))).collect()),
+        _ => Numbers::Each(
+            (0..frame.count)
+                .map(|step| compute(lhs.at(step), rhs.at(step)))
+                .collect(),
+        ),
     }
 }
 

@@ -29,14 +29,23 @@ impl SetMatch {
         let [lhs, rhs] = &mut self.sides;
         let (mut lhs, mut rhs) = (lhs.eval(frame, cx)?, rhs.eval(frame, cx)?);
         cx.meter.work(lhs.values.len() + rhs.values.len(), span)?;
-        let known = self.signatures.of(&self.matching, [&lhs.labels, &rhs.labels], span, cx)?;
+        let known = self
+            .signatures
+            .of(&self.matching, [&lhs.labels, &rhs.labels], span, cx)?;
         match self.op {
             BinaryOp::Or => {
                 keep(&mut rhs, &known.right, &lhs, &known.left, known.count, false);
                 self.union.of(lhs, &rhs, span, cx)
             }
             op => {
-                keep(&mut lhs, &known.left, &rhs, &known.right, known.count, op == BinaryOp::And);
+                keep(
+                    &mut lhs,
+                    &known.left,
+                    &rhs,
+                    &known.right,
+                    known.count,
+                    op == BinaryOp::And,
+                );
                 Ok(lhs)
             }
         }
@@ -78,7 +87,9 @@ impl Union {
     /// Elements of both, which never have the same labels at the same moment: those would have had the same signature.
     fn of(&mut self, lhs: Block, rhs: &Block, span: Span, cx: &mut Context<'_>) -> Result<Block, EvalError> {
         let known = match &mut self.known {
-            Some(known) if Arc::ptr_eq(&known.from[0], &lhs.labels) && Arc::ptr_eq(&known.from[1], &rhs.labels) => known,
+            Some(known) if Arc::ptr_eq(&known.from[0], &lhs.labels) && Arc::ptr_eq(&known.from[1], &rhs.labels) => {
+                known
+            }
             outdated => outdated.insert(Known::new(&lhs.labels, &rhs.labels)),
         };
         cx.meter.make(known.to.len() - lhs.rows(), lhs.steps, span)?;

@@ -48,7 +48,11 @@ impl Top {
                 cx.meter.work(chosen.len(), span)?;
                 chosen.sort_by(|a, b| compare(a.1, b.1, self.greatest));
                 // Less than one is none, and saturation takes care of the rest.
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "meant: 2.9 is 2, -1 is 0")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "meant: 2.9 is 2, -1 is 0"
+                )]
                 let count = counts.at(step) as usize;
                 let (kept, dropped) = chosen.split_at(count.min(chosen.len()));
                 for (row, _) in dropped {

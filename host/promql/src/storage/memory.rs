@@ -126,11 +126,18 @@ impl Storage for Memory {
         match name {
             Some(name) => {
                 let named = self.by_name.get(&name.value).map_or(&[][..], |ids| ids);
-                named.iter().copied().filter(|id| self.satisfies(*id, matchers)).collect()
+                named
+                    .iter()
+                    .copied()
+                    .filter(|id| self.satisfies(*id, matchers))
+                    .collect()
             }
             None => {
                 let count = u32::try_from(self.series.len()).unwrap_or(u32::MAX);
-                (0..count).map(SeriesId).filter(|id| self.satisfies(*id, matchers)).collect()
+                (0..count)
+                    .map(SeriesId)
+                    .filter(|id| self.satisfies(*id, matchers))
+                    .collect()
             }
         }
     }
@@ -144,7 +151,10 @@ impl Storage for Memory {
         // Mostly the newest sample of all is asked for.
         let newest = match points.last() {
             Some(last) if last.at <= until => Some(last),
-            _ => points.partition_point(|point| point.at <= until).checked_sub(1).and_then(|at| points.get(at)),
+            _ => points
+                .partition_point(|point| point.at <= until)
+                .checked_sub(1)
+                .and_then(|at| points.get(at)),
         };
         newest.copied().filter(|point| point.at > after)
     }
@@ -212,6 +222,9 @@ mod tests {
             memory.find(&[equal("__name__", "a"), equal("x", "1")]),
             [SeriesId(0), SeriesId(1)]
         );
-        assert_eq!(memory.find(&[equal("x", "1"), equal("y", "")]), [SeriesId(0), SeriesId(2)]);
+        assert_eq!(
+            memory.find(&[equal("x", "1"), equal("y", "")]),
+            [SeriesId(0), SeriesId(2)]
+        );
     }
 }

@@ -386,14 +386,18 @@ fn histogram(first: Expr, rest: Vec<Expr>, span: Span) -> Built<(VectorKind, boo
 }
 
 fn rewrite(function: Function, first: Expr, rest: Vec<Expr>, span: Span) -> Built<(VectorKind, bool)> {
-    let texts = rest.into_iter().map(|arg| text(Some(arg), span)).collect::<Built<Vec<Arc<str>>>>()?;
+    let texts = rest
+        .into_iter()
+        .map(|arg| text(Some(arg), span))
+        .collect::<Built<Vec<Arc<str>>>>()?;
     let refuse = |message: String| EvalError::new(span, EvalErrorKind::Parameter, message);
     let how = match (function, &texts[..]) {
         (Function::LabelReplace, [destination, replacement, source, regex]) => {
-            let matcher = parse::matcher(source, MatchOp::Regex, regex);
-            let regex = matcher.ok().and_then(|matcher| matcher.regex).ok_or_else(|| {
-                refuse(format!("invalid regular expression in label_replace(): {regex}"))
-            })?;
+            let matcher = parse::matcher("source", MatchOp::Regex, regex);
+            let regex = matcher
+                .ok()
+                .and_then(|matcher| matcher.regex)
+                .ok_or_else(|| refuse(format!("invalid regular expression in label_replace(): {regex}")))?;
             let replace = label::Replace::new(destination, replacement, source, regex);
             How::Replace(replace.map_err(|error| refuse(error.to_string()))?)
         }
