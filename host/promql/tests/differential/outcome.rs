@@ -6,7 +6,7 @@ use bellwether_promql::{
     engine::{Answer, Options, Query},
     labels::Labels,
     parse::parse,
-    storage::Memory,
+    storage::memory::Memory,
     value::Value,
 };
 use serde_json::Value as Json;

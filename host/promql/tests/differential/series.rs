@@ -5,7 +5,7 @@
 
 use bellwether_promql::{
     labels::Labels,
-    storage::Memory,
+    storage::memory::Memory,
     value::{Point, stale_marker},
 };
 
