@@ -26,14 +26,14 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// All values absent.
+    /// All values absent. Without any labels, too, the moments count: there are loops over them.
     pub(super) fn absent(
         labels: Arc<[Labels]>,
         steps: usize,
         span: Span,
         cx: &mut Context<'_>,
     ) -> Result<Self, EvalError> {
-        cx.meter.make(labels.len(), steps, span)?;
+        cx.meter.make(labels.len().max(1), steps, span)?;
         let values = vec![ABSENT; labels.len() * steps];
         Ok(Self { labels, values, steps })
     }
@@ -55,14 +55,21 @@ impl Block {
     }
 
     /// Replaces every value that is there, given the number of its moment.
-    pub(super) fn map(&mut self, mut change: impl FnMut(f64, usize) -> f64) {
+    pub(super) fn map(
+        &mut self,
+        span: Span,
+        cx: &mut Context<'_>,
+        mut change: impl FnMut(f64, usize) -> f64,
+    ) -> Result<(), EvalError> {
         for row in self.values.chunks_exact_mut(self.steps) {
+            cx.meter.work(row.len(), span)?;
             for (step, value) in row.iter_mut().enumerate() {
                 if !is_absent(*value) {
                     *value = change(*value, step);
                 }
             }
         }
+        Ok(())
     }
 
     /// The one moment of this block, repeated.
@@ -175,9 +182,12 @@ impl Known {
         span: Span,
         cx: &mut Context<'_>,
     ) -> Result<Self, EvalError> {
-        cx.meter.work(from.len() * LABEL_WORK, span)?;
         let mut distinct = Distinct::default();
-        let rows: Vec<u32> = from.iter().map(|labels| distinct.row(change(labels))).collect();
+        let mut rows = Vec::with_capacity(from.len());
+        for labels in from.iter() {
+            cx.meter.work(LABEL_WORK, span)?;
+            rows.push(distinct.row(change(labels)));
+        }
         let all_distinct = distinct.len() == from.len();
         Ok(Self {
             from: Arc::clone(from),

@@ -2,7 +2,7 @@
 
 use super::{
     Context, EvalError,
-    block::{Block, Collision, Numbers, Relabel, is_absent, without_name},
+    block::{ABSENT, Block, Collision, Numbers, Relabel, is_absent, without_name},
     frame::Frame,
     plan::{Scalar, Vector, seconds},
 };
@@ -35,34 +35,34 @@ impl Map {
             .collect::<Result<_, _>>()?;
         let function = self.function;
         if is_calendar(function) {
-            block.map(|value, _| calendar::apply(function, value));
+            block.map(span, cx, |value, _| calendar::apply(function, value))?;
         } else if function == Function::Clamp {
-            clamp(&mut block, &params);
+            clamp(&mut block, &params, span, cx)?;
         } else {
             let count = params.len().min(MAX_PARAMS);
-            block.map(|value, step| {
+            block.map(span, cx, |value, step| {
                 let mut at_step = [0.0; MAX_PARAMS];
                 for (place, numbers) in at_step.iter_mut().zip(&params) {
                     *place = numbers.at(step);
                 }
                 math::apply(function, value, &at_step[..count])
-            });
+            })?;
         }
         drop_names(block, &mut self.names, span, cx)
     }
 }
 
 /// With bounds the wrong way round there is no value at all.
-fn clamp(block: &mut Block, params: &[Numbers]) {
-    let [lower, upper] = params else { return };
-    block.map(|value, step| {
+fn clamp(block: &mut Block, params: &[Numbers], span: Span, cx: &mut Context<'_>) -> Result<(), EvalError> {
+    let [lower, upper] = params else { return Ok(()) };
+    block.map(span, cx, |value, step| {
         let bounds = [lower.at(step), upper.at(step)];
-        if bounds[1] < bounds[0] {
-            super::block::ABSENT
+        if math::clamps_all_away(bounds[0], bounds[1]) {
+            ABSENT
         } else {
             math::apply(Function::Clamp, value, &bounds)
         }
-    });
+    })
 }
 
 /// Functions of the calendar, which without an argument tell of the moment of evaluation.

@@ -155,6 +155,7 @@ impl Scalar {
             }
             ScalarKind::OfVector(vector) => {
                 let block = vector.eval(frame, cx)?;
+                cx.meter.work(block.values.len(), self.span)?;
                 Ok(call::scalar(&block))
             }
         }
@@ -220,12 +221,12 @@ impl Vector {
             VectorKind::EvalTimes(parts) => {
                 let mut block = parts.0.eval(frame, cx)?;
                 let seconds = seconds(frame);
-                block.map(|_, step| seconds.at(step));
+                block.map(span, cx, |_, step| seconds.at(step))?;
                 call::drop_names(block, &mut parts.1, span, cx)
             }
             VectorKind::Negate(parts) => {
                 let mut block = parts.0.eval(frame, cx)?;
-                block.map(|value, _| -value);
+                block.map(span, cx, |value, _| -value)?;
                 call::drop_names(block, &mut parts.1, span, cx)
             }
             VectorKind::Map(map) => map.eval(frame, span, cx),
