@@ -37,7 +37,6 @@ impl Top {
             return Block::absent(Arc::default(), frame.count, span, cx);
         }
         let groups = self.groups.of(&self.grouping, &block.labels, span, cx)?;
-        cx.meter.work(block.values.len(), span)?;
         let mut order = Vec::new();
         let mut chosen: Vec<(u32, f64)> = Vec::new();
         for rows in groups.iter() {
@@ -45,7 +44,7 @@ impl Top {
                 chosen.clear();
                 let values = rows.iter().map(|row| (*row, block.get(*row as usize, step)));
                 chosen.extend(values.filter(|(_, value)| !is_absent(*value)));
-                cx.meter.work(chosen.len(), span)?;
+                cx.meter.work(rows.len(), span)?;
                 // Less than one is none, and saturation takes care of the rest.
                 #[expect(
                     clippy::cast_possible_truncation,
@@ -106,7 +105,8 @@ fn select(elements: &mut [(u32, f64)], count: usize, greatest: bool) -> (&mut [(
     };
     for other in others.iter_mut() {
         let (root, new) = (heap[0].1, other.1);
-        if if root.is_nan() { new.is_nan() } else { new.is_nan() || !worse(root, new) } {
+        let better = !new.is_nan() && worse(root, new);
+        if !better {
             continue;
         }
         std::mem::swap(&mut heap[0], other);
