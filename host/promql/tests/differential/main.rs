@@ -30,7 +30,7 @@ use bellwether_promql::storage::memory::Memory;
 use self::{
     expressions::{Focus, Maker},
     oracle::{Connection, Oracle},
-    outcome::{Case, Outcome, When, difference, of_answer, ours},
+    outcome::{Case, Outcome, Tolerance, When, difference, of_answer, ours},
     random::Random,
     series::{BEGIN, Data, END},
 };
@@ -60,8 +60,7 @@ const KNOWN: &[Known] = &[
         name: "histogram_fraction's lowest bucket",
         reason: "since 3.6 it starts at 0 if its bound is above, and is not divided if it is not; before, any bound inside it gave NaN",
         applies: |case, ours, theirs| {
-            case.expression.contains("histogram_fraction")
-                && difference(ours, &with_ours_for_nan(ours, theirs), 0.0, false).is_none()
+            case.expression.contains("histogram_fraction") && difference(ours, &with_ours_for_nan(ours, theirs), Tolerance::default(), false).is_none()
         },
     },
     Known {
@@ -73,6 +72,18 @@ const KNOWN: &[Known] = &[
                 && matches!(theirs, Outcome::Series { .. })
         },
     },
+    Known {
+        name: "partners of a comparison that filters",
+        reason: "since 3.6 too many of them are an error even where the comparison filters them; before, only if they would remain",
+        applies: |_, ours, theirs| {
+            matches!(ours, Outcome::Error(error) if error.contains("multiple matches for labels")) && matches!(theirs, Outcome::Series { .. })
+        },
+    },
+    Known {
+        name: "timestamp of a selector with @ and offset",
+        reason: "Prometheus forgets the offset there, in 3.14 still; everywhere else it counts",
+        applies: |case, _, _| words::words_of(&case.expression).contains(words::TIMESTAMP_FIXED_AND_SHIFTED),
+    },
 ];
 
 /// Their answer with the values of ours where theirs are NaN.
@@ -82,29 +93,36 @@ fn with_ours_for_nan(ours: &Outcome, theirs: &Outcome) -> Outcome {
     };
     if let Outcome::Series { rows: others, .. } = &mut patched {
         for (labels, points) in others {
-            let own = rows
-                .iter()
-                .find(|(own, _)| own == labels)
-                .map_or(&[][..], |(_, points)| points);
+            let own = rows.iter().find(|(own, _)| own == labels).map_or(&[][..], |(_, points)| points);
             for (at, value) in points.iter_mut().filter(|(_, value)| value.is_nan()) {
-                *value = own
-                    .iter()
-                    .find(|(own, _)| own == at)
-                    .map_or(*value, |(_, value)| *value);
+                *value = own.iter().find(|(own, _)| own == at).map_or(*value, |(_, value)| *value);
             }
         }
     }
     patched
 }
 
-/// Where more than the relative tolerance is needed: words in an expression, the absolute difference that is allowed, and why.
-const ABSOLUTE: &[(&[&str], f64, &str)] = &[];
+/// Where numbers may differ by more: in expressions with one of `words`.
+struct Looser {
+    words: &'static [&'static str],
+    tolerance: Tolerance,
+    #[expect(dead_code, reason = "for who reads the list")]
+    reason: &'static str,
+}
+
+const LOOSER: &[Looser] = &[Looser {
+    words: &["stddev", "stdvar"],
+    tolerance: Tolerance {
+        relative: 1e-9,
+        absolute: 0.0,
+    },
+    reason: "Prometheus sums what an inner expression yields over a range in an order that differs from run to run, and these two \
+             aggregations do not make up for rounding",
+}];
 
 fn from_environment(name: &str, default: u64) -> u64 {
     let told = std::env::var(name).ok();
-    told.map_or(default, |told| {
-        told.parse().unwrap_or_else(|_| panic!("{name} is no number: {told}"))
-    })
+    told.map_or(default, |told| told.parse().unwrap_or_else(|_| panic!("{name} is no number: {told}")))
 }
 
 fn cases(seed: u64, expressions: usize) -> Vec<Case> {
@@ -121,9 +139,7 @@ fn cases(seed: u64, expressions: usize) -> Vec<Case> {
             });
         };
         ask(When::At(random.between(BEGIN + 300_000, END - 60_000)));
-        ask(When::At(
-            random.between(BEGIN - 60_000, END + 400_000) / 15_000 * 15_000,
-        ));
+        ask(When::At(random.between(BEGIN - 60_000, END + 400_000) / 15_000 * 15_000));
         let start = random.between(BEGIN - 300_000, END - 600_000);
         let step = random.pick(&[1_000, 13_370, 15_000, 30_000, 60_000, 300_000, 999_999]);
         let end = start + step * random.between(0, 25);
@@ -174,23 +190,16 @@ impl Report {
         for word in &words {
             *self.words.entry(word).or_default() += 1;
         }
-        let allowed = ABSOLUTE
-            .iter()
-            .filter(|(of, ..)| of.iter().any(|word| words.contains(word)));
-        let absolute = allowed.map(|(_, absolute, _)| *absolute).fold(0.0, f64::max);
-        let sorted = ["sort(", "sort_desc("]
-            .iter()
-            .any(|word| case.expression.starts_with(word))
-            && case.expression.ends_with(')');
+        let looser = LOOSER.iter().filter(|looser| looser.words.iter().any(|word| words.contains(word)));
+        let tolerance = looser.fold(Tolerance::default(), |tolerance, looser| tolerance.or(looser.tolerance));
+        let sorted = ["sort(", "sort_desc("].iter().any(|word| case.expression.starts_with(word)) && case.expression.ends_with(')');
         let ordered = sorted && matches!(case.when, When::At(_));
-        let Some(difference) = difference(ours, theirs, absolute, ordered) else {
+        let Some(difference) = difference(ours, theirs, tolerance, ordered) else {
             return;
         };
         match KNOWN.iter().find(|known| (known.applies)(case, ours, theirs)) {
             Some(known) => *self.known.entry(known.name).or_default() += 1,
-            None => self
-                .differences
-                .push(format!("{}\n  {:?}\n  {difference}", case.expression, case.when)),
+            None => self.differences.push(format!("{}\n  {:?}\n  {difference}", case.expression, case.when)),
         }
     }
 
@@ -203,17 +212,10 @@ impl Report {
             self.differences.len()
         );
         for (name, count) in &self.known {
-            let reason = KNOWN
-                .iter()
-                .find(|known| known.name == *name)
-                .map_or("", |known| known.reason);
+            let reason = KNOWN.iter().find(|known| known.name == *name).map_or("", |known| known.reason);
             println!("known difference {name}: {count} ({reason})");
         }
-        let counts: Vec<String> = self
-            .words
-            .iter()
-            .map(|(word, count)| format!("{word} {count}"))
-            .collect();
+        let counts: Vec<String> = self.words.iter().map(|(word, count)| format!("{word} {count}")).collect();
         println!("{}", counts.join(", "));
     }
 }
@@ -243,33 +245,15 @@ fn every_answer_is_that_of_prometheus() {
     let data = Data::new(seed);
     let memory = data.memory();
     let oracle = Oracle::with(&data);
-    println!(
-        "seed {seed}, {} series, Prometheus {}",
-        data.series.len(),
-        oracle.version()
-    );
+    println!("seed {seed}, {} series, Prometheus {}", data.series.len(), oracle.version());
     let report = compare(&cases(seed, expressions), &oracle, &memory);
     report.print();
-    assert!(
-        report.differences.is_empty(),
-        "{}",
-        report
-            .differences
-            .iter()
-            .take(40)
-            .cloned()
-            .collect::<Vec<_>>()
-            .join("\n")
-    );
+    assert!(report.differences.is_empty(), "{}", report.differences.iter().take(40).cloned().collect::<Vec<_>>().join("\n"));
     if expressions < EXPRESSIONS {
         return;
     }
     assert!(report.compared >= COMPARISONS, "{} comparisons", report.compared);
-    assert!(
-        report.with_values * 100 >= report.compared * WITH_VALUES,
-        "{} with values",
-        report.with_values
-    );
+    assert!(report.with_values * 100 >= report.compared * WITH_VALUES, "{} with values", report.with_values);
     for focus in Focus::all() {
         let word = focus.word();
         let counted = !matches!(word, "literal" | "wrong");

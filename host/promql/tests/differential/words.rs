@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 use bellwether_promql::{
     ast::{Cardinality, Expr, ExprKind, Grouping, Selector, Shift},
     parse::parse,
+    signature::Function,
 };
+
+/// Not a word of the language: `timestamp` of a selector with `@` and `offset`.
+pub(crate) const TIMESTAMP_FIXED_AND_SHIFTED: &str = "timestamp(@ offset)";
 
 /// All of them; none if it does not parse.
 pub(crate) fn words_of(expression: &str) -> BTreeSet<&'static str> {
@@ -56,6 +60,9 @@ fn walk(expr: &Expr, words: &mut BTreeSet<&'static str>) {
         }
         ExprKind::Call { function, args } => {
             words.insert(function.signature().name);
+            if *function == Function::Timestamp && args.iter().any(is_fixed_and_shifted) {
+                words.insert(TIMESTAMP_FIXED_AND_SHIFTED);
+            }
             args.iter().for_each(|arg| walk(arg, words));
         }
         ExprKind::Selector(selector) | ExprKind::Range { selector, .. } => of_selector(selector, words),
@@ -64,6 +71,15 @@ fn walk(expr: &Expr, words: &mut BTreeSet<&'static str>) {
             of_shift(&subquery.shift, words);
             walk(&subquery.expr, words);
         }
+    }
+}
+
+/// `a @ 1 offset 1m`, perhaps in parentheses.
+fn is_fixed_and_shifted(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Paren(inner) => is_fixed_and_shifted(inner),
+        ExprKind::Selector(selector) => selector.shift.at.is_some() && selector.shift.offset != 0,
+        _ => false,
     }
 }
 
