@@ -43,7 +43,9 @@ const DEPTH: u32 = 2;
 
 impl Focus {
     pub(crate) fn all() -> Vec<Self> {
-        let functions = Function::ALL.iter().map(|function| Self::Function(*function));
+        // The server knows `first_over_time` since 3.7 only.
+        let compared = Function::ALL.iter().filter(|function| **function != Function::FirstOverTime);
+        let functions = compared.map(|function| Self::Function(*function));
         let aggregations = AGGREGATIONS.into_iter().map(Self::Aggregation);
         let operators = [&ARITHMETIC[..], &COMPARISONS, &SETS].concat().into_iter().map(Self::Operator);
         let modifiers = MODIFIERS.into_iter().map(Self::Modifier);
@@ -296,7 +298,7 @@ impl Maker {
                 format!("{name}({of}{})", self.shift())
             }
             F::Sin | F::Cos | F::Tan | F::Tanh | F::Asinh | F::Deg | F::Rad => format!("{name}({})", self.selector(&["size", "temperature", "ratio", "bytes_total"])),
-            F::Changes | F::CountOverTime | F::PresentOverTime | F::LastOverTime => format!("{name}({})", self.matrix(&[&GAUGES[..], &ODD].concat())),
+            F::Changes | F::CountOverTime | F::PresentOverTime | F::FirstOverTime | F::LastOverTime => format!("{name}({})", self.matrix(&[&GAUGES[..], &ODD].concat())),
             F::AvgOverTime | F::SumOverTime | F::MinOverTime | F::MaxOverTime | F::StddevOverTime | F::StdvarOverTime | F::Deriv | F::Delta | F::Idelta => {
                 format!("{name}({})", self.matrix(&[&GAUGES[..], &ODD].concat()))
             }
