@@ -1,7 +1,7 @@
 //! Expressions over the series of [`super::series`]: each has a focus, one function or operator or modifier after the other, and
 //! around and inside it whatever chance brings.
 
-use bellwether_promql::signature::Function;
+use bellwether_promql::{signature::Function, value::ValueType};
 
 use super::{
     random::Random,
@@ -195,7 +195,7 @@ impl Maker {
         match self.random.between(0, 9) {
             0 => "time()".to_owned(),
             1 => format!("scalar({})", self.bare(&["limit", "level"])),
-            2 => format!("({} {} 3)", self.pick(&NUMBERS), self.pick(&ARITHMETIC)),
+            2 => format!("({} {} 3)", self.pick(&NUMBERS), self.pick(&ARITHMETIC[..5])),
             3 => "pi()".to_owned(),
             4 => format!("({} {} bool 1)", self.pick(&NUMBERS), self.pick(&COMPARISONS)),
             _ => self.pick(&NUMBERS).to_owned(),
@@ -296,12 +296,9 @@ impl Maker {
                 format!("{name}({of}{})", self.shift())
             }
             F::Sin | F::Cos | F::Tan | F::Tanh | F::Asinh | F::Deg | F::Rad => format!("{name}({})", self.selector(&["size", "temperature", "ratio", "bytes_total"])),
-            F::Changes | F::CountOverTime | F::PresentOverTime | F::LastOverTime => format!("{name}({})", self.matrix(&[&GAUGES[..], &ODD].concat())),
-            F::AvgOverTime | F::SumOverTime | F::MinOverTime | F::MaxOverTime | F::StddevOverTime | F::StdvarOverTime | F::Deriv | F::Delta | F::Idelta => {
-                format!("{name}({})", self.matrix(&[&GAUGES[..], &ODD].concat()))
-            }
             F::Timestamp => format!("{name}({})", if self.random.chance(70) { self.selector(&GAUGES) } else { self.vector(1) }),
-            F::Abs | F::Ceil | F::Floor | F::Sgn | F::Round | F::Sort | F::SortDesc => format!("{name}({})", self.vector(DEPTH)),
+            _ if function.signature().args == [ValueType::Matrix] => format!("{name}({})", self.matrix(&[&GAUGES[..], &ODD].concat())),
+            _ => format!("{name}({})", self.vector(DEPTH)),
         }
     }
 
