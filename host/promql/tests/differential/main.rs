@@ -60,7 +60,8 @@ const KNOWN: &[Known] = &[
         name: "histogram_fraction's lowest bucket",
         reason: "since 3.6 it starts at 0 if its bound is above, and is not divided if it is not; before, any bound inside it gave NaN",
         applies: |case, ours, theirs| {
-            case.expression.contains("histogram_fraction") && difference(ours, &with_ours_for_nan(ours, theirs), Tolerance::default(), false).is_none()
+            case.expression.contains("histogram_fraction")
+                && difference(ours, &with_ours_for_nan(ours, theirs), Tolerance::default(), false).is_none()
         },
     },
     Known {
@@ -76,7 +77,8 @@ const KNOWN: &[Known] = &[
         name: "partners of a comparison that filters",
         reason: "since 3.6 too many of them are an error even where the comparison filters them; before, only if they would remain",
         applies: |_, ours, theirs| {
-            matches!(ours, Outcome::Error(error) if error.contains("multiple matches for labels")) && !matches!(theirs, Outcome::Error(_))
+            matches!(ours, Outcome::Error(error) if error.contains("multiple matches for labels"))
+                && !matches!(theirs, Outcome::Error(_))
         },
     },
     Known {
@@ -98,7 +100,8 @@ const KNOWN: &[Known] = &[
         applies: |case, ours, theirs| {
             let words = words::words_of(&case.expression);
             let many = matches!(case.when, When::Over { .. }) || words.contains("subquery");
-            many && (words.contains("topk") || words.contains("bottomk")) && values_by_moment(ours) == values_by_moment(theirs)
+            many && (words.contains("topk") || words.contains("bottomk"))
+                && values_by_moment(ours) == values_by_moment(theirs)
         },
     },
     Known {
@@ -127,9 +130,15 @@ fn with_ours_for_nan(ours: &Outcome, theirs: &Outcome) -> Outcome {
     };
     if let Outcome::Series { rows: others, .. } = &mut patched {
         for (labels, points) in others {
-            let own = rows.iter().find(|(own, _)| own == labels).map_or(&[][..], |(_, points)| points);
+            let own = rows
+                .iter()
+                .find(|(own, _)| own == labels)
+                .map_or(&[][..], |(_, points)| points);
             for (at, value) in points.iter_mut().filter(|(_, value)| value.is_nan()) {
-                *value = own.iter().find(|(own, _)| own == at).map_or(*value, |(_, value)| *value);
+                *value = own
+                    .iter()
+                    .find(|(own, _)| own == at)
+                    .map_or(*value, |(_, value)| *value);
             }
         }
     }
@@ -173,7 +182,9 @@ const AGAIN: usize = 30;
 
 fn from_environment(name: &str, default: u64) -> u64 {
     let told = std::env::var(name).ok();
-    told.map_or(default, |told| told.parse().unwrap_or_else(|_| panic!("{name} is no number: {told}")))
+    told.map_or(default, |told| {
+        told.parse().unwrap_or_else(|_| panic!("{name} is no number: {told}"))
+    })
 }
 
 fn cases(seed: u64, expressions: usize) -> Vec<Case> {
@@ -190,7 +201,9 @@ fn cases(seed: u64, expressions: usize) -> Vec<Case> {
             });
         };
         ask(When::At(random.between(BEGIN + 300_000, END - 60_000)));
-        ask(When::At(random.between(BEGIN - 60_000, END + 400_000) / 15_000 * 15_000));
+        ask(When::At(
+            random.between(BEGIN - 60_000, END + 400_000) / 15_000 * 15_000,
+        ));
         let start = random.between(BEGIN - 300_000, END - 600_000);
         let step = random.pick(&[1_000, 13_370, 15_000, 30_000, 60_000, 300_000, 999_999]);
         let end = start + step * random.between(0, 25);
@@ -238,7 +251,10 @@ struct Report {
 fn disagreement(case: &Case, ours: &Outcome, theirs: &Outcome, words: &BTreeSet<&str>) -> Option<String> {
     let looser = LOOSER.iter().filter(|looser| (looser.applies)(words));
     let tolerance = looser.fold(Tolerance::default(), |tolerance, looser| tolerance.or(looser.tolerance));
-    let sorted = ["sort(", "sort_desc("].iter().any(|word| case.expression.starts_with(word)) && case.expression.ends_with(')');
+    let sorted = ["sort(", "sort_desc("]
+        .iter()
+        .any(|word| case.expression.starts_with(word))
+        && case.expression.ends_with(')');
     let ordered = sorted && matches!(case.when, When::At(_));
     difference(ours, theirs, tolerance, ordered)
 }
@@ -251,7 +267,13 @@ enum Verdict {
     Different(String),
 }
 
-fn judge(case: &Case, ours: &Outcome, theirs: &Outcome, words: &BTreeSet<&str>, mut again: impl FnMut() -> Outcome) -> Verdict {
+fn judge(
+    case: &Case,
+    ours: &Outcome,
+    theirs: &Outcome,
+    words: &BTreeSet<&str>,
+    mut again: impl FnMut() -> Outcome,
+) -> Verdict {
     let Some(difference) = disagreement(case, ours, theirs, words) else {
         return Verdict::Same;
     };
@@ -276,7 +298,9 @@ impl Report {
             Verdict::Same => {}
             Verdict::Known(name) => *self.known.entry(name).or_default() += 1,
             Verdict::Undecided => self.undecided += 1,
-            Verdict::Different(difference) => self.differences.push(format!("{}\n  {:?}\n  {difference}", case.expression, case.when)),
+            Verdict::Different(difference) => self
+                .differences
+                .push(format!("{}\n  {:?}\n  {difference}", case.expression, case.when)),
         }
     }
 
@@ -290,10 +314,17 @@ impl Report {
             self.differences.len()
         );
         for (name, count) in &self.known {
-            let reason = KNOWN.iter().find(|known| known.name == *name).map_or("", |known| known.reason);
+            let reason = KNOWN
+                .iter()
+                .find(|known| known.name == *name)
+                .map_or("", |known| known.reason);
             println!("known difference {name}: {count} ({reason})");
         }
-        let counts: Vec<String> = self.words.iter().map(|(word, count)| format!("{word} {count}")).collect();
+        let counts: Vec<String> = self
+            .words
+            .iter()
+            .map(|(word, count)| format!("{word} {count}"))
+            .collect();
         println!("{}", counts.join(", "));
     }
 }
@@ -310,7 +341,10 @@ fn compare(cases: &[Case], oracle: &Oracle, memory: &Memory) -> Report {
                     let ours = ours(case, memory);
                     let words = words::words_of(&case.expression);
                     let verdict = judge(case, &ours, &theirs, &words, || self::theirs(case, &mut connection).0);
-                    report.lock().expect("no panic").take(case, [&ours, &theirs], &words, verdict);
+                    report
+                        .lock()
+                        .expect("no panic")
+                        .take(case, [&ours, &theirs], &words, verdict);
                 }
             });
         }
@@ -325,15 +359,33 @@ fn every_answer_is_that_of_prometheus() {
     let data = Data::new(seed);
     let memory = data.memory();
     let oracle = Oracle::with(&data);
-    println!("seed {seed}, {} series, Prometheus {}", data.series.len(), oracle.version());
+    println!(
+        "seed {seed}, {} series, Prometheus {}",
+        data.series.len(),
+        oracle.version()
+    );
     let report = compare(&cases(seed, expressions), &oracle, &memory);
     report.print();
-    assert!(report.differences.is_empty(), "{}", report.differences.iter().take(40).cloned().collect::<Vec<_>>().join("\n"));
+    assert!(
+        report.differences.is_empty(),
+        "{}",
+        report
+            .differences
+            .iter()
+            .take(40)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
     if expressions < EXPRESSIONS {
         return;
     }
     assert!(report.compared >= COMPARISONS, "{} comparisons", report.compared);
-    assert!(report.with_values * 100 >= report.compared * WITH_VALUES, "{} with values", report.with_values);
+    assert!(
+        report.with_values * 100 >= report.compared * WITH_VALUES,
+        "{} with values",
+        report.with_values
+    );
     for focus in Focus::all() {
         let word = focus.word();
         let counted = !matches!(word, "literal" | "wrong");
@@ -352,7 +404,11 @@ fn one_question() {
     let (step, end, start) = (number(), number(), number());
     let case = Case {
         expression: parts.next().expect("an expression").to_owned(),
-        when: if step == 0 { When::At(start) } else { When::Over { start, end, step } },
+        when: if step == 0 {
+            When::At(start)
+        } else {
+            When::Over { start, end, step }
+        },
     };
     let data = Data::new(from_environment("BELLWETHER_TEST_SEED", SEED));
     let oracle = Oracle::with(&data);

@@ -140,6 +140,33 @@ fn constant_duration_expressions_are_evaluated() {
 }
 
 #[test]
+fn step_and_range_are_those_of_the_query() {
+    let around = Around {
+        step: 15_000,
+        range: 3_600_000,
+    };
+    let range = |text| match parse_for(text, around).unwrap().kind {
+        ExprKind::Range { range, .. } => range,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(range("a[step()]"), 15_000);
+    assert_eq!(range("a[1+(STep()-5)*2]"), 21_000);
+    assert_eq!(range("a[max_of(range ( ), 1m)]"), 3_600_000);
+    assert_eq!(
+        parse_for("a offset -step()*2", around).unwrap().to_string(),
+        "a offset -15s * 2"
+    );
+    let instant = Around { step: 0, range: 0 };
+    assert!(
+        parse_for("a[step()]", instant)
+            .unwrap_err()
+            .message
+            .contains("greater than 0")
+    );
+    assert_eq!(parse_for("a offset range()", instant).unwrap().to_string(), "a");
+}
+
+#[test]
 fn an_offset_ends_at_its_literal_and_parentheses_reach_further() {
     assert_eq!(groups("a offset 100 + 2"), "(a offset 1m40s + 2)");
     assert_eq!(groups("a offset -2 ^ 2"), "(a offset -2s ^ 2)");
