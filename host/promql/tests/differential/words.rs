@@ -11,6 +11,9 @@ use bellwether_promql::{
 /// Not a word of the language: `timestamp` of a selector with `@` and `offset`.
 pub(crate) const TIMESTAMP_FIXED_AND_SHIFTED: &str = "timestamp(@ offset)";
 
+/// Nor this: an aggregation of the same vector at every moment, with a parameter that may differ.
+pub(crate) const MOVING_PARAMETER_OF_FIXED: &str = "topk(moving, fixed)";
+
 /// All of them; none if it does not parse.
 pub(crate) fn words_of(expression: &str) -> BTreeSet<&'static str> {
     let mut words = BTreeSet::new();
@@ -56,6 +59,9 @@ fn walk(expr: &Expr, words: &mut BTreeSet<&'static str>) {
             walk(&aggregate.expr, words);
             if let Some(param) = &aggregate.param {
                 walk(param, words);
+                if is_fixed(&aggregate.expr) && !is_fixed(param) {
+                    words.insert(MOVING_PARAMETER_OF_FIXED);
+                }
             }
         }
         ExprKind::Call { function, args } => {
@@ -71,6 +77,19 @@ fn walk(expr: &Expr, words: &mut BTreeSet<&'static str>) {
             of_shift(&subquery.shift, words);
             walk(&subquery.expr, words);
         }
+    }
+}
+
+/// Whether an expression is the same at every moment of a query.
+fn is_fixed(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Number(_) | ExprKind::String(_) => true,
+        ExprKind::Paren(inner) | ExprKind::Unary { expr: inner, .. } => is_fixed(inner),
+        ExprKind::Binary(binary) => is_fixed(&binary.lhs) && is_fixed(&binary.rhs),
+        ExprKind::Aggregate(aggregate) => is_fixed(&aggregate.expr),
+        ExprKind::Call { function, args } => !matches!(function, Function::Time) && args.iter().all(is_fixed),
+        ExprKind::Selector(selector) | ExprKind::Range { selector, .. } => selector.shift.at.is_some(),
+        ExprKind::Subquery(subquery) => subquery.shift.at.is_some(),
     }
 }
 
