@@ -93,7 +93,11 @@ const DEPTH: u32 = 2;
 
 impl Focus {
     pub(crate) fn all() -> Vec<Self> {
-        let functions = Function::ALL.iter().map(|function| Self::Function(*function));
+        // The server knows `first_over_time` since 3.7 only.
+        let compared = Function::ALL
+            .iter()
+            .filter(|function| **function != Function::FirstOverTime);
+        let functions = compared.map(|function| Self::Function(*function));
         let aggregations = AGGREGATIONS.into_iter().map(Self::Aggregation);
         let operators = [&ARITHMETIC[..], &COMPARISONS, &SETS]
             .concat()

@@ -52,8 +52,6 @@ impl Oracle {
         let child = Command::new(program())
             .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
             .args(["--web.listen-address=127.0.0.1:0", "--web.enable-remote-write-receiver"])
-            // Some functions that are stable by now were not yet in 3.5.
-            .arg("--enable-feature=promql-experimental-functions")
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -199,8 +199,13 @@ pub(crate) fn difference(ours: &Outcome, theirs: &Outcome, tolerance: Tolerance,
                 rows: others,
             },
         ) if kind == other => between(rows, others, tolerance, ordered),
-        _ => Some(format!("ours {ours:.300?}\ntheirs {theirs:.300?}")),
+        _ => Some(format!("ours {}\n  theirs {}", abbreviated(ours), abbreviated(theirs))),
     }
+}
+
+fn abbreviated(outcome: &Outcome) -> String {
+    const LETTERS: usize = 400;
+    format!("{outcome:?}").chars().take(LETTERS).collect()
 }
 
 type Row = (BTreeMap<String, String>, Vec<(i64, f64)>);
