@@ -7,11 +7,7 @@
 //! Needs: prometheus-3
 //! Budget: 5 min
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a test talks to a real process: it waits on real time; and it says what it compared"
-)]
+#![expect(clippy::disallowed_methods, reason = "a test talks to a real process: it waits on real time")]
 
 #[path = "../differential/oracle.rs"]
 mod oracle;
