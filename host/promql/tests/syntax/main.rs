@@ -7,7 +7,10 @@
 //! Needs: prometheus-3
 //! Budget: 5 min
 
-#![expect(clippy::disallowed_methods, reason = "a test talks to a real process: it waits on real time")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test talks to a real process: it waits on real time"
+)]
 
 #[path = "../differential/oracle.rs"]
 mod oracle;
