@@ -1,0 +1,417 @@
+//! Our evaluator against Prometheus' own: the same series, the same expressions, the same moments, more than twenty thousand times.
+//!
+//! Values may differ by a relative 1e-12 where nothing else is said below; errors must be errors on both sides, whatever their words.
+//! Another seed is asked for with `BELLWETHER_TEST_SEED`, another number of expressions with `BELLWETHER_TEST_EXPRESSIONS`.
+//!
+//! Needs: prometheus-3
+//! Budget: 10 min
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test talks to a real process: it waits on real time; and it says what it compared"
+)]
+
+mod expressions;
+mod oracle;
+mod outcome;
+mod random;
+mod series;
+mod words;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use bellwether_promql::storage::memory::Memory;
+
+use self::{
+    expressions::{Focus, Maker},
+    oracle::{Connection, Oracle},
+    outcome::{Case, Outcome, Tolerance, When, difference, of_answer, ours},
+    random::Random,
+    series::{BEGIN, Data, END},
+};
+
+/// Of series and expressions, unless the environment says otherwise.
+const SEED: u64 = 20_250_101;
+/// Each is asked for at two moments and over one range.
+const EXPRESSIONS: usize = 7_400;
+/// Below this a run does not count.
+const COMPARISONS: usize = 20_000;
+/// Of a hundred comparisons so many must have values.
+const WITH_VALUES: usize = 60;
+/// Each function, aggregation, operator and modifier must be in so many comparisons.
+const PER_WORD: usize = 50;
+/// Connections, each asking one question after the other.
+const WORKERS: usize = 3;
+
+/// A difference that is none of our bugs.
+struct Known {
+    name: &'static str,
+    reason: &'static str,
+    applies: fn(&Case, &Outcome, &Outcome) -> bool,
+}
+
+const KNOWN: &[Known] = &[
+    Known {
+        name: "histogram_fraction's lowest bucket",
+        reason: "since 3.6 it starts at 0 if its bound is above, and is not divided if it is not; before, any bound inside it gave NaN",
+        applies: |case, ours, theirs| {
+            case.expression.contains("histogram_fraction")
+                && difference(ours, &with_ours_for_nan(ours, theirs), Tolerance::default(), false).is_none()
+        },
+    },
+    Known {
+        name: "parameters of topk and bottomk without elements",
+        reason: "since 3.6 NaN and numbers beyond 64 bits are refused; before, only where there was an element to count",
+        applies: |case, ours, theirs| {
+            ["topk", "bottomk"].iter().any(|word| case.expression.contains(word))
+                && matches!(ours, Outcome::Error(error) if error.contains("Parameter value is NaN") || error.contains("flows int64"))
+                && matches!(theirs, Outcome::Series { .. })
+        },
+    },
+    Known {
+        name: "partners of a comparison that filters",
+        reason: "since 3.6 too many of them are an error even where the comparison filters them; before, only if they would remain",
+        applies: |_, ours, theirs| {
+            matches!(ours, Outcome::Error(error) if error.contains("multiple matches for labels"))
+                && !matches!(theirs, Outcome::Error(_))
+        },
+    },
+    Known {
+        name: "equal labels at different moments",
+        reason: "since 3.6 a sign and functions of labels merge them; before, a range with both was an error, though each moment was none",
+        applies: |case, _, theirs| {
+            let many = matches!(case.when, When::Over { .. }) || words::words_of(&case.expression).contains("subquery");
+            many && matches!(theirs, Outcome::Error(error) if error.contains("vector cannot contain metrics with the same labelset"))
+        },
+    },
+    Known {
+        name: "a parameter beside a vector that stands still",
+        reason: "Prometheus, in 3.14 still, evaluates such an aggregation once, with the parameter of the first moment",
+        applies: |case, _, _| words::words_of(&case.expression).contains(words::MOVING_PARAMETER_OF_FIXED),
+    },
+    Known {
+        name: "equal elements of an inner expression over a range",
+        reason: "Prometheus has no order for them, so that which of them topk keeps differs from run to run; their values must be the same",
+        applies: |case, ours, theirs| {
+            let words = words::words_of(&case.expression);
+            let many = matches!(case.when, When::Over { .. }) || words.contains("subquery");
+            many && (words.contains("topk") || words.contains("bottomk"))
+                && values_by_moment(ours) == values_by_moment(theirs)
+        },
+    },
+    Known {
+        name: "timestamp of a selector with @ and offset",
+        reason: "Prometheus forgets the offset there, in 3.14 still; everywhere else it counts",
+        applies: |case, _, _| words::words_of(&case.expression).contains(words::TIMESTAMP_FIXED_AND_SHIFTED),
+    },
+];
+
+/// Bits of all values, by moment, whatever the labels.
+fn values_by_moment(outcome: &Outcome) -> BTreeMap<i64, Vec<u64>> {
+    let mut values: BTreeMap<i64, Vec<u64>> = BTreeMap::new();
+    if let Outcome::Series { rows, .. } = outcome {
+        for (at, value) in rows.iter().flat_map(|(_, points)| points) {
+            values.entry(*at).or_default().push(value.abs().to_bits());
+        }
+    }
+    values.values_mut().for_each(|values| values.sort_unstable());
+    values
+}
+
+/// Their answer with the values of ours where theirs are NaN.
+fn with_ours_for_nan(ours: &Outcome, theirs: &Outcome) -> Outcome {
+    let (Outcome::Series { rows, .. }, mut patched) = (ours, theirs.clone()) else {
+        return theirs.clone();
+    };
+    if let Outcome::Series { rows: others, .. } = &mut patched {
+        for (labels, points) in others {
+            let own = rows
+                .iter()
+                .find(|(own, _)| own == labels)
+                .map_or(&[][..], |(_, points)| points);
+            for (at, value) in points.iter_mut().filter(|(_, value)| value.is_nan()) {
+                *value = own
+                    .iter()
+                    .find(|(own, _)| own == at)
+                    .map_or(*value, |(_, value)| *value);
+            }
+        }
+    }
+    patched
+}
+
+/// Where numbers may differ by more.
+struct Looser {
+    applies: fn(&BTreeSet<&str>) -> bool,
+    tolerance: Tolerance,
+    #[expect(dead_code, reason = "for who reads the list")]
+    reason: &'static str,
+}
+
+const LOOSER: &[Looser] = &[
+    Looser {
+        applies: |words| words.contains("stddev") || words.contains("stdvar"),
+        tolerance: Tolerance {
+            relative: 1e-9,
+            absolute: 0.0,
+        },
+        reason: "over a range, Prometheus sums what an inner expression yields in an order that differs from run to run, and these two \
+                 aggregations do not make up for rounding",
+    },
+    Looser {
+        applies: |words| {
+            let spread = words.contains("stddev") || words.contains("stdvar");
+            spread && (words.contains("time") || words.contains("timestamp"))
+        },
+        tolerance: Tolerance {
+            relative: 1e-6,
+            absolute: 0.0,
+        },
+        reason: "as before, of numbers near 1.7e9 that are a few apart",
+    },
+];
+
+/// When an answer differs, the question is asked this often again: what Prometheus itself answers in different ways (which of equal
+/// elements `topk` keeps, where an inner expression over a range yields them in no order) has no right answer.
+const AGAIN: usize = 30;
+
+fn from_environment(name: &str, default: u64) -> u64 {
+    let told = std::env::var(name).ok();
+    told.map_or(default, |told| {
+        told.parse().unwrap_or_else(|_| panic!("{name} is no number: {told}"))
+    })
+}
+
+fn cases(seed: u64, expressions: usize) -> Vec<Case> {
+    let mut maker = Maker::new(seed);
+    let mut random = Random::new(seed ^ 1);
+    let foci = Focus::all();
+    let mut cases = Vec::new();
+    for number in 0..expressions {
+        let expression = maker.expression(foci[number % foci.len()]);
+        let mut ask = |when| {
+            cases.push(Case {
+                expression: expression.clone(),
+                when,
+            });
+        };
+        ask(When::At(random.between(BEGIN + 300_000, END - 60_000)));
+        ask(When::At(
+            random.between(BEGIN - 60_000, END + 400_000) / 15_000 * 15_000,
+        ));
+        let start = random.between(BEGIN - 300_000, END - 600_000);
+        let step = random.pick(&[1_000, 13_370, 15_000, 30_000, 60_000, 300_000, 999_999]);
+        let end = start + step * random.between(0, 25);
+        ask(When::Over { start, end, step });
+    }
+    cases
+}
+
+/// `1735700400.123`
+fn seconds(at: i64) -> String {
+    format!("{}.{:03}", at / 1000, at % 1000)
+}
+
+fn theirs(case: &Case, connection: &mut Connection) -> (Outcome, String) {
+    let query = ("query", case.expression.as_str());
+    let (_, body) = match case.when {
+        When::At(at) => connection.form("/api/v1/query", &[query, ("time", &seconds(at))]),
+        When::Over { start, end, step } => {
+            let fields = [
+                query,
+                ("start", &seconds(start)),
+                ("end", &seconds(end)),
+                ("step", &seconds(step)),
+            ];
+            connection.form("/api/v1/query_range", &fields)
+        }
+    };
+    (of_answer(&body), body)
+}
+
+/// What came of all comparisons.
+#[derive(Default)]
+struct Report {
+    compared: usize,
+    with_values: usize,
+    both_failed: usize,
+    known: BTreeMap<&'static str, usize>,
+    /// Prometheus gave more than one answer, ours among them.
+    undecided: usize,
+    words: BTreeMap<&'static str, usize>,
+    differences: Vec<String>,
+}
+
+/// Why the answers to a question differ; None if they do not.
+fn disagreement(case: &Case, ours: &Outcome, theirs: &Outcome, words: &BTreeSet<&str>) -> Option<String> {
+    let looser = LOOSER.iter().filter(|looser| (looser.applies)(words));
+    let tolerance = looser.fold(Tolerance::default(), |tolerance, looser| tolerance.or(looser.tolerance));
+    let sorted = ["sort(", "sort_desc("]
+        .iter()
+        .any(|word| case.expression.starts_with(word))
+        && case.expression.ends_with(')');
+    let ordered = sorted && matches!(case.when, When::At(_));
+    difference(ours, theirs, tolerance, ordered)
+}
+
+/// How one comparison came out.
+enum Verdict {
+    Same,
+    Known(&'static str),
+    Undecided,
+    Different(String),
+}
+
+fn judge(
+    case: &Case,
+    ours: &Outcome,
+    theirs: &Outcome,
+    words: &BTreeSet<&str>,
+    mut again: impl FnMut() -> Outcome,
+) -> Verdict {
+    let Some(difference) = disagreement(case, ours, theirs, words) else {
+        return Verdict::Same;
+    };
+    if let Some(known) = KNOWN.iter().find(|known| (known.applies)(case, ours, theirs)) {
+        return Verdict::Known(known.name);
+    }
+    if (0..AGAIN).any(|_| disagreement(case, ours, &again(), words).is_none()) {
+        return Verdict::Undecided;
+    }
+    Verdict::Different(difference)
+}
+
+impl Report {
+    fn take(&mut self, case: &Case, [ours, theirs]: [&Outcome; 2], words: &BTreeSet<&'static str>, verdict: Verdict) {
+        self.compared += 1;
+        self.with_values += usize::from(theirs.is_something());
+        self.both_failed += usize::from(matches!((ours, theirs), (Outcome::Error(_), Outcome::Error(_))));
+        for word in words {
+            *self.words.entry(word).or_default() += 1;
+        }
+        match verdict {
+            Verdict::Same => {}
+            Verdict::Known(name) => *self.known.entry(name).or_default() += 1,
+            Verdict::Undecided => self.undecided += 1,
+            Verdict::Different(difference) => self
+                .differences
+                .push(format!("{}\n  {:?}\n  {difference}", case.expression, case.when)),
+        }
+    }
+
+    fn print(&self) {
+        println!(
+            "{} comparisons, {} with values, {} errors on both sides, {} undecided, {} different",
+            self.compared,
+            self.with_values,
+            self.both_failed,
+            self.undecided,
+            self.differences.len()
+        );
+        for (name, count) in &self.known {
+            let reason = KNOWN
+                .iter()
+                .find(|known| known.name == *name)
+                .map_or("", |known| known.reason);
+            println!("known difference {name}: {count} ({reason})");
+        }
+        let counts: Vec<String> = self
+            .words
+            .iter()
+            .map(|(word, count)| format!("{word} {count}"))
+            .collect();
+        println!("{}", counts.join(", "));
+    }
+}
+
+fn compare(cases: &[Case], oracle: &Oracle, memory: &Memory) -> Report {
+    let next = AtomicUsize::new(0);
+    let report = Mutex::new(Report::default());
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                let mut connection = Connection::to(oracle.address);
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (theirs, _) = theirs(case, &mut connection);
+                    let ours = ours(case, memory);
+                    let words = words::words_of(&case.expression);
+                    let verdict = judge(case, &ours, &theirs, &words, || self::theirs(case, &mut connection).0);
+                    report
+                        .lock()
+                        .expect("no panic")
+                        .take(case, [&ours, &theirs], &words, verdict);
+                }
+            });
+        }
+    });
+    report.into_inner().expect("no panic")
+}
+
+#[test]
+fn every_answer_is_that_of_prometheus() {
+    let seed = from_environment("BELLWETHER_TEST_SEED", SEED);
+    let expressions = from_environment("BELLWETHER_TEST_EXPRESSIONS", EXPRESSIONS as u64) as usize;
+    let data = Data::new(seed);
+    let memory = data.memory();
+    let oracle = Oracle::with(&data);
+    println!(
+        "seed {seed}, {} series, Prometheus {}",
+        data.series.len(),
+        oracle.version()
+    );
+    let report = compare(&cases(seed, expressions), &oracle, &memory);
+    report.print();
+    assert!(
+        report.differences.is_empty(),
+        "{}",
+        report
+            .differences
+            .iter()
+            .take(40)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
+    if expressions < EXPRESSIONS {
+        return;
+    }
+    assert!(report.compared >= COMPARISONS, "{} comparisons", report.compared);
+    assert!(
+        report.with_values * 100 >= report.compared * WITH_VALUES,
+        "{} with values",
+        report.with_values
+    );
+    for focus in Focus::all() {
+        let word = focus.word();
+        let counted = !matches!(word, "literal" | "wrong");
+        let count = report.words.get(word).copied().unwrap_or(0);
+        assert!(!counted || count >= PER_WORD, "only {count} comparisons with {word}");
+    }
+}
+
+/// For finding out why: `BELLWETHER_TEST_QUESTION='expression|start|end|step'`, in milliseconds.
+#[test]
+#[ignore = "prints the answers to the question in the environment"]
+fn one_question() {
+    let question = std::env::var("BELLWETHER_TEST_QUESTION").expect("a question");
+    let mut parts = question.rsplitn(4, '|');
+    let mut number = || parts.next().and_then(|part| part.parse().ok()).expect("a number");
+    let (step, end, start) = (number(), number(), number());
+    let case = Case {
+        expression: parts.next().expect("an expression").to_owned(),
+        when: if step == 0 {
+            When::At(start)
+        } else {
+            When::Over { start, end, step }
+        },
+    };
+    let data = Data::new(from_environment("BELLWETHER_TEST_SEED", SEED));
+    let oracle = Oracle::with(&data);
+    println!("ours   {:?}", ours(&case, &data.memory()));
+    println!("theirs {:?}", theirs(&case, &mut Connection::to(oracle.address)).0);
+}
