@@ -10,7 +10,8 @@ use super::{
     connection::{ConnectionPlace, Connections},
     locate::setting_span,
     reading::Reading,
-    resolved::{Check, PluginOrigin},
+    resolved::{Check, PluginOrigin, RuleTable},
+    rule::RulePlace,
     source::At,
 };
 
@@ -40,6 +41,17 @@ pub(super) fn refuse(
     for connection in connections.all.values() {
         if let Some(place) = connections.places.get(&*connection.name) {
             in_connection(reading, concealer, connection, *place);
+        }
+    }
+}
+
+/// Labels and annotations go to people and places outside.
+pub(super) fn refuse_in_rules(reading: &Reading<'_>, concealer: &Concealer, rules: &[RuleTable], places: &[RulePlace]) {
+    for (rule, place) in rules.iter().zip(places) {
+        let texts = rule.labels.values().chain(rule.annotations.values()).chain(&rule.expr);
+        if texts.chain(&rule.alert).any(|text| concealer.finds_in(text)) {
+            let message = "this rule contains the value of a secret, and everybody may see it";
+            reading.error(place.span(), message, HINT.to_owned());
         }
     }
 }
