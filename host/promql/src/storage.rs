@@ -5,6 +5,8 @@
 
 use crate::{ast::Matcher, labels::Labels, value::Point};
 
+pub mod memory;
+
 /// One series of a storage, valid within one [`Generation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SeriesId(pub u32);

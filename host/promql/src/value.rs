@@ -6,12 +6,12 @@ use crate::labels::Labels;
 const STALE_BITS: u64 = 0x7ff0_0000_0000_0002;
 
 /// The marker of an ended series.
-pub fn stale_marker() -> f64 {
+pub const fn stale_marker() -> f64 {
     f64::from_bits(STALE_BITS)
 }
 
 /// Whether a value is the marker of an ended series.
-pub fn is_stale(value: f64) -> bool {
+pub const fn is_stale(value: f64) -> bool {
     value.to_bits() == STALE_BITS
 }
 

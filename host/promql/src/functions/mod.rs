@@ -3,6 +3,15 @@
 //! Flows in: points, values, labels. Flows out: numbers and labels. Which elements there are, when, and what becomes of
 //! their names is the engine's to decide.
 
+pub mod binary;
+pub mod calendar;
+pub mod format;
+pub mod histogram;
+pub mod label;
+pub mod math;
+pub mod range;
+pub mod statistics;
+
 use crate::value::Point;
 
 /// What a function over a range sees of one series at one evaluation.
