@@ -12,6 +12,8 @@
 mod check;
 mod file;
 mod load;
+mod schedule;
+pub mod state;
 mod table;
 mod template;
 
