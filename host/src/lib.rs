@@ -18,6 +18,7 @@ pub mod capability;
 pub mod sandbox;
 pub mod schedule;
 pub mod board;
+pub mod history;
 pub mod expose;
 pub mod app;
 pub mod cli;

@@ -17,6 +17,7 @@ const ORDER: &[&str] = &[
     "sandbox",
     "schedule",
     "board",
+    "history",
     "expose",
     "bundled",
     "app",
