@@ -1,6 +1,7 @@
 //! Servers and tools from Debian and its kin, unpacked under `target/debian` instead of installed: that needs no root,
 //! starts no service and leaves with `cargo clean`. Shared libraries that the machine has not are unpacked beside them;
-//! whoever starts such a program points it there.
+//! whoever starts such a program points it there. What must be newer than the machine's release comes from Debian's unstable
+//! one, read with lists of its own, and is unpacked apart.
 
 use std::{
     collections::BTreeSet,
@@ -12,6 +13,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{console::step, program, workspace::Workspace};
+
+/// Debian's own keys, where its systems keep them.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+const MIRROR: &str = "http://deb.debian.org/debian";
 
 fn folder(workspace: &Workspace) -> PathBuf {
     workspace.target().join("debian")
@@ -126,29 +131,93 @@ fn depends(said: &str) -> Vec<String> {
 
 /// Downloads and unpacks `package`.
 pub(super) fn add(workspace: &Workspace, package: &str) -> Result<()> {
+    needs_tools(package)?;
+    step(&format!(
+        "unpacking Debian's `{package}` under target/debian (at most 100 MB, seconds; nothing is installed or started)"
+    ));
+    let archives = emptied(folder(workspace).join("archives").join(package))?;
+    download(package, &archives)?;
+    unpack(&archives, &folder(workspace))
+}
+
+fn needs_tools(package: &str) -> Result<()> {
     if ["apt-get", "dpkg-deb"]
         .iter()
         .any(|tool| program::find(tool, &[]).is_none())
     {
         bail!("this is no Debian or Ubuntu: install `{package}` with your system's package manager");
     }
-    step(&format!(
-        "unpacking Debian's `{package}` under target/debian (at most 100 MB, seconds; nothing is installed or started)"
-    ));
-    let archives = folder(workspace).join("archives").join(package);
-    // What a broken-off download left behind would be taken for the package.
+    Ok(())
+}
+
+/// What a broken-off download left behind would be taken for the package.
+fn emptied(archives: PathBuf) -> Result<PathBuf> {
     if archives.exists() {
         fs::remove_dir_all(&archives)?;
     }
     fs::create_dir_all(&archives).with_context(|| format!("cannot make {}", archives.display()))?;
-    download(package, &archives)?;
-    let archive = only_file(&archives)?;
+    Ok(archives)
+}
+
+fn unpack(archives: &Path, into: &Path) -> Result<()> {
+    let archive = only_file(archives)?;
+    program::run(Command::new("dpkg-deb").arg("--extract").arg(archive).arg(into))
+}
+
+fn unstable_folder(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("debian-unstable")
+}
+
+/// Where a program from [`add_from_unstable`] stands, whether it is there or not.
+pub(super) fn unstable_program(workspace: &Workspace, program: &str) -> PathBuf {
+    unstable_folder(workspace).join("usr/bin").join(program)
+}
+
+/// Downloads and unpacks the `package` of Debian's unstable release. Only for programs that need hardly a library: they run with
+/// those of the machine.
+pub(super) fn add_from_unstable(workspace: &Workspace, package: &str) -> Result<()> {
+    needs_tools(package)?;
+    if !Path::new(KEYRING).is_file() {
+        bail!("Debian's keys are not in {KEYRING}: install `debian-archive-keyring`");
+    }
+    step(&format!(
+        "unpacking `{package}` of Debian's unstable release under target/debian-unstable (150 MB, seconds; nothing is installed or started)"
+    ));
+    let folder = unstable_folder(workspace);
+    fs::create_dir_all(folder.join("lists/partial"))?;
+    fs::create_dir_all(folder.join("cache/archives/partial"))?;
+    fs::write(
+        folder.join("sources.list"),
+        format!("deb [signed-by={KEYRING}] {MIRROR} unstable main\n"),
+    )?;
+    program::run(unstable_apt(&folder).args(["--quiet", "update"]))?;
+    let archives = emptied(folder.join("archives").join(package))?;
     program::run(
-        Command::new("dpkg-deb")
-            .arg("--extract")
-            .arg(archive)
-            .arg(folder(workspace)),
-    )
+        unstable_apt(&folder)
+            .args(["--quiet", "download", package])
+            .current_dir(&archives),
+    )?;
+    unpack(&archives, &folder)
+}
+
+/// Sees only the unstable release, and leaves the machine's lists alone, so that it needs no root.
+fn unstable_apt(folder: &Path) -> Command {
+    let mut apt = Command::new("apt-get");
+    let mut option = |name: &str, value: &str| {
+        apt.arg("--option").arg(format!("{name}={value}"));
+    };
+    for (name, own) in [
+        ("Dir::Etc::SourceList", "sources.list"),
+        ("Dir::State::Lists", "lists"),
+        ("Dir::Cache", "cache"),
+    ] {
+        option(name, &folder.join(own).display().to_string());
+    }
+    option("Dir::Etc::SourceParts", "/dev/null");
+    option("Acquire::Languages", "none");
+    option("Acquire::IndexTargets::deb::DEP-11::DefaultEnabled", "false");
+    option("APT::Sandbox::User", "root");
+    apt
 }
 
 /// A fresh container has no package lists; only root can fetch them.

@@ -38,6 +38,8 @@ pub(crate) enum Need {
     Promtool,
     /// The `prometheus` server.
     Prometheus,
+    /// The `prometheus` server in its third version, which the machine's release may not have.
+    Prometheus3,
     /// The `prometheus-node-exporter` server.
     NodeExporter,
     /// The `prometheus-blackbox-exporter` server.
@@ -66,9 +68,10 @@ pub(crate) enum Need {
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Promtool,
         Self::Prometheus,
+        Self::Prometheus3,
         Self::NodeExporter,
         Self::BlackboxExporter,
         Self::RedisServer,
@@ -88,6 +91,7 @@ impl Need {
         match self {
             Self::Promtool => "promtool",
             Self::Prometheus => "prometheus",
+            Self::Prometheus3 => "prometheus-3",
             Self::NodeExporter => "node-exporter",
             Self::BlackboxExporter => "blackbox-exporter",
             Self::RedisServer => "redis-server",
@@ -117,6 +121,7 @@ impl Need {
         match self {
             Self::Promtool => debian::find(workspace, "promtool").is_some(),
             Self::Prometheus => debian::find(workspace, "prometheus").is_some(),
+            Self::Prometheus3 => debian::unstable_program(workspace, "prometheus").is_file(),
             Self::NodeExporter => debian::find(workspace, "prometheus-node-exporter").is_some(),
             Self::BlackboxExporter => debian::find(workspace, "prometheus-blackbox-exporter").is_some(),
             Self::RedisServer => debian::find(workspace, "redis-server").is_some(),
@@ -138,6 +143,7 @@ impl Need {
     fn add(self, workspace: &Workspace) -> Result<()> {
         match self {
             Self::Promtool | Self::Prometheus => debian::add(workspace, "prometheus"),
+            Self::Prometheus3 => debian::add_from_unstable(workspace, "prometheus"),
             Self::NodeExporter => debian::add(workspace, "prometheus-node-exporter"),
             Self::BlackboxExporter => debian::add(workspace, "prometheus-blackbox-exporter"),
             Self::RedisServer => debian::add_with_libraries(workspace, &["redis-server", "redis-tools"]),
@@ -231,6 +237,10 @@ pub(crate) fn test_environment(workspace: &Workspace) -> Result<Vec<(&'static st
         // For servers that were unpacked, and for nothing else: cargo and rustc have libraries of their own.
         ("BELLWETHER_TEST_LIBRARIES", libraries),
         ("BELLWETHER_TEST_QUEUES", queues::folder(workspace).into()),
+        (
+            "BELLWETHER_TEST_PROMETHEUS_3",
+            debian::unstable_program(workspace, "prometheus").into(),
+        ),
     ])
 }
 

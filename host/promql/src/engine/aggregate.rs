@@ -57,20 +57,18 @@ impl Groups {
     ) -> Result<&Known, EvalError> {
         let known = match self.known.take() {
             Some(known) if Arc::ptr_eq(&known.from, labels) => known,
-            _ => {
-                cx.meter.work(labels.len() * LABEL_WORK, span)?;
-                Known::new(grouping, labels)
-            }
+            _ => Known::new(grouping, labels, span, cx)?,
         };
         Ok(self.known.insert(known))
     }
 }
 
 impl Known {
-    fn new(grouping: &Grouping, labels: &Arc<[Labels]>) -> Self {
+    fn new(grouping: &Grouping, labels: &Arc<[Labels]>, span: Span, cx: &mut Context<'_>) -> Result<Self, EvalError> {
         let mut distinct = Distinct::default();
         let mut members: Vec<Vec<u32>> = Vec::new();
         for (row, own) in (0..).zip(&**labels) {
+            cx.meter.work(LABEL_WORK, span)?;
             let group = distinct.row(grouped(grouping, own)) as usize;
             members.resize_with(members.len().max(group + 1), Vec::new);
             members[group].push(row);
@@ -80,12 +78,12 @@ impl Known {
             end += members.len();
             end
         });
-        Self {
+        Ok(Self {
             from: Arc::clone(labels),
             labels: distinct.finish(),
             ends: ends.collect(),
             rows: members.concat(),
-        }
+        })
     }
 
     /// The rows of each group.
@@ -119,11 +117,11 @@ impl Group {
         };
         let block = self.arg.eval(frame, cx)?;
         let groups = self.groups.of(&self.grouping, &block.labels, span, cx)?;
-        cx.meter.work(block.values.len(), span)?;
         let mut result = Block::absent(Arc::clone(&groups.labels), frame.count, span, cx)?;
         let mut sorted = Vec::new();
         for (rows, places) in groups.iter().zip(result.values.chunks_exact_mut(frame.count)) {
             for (step, place) in places.iter_mut().enumerate() {
+                cx.meter.work(rows.len(), span)?;
                 let values = rows.iter().map(|row| block.get(*row as usize, step));
                 let present = values.filter(|value| !is_absent(*value));
                 *place = compute(self.op, present, param.at(step), &mut sorted).unwrap_or(ABSENT);
@@ -191,6 +189,7 @@ impl CountValues {
             // Of equal values (NaNs of the same bits among them) the text is written once.
             let mut by_value: HashMap<u64, u32> = HashMap::new();
             for row in members {
+                cx.meter.work(frame.count, span)?;
                 for (step, value) in block
                     .row(*row as usize)
                     .iter()

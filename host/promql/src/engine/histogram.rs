@@ -45,11 +45,12 @@ struct Buckets {
 }
 
 impl Known {
-    fn new(from: &Arc<[Labels]>) -> Self {
+    fn new(from: &Arc<[Labels]>, span: Span, cx: &mut Context<'_>) -> Result<Self, EvalError> {
         let mut histograms = Distinct::default();
         let mut buckets: Vec<Vec<(usize, f64)>> = Vec::new();
         let mut bad = Vec::new();
         for (row, labels) in from.iter().enumerate() {
+            cx.meter.work(LABEL_WORK, span)?;
             let bound = labels.get(BUCKET).cloned().unwrap_or_default();
             let Ok(upper) = bound.parse::<f64>() else {
                 bad.push((row, bound));
@@ -65,12 +66,12 @@ impl Known {
             to: results.row(labels.filtered(|name| !matches!(name, METRIC_NAME | "__type__" | "__unit__"))) as usize,
             rows,
         });
-        Self {
+        Ok(Self {
             from: Arc::clone(from),
             histograms: histograms.collect(),
             to: results.finish(),
             bad,
-        }
+        })
     }
 }
 
@@ -89,10 +90,7 @@ impl Histogram {
         let block = self.arg.eval(frame, cx)?;
         let known = match self.known.take() {
             Some(known) if Arc::ptr_eq(&known.from, &block.labels) => known,
-            _ => {
-                cx.meter.work(block.rows() * LABEL_WORK, span)?;
-                Known::new(&block.labels)
-            }
+            _ => Known::new(&block.labels, span, cx)?,
         };
         let known = self.known.insert(known);
         for (row, bound) in &known.bad {

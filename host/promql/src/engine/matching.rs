@@ -29,19 +29,26 @@ pub(super) struct Signed {
 }
 
 impl Signed {
-    fn new(matching: &Matching, [left, right]: [&[Labels]; 2]) -> Self {
+    fn new(
+        matching: &Matching,
+        [left, right]: [&[Labels]; 2],
+        span: Span,
+        cx: &mut Context<'_>,
+    ) -> Result<Self, EvalError> {
         let mut distinct = Distinct::default();
         let mut sign = |side: &[Labels]| {
-            side.iter()
-                .map(|labels| distinct.row(compared(matching, labels)))
-                .collect::<Vec<_>>()
+            let sign = |labels| {
+                cx.meter.work(LABEL_WORK, span)?;
+                Ok(distinct.row(compared(matching, labels)))
+            };
+            side.iter().map(sign).collect::<Result<Vec<u32>, EvalError>>()
         };
-        let (left, right) = (sign(left), sign(right));
-        Self {
+        let (left, right) = (sign(left)?, sign(right)?);
+        Ok(Self {
             left,
             right,
             count: distinct.len(),
-        }
+        })
     }
 }
 
@@ -71,10 +78,10 @@ impl Signatures {
     ) -> Result<&Signed, EvalError> {
         let known = match self.known.take() {
             Some(known) if same(&known.0, sides) => known,
-            _ => {
-                cx.meter.work((sides[0].len() + sides[1].len()) * LABEL_WORK, span)?;
-                (sides.map(Arc::clone), Signed::new(matching, sides.map(|side| &**side)))
-            }
+            _ => (
+                sides.map(Arc::clone),
+                Signed::new(matching, sides.map(|side| &**side), span, cx)?,
+            ),
         };
         Ok(&self.known.insert(known).1)
     }
@@ -108,13 +115,16 @@ pub(super) struct Partners {
     /// With the roles instead of the sides: left is the side that may have many, right the one that may not.
     signed: Signed,
     /// Every pair there can be, if nothing can go wrong with any of them: each stands in the row of its place.
-    sure: Option<(Vec<Pair>, Arc<[Labels]>)>,
+    sure: Option<Sure>,
     /// Pairs met so far otherwise.
     met: HashMap<Pair, u32>,
     rows: Distinct,
     /// Those of `rows`, when it was last asked.
     labels: Arc<[Labels]>,
 }
+
+/// Pairs, and the labels of what each becomes.
+type Sure = (Vec<Pair>, Arc<[Labels]>);
 
 /// Rows of the side that may have many, and of the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -192,6 +202,7 @@ impl Rule {
     ) -> Result<Block, EvalError> {
         let mut block = Block::absent(Arc::clone(labels), frame.count, self.span, cx)?;
         for (pair, row) in pairs.iter().zip(block.values.chunks_exact_mut(frame.count)) {
+            cx.meter.work(row.len(), self.span)?;
             let both = many.row(pair.many as usize).iter().zip(one.row(pair.one as usize));
             for (place, (many, one)) in row.iter_mut().zip(both) {
                 if !is_absent(*many) && !is_absent(*one) {
@@ -205,12 +216,10 @@ impl Rule {
 
 impl Partners {
     fn new(rule: &Rule, sides: [&Arc<[Labels]>; 2], cx: &mut Context<'_>) -> Result<Self, EvalError> {
-        cx.meter
-            .work((sides[0].len() + sides[1].len()) * LABEL_WORK, rule.span)?;
-        let signed = Signed::new(&rule.matching, sides.map(|side| &**side));
+        let signed = Signed::new(&rule.matching, sides.map(|side| &**side), rule.span, cx)?;
         Ok(Self {
             from: sides.map(Arc::clone),
-            sure: sure(rule, sides, &signed),
+            sure: sure(rule, sides, &signed, cx)?,
             signed,
             met: HashMap::new(),
             rows: Distinct::default(),
@@ -252,11 +261,16 @@ impl Partners {
 
 /// All pairs, if the side that may have only one has only one of every signature, both sides do where both must, and no two
 /// pairs become the same.
-fn sure(rule: &Rule, [many, one]: [&Arc<[Labels]>; 2], signed: &Signed) -> Option<(Vec<Pair>, Arc<[Labels]>)> {
+fn sure(
+    rule: &Rule,
+    [many, one]: [&Arc<[Labels]>; 2],
+    signed: &Signed,
+    cx: &mut Context<'_>,
+) -> Result<Option<Sure>, EvalError> {
     let mut one_by_signature = vec![None; signed.count];
     for (row, signature) in (0..).zip(&signed.right) {
         if one_by_signature[*signature as usize].replace(row).is_some() {
-            return None;
+            return Ok(None);
         }
     }
     let mut taken = vec![false; signed.count];
@@ -268,8 +282,9 @@ fn sure(rule: &Rule, [many, one]: [&Arc<[Labels]>; 2], signed: &Signed) -> Optio
             continue;
         };
         if rule.one_to_one() && std::mem::replace(&mut taken[signature], true) {
-            return None;
+            return Ok(None);
         }
+        cx.meter.work(LABEL_WORK, rule.span)?;
         let pair = Pair {
             many: row,
             one: partner,
@@ -277,10 +292,10 @@ fn sure(rule: &Rule, [many, one]: [&Arc<[Labels]>; 2], signed: &Signed) -> Optio
         rows.row(rule.result(&many[pair.many as usize], &one[pair.one as usize]));
         pairs.push(pair);
         if rows.len() < pairs.len() {
-            return None;
+            return Ok(None);
         }
     }
-    Some((pairs, rows.finish()))
+    Ok(Some((pairs, rows.finish())))
 }
 
 /// The unsure case.

@@ -86,7 +86,7 @@ impl<'a> Meter<'a> {
     }
 
     /// Asks at once.
-    pub(super) fn ask(&self, span: Span) -> Result<(), EvalError> {
+    fn ask(&self, span: Span) -> Result<(), EvalError> {
         if (self.stop)() {
             let message = "stopped here: the time for this query is up";
             return Err(EvalError::new(span, EvalErrorKind::Stopped, message));

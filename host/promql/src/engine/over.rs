@@ -140,10 +140,10 @@ fn of_subquery(
     for row in 0..inner.rows() {
         select::points_of(inner.row(row), inner_frame, &mut cx.buffer);
         let place = block.row_mut(row);
-        let used = select::slide(&cx.buffer, moments, range, |step, points| {
+        cx.meter.work(inner_frame.count, span)?;
+        select::slide(&cx.buffer, moments, range, span, &mut cx.meter, |step, points| {
             place[step] = compute(step, window(points, moments, range, step)).unwrap_or(ABSENT);
-        });
-        cx.meter.work(used + inner_frame.count, span)?;
+        })?;
     }
     Ok(block)
 }

@@ -6,7 +6,7 @@ use super::{
     Context, EvalError,
     block::{Block, is_absent},
     frame::Frame,
-    meter::LABEL_WORK,
+    meter::{LABEL_WORK, Meter},
 };
 use crate::{
     ast::{Matcher, Selector, Shift, Span},
@@ -172,8 +172,7 @@ pub(super) fn windows(
         return Ok(());
     }
     read_samples(id, moments.start.saturating_sub(range), moments.last(), span, cx)?;
-    let used = slide(&cx.buffer, moments, range, each);
-    cx.meter.work(used, span)
+    slide(&cx.buffer, moments, range, span, &mut cx.meter, each)
 }
 
 /// Into the buffer, without stale markers.
@@ -191,20 +190,28 @@ pub(super) fn read_samples(
     Ok(())
 }
 
-/// Moves a window along `points`, calls `each` where it holds one, and says how many points all windows held.
-pub(super) fn slide(points: &[Point], moments: Frame, range: i64, mut each: impl FnMut(usize, &[Point])) -> usize {
-    let (mut from, mut to, mut used) = (0, 0, 0);
+/// Moves a window along `points` and calls `each` where it holds one.
+pub(super) fn slide(
+    points: &[Point],
+    moments: Frame,
+    range: i64,
+    span: Span,
+    meter: &mut Meter<'_>,
+    mut each: impl FnMut(usize, &[Point]),
+) -> Result<(), EvalError> {
+    let (mut from, mut to) = (0, 0);
     for step in 0..moments.count {
         let end = moments.at(step);
         let start = end.saturating_sub(range);
         to += points[to..].iter().take_while(|point| point.at <= end).count();
         from += points[from..to].iter().take_while(|point| point.at <= start).count();
+        // One for the moment itself.
+        meter.work(1 + to - from, span)?;
         if from < to {
-            used += to - from;
             each(step, &points[from..to]);
         }
     }
-    used
+    Ok(())
 }
 
 /// What one row of a block holds, as points.

@@ -37,7 +37,6 @@ impl Top {
             return Block::absent(Arc::default(), frame.count, span, cx);
         }
         let groups = self.groups.of(&self.grouping, &block.labels, span, cx)?;
-        cx.meter.work(block.values.len(), span)?;
         let mut order = Vec::new();
         let mut chosen: Vec<(u32, f64)> = Vec::new();
         for rows in groups.iter() {
@@ -45,8 +44,7 @@ impl Top {
                 chosen.clear();
                 let values = rows.iter().map(|row| (*row, block.get(*row as usize, step)));
                 chosen.extend(values.filter(|(_, value)| !is_absent(*value)));
-                cx.meter.work(chosen.len(), span)?;
-                chosen.sort_by(|a, b| compare(a.1, b.1, self.greatest));
+                cx.meter.work(rows.len(), span)?;
                 // Less than one is none, and saturation takes care of the rest.
                 #[expect(
                     clippy::cast_possible_truncation,
@@ -54,7 +52,8 @@ impl Top {
                     reason = "meant: 2.9 is 2, -1 is 0"
                 )]
                 let count = counts.at(step) as usize;
-                let (kept, dropped) = chosen.split_at(count.min(chosen.len()));
+                let (kept, dropped) = select(&mut chosen, count, self.greatest);
+                kept.sort_by(|a, b| compare(a.1, b.1, self.greatest));
                 for (row, _) in dropped {
                     block.values[*row as usize * frame.count + step] = ABSENT;
                 }
@@ -86,6 +85,43 @@ fn check(counts: &Numbers, span: Span) -> Result<bool, EvalError> {
         }
     }
     Ok(true)
+}
+
+/// Moves the `count` elements that are to be kept before the others. Among equals those stay that stay in Prometheus, which keeps a
+/// heap with the worst element at its root: a new one takes the root's place only if it is better.
+fn select(elements: &mut [(u32, f64)], count: usize, greatest: bool) -> (&mut [(u32, f64)], &[(u32, f64)]) {
+    let count = count.min(elements.len());
+    let (heap, others) = elements.split_at_mut(count);
+    let worse = |a: f64, b: f64| a.is_nan() || if greatest { a < b } else { a > b };
+    for new in 1..heap.len() {
+        let mut at = new;
+        while at > 0 && worse(heap[at].1, heap[(at - 1) / 2].1) {
+            heap.swap(at, (at - 1) / 2);
+            at = (at - 1) / 2;
+        }
+    }
+    let Some(last) = count.checked_sub(1) else {
+        return (heap, others);
+    };
+    for other in others.iter_mut() {
+        let (root, new) = (heap[0].1, other.1);
+        let better = !new.is_nan() && worse(root, new);
+        if !better {
+            continue;
+        }
+        std::mem::swap(&mut heap[0], other);
+        let mut at = 0;
+        while 2 * at + 1 <= last {
+            let (left, right) = (2 * at + 1, 2 * at + 2);
+            let child = if right <= last && worse(heap[right].1, heap[left].1) { right } else { left };
+            if !worse(heap[child].1, heap[at].1) {
+                break;
+            }
+            heap.swap(child, at);
+            at = child;
+        }
+    }
+    (heap, others)
 }
 
 /// NaN comes last in either direction.

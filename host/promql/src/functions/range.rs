@@ -25,9 +25,9 @@ pub fn apply(function: Function, window: &Window<'_>, params: &[f64]) -> Option<
     let values = || points.iter().map(|point| point.value);
     let (first, last) = (points.first()?, points.last()?);
     Some(match function {
-        Function::Rate => extrapolated(window, counted(points)?, true)? / seconds(window.end - window.start),
-        Function::Increase => extrapolated(window, counted(points)?, true)?,
-        Function::Delta => extrapolated(window, last.value - first.value, false)?,
+        Function::Rate => extrapolated(window, counted(points)?, true, Some(window.end - window.start))?,
+        Function::Increase => extrapolated(window, counted(points)?, true, None)?,
+        Function::Delta => extrapolated(window, last.value - first.value, false, None)?,
         Function::Irate => per_second(points)?,
         Function::Idelta => last_two(points).map(|[before, last]| last.value - before.value)?,
         Function::AvgOverTime => mean(points)?,
@@ -89,8 +89,9 @@ fn counted(points: &[Point]) -> Option<f64> {
     Some(gone)
 }
 
-/// `change`, between the first and the last point, stretched over the window as far as the series seems to reach.
-fn extrapolated(window: &Window<'_>, change: f64, counter: bool) -> Option<f64> {
+/// `change`, between the first and the last point, stretched over the window as far as the series seems to reach, and perhaps divided
+/// by the seconds in so many milliseconds.
+fn extrapolated(window: &Window<'_>, change: f64, counter: bool, per: Option<i64>) -> Option<f64> {
     let [first, .., last] = window.points else {
         return None;
     };
@@ -111,7 +112,9 @@ fn extrapolated(window: &Window<'_>, change: f64, counter: bool) -> Option<f64> 
             to_start = to_zero;
         }
     }
-    Some(change * ((sampled + to_start + reach(window.end - last.at)) / sampled))
+    let factor = (sampled + to_start + reach(window.end - last.at)) / sampled;
+    // In this order: dividing last would round otherwise.
+    Some(change * per.map_or(factor, |range| factor / seconds(range)))
 }
 
 /// As Go converts a duration: whole seconds and the rest apart.

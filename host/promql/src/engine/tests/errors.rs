@@ -136,6 +136,8 @@ fn too_many_elements_are_refused_before_memory_is_taken() {
         "vector(1)",
         "a @ 5 + 1",
         "max_over_time(vector(1)[200y:1ms])",
+        "max_over_time((nothing and nothing)[200y:1ms])",
+        "rate(nothing[5m])",
         "max_over_time(max_over_time(max_over_time(a[9y:1s])[9y:1s])[9y:1s])",
     ] {
         let error = Query::new(parse(text).unwrap())
@@ -158,12 +160,18 @@ fn a_query_stops_when_told_to() {
         stop: &stop,
         ..PLENTY
     };
-    let text = "max_over_time(quantile_over_time(0.5, a[1d:1s])[1d:1s])";
-    let error = Query::new(parse(text).unwrap())
-        .instant(&memory, 0, &options)
-        .unwrap_err();
-    assert_eq!(error.kind, Kind::Stopped);
-    assert_eq!(asked.get(), 4);
+    for text in [
+        "max_over_time(quantile_over_time(0.5, (a @ 0)[1d:1s])[1d:1s])",
+        "stddev_over_time((2 ^ vector(time()))[90d:1s])",
+        "topk(1, a) and sum_over_time(abs(vector(time()))[9d:1s])",
+    ] {
+        asked.set(0);
+        let error = Query::new(parse(text).unwrap())
+            .instant(&memory, 0, &options)
+            .unwrap_err();
+        assert_eq!(error.kind, Kind::Stopped, "{text}");
+        assert_eq!(asked.get(), 4, "{text}");
+    }
 }
 
 #[test]
