@@ -10,10 +10,16 @@
 //! keeps it all. All but the owner and the store are pure.
 
 mod check;
+mod data;
+mod events;
 mod file;
+mod group;
 mod load;
+mod owner;
 mod schedule;
 pub mod state;
+mod status;
+mod store;
 mod table;
 mod template;
 
@@ -21,7 +27,15 @@ use std::sync::Arc;
 
 use bellwether_promql::ast::Expr;
 
-pub use self::{load::load, template::Template};
+pub use self::{
+    data::CHECKS_HOLD_MAX,
+    events::RuleWarnings,
+    group::{ELEMENTS_MAX, RESULTS_MAX, RuleProblem, SAMPLES_MAX},
+    load::{load, load_text},
+    owner::{RuleOptions, Rules, RulesHandle},
+    status::{GroupStatus, Health, RuleReport, RuleStatus},
+    template::{Externals, Template},
+};
 use crate::config::OnNoData;
 
 /// Every rule of a configuration.

@@ -51,6 +51,15 @@ impl Slots {
         }
     }
 
+    /// The ticks of history themselves: every multiple of their interval.
+    pub const fn ticks(interval: i64) -> Self {
+        Self {
+            phase: 0,
+            interval: if interval < 1 { 1 } else { interval },
+            tick: 1,
+        }
+    }
+
     /// The last slot that is not after `now`.
     pub fn at_or_before(&self, now: i64) -> i64 {
         let slot = |number: i64| self.time(number);
