@@ -8,7 +8,7 @@ use super::{
     conceal::Concealer,
     connection::{self, Connections},
     environment::Environment,
-    host, include, leak, log,
+    history, host, include, leak, log,
     problem::Problems,
     reader::Reader,
     reading::Reading,
@@ -85,6 +85,7 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     let file_host = host::read(&root);
     let file_access = access::read(&root);
     let log = log::read(&root);
+    let (history, names) = history::read(&root);
     let defaults = check::read_defaults(&root);
     let include_folders = include::folders(&reading, &file_host.include);
     let listen_span = file_host.listen.as_ref().map(|listen| listen.span);
@@ -98,7 +99,7 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     warn_of_nothing(&reading, &checks);
     warn_of_unused(&reading, &checks, &connections);
     let concealer = Concealer::new(reading.secrets());
-    leak::refuse(&reading, &concealer, environment.as_ref(), &checks, &connections);
+    leak::refuse(&reading, &concealer, environment.as_ref(), &names, &checks, &connections);
     let Some(host) = host.filter(|_| !reading.failed()) else {
         return Err(reading.problems(&concealer));
     };
@@ -106,6 +107,7 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
         host,
         access,
         log,
+        history,
         connections: connections.all.clone(),
         checks: std::mem::take(&mut checks.checks),
         files: reading.sources.paths().cloned().collect(),
