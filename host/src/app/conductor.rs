@@ -20,6 +20,7 @@ use crate::{
     board::{BoardCheck, BoardHandle},
     config::{self, Check, Config, LoadRequest, Loaded},
     expose::{BoxFuture, Control, ReloadSummary, ServeHandle},
+    history,
     outcome::Outcome,
     rule::{self, RulesHandle},
     sandbox::{Progress, Sandbox},
@@ -283,7 +284,9 @@ impl Conductor {
         self.editions = editions;
         self.roster.replace(&checks);
         self.swap(checks).await;
-        self.rules.replace(rules).await;
+        let history = (self.current.config.history != new.config.history)
+            .then(|| history::Settings::of(&new.config.history, &self.serve.address().to_string()));
+        self.rules.replace(rules, history).await;
         self.current = new;
         Ok(summary)
     }

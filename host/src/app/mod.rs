@@ -35,7 +35,7 @@ use crate::{
     clock::Clock,
     config::{LoadRequest, Loaded, Problems},
     expose::{self, CERTIFICATE_POLL, ListenError, ServeError, ServeHandle, ServeOptions},
-    history::{self, History},
+    history::{self, Reporter},
     rule::{self, Externals, RuleOptions, RuleWarnings, Rules, RulesHandle},
     sandbox::{
         COMPILE_CPU_DEFAULT, COMPILE_WALL_DEFAULT, CompilerOptions, Progress, Sandbox, SandboxError, SandboxOptions,
@@ -199,13 +199,23 @@ impl App {
         );
         scheduler.restore(board.previous()).await;
 
+        let address = listener.local_addr().map_or(config.host.listen, |address| address).to_string();
+        let now = i64::try_from(clock.wall().as_nanos() / 1_000_000).unwrap_or(i64::MAX);
+        let settings = history::Settings::of(&config.history, &address);
+        let (history, restored) = history::restore(settings, &config.host.state_dir, now);
+        Reporter::new(telemetry.clone()).restored(&restored);
+        let scheme = if config.access.tls.is_some() { "https" } else { "http" };
         let rules = Rules::start(
             &supervisor,
             RuleOptions {
                 snapshots: board.snapshots(),
                 store: Some(store.clone()),
-                history: History::new(history_settings(listener.address())),
-                externals: Externals::default(),
+                history,
+                state_dir: Some(config.host.state_dir.clone()),
+                externals: Externals {
+                    url: format!("{scheme}://{address}"),
+                    ..Externals::default()
+                },
                 clock: clock.clone(),
                 telemetry: telemetry.clone(),
             },
@@ -216,7 +226,7 @@ impl App {
                 warnings: &rule_warnings,
             });
         }
-        rules.replace(rule_set).await;
+        rules.replace(rule_set, None).await;
 
         let (door, inbox) = conductor::door(scheduler.clone());
         let serve = expose::serve(

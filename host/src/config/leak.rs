@@ -8,6 +8,7 @@ use super::{
     check::{CheckPlace, Checks},
     conceal::Concealer,
     connection::{ConnectionPlace, Connections},
+    history::Names,
     locate::setting_span,
     reading::Reading,
     resolved::{Check, PluginOrigin, RuleTable},
@@ -26,12 +27,19 @@ pub(super) fn refuse(
     reading: &Reading<'_>,
     concealer: &Concealer,
     environment: Option<&At<String>>,
+    history: &Names,
     checks: &Checks,
     connections: &Connections,
 ) {
     if let Some(environment) = environment.filter(|word| concealer.finds_in(&word.value)) {
         let message = "`environment` contains the value of a secret, and every plugin is told it";
         reading.error(environment.span, message, HINT.to_owned());
+    }
+    for (key, name) in [("job", &history.job), ("instance", &history.instance)] {
+        if let Some(name) = name.as_ref().filter(|name| concealer.finds_in(&name.value)) {
+            let message = format!("`{key}` contains the value of a secret, and it is a label of every series");
+            reading.error(name.span, message, HINT.to_owned());
+        }
     }
     for (name, check) in checks.checks.iter().chain(&checks.disabled) {
         if let Some(place) = checks.places.get(&**name) {

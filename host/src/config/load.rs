@@ -8,7 +8,7 @@ use super::{
     conceal::Concealer,
     connection::{self, Connections},
     environment::Environment,
-    host, include, leak, log,
+    history, host, include, leak, log,
     problem::Problems,
     reader::Reader,
     reading::Reading,
@@ -87,6 +87,7 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     let file_host = host::read(&root);
     let file_access = access::read(&root);
     let log = log::read(&root);
+    let (history, names) = history::read(&root);
     let defaults = check::read_defaults(&root);
     let file_alerting = alerting::read(&root);
     let mut include_folders = include::folders(&reading, &file_host.include);
@@ -104,7 +105,7 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     warn_of_nothing(&reading, &checks);
     warn_of_unused(&reading, &checks, &connections);
     let concealer = Concealer::new(reading.secrets());
-    leak::refuse(&reading, &concealer, environment.as_ref(), &checks, &connections);
+    leak::refuse(&reading, &concealer, environment.as_ref(), &names, &checks, &connections);
     leak::refuse_in_rules(&reading, &concealer, &rules, &rule_places);
     let Some(host) = host.filter(|_| !reading.failed()) else {
         return Err(reading.problems(&concealer));
@@ -113,6 +114,7 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
         host,
         access,
         log,
+        history,
         connections: connections.all.clone(),
         checks: std::mem::take(&mut checks.checks),
         alerting,

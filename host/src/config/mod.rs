@@ -5,7 +5,7 @@
 //! program uses ([`Config`]); only the second leaves this module.
 //!
 //! The way: `search` finds and reads files, `tree` parses them, `reader` reads tables and `reading` notes problems, `vocabulary`
-//! and `unknown` know what was meant, `conceal` keeps secrets out of all of it, `host`, `access`, `log`, `connection`, `check`, `alerting` and `rule` resolve their tables, `leak` refuses secrets where they would get out, `print` and `locate` speak about the
+//! and `unknown` know what was meant, `conceal` keeps secrets out of all of it, `host`, `access`, `log`, `history`, `connection`, `check`, `alerting` and `rule` resolve their tables, `leak` refuses secrets where they would get out, `print` and `locate` speak about the
 //! result. It does not know which plugins exist, and it validates no settings against a schema: it only finds the place
 //! of what others found wrong.
 
@@ -16,6 +16,7 @@ mod conceal;
 mod connection;
 mod cron;
 mod environment;
+mod history;
 mod host;
 mod include;
 mod leak;
@@ -50,6 +51,10 @@ pub use connection::{
 };
 pub use cron::{Cron, CronError};
 pub use environment::Environment;
+pub use history::{
+    HISTORY_INTERVAL_DEFAULT, HISTORY_JOB_DEFAULT, HISTORY_MEMORY_DEFAULT, HISTORY_RETENTION_DEFAULT,
+    HISTORY_RETENTION_UNSELECTED_DEFAULT,
+};
 pub use host::{CONCURRENCY_DEFAULT, CONCURRENCY_MAX, LISTEN_DEFAULT};
 pub use include::FILES_MAX;
 pub use load::{LoadRequest, Loaded, cache_dir, load};

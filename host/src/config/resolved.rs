@@ -20,6 +20,8 @@ pub struct Config {
     pub access: Access,
     /// `[log]`.
     pub log: LogOptions,
+    /// `[history]`.
+    pub history: History,
     /// `[connection.NAME]`, by name.
     pub connections: BTreeMap<Arc<str>, Arc<Connection>>,
     /// `[check.NAME]`, by name. Those with `enabled = false` are not here.
@@ -47,6 +49,23 @@ pub struct Host {
     pub cache_dir: PathBuf,
     /// How many runs may execute at once. Never zero.
     pub concurrency: usize,
+}
+
+/// `[history]`: what is kept in memory of the past, for rules and plots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// From tick to tick; a tick records every series. Not zero.
+    pub interval: Duration,
+    /// How long samples are kept of series that rules read.
+    pub retention: Duration,
+    /// How long of others; at most as long.
+    pub retention_unselected: Duration,
+    /// Bytes it may take.
+    pub memory_bytes: u64,
+    /// The label `job` of series that have none.
+    pub job: Arc<str>,
+    /// The label `instance` of series that have none; none: the address that the host listens on.
+    pub instance: Option<Arc<str>>,
 }
 
 /// `[access]`: who may read, push and administer.

@@ -15,8 +15,8 @@ pub(super) struct TableSpec {
 
 pub(super) static ROOT: TableSpec = TableSpec {
     path: &[],
-    keys: &["host", "access", "log", "defaults", "connection", "check", "alerting", "rule"],
-    later: &["receiver", "route", "history"],
+    keys: &["host", "access", "log", "history", "defaults", "connection", "check", "alerting", "rule"],
+    later: &["receiver", "route"],
 };
 
 pub(super) static HOST: TableSpec = TableSpec {
@@ -47,6 +47,12 @@ pub(super) static TLS: TableSpec = TableSpec {
 pub(super) static LOG: TableSpec = TableSpec {
     path: &["log"],
     keys: &["level", "format"],
+    later: &[],
+};
+
+pub(super) static HISTORY: TableSpec = TableSpec {
+    path: &["history"],
+    keys: &["interval", "retention", "retention_unselected", "memory", "job", "instance"],
     later: &[],
 };
 
@@ -179,12 +185,13 @@ pub(super) static RULE: TableSpec = TableSpec {
 /// Keys of a connection that are as likely settings of a plugin, when they stand in the table of a check.
 const ALSO_SETTINGS: [&str; 7] = ["url", "methods", "headers", "query", "user", "secrets", "addresses"];
 
-static ALL: [&TableSpec; 17] = [
+static ALL: [&TableSpec; 18] = [
     &ROOT,
     &HOST,
     &ACCESS,
     &TLS,
     &LOG,
+    &HISTORY,
     &DEFAULTS,
     &DEFAULT_LIMITS,
     &CHECK,
@@ -249,6 +256,8 @@ static SYNONYMS: &[(&str, &str)] = &[
     ("routes", "route"),
     ("alerts", "alerting"),
     ("alert", "alerting"),
+    ("retention_time", "retention"),
+    ("memory_limit", "memory"),
     ("stale", "stale_after"),
     ("mem", "memory"),
     ("retry", "retry_interval"),
@@ -363,6 +372,10 @@ pub(super) fn meant(spec: &'static TableSpec, key: &str) -> Meant {
 /// Whether somebody who wrote `key` into `spec` may have meant the one of `other`. The small tables inside a connection
 /// have common words for keys; from outside, nobody means those.
 fn likely_owner(spec: &TableSpec, other: &TableSpec, key: &str) -> bool {
+    // Elsewhere these two are a check's.
+    if other.path == HISTORY.path && ["interval", "memory"].contains(&key) {
+        return false;
+    }
     let of_connection = |table: &TableSpec| table.path.first() == Some(&"connection");
     // What a rule shares with a check is meant for the check.
     if other.path == RULE.path {

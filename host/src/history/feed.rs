@@ -12,7 +12,10 @@ use std::{path::Path, sync::Arc};
 
 use bellwether_promql::labels::{BUCKET, Labels, METRIC_NAME};
 
-use super::keeper::{Filling, History, Settings, Ticked};
+use super::{
+    keeper::{Filling, History, Ticked},
+    settings::Settings,
+};
 use crate::{
     board::{Block, Snapshot, SnapshotFamily},
     metric::{FamilyHead, LabelName, Points, text},

@@ -14,53 +14,20 @@ use bellwether_promql::{
 
 use super::{
     feed::Feed,
-    grid::{FRAME_TICKS, HEAD, Keep, Row},
+    grid::{FRAME_TICKS, Keep, Row},
     index::{Index, satisfied},
     loose::{Appended, Loose},
     pressure::{self, Held, Relief},
+    settings::Settings,
     ticks::{Admission, admit},
     view::{LOOSE, View},
 };
-
-/// Fewer ticks than this are kept of nothing, however short the retention: what is not compressed yet is as many.
-const KEEP_MIN: u32 = 2 * HEAD;
 
 /// Sweeps over series with times of their own, in ticks: they end seldom.
 const SWEEP_TICKS: u32 = 16;
 
 /// The NaN that Prometheus reads from the text `NaN`. Others would not survive a scrape, and one of them would be a stale marker.
 const PLAIN_NAN: u64 = 0x7ff8_0000_0000_0001;
-
-/// `[history]`, and what the host calls itself.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// From tick to tick. Not zero.
-    pub interval: Duration,
-    /// How long samples are kept of series that rules read.
-    pub retention: Duration,
-    /// How long of all others.
-    pub retention_unselected: Duration,
-    /// Bytes that everything here may take.
-    pub memory: usize,
-    /// The label `job` of series that have none.
-    pub job: Arc<str>,
-    /// The label `instance` of series that have none.
-    pub instance: Arc<str>,
-}
-
-impl Settings {
-    fn keep(&self) -> Keep {
-        let ticks = |span: Duration| {
-            let count = span.as_nanos().div_ceil(self.interval.as_nanos().max(1));
-            u32::try_from(count).unwrap_or(u32::MAX / 4).clamp(KEEP_MIN, u32::MAX / 4)
-        };
-        let selected = ticks(self.retention);
-        Keep {
-            selected,
-            others: ticks(self.retention_unselected).min(selected),
-        }
-    }
-}
 
 /// What a tick did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,6 +161,36 @@ impl History {
             feed: Feed::default(),
             fresh: true,
         }
+    }
+
+    /// Goes on from what was read. `None`: two series have the same labels.
+    pub(super) fn from_view(settings: Settings, view: View) -> Option<Self> {
+        let mut history = Self::new(settings);
+        history.view = view;
+        let all: Vec<(u32, Labels)> = history.view.numbered().map(|(number, labels)| (number, labels.clone())).collect();
+        for (number, labels) in all {
+            history.account.labels += cost(&labels);
+            for text in labels.iter().flat_map(|(name, value)| [name, value]) {
+                history.strings.insert(Arc::clone(text));
+            }
+            if history.numbers.insert(labels, number).is_some() {
+                return None;
+            }
+        }
+        let grid = &history.view.grid;
+        let rows = (0..).zip(grid.rows());
+        history.retired = rows.filter_map(|(number, row)| row.labels.is_empty().then_some(number)).collect();
+        history.unselected = grid.len() - history.retired.len();
+        let strips: usize = grid.rows().filter(|row| !row.labels.is_empty()).map(|row| row.strip.size()).sum();
+        history.account.strips = strips + history.view.loose.iter().map(|series| series.size()).sum::<usize>();
+        history.rebuild();
+        history.view.generation = 1;
+        Some(history)
+    }
+
+    /// How many series are held, those with times of their own included.
+    pub fn series(&self) -> usize {
+        self.numbers.len()
     }
 
     /// What is in force.

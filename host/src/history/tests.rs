@@ -11,8 +11,9 @@ use bellwether_promql::{
 use proptest::prelude::*;
 
 use super::{
-    keeper::{History, Settings, Ticked},
+    keeper::{History, Ticked},
     loose::Appended,
+    settings::Settings,
     ticks::Admission,
     view::View,
 };

@@ -10,7 +10,7 @@ use super::{
     access::ShownTokens,
     load::Loaded,
     log,
-    resolved::{Access, Alerting, Capability, Check, Config, Host, Limits, PluginOrigin, RuleTable, Schedule},
+    resolved::{Access, Alerting, Capability, Check, Config, History, Host, Limits, PluginOrigin, RuleTable, Schedule},
     units::{show_bytes, show_duration},
     wording::{bare_or_quoted, title},
 };
@@ -33,6 +33,7 @@ impl Loaded {
             host,
             access,
             log,
+            history,
             connections,
             checks,
             alerting,
@@ -45,6 +46,7 @@ impl Loaded {
         page.table(&["log"]);
         page.text("level", log::level_word(log.level));
         page.text("format", log::format_word(log.format));
+        print_history(&mut page, history);
         for (name, connection) in connections {
             let shown = self.connections.shown.get(name).cloned().unwrap_or_default();
             connection::table(&mut page, connection, &shown);
@@ -131,6 +133,19 @@ fn print_host(page: &mut Page, host: &Host) {
     page.text("state_dir", &shown(&host.state_dir));
     page.text("cache_dir", &shown(&host.cache_dir));
     page.raw("concurrency", &host.concurrency.to_string());
+}
+
+fn print_history(page: &mut Page, history: &History) {
+    page.table(&["history"]);
+    page.text("interval", &show_duration(history.interval));
+    page.text("retention", &show_duration(history.retention));
+    page.text("retention_unselected", &show_duration(history.retention_unselected));
+    page.text("memory", &show_bytes(history.memory_bytes));
+    page.text("job", &history.job);
+    match &history.instance {
+        Some(instance) => page.text("instance", instance),
+        None => page.comment("instance: the address it listens on"),
+    }
 }
 
 fn print_access(page: &mut Page, access: &Access, written: &ShownTokens) {

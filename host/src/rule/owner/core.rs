@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -35,14 +36,17 @@ use super::{
 use crate::{
     board::Snapshot,
     clock::Clock,
-    history::{History, View},
+    history::{self, History, Reporter, View},
     store::Store,
-    supervisor::catch,
+    supervisor::{Supervisor, catch},
     telemetry::Telemetry,
 };
 
 /// How long one rule may take: an expression that needs more keeps all others from their slots.
 const RULE_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// How often history is written to disk while the host runs: so much of it a crash may cost.
+const CHECKPOINT_EVERY: i64 = 5 * 60_000;
 
 /// Everything that rules change.
 pub(super) struct Core {
@@ -53,7 +57,13 @@ pub(super) struct Core {
     pub(super) status: watch::Sender<Arc<RuleStatus>>,
     pub(super) views: watch::Sender<Arc<View>>,
     pub(super) history: History,
+    pub(super) reporter: Reporter,
     pub(super) externals: Arc<Externals>,
+    pub(super) supervisor: Supervisor,
+    /// Where history is written to; None: nowhere.
+    pub(super) state_dir: Option<PathBuf>,
+    /// The last tick at which that was begun.
+    written_at: i64,
     /// From before this process; taken by the first rules.
     kept: Vec<Kept>,
     ticks: Slots,
@@ -78,6 +88,8 @@ pub(super) struct Parts {
     pub(super) views: watch::Sender<Arc<View>>,
     pub(super) history: History,
     pub(super) externals: Externals,
+    pub(super) supervisor: Supervisor,
+    pub(super) state_dir: Option<PathBuf>,
 }
 
 /// Something that is due.
@@ -99,12 +111,18 @@ impl Core {
             views,
             history,
             externals,
+            supervisor,
+            state_dir,
         } = parts;
         let (store, kept) = opened(store, &telemetry);
         let ticks = Slots::ticks(tick_of(&history));
         let before = history.current().last_tick();
         let mut core = Self {
             ticked: 0,
+            reporter: Reporter::new(telemetry.clone()),
+            written_at: 0,
+            supervisor,
+            state_dir,
             clock,
             telemetry,
             store,
@@ -122,6 +140,7 @@ impl Core {
             groups: Vec::new(),
         };
         core.ticked = core.ticks.at_or_before(core.now());
+        core.written_at = core.ticked;
         core
     }
 
@@ -172,8 +191,12 @@ impl Core {
     fn tick(&mut self, now: i64) {
         let at = self.ticks.at_or_before(now);
         let snapshot = Arc::clone(&self.snapshots.borrow());
-        let ticked = self.history.append_tick(&snapshot, at);
         self.ticked = at;
+        // Before the checks are known nobody can tell what is missing.
+        if snapshot.checks.is_empty() && !snapshot.every_check_ran() {
+            return;
+        }
+        let ticked = self.history.append_tick(&snapshot, at);
         if ticked.admission.is_taken() && self.began.is_none() {
             self.began = Some(at);
         }
@@ -181,7 +204,40 @@ impl Core {
         let waiting = snapshot.checks.iter().filter(waits);
         self.waiting = waiting.map(|check| Arc::clone(&check.name)).collect();
         Arc::make_mut(&mut self.troubles).update(&snapshot, at);
-        instruments::history(&self.telemetry, &ticked);
+        self.reporter.tick(&ticked);
+        if (at - self.written_at).abs() >= CHECKPOINT_EVERY {
+            self.written_at = at;
+            self.write_soon();
+        }
+    }
+
+    /// Writes history to disk on a thread of its own: the disk may be slow, and slots do not wait.
+    fn write_soon(&self) {
+        let Some(state_dir) = self.state_dir.clone() else { return };
+        let (checkpoint, telemetry) = (self.history.checkpoint(), self.telemetry.clone());
+        // Without a thread the next time has to do.
+        let _ = self.supervisor.thread("history-checkpoint", move || {
+            let written = checkpoint.write(&state_dir);
+            Reporter::new(telemetry).checkpoint(written.as_ref().copied());
+        });
+    }
+
+    /// Writes history to disk and waits for it, at the end.
+    pub(super) fn write_last(&self) {
+        if let Some(state_dir) = &self.state_dir {
+            let written = self.history.checkpoint().write(state_dir);
+            self.reporter.checkpoint(written.as_ref().copied());
+        }
+    }
+
+    /// Other settings of history, on reload.
+    pub(super) fn configure(&mut self, settings: history::Settings) {
+        self.history.configure(settings);
+        let ticks = Slots::ticks(tick_of(&self.history));
+        if ticks != self.ticks {
+            self.ticks = ticks;
+            self.ticked = ticks.at_or_before(self.now());
+        }
     }
 
     /// One group at one slot, rule by rule, each seeing what those before it recorded.
@@ -313,7 +369,7 @@ impl Core {
     fn record(&mut self, samples: &[(Labels, f64)], ended: &BTreeSet<Labels>, at: i64) {
         for (labels, value) in samples {
             let appended = self.history.append(labels, Point { at, value: *value });
-            instruments::recorded(&self.telemetry, appended);
+            self.reporter.appended(appended);
         }
         for labels in ended {
             let value = stale_marker();

@@ -1,10 +1,7 @@
-//! What the host measures about its own rules and its history.
+//! What the host measures about its own rules.
 
 use super::run::GroupRun;
-use crate::{
-    history::{Appended, Ticked},
-    telemetry::{Count, Telemetry},
-};
+use crate::telemetry::{Count, Telemetry};
 
 const GROUP: &str = "rule_group";
 
@@ -57,46 +54,4 @@ pub(super) fn group(telemetry: &Telemetry, run: &GroupRun, samples: usize, failu
 /// Of a group that is gone.
 pub(super) fn forget(telemetry: &Telemetry, run: &GroupRun) {
     telemetry.instruments().forget(GROUP, &run.key);
-}
-
-/// Of what rules record. What is taken is counted with its group.
-pub(super) fn recorded(telemetry: &Telemetry, appended: Appended) {
-    let reason = match appended {
-        Appended::Taken | Appended::Again => return,
-        Appended::OutOfOrder => "out_of_order",
-        Appended::NotOurs => "reported_by_a_check",
-        Appended::NoRoom => "no_room",
-    };
-    telemetry.instruments().count(&Count {
-        name: "bellwether_rule_samples_refused_total",
-        help: "Samples of rules that history did not take, by reason.",
-        labels: vec![("reason", reason.to_owned())],
-        by: 1,
-    });
-}
-
-/// Of the history, after a tick.
-pub(super) fn history(telemetry: &Telemetry, ticked: &Ticked) {
-    let set = |name, help, value: usize| telemetry.instruments().set(name, help, &[], value as f64);
-    set("bellwether_history_series", "Series in history.", ticked.series);
-    set("bellwether_history_bytes", "Bytes that history takes.", ticked.bytes);
-    let count = |name, help, by| {
-        telemetry.instruments().count(&Count {
-            name,
-            help,
-            labels: Vec::new(),
-            by,
-        });
-    };
-    count("bellwether_history_samples_total", "Samples recorded at ticks.", ticked.samples);
-    count(
-        "bellwether_history_samples_shed_total",
-        "Samples given up before their time, for want of memory.",
-        ticked.shed_selected + ticked.shed_unselected,
-    );
-    count(
-        "bellwether_history_series_refused_total",
-        "Series not recorded at a tick, for want of memory.",
-        ticked.refused_selected + ticked.refused_unselected,
-    );
 }

@@ -10,6 +10,7 @@ mod run;
 
 use std::{
     fmt,
+    path::PathBuf,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
@@ -24,7 +25,7 @@ use super::{Externals, RuleSet, RuleStatus};
 use crate::{
     board::Snapshot,
     clock::Clock,
-    history::{History, View},
+    history::{History, Settings, View},
     store::Store,
     supervisor::Supervisor,
     telemetry::Telemetry,
@@ -44,6 +45,8 @@ pub struct RuleOptions {
     pub store: Option<Store>,
     /// With what was restored of it.
     pub history: History,
+    /// Where it is written to now and then, and at the end; None: nowhere.
+    pub state_dir: Option<PathBuf>,
     /// For templates.
     pub externals: Externals,
     /// Time.
@@ -59,7 +62,7 @@ impl fmt::Debug for RuleOptions {
 }
 
 enum Command {
-    Replace(Box<RuleSet>, oneshot::Sender<()>),
+    Replace(Box<RuleSet>, Option<Box<Settings>>, oneshot::Sender<()>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -78,6 +81,7 @@ impl Rules {
             snapshots,
             store,
             history,
+            state_dir,
             externals,
             clock,
             telemetry,
@@ -94,6 +98,8 @@ impl Rules {
             views,
             history,
             externals,
+            supervisor: supervisor.clone(),
+            state_dir,
         };
         // Built on its own thread: what templates may ask stays there.
         drop(supervisor.thread("rules", move || run(Core::new(parts), &inbox))?);
@@ -108,12 +114,16 @@ impl Rules {
 fn run(mut core: Core, commands: &Receiver<Command>) {
     loop {
         match commands.recv_timeout(core.idle_for().min(SLEEP_MAX)) {
-            Ok(Command::Replace(rules, done)) => {
+            Ok(Command::Replace(rules, settings, done)) => {
+                if let Some(settings) = settings {
+                    core.configure(*settings);
+                }
                 core.replace(&rules);
                 // Whoever asked may have gone.
                 let _ = done.send(());
             }
             Ok(Command::Stop(done)) => {
+                core.write_last();
                 let _ = done.send(());
                 return;
             }
@@ -139,10 +149,10 @@ impl fmt::Debug for RulesHandle {
 }
 
 impl RulesHandle {
-    /// These rules and no others; alerts stay with their rules. Returns when it is done.
-    pub async fn replace(&self, rules: RuleSet) {
+    /// These rules and no others; alerts stay with their rules. `history`: its settings, when they changed. Returns when it is done.
+    pub async fn replace(&self, rules: RuleSet, history: Option<Settings>) {
         let (done, answer) = oneshot::channel();
-        self.send(Command::Replace(Box::new(rules), done)).await;
+        self.send(Command::Replace(Box::new(rules), history.map(Box::new), done)).await;
         let _ = answer.await;
     }
 
@@ -156,7 +166,7 @@ impl RulesHandle {
         self.views.clone()
     }
 
-    /// Ends after what is being evaluated. Alerts are queued for the store by then: close that after.
+    /// Ends after what is being evaluated, and writes history. Alerts are queued for the store by then: close that after.
     pub async fn stop(&self) {
         let (done, answer) = oneshot::channel();
         self.send(Command::Stop(done)).await;
