@@ -4,8 +4,7 @@
 //! still reported, which tells a condition that ended from data that vanished; whether a rule may decide so soon after a start. It
 //! evaluates nothing.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bellwether_promql::{
     ast::{BinaryOp, Expr, ExprKind, MatchOp, Matcher, Selector},

@@ -6,7 +6,7 @@
 use std::{cell::OnceCell, collections::BTreeSet, rc::Rc, sync::Arc};
 
 use bellwether_promql::{
-    engine::{self, EvalError, LOOKBACK, Options, Query},
+    engine::{EvalError, LOOKBACK, Options, Query},
     labels::{Labels, METRIC_NAME},
     storage::Storage,
     value::{Sample, Value},
@@ -253,7 +253,7 @@ pub fn ask(storage: &dyn Storage, text: &str, at: i64, stop: &dyn Fn() -> bool) 
     let expr = bellwether_promql::parse::parse(text).map_err(|error| error.to_string())?;
     let options = Options {
         lookback: LOOKBACK,
-        default_step: engine::LOOKBACK,
+        default_step: LOOKBACK,
         samples: SAMPLES_MAX,
         elements: ELEMENTS_MAX,
         stop,

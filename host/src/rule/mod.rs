@@ -10,18 +10,18 @@
 //! keeps it all. All but the owner and the store are pure.
 
 mod check;
-mod data;
+pub mod data;
 mod events;
 mod file;
-mod group;
+pub mod group;
 mod load;
 mod owner;
-mod schedule;
+pub mod schedule;
 pub mod state;
 mod status;
 mod store;
 mod table;
-mod template;
+pub mod template;
 
 use std::sync::Arc;
 

@@ -35,24 +35,24 @@ CREATE TABLE rule_alerts (
 
 /// What tells a rule from the others of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RuleId {
+pub(super) struct RuleId {
     /// See [`Group::key`](super::Group::key).
-    pub group: Arc<str>,
+    pub(super) group: Arc<str>,
     /// Of the alert.
-    pub name: Arc<str>,
+    pub(super) name: Arc<str>,
     /// Among the rules of the same name in the group, from 0.
-    pub number: u32,
+    pub(super) number: u32,
 }
 
 /// The alerts of one rule, and when it was evaluated last.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Kept {
+pub(super) struct Kept {
     /// The rule they were made by.
-    pub id: RuleId,
+    pub(super) id: RuleId,
     /// Its last slot, in milliseconds.
-    pub last: Option<i64>,
+    pub(super) last: Option<i64>,
     /// As they were then.
-    pub alerts: Alerts,
+    pub(super) alerts: Alerts,
 }
 
 /// Makes the tables.
@@ -217,7 +217,7 @@ fn kept(row: &Row<'_>) -> Option<(RuleId, Option<i64>, Alert)> {
 ///
 /// A rule inherits what was its own; then what a rule of the same name left that is not there any more, the first such rule
 /// everything that nobody else has.
-pub fn inherit(kept: Vec<Kept>, rules: &[RuleId]) -> (Vec<Option<Kept>>, Vec<Kept>) {
+pub(super) fn inherit(kept: Vec<Kept>, rules: &[RuleId]) -> (Vec<Option<Kept>>, Vec<Kept>) {
     let mut heirs: Vec<Option<Kept>> = vec![None; rules.len()];
     let mut left = Vec::new();
     for own in kept {

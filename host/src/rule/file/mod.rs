@@ -32,23 +32,10 @@ const QUERY_OFFSET_MAX: i64 = 3_600_000;
 
 /// Reads one file. `interval` is for groups that name none, in milliseconds. Groups with problems are not among those returned.
 pub(super) fn read(file: &str, text: &str, interval: i64, problems: &mut Vec<Problem>) -> Vec<Group> {
-    let mut reader = Reader { file, text, problems };
-    let document = match yaml::parse(text) {
-        Ok(document) => document,
-        Err(fault) => {
-            let message = format!("not valid YAML: {}", fault.message);
-            reader.error(fault.at..fault.at + 1, message, syntax_hint(text, fault.at));
-            return Vec::new();
-        }
-    };
-    if let Some(at) = document.second {
-        let problem = Problem::at(reader.locate(at..at + 3), "only the first document of a rule file is read");
-        reader.problems.push(problem.with_hint("put the rest into a file of its own").into_warning());
-    }
-    match document.root {
-        Some(root) => reader.groups(&root, interval),
-        None => Vec::new(),
-    }
+    let before = problems.len();
+    let groups = Reader { file, text, problems }.file(interval);
+    problems[before..].sort_by_key(|problem| (problem.location.line, problem.location.column));
+    groups
 }
 
 fn syntax_hint(text: &str, at: usize) -> Option<String> {
@@ -81,6 +68,27 @@ impl<'n> Fields<'n> {
 }
 
 impl Reader<'_> {
+    fn file(&mut self, interval: i64) -> Vec<Group> {
+        let document = match yaml::parse(self.text) {
+            Ok(document) => document,
+            Err(fault) => {
+                let message = format!("not valid YAML: {}", fault.message);
+                self.error(fault.at..fault.at + 1, message, syntax_hint(self.text, fault.at));
+                return Vec::new();
+            }
+        };
+        if let Some(at) = document.second {
+            let message = "only the first document of a rule file is read";
+            let problem = Problem::at(self.locate(at..at + 3), message);
+            self.problems
+                .push(problem.with_hint("put the rest into a file of its own").into_warning());
+        }
+        match document.root {
+            Some(root) => self.groups(&root, interval),
+            None => Vec::new(),
+        }
+    }
+
     fn locate(&self, bytes: Range<usize>) -> Location {
         Location::within(self.file, self.text, bytes)
     }
