@@ -3,13 +3,15 @@
 //! Data flows one way, and a module imports only what stands above it in this list (`tests/tidy.rs` checks it):
 //!
 //! ```text
-//! bellwether.toml → config → sandbox → schedule → Outcome → board → Snapshot → expose
+//! bellwether.toml → config → sandbox → schedule → Outcome → board → Snapshot ┬→ expose
+//!                                                                        └→ history → rule
 //! ```
 
 pub mod clock;
 pub mod supervisor;
 pub mod secret;
 pub mod metric;
+pub mod alert;
 pub mod outcome;
 pub mod telemetry;
 pub mod config;
@@ -18,6 +20,8 @@ pub mod capability;
 pub mod sandbox;
 pub mod schedule;
 pub mod board;
+pub mod history;
+pub mod rule;
 pub mod expose;
 pub mod app;
 pub mod cli;

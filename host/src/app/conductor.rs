@@ -20,7 +20,9 @@ use crate::{
     board::{BoardCheck, BoardHandle},
     config::{self, Check, Config, LoadRequest, Loaded},
     expose::{BoxFuture, Control, ReloadSummary, ServeHandle},
+    history,
     outcome::Outcome,
+    rule::{self, RulesHandle},
     sandbox::{Progress, Sandbox},
     schedule::SchedulerHandle,
     secret::Redactor,
@@ -110,6 +112,7 @@ pub(super) struct Conductor {
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) roster: Roster,
     pub(super) board: BoardHandle,
+    pub(super) rules: RulesHandle,
     pub(super) scheduler: SchedulerHandle,
     pub(super) serve: ServeHandle,
     pub(super) redactor: Redactor,
@@ -260,6 +263,8 @@ impl Conductor {
         let watched = Watched::of(&new).since(&before);
         self.watch.set(watched.clone().and(before));
         self.redactor.learn(&new.config.secrets);
+        let (rules, rule_warnings) =
+            rule::load(&new).map_err(|problems| self.redactor.redact(&problems.to_string()).into_owned())?;
         let mut checks = load_checks(&self.sandbox, &new, &*self.progress).await;
         let (editions, replaced) = self.editions.next(&checks);
         editions.mark(&mut new.config, &mut checks);
@@ -273,11 +278,15 @@ impl Conductor {
             .iter()
             .map(|plugin| self.redactor.redact(plugin).into_owned())
             .collect();
+        summary.warnings.extend(rule_warnings.iter().map(ToString::to_string));
         self.telemetry.configure(new.config.log);
         self.watch.set(watched);
         self.editions = editions;
         self.roster.replace(&checks);
         self.swap(checks).await;
+        let history = (self.current.config.history != new.config.history)
+            .then(|| history::Settings::of(&new.config.history, &self.serve.address().to_string()));
+        self.rules.replace(rules, history).await;
         self.current = new;
         Ok(summary)
     }

@@ -33,8 +33,10 @@ use crate::{
         system::SystemReader,
     },
     clock::Clock,
-    config::{LoadRequest, Loaded},
+    config::{LoadRequest, Loaded, Problems},
     expose::{self, CERTIFICATE_POLL, ListenError, ServeError, ServeHandle, ServeOptions},
+    history::{self, Reporter},
+    rule::{self, Externals, RuleOptions, RuleWarnings, Rules, RulesHandle},
     sandbox::{
         COMPILE_CPU_DEFAULT, COMPILE_WALL_DEFAULT, CompilerOptions, Progress, Sandbox, SandboxError, SandboxOptions,
     },
@@ -96,9 +98,12 @@ pub enum StartError {
     /// The engine or its cache.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// No threads for plugins.
-    #[error("cannot start threads for plugins: {0}")]
+    /// No threads.
+    #[error("cannot start threads: {0}")]
     Threads(std::io::Error),
+    /// A rule file or a `[[rule]]`.
+    #[error("the rules cannot be used:\n{0}")]
+    Rules(Problems),
 }
 
 /// A running host.
@@ -108,6 +113,7 @@ pub struct App {
     telemetry: Telemetry,
     scheduler: SchedulerHandle,
     board: BoardHandle,
+    rules: RulesHandle,
     store: Store,
     serve: ServeHandle,
     door: Door,
@@ -131,6 +137,7 @@ impl App {
             progress,
         } = options;
         let config = &loaded.config;
+        let (rule_set, rule_warnings) = rule::load(&loaded).map_err(StartError::Rules)?;
 
         // What others could hold comes first: nothing has been touched when it cannot be had.
         let lock = StateLock::acquire(&config.host.state_dir)?;
@@ -192,6 +199,35 @@ impl App {
         );
         scheduler.restore(board.previous()).await;
 
+        let address = listener.local_addr().map_or(config.host.listen, |address| address).to_string();
+        let now = i64::try_from(clock.wall().as_nanos() / 1_000_000).unwrap_or(i64::MAX);
+        let settings = history::Settings::of(&config.history, &address);
+        let (history, restored) = history::restore(settings, &config.host.state_dir, now);
+        Reporter::new(telemetry.clone()).restored(&restored);
+        let scheme = if config.access.tls.is_some() { "https" } else { "http" };
+        let rules = Rules::start(
+            &supervisor,
+            RuleOptions {
+                snapshots: board.snapshots(),
+                store: Some(store.clone()),
+                history,
+                state_dir: Some(config.host.state_dir.clone()),
+                externals: Externals {
+                    url: format!("{scheme}://{address}"),
+                    ..Externals::default()
+                },
+                clock: clock.clone(),
+                telemetry: telemetry.clone(),
+            },
+        )
+        .map_err(StartError::Threads)?;
+        if !rule_warnings.is_empty() {
+            telemetry.emit(&RuleWarnings {
+                warnings: &rule_warnings,
+            });
+        }
+        rules.replace(rule_set, None).await;
+
         let (door, inbox) = conductor::door(scheduler.clone());
         let serve = expose::serve(
             listener,
@@ -215,6 +251,7 @@ impl App {
             sandbox,
             roster,
             board: board.clone(),
+            rules: rules.clone(),
             scheduler: scheduler.clone(),
             serve: serve.clone(),
             redactor,
@@ -231,6 +268,7 @@ impl App {
             telemetry,
             scheduler,
             board,
+            rules,
             store,
             serve,
             door,
@@ -250,6 +288,11 @@ impl App {
         self.serve.scheme()
     }
 
+    /// What rules are doing, and the samples that they see.
+    pub fn rules(&self) -> &RulesHandle {
+        &self.rules
+    }
+
     /// For the process around it.
     pub fn telemetry(&self) -> &Telemetry {
         &self.telemetry
@@ -266,6 +309,7 @@ impl App {
         self.telemetry.emit(&events::Stopping);
         self.watch = None;
         let mut left = self.scheduler.stop(RUNS_PATIENCE).await;
+        self.rules.stop().await;
         self.board.stop().await;
         if let Err(error) = self.store.close().await {
             self.telemetry.emit(&events::NotKept {

@@ -42,7 +42,8 @@ impl Watched {
             PluginOrigin::File(path) => Some(path),
             PluginOrigin::Bundled(_) => None,
         });
-        Self::now(config.files.iter().chain(&loaded.include_folders).chain(plugins))
+        let files = config.files.iter().chain(&config.alerting.rule_files);
+        Self::now(files.chain(&loaded.include_folders).chain(plugins))
     }
 
     fn now<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> Self {

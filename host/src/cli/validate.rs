@@ -7,6 +7,7 @@ use crate::{
     app::{LoadedCheck, effective_limits, load_checks},
     config::{InForce, Loaded, Location, Problem, Problems, Severity},
     expose::check_access,
+    rule,
 };
 
 #[derive(Debug, clap::Args)]
@@ -54,6 +55,10 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 /// What is to be said about everything but checks.
 fn of_host(loaded: &Loaded) -> Vec<Problem> {
     let mut problems = loaded.warnings.0.clone();
+    problems.extend(match rule::load(loaded) {
+        Ok((_, warnings)) => warnings,
+        Err(problems) => problems,
+    });
     if let Err(error) = check_access(loaded.config.host.listen, &loaded.config.access) {
         let file = loaded.config.files.first().map(|file| file.display().to_string());
         let place = Location::file(&file.unwrap_or_default());

@@ -1,4 +1,4 @@
-//! `[host] include`: more files with more checks and connections.
+//! `[host] include`: more files with more checks, connections and rules.
 //!
 //! Included files hold those and nothing else: what concerns the whole host stands in one place, and an included file
 //! cannot include, so there are no cycles.
@@ -27,7 +27,7 @@ pub(super) fn read(reading: &mut Reading<'_>, include: &[At<String>]) -> Vec<Tab
     let mut seen: HashSet<PathBuf> = reading.sources.paths().map(|path| identity(path)).collect();
     let mut tables = Vec::new();
     for pattern in include {
-        for path in files(reading, pattern) {
+        for path in files(reading, "include", "checks.d", "toml", pattern) {
             if !seen.insert(identity(&path)) {
                 continue;
             }
@@ -36,37 +36,40 @@ pub(super) fn read(reading: &mut Reading<'_>, include: &[At<String>]) -> Vec<Tab
                 reading.error(pattern.span, message, "make the pattern narrower".to_owned());
                 return tables;
             }
-            tables.extend(read_file(reading, pattern.span, path));
+            tables.extend(read_included(reading, pattern.span, path));
         }
     }
     tables
 }
 
-/// Two patterns may match one file, and a pattern may match the main file itself.
-fn identity(path: &Path) -> PathBuf {
+/// What a path leads to. Two patterns may match one file, and a pattern may match the main file itself.
+pub(super) fn identity(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
-fn files(reading: &Reading<'_>, include: &At<String>) -> Vec<PathBuf> {
+/// The files that a pattern of `key` names; problems with it are noted. `folder` and `ending` are for the examples.
+pub(super) fn files(
+    reading: &Reading<'_>,
+    key: &str,
+    example: &str,
+    ending: &str,
+    include: &At<String>,
+) -> Vec<PathBuf> {
     let shown = excerpt(&include.value);
     let folder = reading.folder(include.span.file);
     if include.value.split('/').any(|part| part == "**") {
-        let hint = "name the folders: include = [\"checks.d/*.toml\", \"checks.d/*/*.toml\"]".to_owned();
-        reading.error(
-            include.span,
-            format!("`include` \"{shown}\": `**` is not offered"),
-            hint,
-        );
+        let hint = format!("name the folders: {key} = [\"{example}/*.{ending}\", \"{example}/*/*.{ending}\"]");
+        reading.error(include.span, format!("`{key}` \"{shown}\": `**` is not offered"), hint);
         return Vec::new();
     }
     match search::matching(folder, &include.value) {
         Ok(found) if found.is_empty() && !search::is_pattern(&include.value) => {
             let path = folder.join(&include.value);
             let message = match path.is_dir() {
-                true => format!("`include` \"{shown}\" is a folder"),
-                false => format!("`include` \"{shown}\": there is no file {}", path.display()),
+                true => format!("`{key}` \"{shown}\" is a folder"),
+                false => format!("`{key}` \"{shown}\": there is no file {}", path.display()),
             };
-            let hint = "a path without `*` must name a file; \"FOLDER/*.toml\" takes what is there".to_owned();
+            let hint = format!("a path without `*` must name a file; \"FOLDER/*.{ending}\" takes what is there");
             reading.error(include.span, message, hint);
             Vec::new()
         }
@@ -74,7 +77,7 @@ fn files(reading: &Reading<'_>, include: &At<String>) -> Vec<PathBuf> {
         Err(error) => {
             reading.error(
                 include.span,
-                format!("`include` \"{shown}\" cannot be followed: {error}"),
+                format!("`{key}` \"{shown}\" cannot be followed: {error}"),
                 None,
             );
             Vec::new()
@@ -82,7 +85,7 @@ fn files(reading: &Reading<'_>, include: &At<String>) -> Vec<PathBuf> {
     }
 }
 
-fn read_file(reading: &mut Reading<'_>, included_by: Span, path: PathBuf) -> Option<Table> {
+fn read_included(reading: &mut Reading<'_>, included_by: Span, path: PathBuf) -> Option<Table> {
     let text = match search::read(&path) {
         Ok(text) => text,
         Err(problems) => {
@@ -124,10 +127,10 @@ pub(super) fn parse(reading: &mut Reading<'_>, file: FileId) -> Option<Table> {
 pub(super) fn refuse_other_tables(reading: &Reading<'_>, table: &Table) {
     Reader::new(reading, table, &ROOT, &[]);
     for entry in &table.entries {
-        let included = ["check", "connection"].contains(&entry.key.as_str());
+        let included = ["check", "connection", "rule"].contains(&entry.key.as_str());
         if !included && ROOT.keys.contains(&entry.key.as_str()) {
             let message = format!(
-                "`[{}]` may stand in the main file only; included files hold checks and connections",
+                "`[{}]` may stand in the main file only; included files hold checks, connections and rules",
                 entry.key
             );
             let main = reading.sources.file(FileId::MAIN).path.display();

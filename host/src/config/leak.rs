@@ -8,9 +8,11 @@ use super::{
     check::{CheckPlace, Checks},
     conceal::Concealer,
     connection::{ConnectionPlace, Connections},
+    history::Names,
     locate::setting_span,
     reading::Reading,
-    resolved::{Check, PluginOrigin},
+    resolved::{Check, PluginOrigin, RuleTable},
+    rule::RulePlace,
     source::At,
 };
 
@@ -25,12 +27,19 @@ pub(super) fn refuse(
     reading: &Reading<'_>,
     concealer: &Concealer,
     environment: Option<&At<String>>,
+    history: &Names,
     checks: &Checks,
     connections: &Connections,
 ) {
     if let Some(environment) = environment.filter(|word| concealer.finds_in(&word.value)) {
         let message = "`environment` contains the value of a secret, and every plugin is told it";
         reading.error(environment.span, message, HINT.to_owned());
+    }
+    for (key, name) in [("job", &history.job), ("instance", &history.instance)] {
+        if let Some(name) = name.as_ref().filter(|name| concealer.finds_in(&name.value)) {
+            let message = format!("`{key}` contains the value of a secret, and it is a label of every series");
+            reading.error(name.span, message, HINT.to_owned());
+        }
     }
     for (name, check) in checks.checks.iter().chain(&checks.disabled) {
         if let Some(place) = checks.places.get(&**name) {
@@ -40,6 +49,17 @@ pub(super) fn refuse(
     for connection in connections.all.values() {
         if let Some(place) = connections.places.get(&*connection.name) {
             in_connection(reading, concealer, connection, *place);
+        }
+    }
+}
+
+/// Labels and annotations go to people and places outside.
+pub(super) fn refuse_in_rules(reading: &Reading<'_>, concealer: &Concealer, rules: &[RuleTable], places: &[RulePlace]) {
+    for (rule, place) in rules.iter().zip(places) {
+        let texts = rule.labels.values().chain(rule.annotations.values()).chain(&rule.expr);
+        if texts.chain(&rule.alert).any(|text| concealer.finds_in(text)) {
+            let message = "this rule contains the value of a secret, and everybody may see it";
+            reading.error(place.span(), message, HINT.to_owned());
         }
     }
 }

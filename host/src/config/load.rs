@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 
 use super::{
-    access,
+    access, alerting,
     check::{self, Checks},
     conceal::Concealer,
     connection::{self, Connections},
     environment::Environment,
-    host, include, leak, log,
+    history, host, include, leak, log,
     problem::Problems,
     reader::Reader,
     reading::Reading,
     resolved::Config,
-    search,
+    rule, search,
     source::{FileId, Sources},
     tree::Table,
     vocabulary::ROOT,
@@ -35,11 +35,13 @@ pub struct Loaded {
     pub config: Config,
     /// What can be used but should be looked at.
     pub warnings: Problems,
-    /// Folders in which a new file would be included: to be watched together with [`Config::files`].
+    /// Folders in which a new file would be included, or a new rule file found: to be watched together with
+    /// [`Config::files`].
     pub include_folders: Vec<PathBuf>,
     pub(super) sources: Sources,
     pub(super) checks: Checks,
     pub(super) connections: Connections,
+    pub(super) rules: Vec<rule::RulePlace>,
     pub(super) tokens: access::ShownTokens,
     pub(super) concealer: Concealer,
 }
@@ -85,8 +87,11 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     let file_host = host::read(&root);
     let file_access = access::read(&root);
     let log = log::read(&root);
+    let (history, names) = history::read(&root);
     let defaults = check::read_defaults(&root);
-    let include_folders = include::folders(&reading, &file_host.include);
+    let file_alerting = alerting::read(&root);
+    let mut include_folders = include::folders(&reading, &file_host.include);
+    include_folders.extend(include::folders(&reading, &file_alerting.rule_files));
     let listen_span = file_host.listen.as_ref().map(|listen| listen.span);
     let environment = file_host.environment.clone();
     let host = host::resolve(&reading, file_host);
@@ -95,10 +100,13 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     let roots = || std::iter::once(main).chain(included);
     let connections = connection::read(&reading, roots());
     let mut checks = check::resolve(&reading, roots(), &defaults, &connections);
+    let alerting = alerting::resolve(&reading, &file_alerting);
+    let (rules, rule_places) = rule::read(&reading, roots());
     warn_of_nothing(&reading, &checks);
     warn_of_unused(&reading, &checks, &connections);
     let concealer = Concealer::new(reading.secrets());
-    leak::refuse(&reading, &concealer, environment.as_ref(), &checks, &connections);
+    leak::refuse(&reading, &concealer, environment.as_ref(), &names, &checks, &connections);
+    leak::refuse_in_rules(&reading, &concealer, &rules, &rule_places);
     let Some(host) = host.filter(|_| !reading.failed()) else {
         return Err(reading.problems(&concealer));
     };
@@ -106,8 +114,11 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
         host,
         access,
         log,
+        history,
         connections: connections.all.clone(),
         checks: std::mem::take(&mut checks.checks),
+        alerting,
+        rules,
         files: reading.sources.paths().cloned().collect(),
         secrets: reading.secrets(),
     };
@@ -118,6 +129,7 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
         include_folders,
         checks,
         connections,
+        rules: rule_places,
         tokens,
         sources: reading.sources,
     })

@@ -74,6 +74,29 @@ impl Loaded {
         Some((&entry.key, entry.key_span, settings.span))
     }
 
+    /// The value at a path of keys of the `[[rule]]` numbered `rule` (from 0), else where the rule begins. `within` are bytes
+    /// of the value as it was read.
+    pub fn locate_rule(&self, rule: usize, path: &[&str], within: Option<std::ops::Range<usize>>) -> Location {
+        let Some(place) = self.rules.get(rule) else {
+            return self.main_file();
+        };
+        let (span, value) = place.at(path);
+        let narrowed = within.zip(value).map(|(within, value)| {
+            let source = self.sources.slice(span);
+            let place = |at| span.start as usize + super::place_within(source, value, at, true);
+            Span::new(span.file, &(place(within.start)..place(within.end)))
+        });
+        self.sources.locate(narrowed.unwrap_or(span))
+    }
+
+    /// Where the key at a path of the `[[rule]]` numbered `rule` stands, else where the rule begins.
+    pub fn locate_rule_key(&self, rule: usize, path: &[&str]) -> Location {
+        match self.rules.get(rule) {
+            Some(place) => self.sources.locate(place.key(path)),
+            None => self.main_file(),
+        }
+    }
+
     fn place(&self, check: &str) -> Option<&CheckPlace> {
         self.checks.places.get(check)
     }

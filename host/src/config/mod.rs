@@ -5,16 +5,18 @@
 //! program uses ([`Config`]); only the second leaves this module.
 //!
 //! The way: `search` finds and reads files, `tree` parses them, `reader` reads tables and `reading` notes problems, `vocabulary`
-//! and `unknown` know what was meant, `conceal` keeps secrets out of all of it, `host`, `access`, `log`, `connection` and `check` resolve their tables, `leak` refuses secrets where they would get out, `print` and `locate` speak about the
+//! and `unknown` know what was meant, `conceal` keeps secrets out of all of it, `host`, `access`, `log`, `history`, `connection`, `check`, `alerting` and `rule` resolve their tables, `leak` refuses secrets where they would get out, `print` and `locate` speak about the
 //! result. It does not know which plugins exist, and it validates no settings against a schema: it only finds the place
 //! of what others found wrong.
 
 mod access;
+mod alerting;
 mod check;
 mod conceal;
 mod connection;
 mod cron;
 mod environment;
+mod history;
 mod host;
 mod include;
 mod leak;
@@ -28,15 +30,18 @@ mod reader;
 mod reading;
 mod reference;
 mod resolved;
+mod rule;
 mod search;
 mod source;
 mod tree;
 mod units;
 mod unknown;
 mod vocabulary;
+mod within;
 mod wording;
 
 pub use access::{TOKEN_BYTES_MAX, TOKEN_BYTES_MIN};
+pub use alerting::{EVALUATION_INTERVAL_DEFAULT, EVALUATION_INTERVAL_MAX, EVALUATION_INTERVAL_MIN, RULE_FILES_MAX};
 pub use check::{
     CHECK_NAME_BYTES_MAX, CHECKS_MAX, INTERVAL_DEFAULT, INTERVAL_MAX, INTERVAL_MIN, LABELS_MAX, MEMORY_MAX,
     PREFIX_BYTES_MAX, STALE_AFTER_MAX, TIMEOUT_DEFAULT, TIMEOUT_MAX, TIMEOUT_MIN,
@@ -46,18 +51,33 @@ pub use connection::{
 };
 pub use cron::{Cron, CronError};
 pub use environment::Environment;
+pub use history::{
+    HISTORY_INTERVAL_DEFAULT, HISTORY_JOB_DEFAULT, HISTORY_MEMORY_DEFAULT, HISTORY_RETENTION_DEFAULT,
+    HISTORY_RETENTION_UNSELECTED_DEFAULT,
+};
 pub use host::{CONCURRENCY_DEFAULT, CONCURRENCY_MAX, LISTEN_DEFAULT};
 pub use include::FILES_MAX;
 pub use load::{LoadRequest, Loaded, cache_dir, load};
 pub use print::InForce;
 pub use problem::{Location, PROBLEMS_SHOWN_MAX, Problem, Problems, Severity};
 pub use resolved::*;
+pub use rule::{RULE_DURATION_MAX, RULES_MAX};
 pub use search::FILE_BYTES_MAX;
+pub use within::place_within;
 
 /// The candidate that `word` was probably meant to be, if one is close: for "did you mean" about names that `config`
 /// does not know, such as bundled plugins.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     vocabulary::nearest(word, candidates)
+}
+
+/// The text of a file that a configuration names, with the same limits as the configuration's own files.
+///
+/// # Errors
+///
+/// It is not there, no regular file, too large, or not UTF-8.
+pub fn read_file(path: &std::path::Path) -> Result<String, Problems> {
+    search::read(path)
 }
 
 /// `[check.web]`: how a table begins that has this path.

@@ -47,6 +47,15 @@ impl Location {
     }
 }
 
+impl Location {
+    /// A place in a file that is none of the configuration's own, such as a rule file: `bytes` of its `text`.
+    pub fn within(file: &str, text: &str, bytes: std::ops::Range<usize>) -> Self {
+        let mut sources = super::source::Sources::default();
+        let id = sources.add(file.into(), text.to_owned());
+        sources.locate(super::source::Span::new(id, &bytes))
+    }
+}
+
 /// `bellwether.toml:12:3`, or less when less is known.
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -20,10 +20,16 @@ pub struct Config {
     pub access: Access,
     /// `[log]`.
     pub log: LogOptions,
+    /// `[history]`.
+    pub history: History,
     /// `[connection.NAME]`, by name.
     pub connections: BTreeMap<Arc<str>, Arc<Connection>>,
     /// `[check.NAME]`, by name. Those with `enabled = false` are not here.
     pub checks: BTreeMap<Arc<str>, Arc<Check>>,
+    /// `[alerting]`.
+    pub alerting: Alerting,
+    /// `[[rule]]`, in the order of the files.
+    pub rules: Vec<RuleTable>,
     /// Every file that was read, for watching: the main one first.
     pub files: Vec<PathBuf>,
     /// Every secret that any field resolved to, for the redactor.
@@ -45,6 +51,23 @@ pub struct Host {
     pub concurrency: usize,
 }
 
+/// `[history]`: what is kept in memory of the past, for rules and plots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// From tick to tick; a tick records every series. Not zero.
+    pub interval: Duration,
+    /// How long samples are kept of series that rules read.
+    pub retention: Duration,
+    /// How long of others; at most as long.
+    pub retention_unselected: Duration,
+    /// Bytes it may take.
+    pub memory_bytes: u64,
+    /// The label `job` of series that have none.
+    pub job: Arc<str>,
+    /// The label `instance` of series that have none; none: the address that the host listens on.
+    pub instance: Option<Arc<str>>,
+}
+
 /// `[access]`: who may read, push and administer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Access {
@@ -58,6 +81,61 @@ pub struct Access {
     pub open: bool,
     /// TLS, when both files are given.
     pub tls: Option<TlsFiles>,
+}
+
+/// `[alerting]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alerting {
+    /// Prometheus rule files, in the order of the patterns and then of the paths, each once.
+    pub rule_files: Vec<PathBuf>,
+    /// How often rules are evaluated that do not say so themselves.
+    pub evaluation_interval: Duration,
+}
+
+/// `[[rule]]` as written. Whether its expression and texts mean something is for those to say who know the language; where they
+/// stand is known to [`Loaded::locate_rule`](super::Loaded::locate_rule).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleTable {
+    /// Name of the alert.
+    pub alert: Option<String>,
+    /// Name of the recorded metric.
+    pub record: Option<String>,
+    /// PromQL.
+    pub expr: Option<String>,
+    /// How long the condition must hold.
+    pub hold: Option<Duration>,
+    /// How long an alert fires on after its condition ended.
+    pub keep_firing_for: Option<Duration>,
+    /// Put on what the expression yields.
+    pub labels: BTreeMap<String, String>,
+    /// Templates for people.
+    pub annotations: BTreeMap<String, String>,
+    /// How often it is evaluated; None: `evaluation_interval`.
+    pub interval: Option<Duration>,
+    /// Rules of one group are evaluated in order; None: the group of all that name none.
+    pub group: Option<String>,
+    /// What becomes of a firing alert whose series vanish.
+    pub on_no_data: OnNoData,
+}
+
+/// What becomes of an alert whose series nobody reports any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnNoData {
+    /// It stays as it is until there is data again: who stops reporting is not well for that.
+    #[default]
+    Hold,
+    /// It is over, as in Prometheus.
+    Resolve,
+}
+
+impl OnNoData {
+    /// The word in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Resolve => "resolve",
+        }
+    }
 }
 
 /// Certificate chain and key, PEM, reread when they change.

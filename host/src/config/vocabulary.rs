@@ -15,8 +15,8 @@ pub(super) struct TableSpec {
 
 pub(super) static ROOT: TableSpec = TableSpec {
     path: &[],
-    keys: &["host", "access", "log", "defaults", "connection", "check"],
-    later: &["receiver", "alerting", "route", "rule", "history"],
+    keys: &["host", "access", "log", "history", "defaults", "connection", "check", "alerting", "rule"],
+    later: &["receiver", "route"],
 };
 
 pub(super) static HOST: TableSpec = TableSpec {
@@ -47,6 +47,12 @@ pub(super) static TLS: TableSpec = TableSpec {
 pub(super) static LOG: TableSpec = TableSpec {
     path: &["log"],
     keys: &["level", "format"],
+    later: &[],
+};
+
+pub(super) static HISTORY: TableSpec = TableSpec {
+    path: &["history"],
+    keys: &["interval", "retention", "retention_unselected", "memory", "job", "instance"],
     later: &[],
 };
 
@@ -153,15 +159,39 @@ pub(super) static CONNECTION_TLS: TableSpec = TableSpec {
     later: &[],
 };
 
+pub(super) static ALERTING: TableSpec = TableSpec {
+    path: &["alerting"],
+    keys: &["rule_files", "evaluation_interval"],
+    later: &["receivers", "fallback_receivers", "group_by", "alertmanager_file"],
+};
+
+pub(super) static RULE: TableSpec = TableSpec {
+    path: &["rule"],
+    keys: &[
+        "alert",
+        "record",
+        "expr",
+        "for",
+        "keep_firing_for",
+        "labels",
+        "annotations",
+        "interval",
+        "group",
+        "on_no_data",
+    ],
+    later: &[],
+};
+
 /// Keys of a connection that are as likely settings of a plugin, when they stand in the table of a check.
 const ALSO_SETTINGS: [&str; 7] = ["url", "methods", "headers", "query", "user", "secrets", "addresses"];
 
-static ALL: [&TableSpec; 15] = [
+static ALL: [&TableSpec; 18] = [
     &ROOT,
     &HOST,
     &ACCESS,
     &TLS,
     &LOG,
+    &HISTORY,
     &DEFAULTS,
     &DEFAULT_LIMITS,
     &CHECK,
@@ -172,6 +202,8 @@ static ALL: [&TableSpec; 15] = [
     &CONNECTION_SIGN,
     &CONNECTION_PROXY,
     &CONNECTION_TLS,
+    &ALERTING,
+    &RULE,
 ];
 
 /// Words people bring from other programs.
@@ -224,6 +256,8 @@ static SYNONYMS: &[(&str, &str)] = &[
     ("routes", "route"),
     ("alerts", "alerting"),
     ("alert", "alerting"),
+    ("retention_time", "retention"),
+    ("memory_limit", "memory"),
     ("stale", "stale_after"),
     ("mem", "memory"),
     ("retry", "retry_interval"),
@@ -256,6 +290,14 @@ static SYNONYMS: &[(&str, &str)] = &[
     ("sni", "server_name"),
     ("insecure_skip_verify", "insecure"),
     ("skip_verify", "insecure"),
+    ("expression", "expr"),
+    ("query", "expr"),
+    ("condition", "expr"),
+    ("duration", "for"),
+    ("pending", "for"),
+    ("name", "alert"),
+    ("no_data", "on_no_data"),
+    ("files", "rule_files"),
 ];
 
 /// The candidate a word was probably meant to be.
@@ -330,7 +372,15 @@ pub(super) fn meant(spec: &'static TableSpec, key: &str) -> Meant {
 /// Whether somebody who wrote `key` into `spec` may have meant the one of `other`. The small tables inside a connection
 /// have common words for keys; from outside, nobody means those.
 fn likely_owner(spec: &TableSpec, other: &TableSpec, key: &str) -> bool {
+    // Elsewhere these two are a check's.
+    if other.path == HISTORY.path && ["interval", "memory"].contains(&key) {
+        return false;
+    }
     let of_connection = |table: &TableSpec| table.path.first() == Some(&"connection");
+    // What a rule shares with a check is meant for the check.
+    if other.path == RULE.path {
+        return !CHECK.keys.contains(&key) && !of_connection(spec);
+    }
     match (of_connection(spec), of_connection(other)) {
         (true, true) => is_kin(spec, other),
         (false, true) => other.path == CONNECTION.path && !(spec.path == CHECK.path && ALSO_SETTINGS.contains(&key)),

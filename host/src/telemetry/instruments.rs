@@ -83,6 +83,19 @@ impl Instruments {
         }
     }
 
+    /// Forgets what carries this value of this label and no other label: what it was about is gone.
+    pub fn forget(&self, label: &str, value: &str) {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let labels = HashMap::from([(label, value)]);
+        // A family without this label refuses, and has nothing to forget.
+        for counter in shared.counters.values() {
+            let _ = counter.remove(&labels);
+        }
+        for gauge in shared.gauges.values() {
+            let _ = gauge.remove(&labels);
+        }
+    }
+
     /// Everything, as the board takes it.
     pub fn families(&self) -> Vec<ReportedFamily> {
         let registry = self

@@ -29,7 +29,9 @@ pub(crate) fn missing_keys(vocabulary: &str, reference: &str) -> Vec<Breach> {
 
 /// What stands in quotes in `keys: &[…]` and `LIMIT_KEYS`, but for the names of whole tables.
 fn keys_of(vocabulary: &str) -> Vec<(usize, &str)> {
-    const TABLES: [&str; 6] = ["host", "access", "log", "defaults", "connection", "check"];
+    const TABLES: [&str; 9] = [
+        "host", "access", "log", "history", "defaults", "connection", "check", "alerting", "rule",
+    ];
     let mut inside = false;
     let mut keys = Vec::new();
     for (index, line) in vocabulary.lines().enumerate() {

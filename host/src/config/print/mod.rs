@@ -10,7 +10,7 @@ use super::{
     access::ShownTokens,
     load::Loaded,
     log,
-    resolved::{Access, Capability, Check, Config, Host, Limits, PluginOrigin, Schedule},
+    resolved::{Access, Alerting, Capability, Check, Config, History, Host, Limits, PluginOrigin, RuleTable, Schedule},
     units::{show_bytes, show_duration},
     wording::{bare_or_quoted, title},
 };
@@ -33,15 +33,20 @@ impl Loaded {
             host,
             access,
             log,
+            history,
             connections,
             checks,
-            ..
+            alerting,
+            rules,
+            files: _,
+            secrets: _,
         } = &self.config;
         print_host(&mut page, host);
         print_access(&mut page, access, &self.tokens);
         page.table(&["log"]);
         page.text("level", log::level_word(log.level));
         page.text("format", log::format_word(log.format));
+        print_history(&mut page, history);
         for (name, connection) in connections {
             let shown = self.connections.shown.get(name).cloned().unwrap_or_default();
             connection::table(&mut page, connection, &shown);
@@ -55,6 +60,8 @@ impl Loaded {
                 title(&["check".to_owned(), name.to_string()])
             ));
         }
+        print_alerting(&mut page, alerting);
+        rules.iter().for_each(|rule| print_rule(&mut page, rule));
         // A variable that is also a secret may have come in by ${env:…}.
         self.concealer.text(&page.text)
     }
@@ -126,6 +133,19 @@ fn print_host(page: &mut Page, host: &Host) {
     page.text("state_dir", &shown(&host.state_dir));
     page.text("cache_dir", &shown(&host.cache_dir));
     page.raw("concurrency", &host.concurrency.to_string());
+}
+
+fn print_history(page: &mut Page, history: &History) {
+    page.table(&["history"]);
+    page.text("interval", &show_duration(history.interval));
+    page.text("retention", &show_duration(history.retention));
+    page.text("retention_unselected", &show_duration(history.retention_unselected));
+    page.text("memory", &show_bytes(history.memory_bytes));
+    page.text("job", &history.job);
+    match &history.instance {
+        Some(instance) => page.text("instance", instance),
+        None => page.comment("instance: the address it listens on"),
+    }
 }
 
 fn print_access(page: &mut Page, access: &Access, written: &ShownTokens) {
@@ -249,6 +269,44 @@ fn print_limits(page: &mut Page, check: &str, limits: &Limits) {
         page.comment("memory: what the plugin describes, else the host's default");
     }
     set.iter().flatten().for_each(|(key, value)| page.raw(key, value));
+}
+
+fn print_alerting(page: &mut Page, alerting: &Alerting) {
+    page.table(&["alerting"]);
+    let files: Vec<String> = alerting.rule_files.iter().map(|file| quoted(&shown(file))).collect();
+    page.raw("rule_files", &format!("[{}]", files.join(", ")));
+    page.text("evaluation_interval", &show_duration(alerting.evaluation_interval));
+}
+
+fn print_rule(page: &mut Page, rule: &RuleTable) {
+    page.gap();
+    page.line("[[rule]]");
+    let texts = [
+        ("alert", &rule.alert),
+        ("record", &rule.record),
+        ("expr", &rule.expr),
+        ("group", &rule.group),
+    ];
+    for (key, value) in texts {
+        value.iter().for_each(|value| page.text(key, value));
+    }
+    let spans = [
+        ("for", rule.hold),
+        ("keep_firing_for", rule.keep_firing_for),
+        ("interval", rule.interval),
+    ];
+    for (key, value) in spans {
+        value.iter().for_each(|span| page.text(key, &show_duration(*span)));
+    }
+    if rule.record.is_none() {
+        page.text("on_no_data", rule.on_no_data.as_str());
+    }
+    for (table, entries) in [("labels", &rule.labels), ("annotations", &rule.annotations)] {
+        for (name, value) in entries {
+            let key = format!("{table}.{}", bare_or_quoted(name));
+            page.line(&format!("{key} = {}", quoted(&escaped(value))));
+        }
+    }
 }
 
 fn print_settings(page: &mut Page, check: &Check) {

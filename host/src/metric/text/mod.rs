@@ -131,6 +131,13 @@ pub fn block(format: Format, head: &FamilyHead, points: &Points, extra: &[(Label
     }
 }
 
+/// A bucket's bound or a quantile as the text has it: part of a series' identity.
+pub fn bound(bound: f64) -> String {
+    let mut out = Vec::new();
+    number::bound(bound, &mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
 struct Writer<'a> {
     format: Format,
     head: &'a FamilyHead,

@@ -1,0 +1,239 @@
+//! Which data an expression is about, and whether it is there: pure questions to a storage.
+//!
+//! Flows in: an expression, a storage, a time. Flows out: the selectors that rules read; whether the series behind an alert are
+//! still reported, which tells a condition that ended from data that vanished; whether a rule may decide so soon after a start. It
+//! evaluates nothing.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use bellwether_promql::{
+    ast::{BinaryOp, Expr, ExprKind, MatchOp, Matcher, Selector},
+    engine::LOOKBACK,
+    labels::{Labels, METRIC_NAME},
+    signature::Function,
+    storage::{SeriesId, Storage},
+    value::is_stale,
+};
+
+use super::state::Hold;
+use crate::alert::ALERT_NAME;
+
+/// How long a rule waits for checks that have not run since the start, in milliseconds. A check that takes longer has its own alert.
+pub const CHECKS_HOLD_MAX: i64 = 5 * 60_000;
+
+/// How long a rule waits for a range to fill that an outage emptied, in milliseconds; and, when there is no history from before,
+/// how long at most. An hour of silence after an outage of hours is the price of not judging a day by its last minute.
+const RANGE_HOLD_MAX: i64 = 60 * 60_000;
+const RANGE_HOLD_MAX_FRESH: i64 = CHECKS_HOLD_MAX;
+
+/// The label that says which check reports a series.
+const CHECK: &str = "check";
+
+/// One selector of an expression: what it reads of which time.
+#[derive(Clone, Debug)]
+pub struct Reads {
+    /// Which series.
+    pub matchers: Vec<Matcher>,
+    /// Milliseconds from the end of the window to the evaluation; negative: into the future.
+    pub offset: i64,
+    /// Length of the window in milliseconds; of an instant selector the lookback.
+    pub range: i64,
+    /// Whether the length is the expression's own.
+    pub is_range: bool,
+}
+
+/// All selectors of an expression; those of subqueries reach back over all of their moments. A fixed `@` is no window that
+/// moves, and its offset counts as none.
+pub fn reads(expr: &Expr) -> Vec<Reads> {
+    let mut found = Vec::new();
+    collect(expr, 0, 0, &mut found);
+    found
+}
+
+fn collect(expr: &Expr, offset: i64, range: i64, found: &mut Vec<Reads>) {
+    let mut selector = |selector: &Selector, own: Option<i64>| {
+        found.push(Reads {
+            matchers: selector.matchers.clone(),
+            offset: offset + if selector.shift.at.is_some() { 0 } else { selector.shift.offset },
+            range: range + own.unwrap_or(LOOKBACK),
+            is_range: own.is_some() || range > 0,
+        });
+    };
+    match &expr.kind {
+        ExprKind::Number(_) | ExprKind::String(_) => {}
+        ExprKind::Selector(own) => selector(own, None),
+        ExprKind::Range { selector: own, range } => selector(own, Some(*range)),
+        ExprKind::Paren(inner) | ExprKind::Unary { expr: inner, .. } => collect(inner, offset, range, found),
+        ExprKind::Binary(binary) => {
+            collect(&binary.lhs, offset, range, found);
+            collect(&binary.rhs, offset, range, found);
+        }
+        ExprKind::Aggregate(aggregate) => {
+            collect(&aggregate.expr, offset, range, found);
+            aggregate.param.iter().for_each(|param| collect(param, offset, range, found));
+        }
+        ExprKind::Call { args, .. } => args.iter().for_each(|arg| collect(arg, offset, range, found)),
+        ExprKind::Subquery(subquery) => {
+            let own = if subquery.shift.at.is_some() { 0 } else { subquery.shift.offset };
+            collect(&subquery.expr, offset + own, range + subquery.range, found);
+        }
+    }
+}
+
+/// Asks whether the series are there that an alert was about.
+#[derive(Debug)]
+pub struct Presence<'p, S: Storage + ?Sized> {
+    /// Holds the series.
+    pub storage: &'p S,
+    /// When the expression was evaluated.
+    pub at: i64,
+    /// Labels that the rule put on, which say nothing about its series.
+    pub set_by_rule: &'p [&'p str],
+}
+
+impl<S: Storage + ?Sized> Presence<'_, S> {
+    /// Whether every part of the expression that must yield something for the alert to be has series that fit its labels.
+    pub fn of(&self, expr: &Expr, labels: &Labels) -> bool {
+        let mut made = Vec::new();
+        made_labels(expr, &mut made);
+        let told = labels.filtered(|name| {
+            name != ALERT_NAME && !self.set_by_rule.contains(&name) && !made.iter().any(|made| **made == *name)
+        });
+        self.has(expr, &told, 0, 0)
+    }
+
+    fn has(&self, expr: &Expr, labels: &Labels, offset: i64, range: i64) -> bool {
+        match &expr.kind {
+            ExprKind::Number(_) | ExprKind::String(_) => true,
+            ExprKind::Selector(selector) => self.selected(selector, labels, offset, range + LOOKBACK),
+            ExprKind::Range { selector, range: own } => self.selected(selector, labels, offset, range + own),
+            ExprKind::Paren(inner) | ExprKind::Unary { expr: inner, .. } => self.has(inner, labels, offset, range),
+            ExprKind::Binary(binary) => {
+                let left = || self.has(&binary.lhs, labels, offset, range);
+                let right = || self.has(&binary.rhs, labels, offset, range);
+                match binary.op {
+                    BinaryOp::Or => left() || right(),
+                    BinaryOp::Unless => left(),
+                    _ => left() && right(),
+                }
+            }
+            ExprKind::Aggregate(aggregate) => self.has(&aggregate.expr, labels, offset, range),
+            // What is absent is there when its series are.
+            ExprKind::Call {
+                function: Function::Absent | Function::AbsentOverTime,
+                ..
+            } => true,
+            ExprKind::Call { args, .. } => args.iter().all(|arg| self.has(arg, labels, offset, range)),
+            ExprKind::Subquery(subquery) => {
+                let own = subquery.shift.offset;
+                self.has(&subquery.expr, labels, offset + own, range + subquery.range)
+            }
+        }
+    }
+
+    fn selected(&self, selector: &Selector, labels: &Labels, offset: i64, range: i64) -> bool {
+        if selector.shift.at.is_some() {
+            return true;
+        }
+        let until = self.at - offset - selector.shift.offset;
+        let fits = |id: &SeriesId| agree(self.storage.labels(*id), labels);
+        let lives = |id: &SeriesId| {
+            let newest = self.storage.newest(*id, until - range, until);
+            newest.is_some_and(|point| !is_stale(point.value))
+        };
+        self.storage.find(&selector.matchers).iter().any(|id| fits(id) && lives(id))
+    }
+}
+
+/// Whether no label has two values in them.
+fn agree(series: &Labels, told: &Labels) -> bool {
+    let other = |name: &str, value: &str| series.get(name).is_some_and(|own| **own != *value);
+    told.iter().all(|(name, value)| **name == *METRIC_NAME || !other(name, value))
+}
+
+/// Labels that the expression makes up.
+fn made_labels(expr: &Expr, made: &mut Vec<Arc<str>>) {
+    let text = |expr: Option<&Expr>| match expr.map(|expr| &expr.kind) {
+        Some(ExprKind::String(text)) => Some(Arc::clone(text)),
+        _ => None,
+    };
+    match &expr.kind {
+        ExprKind::Call { function, args } => {
+            if matches!(function, Function::LabelReplace | Function::LabelJoin) {
+                made.extend(text(args.get(1)));
+            }
+            args.iter().for_each(|arg| made_labels(arg, made));
+        }
+        ExprKind::Aggregate(aggregate) => {
+            made.extend(text(aggregate.param.as_ref()));
+            made_labels(&aggregate.expr, made);
+        }
+        ExprKind::Paren(inner) | ExprKind::Unary { expr: inner, .. } => made_labels(inner, made),
+        ExprKind::Binary(binary) => {
+            made_labels(&binary.lhs, made);
+            made_labels(&binary.rhs, made);
+        }
+        ExprKind::Subquery(subquery) => made_labels(&subquery.expr, made),
+        ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Selector(_) | ExprKind::Range { .. } => {}
+    }
+}
+
+/// What is known about the time since the host began, for [`hold`].
+#[derive(Clone, Debug)]
+pub struct Since<'s> {
+    /// When this process recorded its first tick; None: it has not yet.
+    pub began: Option<i64>,
+    /// The last tick before that, of an earlier process; None: there is none.
+    pub before: Option<i64>,
+    /// Checks that have neither run nor been restored, and can.
+    pub waiting: &'s BTreeSet<Arc<str>>,
+}
+
+/// Whether a rule with these selectors may not decide yet at `at`, and why.
+pub fn hold<S: Storage + ?Sized>(reads: &[Reads], storage: &S, since: &Since<'_>, at: i64) -> Option<Hold> {
+    let Some(began) = since.began else {
+        return Some(Hold::ChecksNotRun);
+    };
+    if at - began < CHECKS_HOLD_MAX && reads.iter().any(|read| may_be_fed(read, storage, since.waiting)) {
+        return Some(Hold::ChecksNotRun);
+    }
+    let patience = if since.before.is_some() { RANGE_HOLD_MAX } else { RANGE_HOLD_MAX_FRESH };
+    let before = since.before.unwrap_or(i64::MIN / 4);
+    if at - began >= patience {
+        return None;
+    }
+    let is_empty = |read: &Reads| {
+        if !read.is_range && read.offset <= 0 {
+            return false;
+        }
+        let (from, until) = (at - read.offset - read.range, at - read.offset);
+        let missing = until.min(began) - from.max(before);
+        missing * 2 > read.range
+    };
+    reads.iter().any(is_empty).then_some(Hold::RangeNotFilled)
+}
+
+/// Whether one of the checks that are waited for may report what is read.
+fn may_be_fed<S: Storage + ?Sized>(read: &Reads, storage: &S, waiting: &BTreeSet<Arc<str>>) -> bool {
+    if waiting.is_empty() {
+        return false;
+    }
+    let named = read
+        .matchers
+        .iter()
+        .find(|matcher| *matcher.name == *CHECK && matcher.op == MatchOp::Equal);
+    if let Some(named) = named {
+        return waiting.contains(&named.value);
+    }
+    let found = storage.find(&read.matchers);
+    // What nobody has ever reported may be what the next one reports.
+    found.is_empty()
+        || found.iter().any(|id| {
+            let check = storage.labels(*id).get(CHECK);
+            check.is_some_and(|check| waiting.contains(check))
+        })
+}
+
+#[cfg(test)]
+#[path = "data_tests.rs"]
+mod tests;

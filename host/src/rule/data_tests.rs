@@ -1,0 +1,140 @@
+//! What an expression is about, and whether it is there.
+
+use bellwether_promql::{
+    parse::parse,
+    storage::memory::Memory,
+    value::{Point, stale_marker},
+};
+
+use super::*;
+
+const NOW: i64 = 1_700_000_000_000;
+const MINUTE: i64 = 60_000;
+
+/// Series that were reported until `ago` milliseconds before now, every 15 seconds for an hour.
+fn memory(series: &[(&str, &[(&str, &str)], i64)]) -> Memory {
+    let mut memory = Memory::new();
+    for (name, labels, ago) in series {
+        let labels = labels.iter().copied().chain([("__name__", *name)]);
+        let labels = Labels::new(labels);
+        let until = NOW - ago;
+        memory.extend(
+            &labels,
+            (0..240).map(|at| Point {
+                at: until - at * 15_000,
+                value: 1.0,
+            }),
+        );
+    }
+    memory
+}
+
+fn has(expr: &str, alert: &[(&str, &str)], storage: &Memory) -> bool {
+    let labels = alert.iter().copied().chain([("alertname", "A"), ("severity", "page")]);
+    let presence = Presence {
+        storage,
+        at: NOW,
+        set_by_rule: &["severity"],
+    };
+    presence.of(&parse(expr).unwrap(), &Labels::new(labels))
+}
+
+#[test]
+fn a_condition_that_ended_is_told_from_series_that_vanished() {
+    let storage = memory(&[
+        ("depth", &[("queue", "a")], 0),
+        ("depth", &[("queue", "gone")], 10 * MINUTE),
+        ("limit", &[("queue", "a")], 0),
+        ("errors_total", &[("job", "api"), ("code", "500")], 0),
+        ("node", &[("instance", "x"), ("severity", "low")], 0),
+    ]);
+    for (expr, alert, expected) in [
+        ("depth > 100", &[("queue", "a")][..], true),
+        ("depth > 100", &[("queue", "gone")], false),
+        ("depth > 100", &[("queue", "never")], false),
+        ("sum(depth) > 5", &[], true),
+        ("sum by (queue) (depth) > 5", &[("queue", "gone")], false),
+        ("depth / limit > 0.9", &[("queue", "a")], true),
+        ("depth / missing > 0.9", &[("queue", "a")], false),
+        ("depth > 1 or missing > 1", &[("queue", "a")], true),
+        ("depth > 1 unless missing > 1", &[("queue", "a")], true),
+        ("absent(depth{queue=\"a\"})", &[("queue", "a")], true),
+        ("rate(errors_total[5m]) > 1", &[("job", "api"), ("code", "500")], true),
+        ("max_over_time(depth[30m]) > 1", &[("queue", "gone")], true),
+        ("max_over_time(depth[30m:1m]) > 1", &[("queue", "gone")], true),
+        ("depth offset 20m > 1", &[("queue", "gone")], true),
+        ("label_replace(depth, \"queue\", \"$1\", \"q\", \"(.*)\") > 1", &[("queue", "made")], true),
+        ("node > 1", &[("instance", "x")], true),
+        ("vector(1) > 0", &[], true),
+        ("time() > bool 0", &[], true),
+    ] {
+        assert_eq!(has(expr, alert, &storage), expected, "{expr} {alert:?}");
+    }
+}
+
+#[test]
+fn an_ended_series_is_gone_at_once() {
+    let mut storage = memory(&[("depth", &[("queue", "a")], 15_000)]);
+    let labels = Labels::new([("__name__", "depth"), ("queue", "a")]);
+    assert!(has("depth > 1", &[("queue", "a")], &storage));
+    let value = stale_marker();
+    storage.append(&labels, Point { at: NOW, value });
+    assert!(!has("depth > 1", &[("queue", "a")], &storage));
+}
+
+#[test]
+fn every_selector_is_found_with_its_window() {
+    let found = reads(&parse("rate(a[5m]) + b offset 1h > on() max_over_time(rate(c[1m] offset 2m)[30m:1m])").unwrap());
+    let windows: Vec<(i64, i64, bool)> = found.iter().map(|read| (read.offset, read.range, read.is_range)).collect();
+    assert_eq!(
+        windows,
+        [
+            (0, 5 * MINUTE, true),
+            (60 * MINUTE, LOOKBACK, false),
+            (2 * MINUTE, 31 * MINUTE, true),
+        ]
+    );
+}
+
+fn held(expr: &str, storage: &Memory, before: Option<i64>, began: i64, waiting: &[&str]) -> Option<Hold> {
+    let since = Since {
+        began: Some(began),
+        before,
+        waiting: &waiting.iter().map(|check| Arc::from(*check)).collect(),
+    };
+    hold(&reads(&parse(expr).unwrap()), storage, &since, NOW)
+}
+
+#[test]
+fn a_rule_waits_for_the_checks_that_may_feed_it_and_for_no_others() {
+    let storage = memory(&[("up", &[("check", "slow")], 0), ("depth", &[("check", "fast")], 0)]);
+    let began = NOW - MINUTE;
+    let held = |expr, waiting: &[&str], began| held(expr, &storage, Some(began - 15_000), began, waiting);
+    assert_eq!(held("up == 0", &["slow"], began), Some(Hold::ChecksNotRun));
+    assert_eq!(held("up == 0", &[], began), None);
+    assert_eq!(held("depth > 1", &["slow"], began), None, "fed by another");
+    assert_eq!(held("unheard_of > 1", &["slow"], began), Some(Hold::ChecksNotRun), "perhaps it reports that");
+    assert_eq!(held("x{check=\"fast\"} > 1", &["slow"], began), None, "it says whom it is about");
+    assert_eq!(held("x{check=\"slow\"} > 1", &["slow"], began), Some(Hold::ChecksNotRun));
+    assert_eq!(held("up == 0", &["slow"], NOW - CHECKS_HOLD_MAX), None, "five minutes at most");
+}
+
+#[test]
+fn a_rule_waits_until_most_of_its_range_is_there() {
+    let storage = memory(&[("x", &[], 0)]);
+    let outage = |hours: i64, since: i64| (Some(NOW - since - hours * 60 * MINUTE), NOW - since);
+    let held = |expr, (before, began)| held(expr, &storage, before, began, &[]);
+    assert_eq!(held("rate(x[5m]) > 1", outage(3, MINUTE)), Some(Hold::RangeNotFilled));
+    assert_eq!(held("rate(x[5m]) > 1", outage(3, 3 * MINUTE)), None);
+    assert_eq!(held("changes(x[1h]) == 0", outage(3, 20 * MINUTE)), Some(Hold::RangeNotFilled));
+    assert_eq!(held("changes(x[1h]) == 0", outage(3, 31 * MINUTE)), None);
+    assert_eq!(held("x > 1", outage(3, 0)), None, "the newest sample is enough");
+    assert_eq!(held("x > 2 * x offset 1h", outage(3, MINUTE)), Some(Hold::RangeNotFilled));
+    assert_eq!(held("x > 2 * x offset 4h", outage(3, MINUTE)), None, "from before the outage");
+    let short = (Some(NOW - 2 * MINUTE), NOW - MINUTE);
+    assert_eq!(held("rate(x[5m]) > 1", short), None, "a minute is missing");
+    assert_eq!(held("rate(x[1h]) > 1", (None, NOW - MINUTE)), Some(Hold::RangeNotFilled), "a first start");
+    assert_eq!(held("rate(x[1h]) > 1", (None, NOW - 5 * MINUTE)), None);
+    assert_eq!(held("rate(x[1d]) > 1", outage(30, 59 * MINUTE)), Some(Hold::RangeNotFilled));
+    assert_eq!(held("rate(x[1d]) > 1", outage(30, 60 * MINUTE)), None);
+}

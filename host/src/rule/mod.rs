@@ -1,0 +1,119 @@
+//! Alert and recording rules: read, evaluated at their slots, remembered.
+//!
+//! One thread owns everything that changes ([`owner`]): the history, the state of every rule, and what is kept of it in the
+//! store. Flows in: rule files and `[[rule]]` tables ([`load`]), snapshots of the board, time. Flows out: recorded series in the
+//! history, changes of alerts with their reasons, and an immutable [`RuleStatus`] for whoever shows it. What an expression
+//! means is `bellwether-promql`'s, who hears of an alert is `dispatch`'s.
+//!
+//! The way: [`file`] and [`table`] read rules, [`check`] decides whether one is good, [`schedule`] says when a group is due,
+//! [`group`] evaluates it, [`state`] decides what becomes of each alert, [`template`] writes labels and annotations, [`store`]
+//! keeps it all. All but the owner and the store are pure.
+
+mod check;
+pub mod data;
+mod events;
+mod file;
+pub mod group;
+mod load;
+mod owner;
+pub mod schedule;
+pub mod state;
+mod status;
+mod store;
+mod table;
+pub mod template;
+
+use std::sync::Arc;
+
+use bellwether_promql::ast::Expr;
+
+pub use self::{
+    data::CHECKS_HOLD_MAX,
+    events::RuleWarnings,
+    group::{ELEMENTS_MAX, RESULTS_MAX, RuleProblem, SAMPLES_MAX},
+    load::{load, load_text},
+    owner::{RuleOptions, Rules, RulesHandle},
+    status::{GroupStatus, Health, RuleReport, RuleStatus},
+    template::{Externals, Template},
+};
+use crate::config::OnNoData;
+
+/// Every rule of a configuration.
+#[derive(Clone, Debug, Default)]
+pub struct RuleSet {
+    /// In the order of the files, those of `[[rule]]` last.
+    pub groups: Vec<Arc<Group>>,
+}
+
+/// Rules that are evaluated in order, at the same moments.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Unique within its file.
+    pub name: Arc<str>,
+    /// The file it stands in, as it is shown; for `[[rule]]` the main configuration file.
+    pub file: Arc<str>,
+    /// Milliseconds, at least one second.
+    pub interval: i64,
+    /// Expressions are evaluated at the slot less this, in milliseconds.
+    pub query_offset: i64,
+    /// Most alerts or samples of each rule; 0: as many as there are.
+    pub limit: usize,
+    /// In order.
+    pub rules: Vec<Arc<Rule>>,
+}
+
+impl Group {
+    /// What tells it from all others, over restarts too.
+    pub fn key(&self) -> String {
+        format!("{};{}", self.file, self.name)
+    }
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Of the alert or of the recorded metric.
+    pub name: Arc<str>,
+    /// What it is for.
+    pub kind: RuleKind,
+    /// As written.
+    pub text: Arc<str>,
+    /// Parsed.
+    pub expr: Expr,
+    /// Put on every element, over what it has; empty ones take a label away. Those of the group among them.
+    pub labels: Vec<(Arc<str>, Template)>,
+    /// Where it stands, for messages: `rules/web.yml:12`.
+    pub location: String,
+}
+
+/// What a rule is for.
+#[derive(Clone, Debug)]
+pub enum RuleKind {
+    /// Its elements become samples of a series of this name.
+    Record,
+    /// Its elements become alerts.
+    Alert(AlertRule),
+}
+
+/// What only a rule for alerts has.
+#[derive(Clone, Debug)]
+pub struct AlertRule {
+    /// `for`: milliseconds of evaluated time that the condition must hold.
+    pub hold: i64,
+    /// Milliseconds of evaluated time that an alert fires on after its condition ended.
+    pub keep_firing_for: i64,
+    /// Texts for people.
+    pub annotations: Vec<(Arc<str>, Template)>,
+    /// What becomes of an alert whose series vanish.
+    pub on_no_data: OnNoData,
+}
+
+impl Rule {
+    /// What only a rule for alerts has.
+    pub const fn alert(&self) -> Option<&AlertRule> {
+        match &self.kind {
+            RuleKind::Alert(alert) => Some(alert),
+            RuleKind::Record => None,
+        }
+    }
+}

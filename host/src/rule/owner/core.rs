@@ -1,0 +1,496 @@
+//! Everything that rules change, and how it moves on: at a tick the newest snapshot is recorded, at a slot a group is evaluated.
+//!
+//! Flows in: the time, snapshots, rules. Flows out: samples in the history, changes as events, a batch for the store, a new
+//! status. It waits for nothing: [`Core::wake_at`] says when there is something to do.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use bellwether_promql::{
+    labels::Labels,
+    value::{Point, stale_marker},
+};
+use tokio::sync::watch;
+
+use super::{
+    super::{
+        RuleKind, RuleSet,
+        data::{self, Since},
+        events::{AlertChanged, EvaluationPanicked, NotRestored, RuleFails, RuleWorks, RulesInUse},
+        group::{self, Evaluated, RuleProblem, Surroundings},
+        schedule::{Due, Slots},
+        state::{self, Change, Moment},
+        status::{Health, RuleStatus},
+        store::{self, Kept},
+        template::{Answers, Externals},
+    },
+    answers::{HostAnswers, Troubles},
+    instruments,
+    run::{GroupRun, RuleRun},
+};
+use crate::{
+    board::Snapshot,
+    clock::Clock,
+    history::{self, History, Reporter, View},
+    store::Store,
+    supervisor::{Supervisor, catch},
+    telemetry::Telemetry,
+};
+
+/// How long one rule may take: an expression that needs more keeps all others from their slots.
+const RULE_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// How often history is written to disk while the host runs: so much of it a crash may cost.
+const CHECKPOINT_EVERY: i64 = 5 * 60_000;
+
+/// Everything that rules change.
+pub(super) struct Core {
+    pub(super) clock: Clock,
+    pub(super) telemetry: Telemetry,
+    pub(super) store: Option<Store>,
+    pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
+    pub(super) status: watch::Sender<Arc<RuleStatus>>,
+    pub(super) views: watch::Sender<Arc<View>>,
+    pub(super) history: History,
+    pub(super) reporter: Reporter,
+    pub(super) externals: Arc<Externals>,
+    pub(super) supervisor: Supervisor,
+    /// Where history is written to; None: nowhere.
+    pub(super) state_dir: Option<PathBuf>,
+    /// The last tick at which that was begun.
+    written_at: i64,
+    /// From before this process; taken by the first rules.
+    kept: Vec<Kept>,
+    ticks: Slots,
+    /// The tick that was recorded last, or the one that passed when the host began.
+    ticked: i64,
+    /// The first tick of this process, and the last one before it.
+    began: Option<i64>,
+    before: Option<i64>,
+    /// Checks that have not run and were not restored.
+    waiting: BTreeSet<Arc<str>>,
+    troubles: Arc<Troubles>,
+    groups: Vec<GroupRun>,
+}
+
+/// What a core is made of.
+pub(super) struct Parts {
+    pub(super) clock: Clock,
+    pub(super) telemetry: Telemetry,
+    pub(super) store: Option<Store>,
+    pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
+    pub(super) status: watch::Sender<Arc<RuleStatus>>,
+    pub(super) views: watch::Sender<Arc<View>>,
+    pub(super) history: History,
+    pub(super) externals: Externals,
+    pub(super) supervisor: Supervisor,
+    pub(super) state_dir: Option<PathBuf>,
+}
+
+/// Something that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Task {
+    Tick,
+    Group(usize, u64),
+}
+
+impl Core {
+    /// Reads what was kept, which blocks for a moment.
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts {
+            clock,
+            telemetry,
+            store,
+            snapshots,
+            status,
+            views,
+            history,
+            externals,
+            supervisor,
+            state_dir,
+        } = parts;
+        let (store, kept) = opened(store, &telemetry);
+        let ticks = Slots::ticks(tick_of(&history));
+        let before = history.current().last_tick();
+        let mut core = Self {
+            ticked: 0,
+            reporter: Reporter::new(telemetry.clone()),
+            written_at: 0,
+            supervisor,
+            state_dir,
+            clock,
+            telemetry,
+            store,
+            snapshots,
+            status,
+            views,
+            history,
+            externals: Arc::new(externals),
+            kept,
+            ticks,
+            began: None,
+            before,
+            waiting: BTreeSet::new(),
+            troubles: Arc::default(),
+            groups: Vec::new(),
+        };
+        core.ticked = core.ticks.at_or_before(core.now());
+        core.written_at = core.ticked;
+        core
+    }
+
+    /// Milliseconds since the epoch.
+    fn now(&self) -> i64 {
+        i64::try_from(self.clock.wall().as_nanos() / 1_000_000).unwrap_or(i64::MAX)
+    }
+
+    /// How long there is nothing to do.
+    pub(super) fn idle_for(&self) -> Duration {
+        let now = self.now();
+        let until = |due: Due| match due {
+            Due::Wait(until) => until - now,
+            Due::Evaluate { .. } => 0,
+        };
+        let groups = self.groups.iter().map(|run| until(run.slots.due(run.done, now)));
+        let idle = groups.chain([until(self.ticks.due(self.ticked, now))]).min();
+        Duration::from_millis(u64::try_from(idle.unwrap_or(0)).unwrap_or(0))
+    }
+
+    /// Does what is due, in the order of time.
+    pub(super) fn run_due(&mut self) {
+        let now = self.now();
+        let mut tasks: Vec<(i64, Task)> = Vec::new();
+        if let Due::Evaluate { slot, .. } = self.ticks.due(self.ticked, now) {
+            // A clock that was set back must be known to the history before anything looks into it.
+            let is_set_back = self.history.current().last_tick().is_some_and(|last| slot <= last);
+            tasks.push((if is_set_back { i64::MIN } else { slot }, Task::Tick));
+        }
+        for (at, run) in self.groups.iter().enumerate() {
+            if let Due::Evaluate { slot, missed } = run.slots.due(run.done, now) {
+                tasks.push((slot, Task::Group(at, missed)));
+            }
+        }
+        if tasks.is_empty() {
+            return;
+        }
+        tasks.sort_unstable();
+        for (slot, task) in tasks {
+            match task {
+                Task::Tick => self.tick(now),
+                Task::Group(at, missed) => self.evaluate(at, slot, missed),
+            }
+        }
+        self.publish();
+    }
+
+    fn tick(&mut self, now: i64) {
+        let at = self.ticks.at_or_before(now);
+        let snapshot = Arc::clone(&self.snapshots.borrow());
+        self.ticked = at;
+        // Before the checks are known nobody can tell what is missing.
+        if snapshot.checks.is_empty() && !snapshot.every_check_ran() {
+            return;
+        }
+        let ticked = self.history.append_tick(&snapshot, at);
+        if ticked.admission.is_taken() && self.began.is_none() {
+            self.began = Some(at);
+        }
+        let waits = |check: &&Arc<crate::board::CheckState>| !check.ran && !check.restored && check.problem.is_none();
+        let waiting = snapshot.checks.iter().filter(waits);
+        self.waiting = waiting.map(|check| Arc::clone(&check.name)).collect();
+        Arc::make_mut(&mut self.troubles).update(&snapshot, at);
+        self.reporter.tick(&ticked);
+        if (at - self.written_at).abs() >= CHECKPOINT_EVERY {
+            self.written_at = at;
+            self.write_soon();
+        }
+    }
+
+    /// Writes history to disk on a thread of its own: the disk may be slow, and slots do not wait.
+    fn write_soon(&self) {
+        let Some(state_dir) = self.state_dir.clone() else { return };
+        let (checkpoint, telemetry) = (self.history.checkpoint(), self.telemetry.clone());
+        // Without a thread the next time has to do.
+        let _ = self.supervisor.thread("history-checkpoint", move || {
+            let written = checkpoint.write(&state_dir);
+            Reporter::new(telemetry).checkpoint(written.as_ref().copied());
+        });
+    }
+
+    /// Writes history to disk and waits for it, at the end.
+    pub(super) fn write_last(&self) {
+        if let Some(state_dir) = &self.state_dir {
+            let written = self.history.checkpoint().write(state_dir);
+            self.reporter.checkpoint(written.as_ref().copied());
+        }
+    }
+
+    /// Other settings of history, on reload.
+    pub(super) fn configure(&mut self, settings: history::Settings) {
+        self.history.configure(settings);
+        let ticks = Slots::ticks(tick_of(&self.history));
+        if ticks != self.ticks {
+            self.ticks = ticks;
+            self.ticked = ticks.at_or_before(self.now());
+        }
+    }
+
+    /// One group at one slot, rule by rule, each seeing what those before it recorded.
+    fn evaluate(&mut self, at: usize, slot: i64, missed: u64) {
+        let began = self.clock.monotonic();
+        let Some(mut run) = take_out(&mut self.groups, at) else { return };
+        run.done = slot;
+        run.missed += missed;
+        let mut samples = 0;
+        let mut failures = 0;
+        for number in 0..run.rules.len() {
+            let (group, rule) = (Arc::clone(&run.group), &mut run.rules[number]);
+            let before = Arc::clone(&rule.alerts);
+            match self.evaluate_rule(&group, rule, slot) {
+                Ok(recorded) => samples += recorded,
+                Err(()) => failures += 1,
+            }
+            run.is_dirty |= before != rule.alerts;
+        }
+        run.last = Some(slot);
+        run.took = self.clock.monotonic().saturating_duration_since(began);
+        self.keep(&mut run, slot);
+        instruments::group(&self.telemetry, &run, samples, failures, missed);
+        self.groups.insert(at, run);
+    }
+
+    /// How many samples were recorded; an error was said.
+    fn evaluate_rule(&mut self, group: &super::super::Group, run: &mut RuleRun, slot: i64) -> Result<usize, ()> {
+        let began = self.clock.monotonic();
+        let result = self.evaluated(group, run, slot);
+        let report = &mut run.report;
+        report.last = Some(slot);
+        report.took = self.clock.monotonic().saturating_duration_since(began);
+        report.evaluations += 1;
+        let problem = match &result {
+            Ok(evaluated) => evaluated.problem.as_ref().map(ToString::to_string),
+            Err(problem) => Some(problem.to_string()),
+        };
+        self.judge_health(run, problem.as_deref());
+        let Ok(evaluated) = result else { return Err(()) };
+        let at = slot - group.query_offset;
+        let ended = run.take(&evaluated, slot);
+        run.report.elements = evaluated.elements;
+        run.report.warnings = evaluated.warnings;
+        self.record(&evaluated.samples, &ended, at);
+        self.say(&evaluated.changes, &run.rule.location);
+        if *run.alerts != evaluated.alerts {
+            run.alerts = Arc::new(evaluated.alerts);
+        }
+        if problem.is_some() { Err(()) } else { Ok(evaluated.samples.len()) }
+    }
+
+    fn evaluated(
+        &self,
+        group: &super::super::Group,
+        run: &mut RuleRun,
+        slot: i64,
+    ) -> Result<Evaluated, RuleProblem> {
+        let deadline = self.clock.monotonic() + RULE_TIME_MAX;
+        let view = self.history.current();
+        let since = Since {
+            began: self.began,
+            before: self.before,
+            waiting: &self.waiting,
+        };
+        let at = slot - group.query_offset;
+        let hold = match run.rule.kind {
+            RuleKind::Alert(_) => data::hold(&run.reads, view, &since, at),
+            RuleKind::Record => None,
+        };
+        run.report.hold = hold;
+        let moment = Moment {
+            at: slot,
+            last: run.last,
+            interval: group.interval,
+            is_first: run.is_first,
+            hold,
+        };
+        let answers = || -> Rc<dyn Answers> {
+            Rc::new(HostAnswers {
+                view: self.history.view(),
+                snapshot: Arc::clone(&self.snapshots.borrow()),
+                troubles: Arc::clone(&self.troubles),
+                at,
+                clock: self.clock.clone(),
+                deadline,
+            })
+        };
+        let around = Surroundings {
+            storage: view,
+            query_offset: group.query_offset,
+            limit: group.limit,
+            externals: &self.externals,
+            stop: &|| self.clock.monotonic() >= deadline,
+            answers: &answers,
+        };
+        let (rule, alerts) = (Arc::clone(&run.rule), Arc::clone(&run.alerts));
+        let query = &mut run.query;
+        catch("rule", || group::evaluate(&rule, query, &alerts, &moment, &around)).unwrap_or_else(|panic| {
+            self.telemetry.emit(&EvaluationPanicked {
+                rule: &rule.name,
+                panic: &panic,
+            });
+            Err(RuleProblem::Query(panic.to_string()))
+        })
+    }
+
+    /// Says it when a rule begins to fail or to work.
+    fn judge_health(&self, run: &mut RuleRun, problem: Option<&str>) {
+        let was_failing = matches!(run.report.health, Health::Failing(_));
+        let (rule, location) = (&*run.rule.name, run.rule.location.as_str());
+        match problem {
+            Some(problem) => {
+                run.report.failures += 1;
+                if !was_failing {
+                    self.telemetry.emit(&RuleFails { rule, location, problem });
+                }
+                run.report.health = Health::Failing(problem.to_owned());
+            }
+            None => {
+                if was_failing {
+                    self.telemetry.emit(&RuleWorks { rule, location });
+                }
+                run.report.health = Health::Good;
+            }
+        }
+    }
+
+    fn record(&mut self, samples: &[(Labels, f64)], ended: &BTreeSet<Labels>, at: i64) {
+        for (labels, value) in samples {
+            let appended = self.history.append(labels, Point { at, value: *value });
+            self.reporter.appended(appended);
+        }
+        for labels in ended {
+            let value = stale_marker();
+            self.history.append(labels, Point { at, value });
+        }
+    }
+
+    fn say(&self, changes: &[Change], location: &str) {
+        for change in changes {
+            self.telemetry.emit(&AlertChanged { change, location });
+        }
+    }
+
+    fn keep(&self, run: &mut GroupRun, slot: i64) {
+        let Some(store) = &self.store else { return };
+        let alerts = run.is_dirty.then(|| run.alerts());
+        run.is_dirty = false;
+        store::save(store, &run.key, slot, alerts);
+    }
+
+    /// These rules and no others. Alerts stay with their rules, by name; those whose rule is gone are over.
+    pub(super) fn replace(&mut self, rules: &RuleSet) {
+        let now = self.now();
+        let tick = tick_of(&self.history);
+        let mut before: BTreeMap<Arc<str>, GroupRun> = std::mem::take(&mut self.groups)
+            .into_iter()
+            .map(|run| (Arc::clone(&run.key), run))
+            .collect();
+        let mut groups: Vec<GroupRun> = rules.groups.iter().map(|group| GroupRun::new(group, tick, now)).collect();
+        for run in &mut groups {
+            if let Some(before) = before.get_mut(&run.key) {
+                run.follow(before, now);
+            }
+        }
+        self.hand_over(&mut groups, &mut before, now);
+        let gone = before.into_iter().filter(|(key, _)| groups.iter().all(|run| run.key != *key));
+        for (key, run) in gone {
+            let written = run.rules.iter().flat_map(|rule| rule.written.iter().cloned());
+            let written: BTreeSet<Labels> = written.collect();
+            self.record(&[], &written, now);
+            instruments::forget(&self.telemetry, &run);
+            self.store.iter().for_each(|store| store::remove(store, &key));
+        }
+        let selectors = groups.iter().flat_map(|run| &run.rules).flat_map(|rule| &rule.reads);
+        self.history.select(selectors.map(|read| read.matchers.clone()).collect());
+        self.groups = groups;
+        self.telemetry.emit(&RulesInUse {
+            groups: self.groups.len(),
+            rules: self.groups.iter().map(|run| run.rules.len()).sum(),
+            alerts: self.groups.iter().flat_map(|run| &run.rules).map(|rule| rule.alerts.len()).sum(),
+        });
+        self.publish();
+    }
+
+    /// Alerts and counts of the rules before go to those of now.
+    fn hand_over(&mut self, groups: &mut [GroupRun], before: &mut BTreeMap<Arc<str>, GroupRun>, now: i64) {
+        let mut kept = std::mem::take(&mut self.kept);
+        for run in before.values().flat_map(|group| &group.rules).filter(|run| !run.alerts.is_empty()) {
+            kept.push(Kept {
+                id: run.id.clone(),
+                last: run.last,
+                alerts: (*run.alerts).clone(),
+            });
+        }
+        let stale_keys: BTreeSet<Arc<str>> = kept.iter().map(|kept| Arc::clone(&kept.id.group)).collect();
+        let ids: Vec<_> = groups
+            .iter()
+            .flat_map(|group| &group.rules)
+            .map(|run| run.id.clone())
+            .collect();
+        let (heirs, nobodys) = store::inherit(kept, &ids);
+        let runs = groups.iter_mut().flat_map(|group| {
+            let dirty = &mut group.is_dirty;
+            *dirty = true;
+            &mut group.rules
+        });
+        for (run, heir) in runs.zip(heirs) {
+            let old = before.get_mut(&run.id.group);
+            let old = old.and_then(|group| group.rules.iter_mut().find(|old| old.id == run.id));
+            if let Some(old) = old {
+                run.last = old.last;
+                run.follow(old);
+            }
+            if let Some(kept) = heir {
+                run.inherit(kept);
+            }
+        }
+        for left in nobodys {
+            self.say(&state::remove_all(&left.alerts, now), &left.id.group);
+        }
+        // Groups that an earlier process left and nobody has now.
+        let present: BTreeSet<&Arc<str>> = groups.iter().map(|group| &group.key).collect();
+        for key in stale_keys.iter().filter(|key| !present.contains(key)) {
+            self.store.iter().for_each(|store| store::remove(store, key));
+        }
+    }
+
+    fn publish(&self) {
+        let groups = self.groups.iter().map(GroupRun::status).collect();
+        self.status.send_replace(Arc::new(RuleStatus { groups }));
+        self.views.send_replace(self.history.view());
+    }
+}
+
+fn tick_of(history: &History) -> i64 {
+    i64::try_from(history.settings().interval.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn take_out(groups: &mut Vec<GroupRun>, at: usize) -> Option<GroupRun> {
+    (at < groups.len()).then(|| groups.remove(at))
+}
+
+fn opened(store: Option<Store>, telemetry: &Telemetry) -> (Option<Store>, Vec<Kept>) {
+    let Some(store) = store else { return (None, Vec::new()) };
+    if let Err(error) = store::prepare(&store) {
+        telemetry.emit(&NotRestored { error: &error });
+        return (None, Vec::new());
+    }
+    let kept = store::load(&store).unwrap_or_else(|error| {
+        telemetry.emit(&NotRestored { error: &error });
+        Vec::new()
+    });
+    (Some(store), kept)
+}

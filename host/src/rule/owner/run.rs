@@ -1,0 +1,183 @@
+//! What the owner keeps of each group and rule while the host runs.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use bellwether_promql::{engine::Query, labels::Labels};
+
+use super::super::{
+    Group, Rule,
+    data::{self, Reads},
+    group::Evaluated,
+    schedule::Slots,
+    state::{self, Alerts, Hold},
+    status::{GroupStatus, Health, RuleReport},
+    store::{Kept, RuleId},
+};
+
+/// One group.
+#[derive(Debug)]
+pub(super) struct GroupRun {
+    pub(super) group: Arc<Group>,
+    pub(super) key: Arc<str>,
+    pub(super) slots: Slots,
+    /// The slot evaluated last, or the one that passed when the group began.
+    pub(super) done: i64,
+    pub(super) last: Option<i64>,
+    pub(super) took: Duration,
+    pub(super) missed: u64,
+    pub(super) rules: Vec<RuleRun>,
+    /// Alerts are not in the store as they are here.
+    pub(super) is_dirty: bool,
+}
+
+/// One rule.
+#[derive(Debug)]
+pub(super) struct RuleRun {
+    pub(super) id: RuleId,
+    pub(super) rule: Arc<Rule>,
+    pub(super) query: Query,
+    pub(super) reads: Vec<Reads>,
+    pub(super) alerts: Arc<Alerts>,
+    /// The last slot whose evaluation succeeded, of this process or an earlier one.
+    pub(super) last: Option<i64>,
+    /// No evaluation of this process succeeded yet.
+    pub(super) is_first: bool,
+    /// The series it recorded at its last evaluation.
+    pub(super) written: BTreeSet<Labels>,
+    pub(super) report: Report,
+}
+
+/// What is told of a rule beside its alerts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Report {
+    pub(super) health: Health,
+    pub(super) last: Option<i64>,
+    pub(super) took: Duration,
+    pub(super) elements: usize,
+    pub(super) evaluations: u64,
+    pub(super) failures: u64,
+    pub(super) hold: Option<Hold>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl GroupRun {
+    /// A group that was not there: its first evaluation is at its next slot.
+    pub(super) fn new(group: &Arc<Group>, tick: i64, now: i64) -> Self {
+        let slots = Slots::new(&group.file, &group.name, group.interval, tick);
+        let key: Arc<str> = group.key().into();
+        let mut rules: Vec<RuleRun> = Vec::with_capacity(group.rules.len());
+        for rule in &group.rules {
+            let number = rules.iter().filter(|other| other.rule.name == rule.name).count();
+            let id = RuleId {
+                group: Arc::clone(&key),
+                name: Arc::clone(&rule.name),
+                number: u32::try_from(number).unwrap_or(u32::MAX),
+            };
+            rules.push(RuleRun::new(id, rule));
+        }
+        Self {
+            group: Arc::clone(group),
+            key,
+            slots,
+            done: slots.at_or_before(now),
+            last: None,
+            took: Duration::ZERO,
+            missed: 0,
+            rules,
+            is_dirty: false,
+        }
+    }
+
+    /// Goes on from what a group of the same key did under the configuration before.
+    pub(super) fn follow(&mut self, before: &Self, now: i64) {
+        (self.last, self.took, self.missed) = (before.last, before.took, before.missed);
+        // At the same phase a slot must be neither lost nor evaluated twice.
+        self.done = if before.slots == self.slots {
+            before.done
+        } else {
+            self.slots.at_or_before(now)
+        };
+    }
+
+    pub(super) fn status(&self) -> Arc<GroupStatus> {
+        Arc::new(GroupStatus {
+            group: Arc::clone(&self.group),
+            last: self.last,
+            took: self.took,
+            missed: self.missed,
+            rules: self.rules.iter().map(RuleRun::status).collect(),
+        })
+    }
+
+    /// For the store.
+    pub(super) fn alerts(&self) -> Vec<(RuleId, Arc<Alerts>)> {
+        let rules = self.rules.iter().filter(|run| !run.alerts.is_empty());
+        rules.map(|run| (run.id.clone(), Arc::clone(&run.alerts))).collect()
+    }
+}
+
+impl RuleRun {
+    fn new(id: RuleId, rule: &Arc<Rule>) -> Self {
+        Self {
+            id,
+            rule: Arc::clone(rule),
+            query: Query::new(rule.expr.clone()),
+            reads: data::reads(&rule.expr),
+            alerts: Arc::default(),
+            last: None,
+            is_first: true,
+            written: BTreeSet::new(),
+            report: Report::default(),
+        }
+    }
+
+    /// Begins with what somebody left.
+    pub(super) fn inherit(&mut self, kept: Kept) {
+        self.last = kept.last;
+        // What an earlier process showed ends here when it is over.
+        self.written.extend(state::samples(&kept.alerts).into_iter().map(|(labels, _)| labels));
+        self.alerts = Arc::new(kept.alerts);
+    }
+
+    /// Goes on from the same rule under the configuration before.
+    pub(super) fn follow(&mut self, before: &mut Self) {
+        self.is_first = before.is_first;
+        self.written.append(&mut before.written);
+        if before.rule.text == self.rule.text {
+            self.report = before.report.clone();
+        }
+    }
+
+    /// Takes what an evaluation yields. Returns the series that ended.
+    pub(super) fn take(&mut self, evaluated: &Evaluated, slot: i64) -> BTreeSet<Labels> {
+        let written: BTreeSet<Labels> = evaluated.samples.iter().map(|(labels, _)| labels.clone()).collect();
+        let before = std::mem::replace(&mut self.written, written);
+        (self.last, self.is_first) = (Some(slot), false);
+        before.difference(&self.written).cloned().collect()
+    }
+
+    fn status(&self) -> RuleReport {
+        let Report {
+            health,
+            last,
+            took,
+            elements,
+            evaluations,
+            failures,
+            hold,
+            warnings,
+        } = self.report.clone();
+        RuleReport {
+            rule: Arc::clone(&self.rule),
+            health,
+            last,
+            took,
+            elements,
+            evaluations,
+            failures,
+            hold,
+            warnings,
+            alerts: Arc::clone(&self.alerts),
+        }
+    }
+}

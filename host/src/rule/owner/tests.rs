@@ -1,0 +1,320 @@
+//! The owner as a whole: snapshots and time go in, states and series come out.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bellwether_promql::{parse, storage::Storage, value::Sample};
+use tokio::sync::watch;
+
+use super::{super::load_text, core::{Core, Parts}, *};
+use crate::{
+    alert::{AlertState, ResolveCause},
+    board::CheckState,
+    clock::Timestamp,
+    history::Settings,
+    metric::{LabelName, MetricFamily, MetricKind, Points},
+    outcome::{ReportedPoints, Status},
+    testing::{family, verdict},
+};
+
+const START: u64 = 1_700_000_000;
+
+fn settings() -> Settings {
+    Settings {
+        interval: Duration::from_secs(15),
+        retention: Duration::from_secs(6 * 3_600),
+        retention_unselected: Duration::from_secs(3_600),
+        memory: 64 << 20,
+        job: "bellwether".into(),
+        instance: "here:9920".into(),
+    }
+}
+
+fn check(name: &str, ran: bool) -> CheckState {
+    CheckState {
+        name: name.into(),
+        plugin: "http".into(),
+        required: true,
+        problem: None,
+        ran,
+        restored: false,
+        status: Some(Status::Critical),
+        outcome: None,
+        verdicts: [verdict("t", Status::Critical)].into(),
+        message: String::new(),
+        duration: Duration::ZERO,
+        checked_at: None,
+        consecutive_failures: 0,
+        denied: Vec::new(),
+        refused: Vec::new(),
+        series: 0,
+        series_dropped: 0,
+        missed_ticks: 0,
+        stale: false,
+    }
+}
+
+/// A gauge `depth` with a series for each of these, as the check `web` reports it.
+fn snapshot(at: Timestamp, ran: bool, depths: &[(&str, f64)]) -> Arc<Snapshot> {
+    let family = family("depth", MetricKind::Gauge, depths);
+    let ReportedPoints::Values(mut samples) = family.points else {
+        panic!("a gauge has values")
+    };
+    let mut head = family.head;
+    head.label_names = ["check", "of"].map(|name| LabelName::new(name).unwrap()).into();
+    for sample in &mut samples {
+        sample.label_values = ["web".into(), Arc::clone(&sample.label_values[0])].into();
+    }
+    let families = vec![MetricFamily {
+        head,
+        points: Points::Values(samples),
+    }];
+    let families = if depths.is_empty() { Vec::new() } else { families };
+    Arc::new(Snapshot::for_tests(at, vec![check("web", ran)], families))
+}
+
+struct World {
+    core: Core,
+    clock: Clock,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    status: watch::Receiver<Arc<RuleStatus>>,
+    views: watch::Receiver<Arc<View>>,
+    store: Store,
+    depths: Vec<(&'static str, f64)>,
+    ran: bool,
+}
+
+impl World {
+    fn new(rules: &str) -> Self {
+        let clock = Clock::anchored(Timestamp::from_seconds(START));
+        let supervisor = Supervisor::new(|panic| panic!("{panic}"));
+        let store = Store::in_memory(&supervisor, &Telemetry::silent()).unwrap();
+        Self::with(rules, clock, store, History::new(settings()))
+    }
+
+    fn with(rules: &str, clock: Clock, store: Store, history: History) -> Self {
+        let (snapshots, seen) = watch::channel(snapshot(clock.wall(), true, &[]));
+        let (status, seen_status) = watch::channel(Arc::default());
+        let (views, seen_views) = watch::channel(history.view());
+        let mut core = Core::new(Parts {
+            clock: clock.clone(),
+            telemetry: Telemetry::silent(),
+            store: Some(store.clone()),
+            snapshots: seen,
+            status,
+            views,
+            history,
+            externals: Externals::default(),
+            supervisor: Supervisor::new(|panic| panic!("{panic}")),
+            state_dir: None,
+        });
+        core.replace(&set(rules));
+        Self {
+            core,
+            clock,
+            snapshots,
+            status: seen_status,
+            views: seen_views,
+            store,
+            depths: Vec::new(),
+            ran: true,
+        }
+    }
+
+    /// Lets time go by; the owner wakes whenever it wants.
+    async fn go_on(&mut self, seconds: u64) {
+        let end = self.clock.wall() + Duration::from_secs(seconds);
+        while self.clock.wall() < end {
+            self.snapshots.send_replace(snapshot(self.clock.wall(), self.ran, &self.depths));
+            let idle = self.core.idle_for().max(Duration::from_millis(1));
+            tokio::time::advance(idle.min(end.since(self.clock.wall()))).await;
+            self.core.run_due();
+        }
+    }
+
+    /// The process is killed and another begins, which has what was committed.
+    async fn killed(self, rules: &str, downtime: u64) -> Self {
+        self.store.flush().await.unwrap();
+        tokio::time::advance(Duration::from_secs(downtime)).await;
+        let history = self.core.history;
+        let mut next = Self::with(rules, self.clock, self.store, history);
+        (next.depths, next.ran) = (self.depths, self.ran);
+        next
+    }
+
+    fn alerts(&self) -> BTreeMap<String, (AlertState, Option<ResolveCause>)> {
+        let status = self.status.borrow();
+        let each = status.alerts().map(|(_, alert)| {
+            let of = alert.labels.get("of").map_or("", |of| of);
+            let cause = alert.resolved.map(|(_, cause)| cause);
+            (format!("{} {of}", alert.name()), (alert.state, cause))
+        });
+        each.collect()
+    }
+
+    fn state(&self, alert: &str) -> Option<AlertState> {
+        self.alerts().get(alert).map(|(state, _)| *state)
+    }
+
+    fn query(&self, text: &str) -> Vec<Sample> {
+        let view = Arc::clone(&self.views.borrow());
+        let at = i64::try_from(self.clock.wall().as_nanos() / 1_000_000).unwrap();
+        super::super::group::ask(&*view, text, at, &|| false).unwrap()
+    }
+}
+
+fn set(rules: &str) -> RuleSet {
+    load_text("rules.yml", rules, 15_000).map_err(|problems| problems.to_string()).unwrap().0
+}
+
+const DEEP: &str = "
+groups:
+- name: queue
+  rules:
+  - record: depth:max
+    expr: max(depth)
+  - alert: Deep
+    expr: depth > 10
+    for: 1m
+    annotations: {summary: '{{ $value }} wait; web says {{ verdict \"web\" \"t\" }}; at most {{ query \"depth:max\" | first | value }}'}
+  - alert: Alerting
+    expr: ALERTS{alertname='Deep', alertstate='pending'}
+";
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_sees_what_those_before_it_recorded_and_fires_in_time() {
+    let mut world = World::new(DEEP);
+    world.depths = vec![("a", 12.0), ("b", 3.0)];
+    world.go_on(40).await;
+    assert_eq!(world.state("Deep a"), Some(AlertState::Pending));
+    assert_eq!(world.state("Deep b"), None);
+    assert_eq!(world.state("Alerting a"), Some(AlertState::Firing), "at the same slot");
+    let recorded = world.query("depth:max");
+    assert_eq!((recorded.len(), recorded[0].value), (1, 12.0));
+    world.go_on(60).await;
+    assert_eq!(world.state("Deep a"), Some(AlertState::Firing));
+    let status = Arc::clone(&world.status.borrow());
+    let (_, alert) = status.alerts().find(|(_, alert)| alert.name() == "Deep").unwrap();
+    let summary = &alert.annotations["summary"];
+    assert!(summary.starts_with("12 wait; web says t is critical (since 2023-11-14"), "{summary}");
+    assert!(summary.ends_with("at most 12"), "{summary}");
+    assert_eq!(world.query("ALERTS{alertname='Deep', alertstate='pending'}").len(), 0, "its end is marked");
+    assert_eq!(world.query("ALERTS{alertname='Deep', alertstate='firing'}").len(), 1);
+    assert_eq!(world.query("ALERTS_FOR_STATE{alertname='Deep'}").len(), 1);
+
+    world.depths = vec![("a", 1.0)];
+    world.go_on(30).await;
+    assert_eq!(world.alerts()["Deep a"], (AlertState::Resolved, Some(ResolveCause::Condition)));
+    assert_eq!(world.query("ALERTS{alertname='Deep'}").len(), 0);
+    let group = &status.groups[0];
+    assert!(group.rules.iter().all(|rule| rule.health == super::super::Health::Good && rule.failures == 0));
+    assert_eq!(group.missed, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn series_that_vanish_end_their_alert_as_no_data() {
+    let mut world = World::new(DEEP);
+    world.depths = vec![("a", 12.0), ("b", 3.0)];
+    world.go_on(120).await;
+    world.depths = vec![("b", 3.0)];
+    world.go_on(30).await;
+    assert_eq!(world.alerts()["Deep a"], (AlertState::Resolved, Some(ResolveCause::NoData)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_or_invented_by_a_kill() {
+    for downtime in [0, 600, 3 * 3_600] {
+        let mut world = World::new(DEEP);
+        world.depths = vec![("a", 12.0)];
+        world.go_on(120).await;
+        assert_eq!(world.state("Deep a"), Some(AlertState::Firing));
+        let fired = |world: &World| {
+            let status = world.status.borrow();
+            let found = status.alerts().find(|(_, alert)| alert.name() == "Deep").map(|(_, alert)| alert.fired_at);
+            found
+        };
+        let before = fired(&world);
+
+        let mut next = world.killed(DEEP, downtime).await;
+        assert_eq!(next.state("Deep a"), Some(AlertState::Firing), "{downtime}: before the first evaluation");
+        next.go_on(120).await;
+        assert_eq!(next.state("Deep a"), Some(AlertState::Firing), "{downtime}");
+        assert_eq!(fired(&next), before, "{downtime}: it is the same alert");
+
+        // It ends while nobody looks, and that is said.
+        next.depths = vec![("a", 1.0)];
+        let mut last = next.killed(DEEP, downtime).await;
+        last.go_on(30).await;
+        assert_eq!(last.alerts()["Deep a"], (AlertState::Resolved, Some(ResolveCause::Condition)), "{downtime}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_decided_before_the_checks_have_run() {
+    let mut world = World::new(DEEP);
+    world.depths = vec![("a", 12.0)];
+    world.go_on(120).await;
+    let mut next = world.killed(DEEP, 600).await;
+    // Its check takes its time: there is nothing to see, and that means nothing.
+    (next.depths, next.ran) = (Vec::new(), false);
+    next.go_on(200).await;
+    assert_eq!(next.state("Deep a"), Some(AlertState::Firing));
+    let hold = next.status.borrow().groups[0].rules[1].hold;
+    assert_eq!(hold, Some(super::super::state::Hold::ChecksNotRun));
+    // For five minutes at most.
+    next.go_on(130).await;
+    assert_eq!(next.alerts()["Deep a"], (AlertState::Resolved, Some(ResolveCause::NoData)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_keeps_states_by_name_and_ends_what_is_gone() {
+    let mut world = World::new(DEEP);
+    world.depths = vec![("a", 12.0)];
+    world.go_on(120).await;
+    let moved = "groups: [{name: elsewhere, rules: [{alert: Deep, expr: depth > 11, for: 1m}]}]";
+    world.core.replace(&set(moved));
+    assert_eq!(world.alerts().keys().collect::<Vec<_>>(), ["Deep a"]);
+    world.go_on(60).await;
+    assert_eq!(world.state("Deep a"), Some(AlertState::Firing), "another group, another expression, the same alert");
+    assert_eq!(world.query("depth:max").len(), 0, "what was recorded ends");
+
+    // As another process finds it.
+    let mut next = world.killed(moved, 0).await;
+    assert_eq!(next.state("Deep a"), Some(AlertState::Firing));
+    next.core.replace(&RuleSet::default());
+    assert!(next.alerts().is_empty());
+    assert_eq!(next.query("ALERTS").len(), 0);
+    let last = next.killed(DEEP, 0).await;
+    assert!(last.alerts().is_empty(), "what was told as over does not come back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_rule_leaves_everything_as_it_was_and_says_why() {
+    let failing = "groups: [{name: g, rules: [{alert: Deep, expr: depth > 10, labels: {of: ''}}]}]";
+    let mut world = World::new(failing);
+    world.depths = vec![("a", 12.0)];
+    world.go_on(30).await;
+    assert_eq!(world.state("Deep "), Some(AlertState::Firing));
+    world.depths = vec![("a", 12.0), ("b", 13.0)];
+    world.go_on(30).await;
+    assert_eq!(world.state("Deep "), Some(AlertState::Firing));
+    let status = Arc::clone(&world.status.borrow());
+    let rule = &status.groups[0].rules[0];
+    assert!(matches!(&rule.health, super::super::Health::Failing(why) if why.contains("the same labels")));
+    assert!(rule.failures >= 1 && rule.failures < rule.evaluations);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_are_kept_whatever_happens_in_between() {
+    let mut world = World::new(DEEP);
+    world.go_on(60).await;
+    let last = world.status.borrow().groups[0].last.unwrap();
+    // The machine is busy for a minute.
+    tokio::time::advance(Duration::from_secs(60)).await;
+    world.core.run_due();
+    let group = Arc::clone(&world.status.borrow().groups[0]);
+    assert_eq!((group.last.unwrap() - last) % 15_000, 0);
+    assert_eq!(group.missed, 3);
+    let view = Arc::clone(&world.views.borrow());
+    assert!(view.last_tick().unwrap() % 15_000 == 0 && group.last.unwrap() % 15_000 != 0);
+    assert!(view.find(&parse::selector("ALERTS").unwrap()).is_empty());
+}
