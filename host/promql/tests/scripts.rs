@@ -60,12 +60,20 @@ fn every_case_that_can_run_agrees_with_prometheus() {
         }
     }
     let count = total - ran - failures.len();
-    println!("{total} cases: {ran} agree ({evaluations} evaluations), {} differ, {count} skipped", failures.len());
+    println!(
+        "{total} cases: {ran} agree ({evaluations} evaluations), {} differ, {count} skipped",
+        failures.len()
+    );
     for (reason, count) in &reasons {
         println!("  {count:>4} skipped: {reason}");
     }
     check_skipped(&skipped);
-    assert!(failures.is_empty(), "{} cases differ:\n{}\n", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} cases differ:\n{}\n",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 fn check_skipped(skipped: &str) {
@@ -77,7 +85,11 @@ fn check_skipped(skipped: &str) {
     let expected = fs::read_to_string(&path).unwrap_or_default();
     let surplus = |of: &str, than: &str| {
         let known: Vec<&str> = than.lines().collect();
-        of.lines().filter(|line| !known.contains(line)).map(str::to_owned).collect::<Vec<_>>().join("\n")
+        of.lines()
+            .filter(|line| !known.contains(line))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+            .join("\n")
     };
     assert!(
         skipped == expected,
@@ -108,29 +120,59 @@ fn a_runner_that_could_not_fail_would_show_nothing() {
         ("eval instant at 20s a\n  a{x=\"1\"} 3\n  a{x=\"2\"} 5", "agrees"),
         ("eval instant at 20s a\n  a{x=\"1\"} 3.0001\n  a{x=\"2\"} 5", "differs"),
         ("eval instant at 20s a\n  a{x=\"1\"} 3", "differs"),
-        ("eval instant at 20s a\n  a{x=\"1\"} 3\n  a{x=\"2\"} 5\n  a{x=\"3\"} 5", "differs"),
+        (
+            "eval instant at 20s a\n  a{x=\"1\"} 3\n  a{x=\"2\"} 5\n  a{x=\"3\"} 5",
+            "differs",
+        ),
         ("eval instant at 20s a\n", "differs"),
         ("eval instant at 20s b\n", "agrees"),
-        ("eval instant at 20s sort(a)\n  expect ordered\n  a{x=\"1\"} 3\n  a{x=\"2\"} 5", "agrees"),
-        ("eval instant at 20s sort(a)\n  expect ordered\n  a{x=\"2\"} 5\n  a{x=\"1\"} 3", "differs"),
+        (
+            "eval instant at 20s sort(a)\n  expect ordered\n  a{x=\"1\"} 3\n  a{x=\"2\"} 5",
+            "agrees",
+        ),
+        (
+            "eval instant at 20s sort(a)\n  expect ordered\n  a{x=\"2\"} 5\n  a{x=\"1\"} 3",
+            "differs",
+        ),
         ("eval instant at 20s a + a\n  expect fail", "differs"),
         ("eval instant at 20s a * on () a\n  expect fail", "agrees"),
-        ("eval instant at 20s a * on () a\n  expect fail msg: something else", "differs"),
+        (
+            "eval instant at 20s a * on () a\n  expect fail msg: something else",
+            "differs",
+        ),
         ("eval instant at 20s a * on () a\n", "differs"),
         ("eval instant at 20s quantile(2, a)\n  expect warn\n  {} Inf", "agrees"),
-        ("eval instant at 20s quantile(2, a)\n  expect no_warn\n  {} Inf", "differs"),
+        (
+            "eval instant at 20s quantile(2, a)\n  expect no_warn\n  {} Inf",
+            "differs",
+        ),
         ("eval instant at 20s quantile(0.5, a)\n  expect warn\n  {} 4", "differs"),
-        ("eval instant at 20s quantile(0.5, a)\n  expect no_warn\n  {} 4", "agrees"),
+        (
+            "eval instant at 20s quantile(0.5, a)\n  expect no_warn\n  {} 4",
+            "agrees",
+        ),
         ("eval instant at 20s 1 + 1\n  2", "agrees"),
         ("eval instant at 20s 1 + 1\n  3", "differs"),
         ("eval instant at 20s 1 + 1\n  {} 2", "differs"),
         ("eval instant at 20s \"x\"\n  expect string \"x\"", "agrees"),
         ("eval instant at 20s \"x\"\n  expect string \"y\"", "differs"),
-        ("eval range from 0 to 20s step 10s a{x=\"1\"}\n  a{x=\"1\"} 1 2 3", "agrees"),
-        ("eval range from 0 to 20s step 10s a{x=\"1\"}\n  a{x=\"1\"} 1 _ 3", "differs"),
-        ("eval range from 0 to 20s step 10s a{x=\"1\"} > 1\n  a{x=\"1\"} _ 2 3", "agrees"),
+        (
+            "eval range from 0 to 20s step 10s a{x=\"1\"}\n  a{x=\"1\"} 1 2 3",
+            "agrees",
+        ),
+        (
+            "eval range from 0 to 20s step 10s a{x=\"1\"}\n  a{x=\"1\"} 1 _ 3",
+            "differs",
+        ),
+        (
+            "eval range from 0 to 20s step 10s a{x=\"1\"} > 1\n  a{x=\"1\"} _ 2 3",
+            "agrees",
+        ),
         ("eval instant at 20s a +\n", "differs"),
-        ("eval instant at 20s limitk(1, a)\n", "skipped: `limitk` is experimental in Prometheus"),
+        (
+            "eval instant at 20s limitk(1, a)\n",
+            "skipped: `limitk` is experimental in Prometheus",
+        ),
     ] {
         let outcome = outcomes(&format!("{load}{case}\n"));
         assert_eq!(outcome.len(), 1, "{case}");

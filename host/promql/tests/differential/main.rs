@@ -60,7 +60,8 @@ const KNOWN: &[Known] = &[
         name: "histogram_fraction's lowest bucket",
         reason: "since 3.6 it starts at 0 if its bound is above, and is not divided if it is not; before, any bound inside it gave NaN",
         applies: |case, ours, theirs| {
-            case.expression.contains("histogram_fraction") && difference(ours, &with_ours_for_nan(ours, theirs), 0.0, false).is_none()
+            case.expression.contains("histogram_fraction")
+                && difference(ours, &with_ours_for_nan(ours, theirs), 0.0, false).is_none()
         },
     },
     Known {
@@ -81,9 +82,15 @@ fn with_ours_for_nan(ours: &Outcome, theirs: &Outcome) -> Outcome {
     };
     if let Outcome::Series { rows: others, .. } = &mut patched {
         for (labels, points) in others {
-            let own = rows.iter().find(|(own, _)| own == labels).map_or(&[][..], |(_, points)| points);
+            let own = rows
+                .iter()
+                .find(|(own, _)| own == labels)
+                .map_or(&[][..], |(_, points)| points);
             for (at, value) in points.iter_mut().filter(|(_, value)| value.is_nan()) {
-                *value = own.iter().find(|(own, _)| own == at).map_or(*value, |(_, value)| *value);
+                *value = own
+                    .iter()
+                    .find(|(own, _)| own == at)
+                    .map_or(*value, |(_, value)| *value);
             }
         }
     }
@@ -95,7 +102,9 @@ const ABSOLUTE: &[(&[&str], f64, &str)] = &[];
 
 fn from_environment(name: &str, default: u64) -> u64 {
     let told = std::env::var(name).ok();
-    told.map_or(default, |told| told.parse().unwrap_or_else(|_| panic!("{name} is no number: {told}")))
+    told.map_or(default, |told| {
+        told.parse().unwrap_or_else(|_| panic!("{name} is no number: {told}"))
+    })
 }
 
 fn cases(seed: u64, expressions: usize) -> Vec<Case> {
@@ -112,7 +121,9 @@ fn cases(seed: u64, expressions: usize) -> Vec<Case> {
             });
         };
         ask(When::At(random.between(BEGIN + 300_000, END - 60_000)));
-        ask(When::At(random.between(BEGIN - 60_000, END + 400_000) / 15_000 * 15_000));
+        ask(When::At(
+            random.between(BEGIN - 60_000, END + 400_000) / 15_000 * 15_000,
+        ));
         let start = random.between(BEGIN - 300_000, END - 600_000);
         let step = random.pick(&[1_000, 13_370, 15_000, 30_000, 60_000, 300_000, 999_999]);
         let end = start + step * random.between(0, 25);
@@ -163,16 +174,23 @@ impl Report {
         for word in &words {
             *self.words.entry(word).or_default() += 1;
         }
-        let allowed = ABSOLUTE.iter().filter(|(of, ..)| of.iter().any(|word| words.contains(word)));
+        let allowed = ABSOLUTE
+            .iter()
+            .filter(|(of, ..)| of.iter().any(|word| words.contains(word)));
         let absolute = allowed.map(|(_, absolute, _)| *absolute).fold(0.0, f64::max);
-        let sorted = ["sort(", "sort_desc("].iter().any(|word| case.expression.starts_with(word)) && case.expression.ends_with(')');
+        let sorted = ["sort(", "sort_desc("]
+            .iter()
+            .any(|word| case.expression.starts_with(word))
+            && case.expression.ends_with(')');
         let ordered = sorted && matches!(case.when, When::At(_));
         let Some(difference) = difference(ours, theirs, absolute, ordered) else {
             return;
         };
         match KNOWN.iter().find(|known| (known.applies)(case, ours, theirs)) {
             Some(known) => *self.known.entry(known.name).or_default() += 1,
-            None => self.differences.push(format!("{}\n  {:?}\n  {difference}", case.expression, case.when)),
+            None => self
+                .differences
+                .push(format!("{}\n  {:?}\n  {difference}", case.expression, case.when)),
         }
     }
 
@@ -185,10 +203,17 @@ impl Report {
             self.differences.len()
         );
         for (name, count) in &self.known {
-            let reason = KNOWN.iter().find(|known| known.name == *name).map_or("", |known| known.reason);
+            let reason = KNOWN
+                .iter()
+                .find(|known| known.name == *name)
+                .map_or("", |known| known.reason);
             println!("known difference {name}: {count} ({reason})");
         }
-        let counts: Vec<String> = self.words.iter().map(|(word, count)| format!("{word} {count}")).collect();
+        let counts: Vec<String> = self
+            .words
+            .iter()
+            .map(|(word, count)| format!("{word} {count}"))
+            .collect();
         println!("{}", counts.join(", "));
     }
 }
@@ -218,15 +243,33 @@ fn every_answer_is_that_of_prometheus() {
     let data = Data::new(seed);
     let memory = data.memory();
     let oracle = Oracle::with(&data);
-    println!("seed {seed}, {} series, Prometheus {}", data.series.len(), oracle.version());
+    println!(
+        "seed {seed}, {} series, Prometheus {}",
+        data.series.len(),
+        oracle.version()
+    );
     let report = compare(&cases(seed, expressions), &oracle, &memory);
     report.print();
-    assert!(report.differences.is_empty(), "{}", report.differences.iter().take(40).cloned().collect::<Vec<_>>().join("\n"));
+    assert!(
+        report.differences.is_empty(),
+        "{}",
+        report
+            .differences
+            .iter()
+            .take(40)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
     if expressions < EXPRESSIONS {
         return;
     }
     assert!(report.compared >= COMPARISONS, "{} comparisons", report.compared);
-    assert!(report.with_values * 100 >= report.compared * WITH_VALUES, "{} with values", report.with_values);
+    assert!(
+        report.with_values * 100 >= report.compared * WITH_VALUES,
+        "{} with values",
+        report.with_values
+    );
     for focus in Focus::all() {
         let word = focus.word();
         let counted = !matches!(word, "literal" | "wrong");

@@ -35,7 +35,10 @@ pub(crate) enum Outcome {
     Scalar(f64),
     Text(String),
     /// In the order given; labels to the moments and values.
-    Series { kind: &'static str, rows: Vec<(BTreeMap<String, String>, Vec<(i64, f64)>)> },
+    Series {
+        kind: &'static str,
+        rows: Vec<(BTreeMap<String, String>, Vec<(i64, f64)>)>,
+    },
 }
 
 impl Outcome {
@@ -81,7 +84,12 @@ pub(crate) fn ours(case: &Case, memory: &Memory) -> Outcome {
 }
 
 fn of_value(value: Value, at: i64) -> Outcome {
-    let texts = |labels: &Labels| labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let texts = |labels: &Labels| {
+        labels
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
+    };
     match value {
         Value::Scalar(number) => Outcome::Scalar(number),
         Value::String(text) => Outcome::Text(text),
@@ -93,10 +101,15 @@ fn of_value(value: Value, at: i64) -> Outcome {
             }
         }
         Value::Matrix(series) => {
-            let points = |series: &bellwether_promql::value::Series| series.points.iter().map(|point| (point.at, point.value)).collect();
+            let points = |series: &bellwether_promql::value::Series| {
+                series.points.iter().map(|point| (point.at, point.value)).collect()
+            };
             Outcome::Series {
                 kind: "matrix",
-                rows: series.iter().map(|series| (texts(&series.labels), points(series))).collect(),
+                rows: series
+                    .iter()
+                    .map(|series| (texts(&series.labels), points(series)))
+                    .collect(),
             }
         }
     }
@@ -124,7 +137,11 @@ pub(crate) fn of_answer(body: &str) -> Outcome {
         Some("scalar") => Outcome::Scalar(point(result).1),
         Some("string") => Outcome::Text(text(&result[1])),
         Some("vector") => rows("vector", |row| vec![point(&row["value"])]),
-        Some("matrix") => rows("matrix", |row| row["values"].as_array().map_or(Vec::new(), |all| all.iter().map(point).collect())),
+        Some("matrix") => rows("matrix", |row| {
+            row["values"]
+                .as_array()
+                .map_or(Vec::new(), |all| all.iter().map(point).collect())
+        }),
         other => panic!("{other:?}: {body}"),
     }
 }
@@ -147,7 +164,13 @@ pub(crate) fn difference(ours: &Outcome, theirs: &Outcome, absolute: f64, ordere
         (Outcome::Error(_), Outcome::Error(_)) => None,
         (Outcome::Scalar(ours), Outcome::Scalar(theirs)) if same(*ours, *theirs, absolute) => None,
         (Outcome::Text(ours), Outcome::Text(theirs)) if ours == theirs => None,
-        (Outcome::Series { kind, rows }, Outcome::Series { kind: other, rows: others }) if kind == other => between(rows, others, absolute, ordered),
+        (
+            Outcome::Series { kind, rows },
+            Outcome::Series {
+                kind: other,
+                rows: others,
+            },
+        ) if kind == other => between(rows, others, absolute, ordered),
         _ => Some(format!("ours {ours:.300?}\ntheirs {theirs:.300?}")),
     }
 }
@@ -165,8 +188,14 @@ fn between(ours: &[Row], theirs: &[Row], absolute: f64, ordered: bool) -> Option
         }
     }
     if ours.len() != theirs.len() {
-        let only = theirs.iter().find(|(labels, _)| ours.iter().all(|(own, _)| own != labels));
-        return Some(format!("ours has {} rows, theirs {}: {only:?}", ours.len(), theirs.len()));
+        let only = theirs
+            .iter()
+            .find(|(labels, _)| ours.iter().all(|(own, _)| own != labels));
+        return Some(format!(
+            "ours has {} rows, theirs {}: {only:?}",
+            ours.len(),
+            theirs.len()
+        ));
     }
     if ordered {
         let values = |rows: &[Row]| rows.iter().map(|(_, points)| points[0].1).collect::<Vec<_>>();
@@ -184,9 +213,16 @@ fn of_points(ours: &[(i64, f64)], theirs: &[(i64, f64)], absolute: f64) -> Optio
         let (own, other) = (moments(ours), moments(theirs));
         let odd: Vec<_> = own.iter().filter(|at| !other.contains(at)).collect();
         let missing: Vec<_> = other.iter().filter(|at| !own.contains(at)).collect();
-        return Some(format!("ours has {} points, theirs {}; only ours {odd:.120?}, only theirs {missing:.120?}", ours.len(), theirs.len()));
+        return Some(format!(
+            "ours has {} points, theirs {}; only ours {odd:.120?}, only theirs {missing:.120?}",
+            ours.len(),
+            theirs.len()
+        ));
     }
-    let pair = ours.iter().zip(theirs).find(|(a, b)| a.0 != b.0 || !same(a.1, b.1, absolute));
+    let pair = ours
+        .iter()
+        .zip(theirs)
+        .find(|(a, b)| a.0 != b.0 || !same(a.1, b.1, absolute));
     pair.map(|(a, b)| format!("ours {:?} at {}, theirs {:?} at {}", a.1, a.0, b.1, b.0))
 }
 

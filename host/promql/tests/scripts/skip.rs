@@ -20,9 +20,11 @@ pub(crate) struct Foreign {
 impl Foreign {
     pub(crate) fn note(&mut self, load: &Load) {
         let has_native = |one: &&series::Description| one.values.contains(&series::Item::Histogram);
-        self.native.extend(load.series.iter().filter(has_native).map(|one| one.labels.clone()));
+        self.native
+            .extend(load.series.iter().filter(has_native).map(|one| one.labels.clone()));
         if load.native {
-            self.native.extend(load.series.iter().filter_map(|one| base_of_histogram(&one.labels)));
+            self.native
+                .extend(load.series.iter().filter_map(|one| base_of_histogram(&one.labels)));
         }
         self.started.extend(load.started.iter().cloned());
     }
@@ -48,25 +50,40 @@ pub(crate) fn refused_by_name(error: &ParseError) -> Option<String> {
         "works on native histograms, which are not supported",
         "depends on the query around the expression, which a rule does not have",
     ];
-    if known.iter().any(|why| error.message.starts_with('`') && error.message.ends_with(why)) {
+    if known
+        .iter()
+        .any(|why| error.message.starts_with('`') && error.message.ends_with(why))
+    {
         return Some(error.message.clone());
     }
-    let modifiers = ["experimental in Prometheus and not supported", "native histograms, which are not supported"];
-    error.hint.clone().filter(|hint| modifiers.iter().any(|why| hint.ends_with(why)))
+    let modifiers = [
+        "experimental in Prometheus and not supported",
+        "native histograms, which are not supported",
+    ];
+    error
+        .hint
+        .clone()
+        .filter(|hint| modifiers.iter().any(|why| hint.ends_with(why)))
 }
 
 /// The series that a bucket, sum or count makes beside itself when classic histograms become native ones.
 fn base_of_histogram(labels: &Labels) -> Option<Labels> {
     let name = labels.metric_name()?;
-    let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix))?;
+    let base = ["_bucket", "_sum", "_count"]
+        .iter()
+        .find_map(|suffix| name.strip_suffix(suffix))?;
     Some(labels.with("le", "").with(METRIC_NAME, base))
 }
 
 fn any_selected(selected: &[&[Matcher]], series: &[Labels]) -> bool {
     let matches = |matchers: &[Matcher], labels: &Labels| {
-        matchers.iter().all(|one| one.matches(labels.get(&one.name).map_or("", |value| value)))
+        matchers
+            .iter()
+            .all(|one| one.matches(labels.get(&one.name).map_or("", |value| value)))
     };
-    selected.iter().any(|matchers| series.iter().any(|labels| matches(matchers, labels)))
+    selected
+        .iter()
+        .any(|matchers| series.iter().any(|labels| matches(matchers, labels)))
 }
 
 fn selectors<'e>(expr: &'e Expr, out: &mut Vec<&'e [Matcher]>) {
