@@ -264,8 +264,9 @@ impl Parser<'_> {
     }
 
     fn signed_duration(&mut self) -> Result<f64, Fault> {
-        let negative = self.at_mark(0, "-");
-        if negative || self.at_mark(0, "+") {
+        let mut negative = false;
+        while self.at_mark(0, "-") || self.at_mark(0, "+") {
+            negative ^= self.at_mark(0, "-");
             self.advance();
         }
         let value = self.duration_primary()?;

@@ -118,6 +118,7 @@ fn durations_are_numbers_and_numbers_are_durations() {
     assert_eq!(shift("a offset 5").offset, 5_000);
     assert_eq!(shift("a offset -5m").offset, -300_000);
     assert_eq!(shift("a offset +5m").offset, 300_000);
+    assert_eq!(shift("a offset +-5m").offset, -300_000);
     assert_eq!(shift("a offset 0s").offset, 0);
 }
 
