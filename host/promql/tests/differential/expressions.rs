@@ -50,7 +50,8 @@ const MODIFIERS: [&str; 12] = [
 ];
 
 /// Names with their own labels besides `job` and `instance`.
-const GAUGES: [&str; 8] = [
+const GAUGES: [&str; 9] = [
+    "gridded",
     "temperature",
     "level",
     "ratio",
@@ -70,7 +71,8 @@ const ODD: [&str; 8] = [
     "moment",
     "text",
 ];
-const COUNTERS: [&str; 5] = [
+const COUNTERS: [&str; 6] = [
+    "gridded",
     "requests_total",
     "bytes_total",
     "latency_seconds_count",
@@ -201,7 +203,12 @@ impl Maker {
         match focus {
             Focus::Function(function) => self.call(function),
             Focus::Aggregation(word) => {
-                let of = self.vector(DEPTH);
+                let mut of = self.vector(DEPTH);
+                let rounded = ["stddev", "stdvar", "sum", "avg"].iter().any(|word| of.contains(word));
+                if word == "count_values" && rounded {
+                    // Whose last digits may differ and would be labels.
+                    of = self.selector(&GAUGES);
+                }
                 self.aggregation(word, &of)
             }
             Focus::Operator(word) => self.operation(word),
@@ -751,17 +758,22 @@ impl Maker {
             }
             "bool" => format!("{} {} bool {}", self.vector(1), self.pick(&COMPARISONS), self.number()),
             "on" => self.matched(op, "", &["level", "size", "ratio"], &["temperature", "bytes_total"]),
-            "ignoring" => format!(
-                "{} {op} ignoring ({}) {}",
-                self.pick(&["level", "size"]),
-                self.pick(&["code", "", "version, le"]),
-                self.pick(&[
-                    "temperature",
-                    "bytes_total",
-                    "requests_total{code=\"200\"}",
-                    "build_info"
-                ])
-            ),
+            "ignoring" => {
+                let (left, ignored) = self.random.pick(&[
+                    ("level", "code"),
+                    ("size", ""),
+                    ("level", "version, le"),
+                    ("requests_total{code=\"200\"}", "code"),
+                    ("requests_total{code=\"404\"}", "code"),
+                    ("build_info", "le, version"),
+                ]);
+                let right = self.pick(&["temperature", "bytes_total", "requests_total{code=\"200\"}", "build_info", "level"]);
+                if self.random.chance(50) {
+                    format!("{left} {op} ignoring ({ignored}) {right}")
+                } else {
+                    format!("{left} {op} ignoring ({ignored}, version, le, code) {right}").replace("(, ", "(")
+                }
+            }
             "group_left" | "group_right" => self.grouped(op, ""),
             "sign" => format!("{}{}", self.pick(&["-", "+", "--", "-+"]), self.vector(1)),
             "literal" => self

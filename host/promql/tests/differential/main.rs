@@ -13,6 +13,7 @@
 )]
 
 mod expressions;
+mod mutants;
 mod oracle;
 mod outcome;
 mod random;
@@ -204,7 +205,8 @@ fn cases(seed: u64, expressions: usize) -> Vec<Case> {
         ask(When::At(
             random.between(BEGIN - 60_000, END + 400_000) / 15_000 * 15_000,
         ));
-        let start = random.between(BEGIN - 300_000, END - 600_000);
+        let grid = random.pick(&[1, 15_000]);
+        let start = random.between(BEGIN - 300_000, END - 600_000) / grid * grid;
         let step = random.pick(&[1_000, 13_370, 15_000, 30_000, 60_000, 300_000, 999_999]);
         let end = start + step * random.between(0, 25);
         ask(When::Over { start, end, step });
@@ -392,6 +394,40 @@ fn every_answer_is_that_of_prometheus() {
         let count = report.words.get(word).copied().unwrap_or(0);
         assert!(!counted || count >= PER_WORD, "only {count} comparisons with {word}");
     }
+}
+
+/// Of the questions that every mutant is asked.
+const MUTANTS_EXPRESSIONS: usize = 2_500;
+
+#[test]
+fn every_wrong_evaluator_is_found_out() {
+    let data = Data::new(SEED);
+    let memory = data.memory();
+    let oracle = Oracle::with(&data);
+    let mut connection = Connection::to(oracle.address);
+    let mut answers = Vec::new();
+    for case in cases(SEED, MUTANTS_EXPRESSIONS) {
+        let (theirs, body) = theirs(&case, &mut connection);
+        let words = words::words_of(&case.expression);
+        if disagreement(&case, &ours(&case, &memory), &theirs, &words).is_none() {
+            answers.push((case, body));
+        }
+    }
+    drop(oracle);
+    mutants::all_are_found_out(&answers);
+}
+
+/// Not a test of its own: what [`every_wrong_evaluator_is_found_out`] runs in the copies of the crate that it breaks.
+#[test]
+#[ignore = "needs the answers that another test writes"]
+fn the_answers_are_those_that_were_written_down() {
+    let memory = Data::new(SEED).memory();
+    let answers = mutants::read();
+    let different = answers.iter().filter(|(case, body)| {
+        let words = words::words_of(&case.expression);
+        disagreement(case, &ours(case, &memory), &of_answer(body), &words).is_some()
+    });
+    mutants::report(different.count(), answers.len());
 }
 
 /// For finding out why: `BELLWETHER_TEST_QUESTION='expression|start|end|step'`, in milliseconds.
