@@ -767,7 +767,13 @@ impl Maker {
                     ("requests_total{code=\"404\"}", "code"),
                     ("build_info", "le, version"),
                 ]);
-                let right = self.pick(&["temperature", "bytes_total", "requests_total{code=\"200\"}", "build_info", "level"]);
+                let right = self.pick(&[
+                    "temperature",
+                    "bytes_total",
+                    "requests_total{code=\"200\"}",
+                    "build_info",
+                    "level",
+                ]);
                 if self.random.chance(50) {
                     format!("{left} {op} ignoring ({ignored}) {right}")
                 } else {
