@@ -154,8 +154,8 @@ const MUTANTS: &[Mutant] = &[
         bug: "topk keeps NaN before numbers",
         changes: &[(
             "engine/top.rs",
-            "let better = !new.is_nan() && worse(root, new);",
-            "let better = new.is_nan() || worse(root, new);",
+            "let better = !other.1.is_nan() && worse(root.1, other.1);",
+            "let better = other.1.is_nan() || worse(root.1, other.1);",
         )],
     },
     Mutant {
