@@ -1,6 +1,6 @@
 //! The series both evaluators are asked about: everything that real ones do, and what broken ones do.
 //!
-//! No sample lies on a grid; series start late, pause, end (with a stale marker or without), come back, restart from zero, hold NaN and
+//! Hardly a sample lies on a grid; series start late, pause, end (with a stale marker or without), come back, restart from zero, hold NaN and
 //! infinities; histograms are sound and broken; labels collide, hold newlines, or are not there.
 
 use bellwether_promql::{
@@ -356,6 +356,19 @@ impl Data {
                 });
             }
             self.add("dense", &[("n", &number.to_string())], points);
+        }
+        // The only ones on a grid, so that samples lie exactly at the edges of ranges and of the lookback.
+        for (number, job) in JOBS.iter().enumerate() {
+            let mut points = Vec::new();
+            let mut at = BEGIN;
+            while at < END {
+                points.push(Point {
+                    at,
+                    value: self.random.between(0, 99) as f64,
+                });
+                at += self.random.pick(&[15_000, 15_000, 60_000, 300_000, 330_000]);
+            }
+            self.add("gridded", &[("n", &number.to_string()), ("job", job)], points);
         }
         // Comes and goes: two minutes of samples, a marker, a pause of up to two minutes.
         for number in 0..3 {
