@@ -4,7 +4,7 @@
 //! still reported, which tells a condition that ended from data that vanished; whether a rule may decide so soon after a start. It
 //! evaluates nothing.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::{BTreeMap, BTreeSet}, sync::Arc};
 
 use bellwether_promql::{
     ast::{BinaryOp, Expr, ExprKind, MatchOp, Matcher, Selector},
@@ -78,6 +78,30 @@ fn collect(expr: &Expr, offset: i64, range: i64, found: &mut Vec<Reads>) {
             collect(&subquery.expr, offset + own, range + subquery.range, found);
         }
     }
+}
+
+/// These selectors, and those of the recording rules whose series they read, by the name of the metric, at any remove.
+pub fn through(reads: &[Reads], records: &BTreeMap<Arc<str>, Vec<Reads>>) -> Vec<Reads> {
+    let mut all = reads.to_vec();
+    let mut seen = BTreeSet::new();
+    let mut at = 0;
+    while let Some(read) = all.get(at).cloned() {
+        at += 1;
+        let named = |matcher: &&Matcher| *matcher.name == *METRIC_NAME && matcher.op == MatchOp::Equal;
+        let Some(name) = read.matchers.iter().find(named).map(|matcher| &matcher.value) else {
+            continue;
+        };
+        let Some(recorded) = records.get(name).filter(|_| seen.insert(Arc::clone(name))) else {
+            continue;
+        };
+        all.extend(recorded.iter().map(|inner| Reads {
+            matchers: inner.matchers.clone(),
+            offset: inner.offset + read.offset,
+            range: inner.range + if read.is_range { read.range } else { 0 },
+            is_range: inner.is_range || read.is_range,
+        }));
+    }
+    all
 }
 
 /// Asks whether the series are there that an alert was about.

@@ -11,8 +11,11 @@ use super::*;
 const NOW: i64 = 1_700_000_000_000;
 const MINUTE: i64 = 60_000;
 
-/// Series that were reported until `ago` milliseconds before now, every 15 seconds for an hour.
-fn memory(series: &[(&str, &[(&str, &str)], i64)]) -> Memory {
+/// Name, labels, and how many milliseconds ago it was reported last.
+type Reported<'s> = (&'s str, &'s [(&'s str, &'s str)], i64);
+
+/// Series that were reported every 15 seconds for an hour.
+fn memory(series: &[Reported<'_>]) -> Memory {
     let mut memory = Memory::new();
     for (name, labels, ago) in series {
         let labels = labels.iter().copied().chain([("__name__", *name)]);
@@ -94,6 +97,23 @@ fn every_selector_is_found_with_its_window() {
             (2 * MINUTE, 31 * MINUTE, true),
         ]
     );
+}
+
+#[test]
+fn what_is_read_through_recording_rules_is_read_too() {
+    let reads = |text: &str| reads(&parse(text).unwrap());
+    let records: BTreeMap<Arc<str>, Vec<Reads>> = [
+        ("a:rate".into(), reads("rate(a_total[5m])")),
+        ("b".into(), reads("a:rate + b")),
+    ]
+    .into();
+    let found = through(&reads("max_over_time(b[10m]) > 1"), &records);
+    let said: Vec<(String, i64)> = found
+        .iter()
+        .map(|read| (read.matchers[0].value.to_string(), read.range / MINUTE))
+        .collect();
+    let expected = [("b", 10), ("a:rate", 15), ("b", 15), ("a_total", 20)];
+    assert_eq!(said, expected.map(|(name, range)| (name.to_owned(), range)));
 }
 
 fn held(expr: &str, storage: &Memory, before: Option<i64>, began: i64, waiting: &[&str]) -> Option<Hold> {

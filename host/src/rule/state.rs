@@ -351,7 +351,7 @@ impl Stepper<'_> {
         if at - since < NO_DATA_HOLD_MAX {
             self.keep(frozen);
         } else {
-            self.finish(frozen, ResolveCause::Expired);
+            self.finish(&frozen, ResolveCause::Expired);
         }
     }
 
@@ -364,18 +364,18 @@ impl Stepper<'_> {
                 return self.keep(alert);
             }
         }
-        self.finish(alert, cause);
+        self.finish(&alert, cause);
     }
 
-    fn finish(&mut self, alert: Alert, cause: ResolveCause) {
+    fn finish(&mut self, alert: &Alert, cause: ResolveCause) {
         if alert.state == AlertState::Pending {
             let reason = match cause {
                 ResolveCause::NoData | ResolveCause::Expired => Reason::VanishedEarly,
                 ResolveCause::Condition | ResolveCause::RuleRemoved => Reason::EndedEarly,
             };
-            return self.change(&alert, Some(AlertState::Pending), None, reason);
+            return self.change(alert, Some(AlertState::Pending), None, reason);
         }
-        let over = resolved(&alert, self.moment.at, cause);
+        let over = resolved(alert, self.moment.at, cause);
         let (from, to) = (Some(AlertState::Firing), Some(AlertState::Resolved));
         self.change(&over, from, to, Reason::Resolved(cause));
         self.keep(over);

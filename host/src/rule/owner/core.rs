@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use super::{
     super::{
         RuleKind, RuleSet,
-        data::{self, Since},
+        data::{self, Reads, Since},
         events::{AlertChanged, EvaluationPanicked, NotRestored, RuleFails, RuleWorks, RulesInUse},
         group::{self, Evaluated, RuleProblem, Surroundings},
         schedule::{Due, Slots},
@@ -181,11 +181,21 @@ impl Core {
         tasks.sort_unstable();
         for (slot, task) in tasks {
             match task {
-                Task::Tick => self.tick(now),
+                Task::Tick => self.tick_or_say(now),
                 Task::Group(at, missed) => self.evaluate(at, slot, missed),
             }
         }
         self.publish();
+    }
+
+    /// A bug in the history must not end the rules.
+    fn tick_or_say(&mut self, now: i64) {
+        if let Err(panic) = catch("history tick", || self.tick(now)) {
+            self.telemetry.emit(&EvaluationPanicked {
+                rule: "history",
+                panic: &panic,
+            });
+        }
     }
 
     fn tick(&mut self, now: i64) {
@@ -243,25 +253,32 @@ impl Core {
     /// One group at one slot, rule by rule, each seeing what those before it recorded.
     fn evaluate(&mut self, at: usize, slot: i64, missed: u64) {
         let began = self.clock.monotonic();
-        let Some(mut run) = take_out(&mut self.groups, at) else { return };
-        run.done = slot;
-        run.missed += missed;
-        let mut samples = 0;
-        let mut failures = 0;
-        for number in 0..run.rules.len() {
-            let (group, rule) = (Arc::clone(&run.group), &mut run.rules[number]);
+        let Some(run) = self.groups.get_mut(at) else { return };
+        let (group, mut rules) = (Arc::clone(&run.group), std::mem::take(&mut run.rules));
+        let mut counts = instruments::Counts {
+            missed,
+            ..instruments::Counts::default()
+        };
+        let mut is_dirty = false;
+        for rule in &mut rules {
             let before = Arc::clone(&rule.alerts);
             match self.evaluate_rule(&group, rule, slot) {
-                Ok(recorded) => samples += recorded,
-                Err(()) => failures += 1,
+                Ok(recorded) => counts.samples += recorded,
+                Err(()) => counts.failures += 1,
             }
-            run.is_dirty |= before != rule.alerts;
+            is_dirty |= before != rule.alerts;
         }
-        run.last = Some(slot);
+        let Some(run) = self.groups.get_mut(at) else { return };
+        run.rules = rules;
+        run.is_dirty |= is_dirty;
+        (run.done, run.last, run.missed) = (slot, Some(slot), run.missed + missed);
         run.took = self.clock.monotonic().saturating_duration_since(began);
-        self.keep(&mut run, slot);
-        instruments::group(&self.telemetry, &run, samples, failures, missed);
-        self.groups.insert(at, run);
+        run.show();
+        if let Some(store) = &self.store {
+            let alerts = std::mem::take(&mut run.is_dirty).then(|| run.alerts());
+            store::save(store, &run.key, slot, alerts);
+        }
+        instruments::group(&self.telemetry, run, &counts);
     }
 
     /// How many samples were recorded; an error was said.
@@ -383,13 +400,6 @@ impl Core {
         }
     }
 
-    fn keep(&self, run: &mut GroupRun, slot: i64) {
-        let Some(store) = &self.store else { return };
-        let alerts = run.is_dirty.then(|| run.alerts());
-        run.is_dirty = false;
-        store::save(store, &run.key, slot, alerts);
-    }
-
     /// These rules and no others. Alerts stay with their rules, by name; those whose rule is gone are over.
     pub(super) fn replace(&mut self, rules: &RuleSet) {
         let now = self.now();
@@ -405,6 +415,8 @@ impl Core {
             }
         }
         self.hand_over(&mut groups, &mut before, now);
+        read_through(&mut groups);
+        groups.iter_mut().for_each(GroupRun::show);
         let gone = before.into_iter().filter(|(key, _)| groups.iter().all(|run| run.key != *key));
         for (key, run) in gone {
             let written = run.rules.iter().flat_map(|rule| rule.written.iter().cloned());
@@ -468,7 +480,7 @@ impl Core {
     }
 
     fn publish(&self) {
-        let groups = self.groups.iter().map(GroupRun::status).collect();
+        let groups = self.groups.iter().map(|run| Arc::clone(&run.status)).collect();
         self.status.send_replace(Arc::new(RuleStatus { groups }));
         self.views.send_replace(self.history.view());
     }
@@ -478,8 +490,17 @@ fn tick_of(history: &History) -> i64 {
     i64::try_from(history.settings().interval.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn take_out(groups: &mut Vec<GroupRun>, at: usize) -> Option<GroupRun> {
-    (at < groups.len()).then(|| groups.remove(at))
+/// Who reads what a recording rule yields reads what that rule reads.
+fn read_through(groups: &mut [GroupRun]) {
+    let mut records: BTreeMap<Arc<str>, Vec<Reads>> = BTreeMap::new();
+    for run in groups.iter().flat_map(|group| &group.rules) {
+        if run.rule.alert().is_none() {
+            records.entry(Arc::clone(&run.rule.name)).or_default().extend(run.reads.iter().cloned());
+        }
+    }
+    for run in groups.iter_mut().flat_map(|group| &mut group.rules) {
+        run.reads = data::through(&run.reads, &records);
+    }
 }
 
 fn opened(store: Option<Store>, telemetry: &Telemetry) -> (Option<Store>, Vec<Kept>) {

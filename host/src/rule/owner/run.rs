@@ -28,6 +28,8 @@ pub(super) struct GroupRun {
     pub(super) rules: Vec<RuleRun>,
     /// Alerts are not in the store as they are here.
     pub(super) is_dirty: bool,
+    /// As it is shown.
+    pub(super) status: Arc<GroupStatus>,
 }
 
 /// One rule.
@@ -36,6 +38,7 @@ pub(super) struct RuleRun {
     pub(super) id: RuleId,
     pub(super) rule: Arc<Rule>,
     pub(super) query: Query,
+    /// Of its expression, and of the recording rules that it reads.
     pub(super) reads: Vec<Reads>,
     pub(super) alerts: Arc<Alerts>,
     /// The last slot whose evaluation succeeded, of this process or an earlier one.
@@ -85,6 +88,7 @@ impl GroupRun {
             missed: 0,
             rules,
             is_dirty: false,
+            status: Arc::new(GroupStatus::new(group)),
         }
     }
 
@@ -99,14 +103,15 @@ impl GroupRun {
         };
     }
 
-    pub(super) fn status(&self) -> Arc<GroupStatus> {
-        Arc::new(GroupStatus {
-            group: Arc::clone(&self.group),
+    /// Shows the group as it is now.
+    pub(super) fn show(&mut self) {
+        self.status = Arc::new(GroupStatus {
             last: self.last,
             took: self.took,
             missed: self.missed,
             rules: self.rules.iter().map(RuleRun::status).collect(),
-        })
+            ..GroupStatus::new(&self.group)
+        });
     }
 
     /// For the store.

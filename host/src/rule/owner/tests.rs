@@ -228,9 +228,9 @@ async fn nothing_is_lost_or_invented_by_a_kill() {
         world.go_on(120).await;
         assert_eq!(world.state("Deep a"), Some(AlertState::Firing));
         let fired = |world: &World| {
-            let status = world.status.borrow();
-            let found = status.alerts().find(|(_, alert)| alert.name() == "Deep").map(|(_, alert)| alert.fired_at);
-            found
+            let status = Arc::clone(&world.status.borrow());
+            let deep = status.alerts().find(|(_, alert)| alert.name() == "Deep");
+            deep.and_then(|(_, alert)| alert.fired_at)
         };
         let before = fired(&world);
 

@@ -100,6 +100,15 @@ pub struct Scope<'s> {
     pub answers: Rc<dyn Answers>,
 }
 
+impl fmt::Debug for Scope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("labels", &self.labels)
+            .field("value", &self.value)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.text, f)
@@ -138,7 +147,7 @@ impl Template {
             .parse(&source)
             .map_err(|error| fault(&error, &source))?;
         refuse_stray_ends(&source)?;
-        let parsed = tree::guarded(parsed, NAME).map_err(|mut fault| {
+        let parsed = tree::guarded(&parsed, NAME).map_err(|mut fault| {
             fault.at = fault.at.saturating_sub(BEFORE.len());
             fault
         })?;

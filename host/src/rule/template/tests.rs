@@ -87,7 +87,7 @@ fn functions_print_what_prometheus_prints() {
         ("{{ printf \"%s|%q\" $labels.missing $labels.job }}", 0.0, "|\"node\""),
         ("{{ if eq $labels.missing \"\" }}none{{ end }}", 0.0, "none"),
         ("{{ if $labels.missing }}some{{ else }}none{{ end }}", 0.0, "none"),
-        ("{{ printf \"%.2f\" $value }}", 3.14159, "3.14"),
+        ("{{ printf \"%.2f\" $value }}", 1.23456, "1.23"),
         ("{{ $value | printf \"%.1f\" }}%", 12.34, "12.3%"),
         ("{{ $value | humanize }}", 1_234_567.0, "1.235M"),
         ("{{ humanize 0.0 }} {{ humanize 0.00123 }} {{ humanize 999.0 }} {{ humanize 1000.0 }}", 0.0, "0 1.23m 999 1k"),

@@ -22,7 +22,7 @@ const BUILTIN: [&str; 21] = [
 ];
 
 /// Checks all trees of a template and weaves guards into them.
-pub(super) fn guarded(parsed: gotmpl::Template, main: &str) -> Result<gotmpl::Template, TemplateFault> {
+pub(super) fn guarded(parsed: &gotmpl::Template, main: &str) -> Result<gotmpl::Template, TemplateFault> {
     let names: Vec<String> = parsed.templates().iter().map(|name| (*name).to_owned()).collect();
     let mut guarded = parsed.clone();
     for name in &names {
