@@ -49,7 +49,10 @@ fn every_case_says_what_is_written_beside_it() {
         if std::env::var_os("UPDATE_EXPECT").is_some_and(|value| value == "1") {
             fs::write(&path, &said).unwrap();
         } else if said != expected {
-            failures.push(format!("=== {}\n--- expected\n{expected}\n--- found\n{said}", path.display()));
+            failures.push(format!(
+                "=== {}\n--- expected\n{expected}\n--- found\n{said}",
+                path.display()
+            ));
         }
     }
     assert!(all.len() >= CASES_MIN, "only {} cases", all.len());
@@ -62,7 +65,10 @@ fn every_problem_has_a_line_and_a_column_and_nearly_every_one_advice() {
     for case in cases() {
         for problem in problems(&case) {
             assert!(problem.location.line > 0 && problem.location.column > 0, "{problem}");
-            assert!(!problem.message.ends_with('.') && !problem.message.contains('\n'), "{problem}");
+            assert!(
+                !problem.message.ends_with('.') && !problem.message.contains('\n'),
+                "{problem}"
+            );
             all += 1;
             with_hint += usize::from(problem.hint.is_some());
         }
@@ -78,12 +84,27 @@ fn files_as_people_have_them_are_read_unchanged() {
     let groups: Vec<(&str, i64, i64, usize, usize)> = rules
         .groups
         .iter()
-        .map(|group| (&*group.name, group.interval, group.query_offset, group.limit, group.rules.len()))
+        .map(|group| {
+            (
+                &*group.name,
+                group.interval,
+                group.query_offset,
+                group.limit,
+                group.rules.len(),
+            )
+        })
         .collect();
     assert_eq!(groups, [("node", 60_000, 0, 0, 3), ("api", 30_000, 5_000, 10, 2)]);
     let alert = rules.groups[0].rules[1].alert().unwrap();
     assert_eq!((alert.hold, alert.keep_firing_for), (300_000, 60_000));
-    let labels: Vec<(&str, &str)> =
-        rules.groups[1].rules[1].labels.iter().map(|(name, value)| (&**name, &**value.text())).collect();
-    assert_eq!(labels, [("severity", "page"), ("team", "web")], "the rule's own over those of its group");
+    let labels: Vec<(&str, &str)> = rules.groups[1].rules[1]
+        .labels
+        .iter()
+        .map(|(name, value)| (&**name, &**value.text()))
+        .collect();
+    assert_eq!(
+        labels,
+        [("severity", "page"), ("team", "web")],
+        "the rule's own over those of its group"
+    );
 }

@@ -101,7 +101,9 @@ pub(super) fn save(store: &Store, group: &Arc<str>, slot: i64, alerts: Option<Ve
     let key = Arc::clone(group);
     store.write(WriteKey::new(MODULE, format!("alerts {group}")), move |transaction| {
         delete_alerts(transaction, &key)?;
-        alerts.iter().try_for_each(|(id, alerts)| insert(transaction, id, alerts))
+        alerts
+            .iter()
+            .try_for_each(|(id, alerts)| insert(transaction, id, alerts))
     });
 }
 
@@ -155,7 +157,9 @@ fn json(value: &impl Serialize) -> rusqlite::Result<String> {
 type Texts = Vec<(String, String)>;
 
 fn texts<'t>(texts: impl Iterator<Item = &'t (Arc<str>, Arc<str>)>) -> Texts {
-    texts.map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    texts
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect()
 }
 
 /// What of an alert nobody asks the database about. Floats are kept as their bits, because JSON has neither NaN nor infinity.
@@ -180,7 +184,9 @@ impl Body {
             no_data_since: alert.no_data_since,
             resolved_at: alert.resolved.map(|(at, _)| at),
             cause: alert.resolved.map(|(_, cause)| cause.as_str().to_owned()),
-            annotations: annotations.map(|(name, text)| (name.to_string(), text.to_string())).collect(),
+            annotations: annotations
+                .map(|(name, text)| (name.to_string(), text.to_string()))
+                .collect(),
         }
     }
 }
@@ -302,16 +308,30 @@ mod tests {
             alert("A", "3", AlertState::Resolved),
         ];
         let own = id(&group, "A", 0);
-        save(&store, &group, 15_000, Some(vec![(own.clone(), Arc::new(alerts(&all)))]));
+        save(
+            &store,
+            &group,
+            15_000,
+            Some(vec![(own.clone(), Arc::new(alerts(&all)))]),
+        );
         store.flush().await.unwrap();
         // Nothing changed but the slot.
         save(&store, &group, 30_000, None);
         store.flush().await.unwrap();
         assert_eq!(load(&store).unwrap(), [kept(own.clone(), 30_000, &all)]);
 
-        save(&store, &group, 45_000, Some(vec![(own.clone(), Arc::new(alerts(&all[..1])))]));
+        save(
+            &store,
+            &group,
+            45_000,
+            Some(vec![(own.clone(), Arc::new(alerts(&all[..1])))]),
+        );
         store.flush().await.unwrap();
-        assert_eq!(load(&store).unwrap(), [kept(own, 45_000, &all[..1])], "what is gone is gone");
+        assert_eq!(
+            load(&store).unwrap(),
+            [kept(own, 45_000, &all[..1])],
+            "what is gone is gone"
+        );
 
         remove(&store, &group);
         store.flush().await.unwrap();
@@ -328,7 +348,11 @@ mod tests {
         ];
         let rules = [id("b;h", "A", 0), id("a;g", "B", 0)];
         let (heirs, nobodys) = inherit(before, &rules);
-        assert_eq!(heirs[0].as_ref().unwrap().alerts, alerts(&[firing]), "it moved to another file");
+        assert_eq!(
+            heirs[0].as_ref().unwrap().alerts,
+            alerts(&[firing]),
+            "it moved to another file"
+        );
         assert_eq!(heirs[1].as_ref().unwrap().alerts.len(), 1);
         assert_eq!(nobodys.len(), 1, "C is gone");
     }

@@ -19,7 +19,15 @@ use crate::config::{EVALUATION_INTERVAL_MAX, Location, OnNoData, Problem, RULE_D
 
 const FILE_KEYS: &[&str] = &["groups"];
 const GROUP_KEYS: &[&str] = &["name", "interval", "query_offset", "limit", "labels", "rules"];
-const RULE_KEYS: &[&str] = &["record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"];
+const RULE_KEYS: &[&str] = &[
+    "record",
+    "alert",
+    "expr",
+    "for",
+    "keep_firing_for",
+    "labels",
+    "annotations",
+];
 
 /// Of the smallest file, for who writes the first one.
 const RULE_FILE_EXAMPLE: &str = "groups:\n  - name: example\n    rules:\n      - alert: Down\n        expr: up == 0";
@@ -39,7 +47,9 @@ pub(super) fn read(file: &str, text: &str, interval: i64, problems: &mut Vec<Pro
 }
 
 fn syntax_hint(text: &str, at: usize) -> Option<String> {
-    let start = text[..text.floor_char_boundary(at.min(text.len()))].rfind('\n').map_or(0, |at| at + 1);
+    let start = text[..text.floor_char_boundary(at.min(text.len()))]
+        .rfind('\n')
+        .map_or(0, |at| at + 1);
     let line = text[start..].lines().next().unwrap_or_default();
     if line.trim_start_matches(' ').starts_with('\t') {
         return Some("YAML is indented with spaces, never with tabs".to_owned());
@@ -142,7 +152,11 @@ impl Reader<'_> {
             (Some(near), None) => format!("did you mean `{near}`?"),
             (None, None) => format!("known here: {}", keys.join(", ")),
         };
-        self.error(key.bytes.clone(), format!("unknown field `{text}` in {what}"), Some(hint));
+        self.error(
+            key.bytes.clone(),
+            format!("unknown field `{text}` in {what}"),
+            Some(hint),
+        );
     }
 
     /// Text, whatever it looks like: `expr: 1` is one.
@@ -151,7 +165,8 @@ impl Reader<'_> {
         match &node.kind {
             Kind::Scalar { text, .. } => Some(text),
             Kind::List(_) | Kind::Map(_) => {
-                let hint = "text with `{`, `[`, `#` or `: ` stands in quotes, or on lines of its own below `|`".to_owned();
+                let hint =
+                    "text with `{`, `[`, `#` or `: ` stands in quotes, or on lines of its own below `|`".to_owned();
                 self.wrong(node, key, "text", Some(hint));
                 None
             }
@@ -187,7 +202,11 @@ impl Reader<'_> {
             Kind::Scalar { text, .. } if text.parse::<usize>().is_ok() => text.parse().unwrap_or(0),
             _ => {
                 let hint = "0 is no limit".to_owned();
-                self.error(node.bytes.clone(), "`limit` must be a whole number, 0 or more", Some(hint));
+                self.error(
+                    node.bytes.clone(),
+                    "`limit` must be a whole number, 0 or more",
+                    Some(hint),
+                );
                 0
             }
         }
@@ -197,7 +216,12 @@ impl Reader<'_> {
     fn texts(&mut self, fields: &Fields<'_>, key: &str) -> Vec<(String, String)> {
         let Some(node) = fields.get(key) else { return Vec::new() };
         let Kind::Map(entries) = &node.kind else {
-            self.wrong(node, key, "a mapping", Some(format!("for example:\n{key}:\n  severity: warning")));
+            self.wrong(
+                node,
+                key,
+                "a mapping",
+                Some(format!("for example:\n{key}:\n  severity: warning")),
+            );
             return Vec::new();
         };
         let mut texts: Vec<(String, String)> = Vec::new();
@@ -235,7 +259,9 @@ impl Reader<'_> {
         };
         let mut groups: Vec<Group> = Vec::new();
         for item in items {
-            let Some(group) = self.group(item, interval) else { continue };
+            let Some(group) = self.group(item, interval) else {
+                continue;
+            };
             if groups.iter().any(|other| other.name == group.name) {
                 let message = format!("there is a group `{}` in this file already", group.name);
                 self.error(name_bytes(item), message, Some("rename one".to_owned()));
@@ -286,7 +312,11 @@ impl Reader<'_> {
 
     fn group_labels(&mut self, fields: &Fields<'_>, labels: &[(String, String)]) {
         let Some(node) = fields.get("labels") else { return };
-        let places = NodePlaces { reader: self.file, text: self.text, node };
+        let places = NodePlaces {
+            reader: self.file,
+            text: self.text,
+            node,
+        };
         let mut found = Vec::new();
         for (name, value) in labels {
             if let Some(message) = check::label_problem(name) {
@@ -309,7 +339,11 @@ impl Reader<'_> {
             self.wrong(node, "rules", "a list", Some(hint));
             return Vec::new();
         };
-        items.iter().filter_map(|item| self.rule(item, labels)).map(Arc::new).collect()
+        items
+            .iter()
+            .filter_map(|item| self.rule(item, labels))
+            .map(Arc::new)
+            .collect()
     }
 
     fn rule(&mut self, node: &Node, labels: &[(String, String)]) -> Option<super::Rule> {
@@ -327,7 +361,11 @@ impl Reader<'_> {
         };
         // An expression of the wrong type was noted as such.
         let unreadable = draft.expr.is_none() && fields.get("expr").is_some();
-        let places = NodePlaces { reader: self.file, text: self.text, node };
+        let places = NodePlaces {
+            reader: self.file,
+            text: self.text,
+            node,
+        };
         let line = places.value(&[], None).line;
         let around = Surroundings {
             labels,
@@ -378,7 +416,9 @@ impl<'n> NodePlaces<'n> {
         let Kind::Map(entries) = &self.node.kind else {
             return self.node.bytes.clone();
         };
-        entries.first().map_or_else(|| self.node.bytes.clone(), |(key, _)| key.bytes.clone())
+        entries
+            .first()
+            .map_or_else(|| self.node.bytes.clone(), |(key, _)| key.bytes.clone())
     }
 }
 

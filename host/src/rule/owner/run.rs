@@ -140,7 +140,8 @@ impl RuleRun {
     pub(super) fn inherit(&mut self, kept: Kept) {
         self.last = kept.last;
         // What an earlier process showed ends here when it is over.
-        self.written.extend(state::samples(&kept.alerts).into_iter().map(|(labels, _)| labels));
+        self.written
+            .extend(state::samples(&kept.alerts).into_iter().map(|(labels, _)| labels));
         self.alerts = Arc::new(kept.alerts);
     }
 

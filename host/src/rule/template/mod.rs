@@ -29,7 +29,8 @@ const STEPS_MAX: u32 = 20_000;
 const NAME: &str = "rule";
 
 /// What Prometheus puts before every template, on its first line.
-const BEFORE: &str = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}";
+const BEFORE: &str =
+    "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}";
 
 /// What a text reads like whose template failed.
 const FAILED: &str = "<error expanding template: ";
@@ -223,9 +224,16 @@ fn fault(error: &TemplateError, source: &str) -> TemplateFault {
         }
         other => (1, BEFORE.len() + 1, other.to_string()),
     };
-    let start: usize = source.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let start: usize = source
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
     let rest = source.get(start..).unwrap_or_default();
-    let within = rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at);
+    let within = rest
+        .char_indices()
+        .nth(column.saturating_sub(1))
+        .map_or(rest.len(), |(at, _)| at);
     TemplateFault {
         at: (start + within).saturating_sub(BEFORE.len()),
         message,
@@ -246,7 +254,9 @@ fn data(scope: &Scope<'_>) -> Value {
 fn labels(labels: &Labels) -> Value {
     let entries = labels.iter();
     Value::Map(Arc::new(
-        entries.map(|(name, value)| (Arc::clone(name), Value::String(Arc::clone(value)))).collect(),
+        entries
+            .map(|(name, value)| (Arc::clone(name), Value::String(Arc::clone(value))))
+            .collect(),
     ))
 }
 
