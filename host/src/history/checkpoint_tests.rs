@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::{
     super::{
         loose::Appended,
-        tests::{find, labels, matcher, read, settings, tick},
+        tests::{find, labels, matcher, read, rows, set, settings, tick},
     },
     *,
 };
@@ -228,18 +228,20 @@ fn six_hours_of_eleven_thousand_series_are_back_soon() {
         retention_unselected: Duration::from_secs(6 * 3600),
         ..settings()
     });
-    let mut values: Vec<_> = (0..11_000)
-        .map(|at| (labels(["queue_depth", "requests_total", "wait_seconds"][at % 3], at), 0.0))
+    let series: Vec<_> = (0..11_000)
+        .map(|at| labels(["queue_depth", "requests_total", "wait_seconds"][at % 3], at))
         .collect();
+    let rows = rows(&mut history, START - STEP, &series);
+    let mut values = vec![0.0; series.len()];
     for number in 0..1440_i64 {
-        for (at, (_, value)) in values.iter_mut().enumerate() {
+        for (at, value) in values.iter_mut().enumerate() {
             *value = match at % 3 {
                 0 => ((number * 7919 + at as i64 * 104_729) % 500) as f64,
                 1 => *value + ((number * at as i64) % 97) as f64,
                 _ => ((number * 31 + at as i64 * 17) % 9973) as f64 / 1000.0,
             };
         }
-        tick(&mut history, START + number * STEP, &values);
+        set(&mut history, START + number * STEP, &rows, &values);
     }
     let folder = tempfile::tempdir().expect("a folder");
     let begun = crate::clock::thread_cpu_time();

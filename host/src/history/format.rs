@@ -46,7 +46,7 @@ const VOID: u8 = 2;
 
 /// Why bytes are no history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FormatError {
+pub(super) enum FormatError {
     /// They begin otherwise.
     #[error("it is no history of this program")]
     Foreign,
@@ -322,6 +322,10 @@ struct Reader<'b> {
 }
 
 impl Reader<'_> {
+    fn number(&mut self) -> Option<u32> {
+        number(&mut self.cursor)
+    }
+
     /// Sorted, each name once, none empty: as [`Labels`] must be.
     fn labels(&mut self) -> Option<Labels> {
         let count = self.cursor.count()?;
@@ -359,7 +363,7 @@ impl Reader<'_> {
     }
 
     fn page(&mut self, number: usize) -> Option<Page> {
-        let sealed = self::number(&mut self.cursor)?;
+        let sealed = self.number()?;
         let in_turn = sealed as usize % BLOCK == number % BLOCK;
         if !in_turn || sealed > self.next || sealed + HEAD <= self.next {
             return None;
@@ -381,9 +385,9 @@ impl Reader<'_> {
                 ..Row::default()
             });
         }
-        let base = self::number(&mut self.cursor)?;
-        let born = self::number(&mut self.cursor)?;
-        let seen = self::number(&mut self.cursor)?;
+        let base = self.number()?;
+        let born = self.number()?;
+        let seen = self.number()?;
         let past = sealed.checked_sub(base)?;
         if !past.is_multiple_of(BLOCK as u32) || born > self.next || seen > self.next {
             return None;
@@ -436,7 +440,7 @@ impl Reader<'_> {
     }
 
     fn series(&mut self, labels: Labels) -> Option<Loose> {
-        let blocks = self::number(&mut self.cursor)?;
+        let blocks = self.number()?;
         let strip = self.strip(blocks as usize)?;
         let count = self.cursor.count()?;
         let mut head: Vec<Point> = Vec::with_capacity(some(&self.cursor, count, 16)?);

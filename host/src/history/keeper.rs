@@ -102,7 +102,7 @@ impl Selection {
     }
 }
 
-/// What the parts that grow take, in bytes. What is allocated for it may be a tenth more.
+/// What the parts that grow take, in bytes. What an allocator takes for it is about a quarter more.
 #[derive(Debug, Default)]
 struct Account {
     strips: usize,

@@ -59,6 +59,19 @@ pub(super) fn tick(history: &mut History, at: i64, values: &[(Labels, f64)]) -> 
     })
 }
 
+/// The rows of new series, in a tick without values.
+pub(super) fn rows(history: &mut History, at: i64, series: &[Labels]) -> Vec<u32> {
+    let mut rows = Vec::new();
+    history.tick(at, |filling| rows = series.iter().filter_map(|labels| filling.row(labels)).collect());
+    assert_eq!(rows.len(), series.len());
+    rows
+}
+
+/// Records one tick of known rows.
+pub(super) fn set(history: &mut History, at: i64, rows: &[u32], values: &[f64]) -> Ticked {
+    history.tick(at, |filling| rows.iter().zip(values).for_each(|(row, value)| filling.set(*row, *value)))
+}
+
 pub(super) fn find(view: &View, matchers: &[Matcher]) -> Vec<Labels> {
     view.find(matchers).iter().map(|id| view.labels(*id).clone()).collect()
 }
@@ -183,7 +196,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_view_reads_what_a_naive_history_would(steps in steps(420), sticky: u16) {
+    fn a_view_reads_what_a_naive_history_would(steps in steps(420), sticky: u16, outages: [u16; 7]) {
         let mut history = History::new(Settings { retention_unselected: Duration::from_secs(6 * 3600), ..settings() });
         let mut model = Model::default();
         let series: Vec<Labels> = (0..12).map(|host| labels("load", host)).collect();
@@ -193,7 +206,8 @@ proptest! {
         let mut held = Vec::new();
         for (number, step) in steps.iter().enumerate() {
             at = moment(at, step);
-            let there = step.present | sticky;
+            // Some stay, some flicker, and some are away for longer than a block.
+            let there = (step.present | sticky) & !outages[number / 40 % outages.len()];
             let values: Vec<(Labels, f64)> = (0..series.len())
                 .filter(|at| there & 1 << at != 0)
                 .map(|at| (series[at].clone(), value(step, at)))
@@ -319,6 +333,25 @@ fn what_no_rule_reads_gives_way_when_memory_is_short() {
 }
 
 #[test]
+fn a_row_of_somebody_else_is_taken_over_without_his_samples() {
+    let mut history = History::new(settings());
+    let named = |name| -> Vec<(Labels, f64)> { (0..600).map(|host| (labels(name, host), 1.0)).collect() };
+    for number in 0..20 {
+        tick(&mut history, START + number * STEP, &named("old"));
+    }
+    history.configure(Settings { memory: 100_000, ..settings() });
+    let dropped = tick(&mut history, START + 20 * STEP, &[]).dropped_unselected;
+    assert!(dropped > 300, "{dropped}");
+    history.configure(settings());
+    for number in 21..100 {
+        tick(&mut history, START + number * STEP, &named("new"));
+        let begins = |host| read(history.current(), &labels("new", host), 0, i64::MAX)[0].0;
+        assert!([0, 300, 599].iter().all(|host| begins(*host) == START + 21 * STEP), "at {number}");
+    }
+    assert!(history.current().series().count() < 1100, "rows are used again");
+}
+
+#[test]
 fn what_rules_read_is_given_up_last_and_said() {
     let memory = 300_000;
     let mut history = History::new(Settings { memory, ..settings() });
@@ -385,7 +418,7 @@ const SHAPES: [(&str, f64, Shape); 8] = [
 fn six_hours_of_a_sample_take_no_more_bytes_than_is_said() {
     for (shape, budget, next) in SHAPES {
         let mut history = History::new(Settings { retention_unselected: Duration::from_secs(6 * 3600), ..settings() });
-        let series: Vec<Labels> = (0..640)
+        let series: Vec<Labels> = (0..320)
             .map(|host| {
                 let of_one = format!("web-{host}");
                 let pairs = [("__name__", "queue_depth"), ("job", "bellwether"), ("instance", "127.0.0.1:9920")];
@@ -394,13 +427,12 @@ fn six_hours_of_a_sample_take_no_more_bytes_than_is_said() {
             })
             .collect();
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
-        let mut values: Vec<(Labels, f64)> = series.iter().map(|labels| (labels.clone(), 4096.0)).collect();
+        let mut values = vec![4096.0; series.len()];
+        let rows = rows(&mut history, START - STEP, &series);
         let mut bytes = 0;
         for number in 0..1440 {
-            for (_, value) in &mut values {
-                *value = next(*value, number, &mut random);
-            }
-            bytes = tick(&mut history, START + number * STEP, &values).bytes;
+            values.iter_mut().for_each(|value| *value = next(*value, number, &mut random));
+            bytes = set(&mut history, START + number * STEP, &rows, &values).bytes;
         }
         let each = bytes as f64 / (1440.0 * series.len() as f64);
         println!("{shape}: {each:.2} bytes a sample");
@@ -418,19 +450,13 @@ fn many_series_cost_little_at_each_tick() {
                 Labels::new(pairs.into_iter().chain([("job", "bellwether".to_owned())]))
             })
             .collect();
-        let mut rows = Vec::new();
-        history.tick(START, |filling| rows = all.iter().map(|labels| filling.row(labels)).collect());
-        let rows: Vec<u32> = rows.into_iter().flatten().collect();
-        assert_eq!(rows.len(), series);
+        let rows = rows(&mut history, START, &all);
         let mut spent = Vec::new();
         let mut view: Arc<View> = history.view();
-        for number in 1..200_i64 {
+        for number in 1..120_i64 {
+            let values: Vec<f64> = (0..series).map(|row| (row + number as usize * row % 13) as f64).collect();
             let begun = crate::clock::thread_cpu_time();
-            history.tick(START + number * STEP, |filling| {
-                for row in &rows {
-                    filling.set(*row, f64::from(*row) + (number * i64::from(*row) % 13) as f64);
-                }
-            });
+            set(&mut history, START + number * STEP, &rows, &values);
             view = history.view();
             spent.push(crate::clock::thread_cpu_time() - begun);
         }
