@@ -70,8 +70,12 @@ fn scraped(snapshot: &Snapshot) -> Series {
     let text = String::from_utf8(snapshot.text(Format::Prometheus).to_vec()).expect("text");
     let series = parse_all(&text).into_iter().map(|(name, mut labels, value)| {
         labels.insert("__name__".to_owned(), name);
-        labels.entry("job".to_owned()).or_insert_with(|| "bellwether".to_owned());
-        labels.entry("instance".to_owned()).or_insert_with(|| "127.0.0.1:9920".to_owned());
+        labels
+            .entry("job".to_owned())
+            .or_insert_with(|| "bellwether".to_owned());
+        labels
+            .entry("instance".to_owned())
+            .or_insert_with(|| "127.0.0.1:9920".to_owned());
         (labels, normal(value))
     });
     series.collect()
@@ -128,7 +132,10 @@ fn summary() -> ReportedFamily {
 
 fn labelled(name: &str, labels: &[(&str, &str)], value: f64) -> ReportedFamily {
     let head = FamilyHead {
-        label_names: labels.iter().map(|(name, _)| LabelName::new(name).expect("valid")).collect(),
+        label_names: labels
+            .iter()
+            .map(|(name, _)| LabelName::new(name).expect("valid"))
+            .collect(),
         ..testing::head(name, MetricKind::Gauge)
     };
     let sample = Sample {
@@ -145,7 +152,11 @@ fn labelled(name: &str, labels: &[(&str, &str)], value: f64) -> ReportedFamily {
 /// Something of every kind.
 fn everything(level: f64) -> Report {
     let mut all = report(vec![
-        family("level", MetricKind::Gauge, &[("a \"b\" \\c\nd", level), ("tea", f64::NEG_INFINITY), ("nan", f64::NAN)]),
+        family(
+            "level",
+            MetricKind::Gauge,
+            &[("a \"b\" \\c\nd", level), ("tea", f64::NEG_INFINITY), ("nan", f64::NAN)],
+        ),
         family("seen_total", MetricKind::Counter, &[("x", 1e17), ("y", 0.1 + 0.2)]),
         family("mood", MetricKind::StateSet, &[("good", 1.0), ("bad", 0.0)]),
         family("build_info", MetricKind::Info, &[("v1", 1.0)]),
@@ -181,11 +192,20 @@ async fn history_has_the_series_of_the_exposition_and_no_others() {
 
     // One check has other values, and the other none of its own any more; nothing is told twice.
     board.submit(outcome("a", everything(9.5))).await;
-    board.submit(outcome("b", report(vec![family("level", MetricKind::Gauge, &[("tea", 7.0)])]))).await;
+    board
+        .submit(outcome(
+            "b",
+            report(vec![family("level", MetricKind::Gauge, &[("tea", 7.0)])]),
+        ))
+        .await;
     let second = until(&board, r#"level{check="b",of="tea"} 7"#).await;
     let ticked = history.append_tick(&second, START + STEP);
     assert_eq!(held(history.current(), START + STEP, false), scraped(&second));
-    assert!(ticked.appeared < 20, "only what the host counts anew: {}", ticked.appeared);
+    assert!(
+        ticked.appeared < 20,
+        "only what the host counts anew: {}",
+        ticked.appeared
+    );
     // Unchanged blocks are the same values again.
     let again = history.append_tick(&second, START + 2 * STEP);
     assert_eq!(held(history.current(), START + 2 * STEP, false), scraped(&second));
@@ -193,7 +213,10 @@ async fn history_has_the_series_of_the_exposition_and_no_others() {
 }
 
 fn values(view: &View, labels: &[(&str, &str)]) -> Vec<(i64, f64)> {
-    let matchers: Vec<_> = labels.iter().map(|(name, value)| matcher(name, MatchOp::Equal, value)).collect();
+    let matchers: Vec<_> = labels
+        .iter()
+        .map(|(name, value)| matcher(name, MatchOp::Equal, value))
+        .collect();
     let found = view.find(&matchers);
     assert_eq!(found.len(), 1, "{labels:?}");
     let mut points = Vec::new();
@@ -205,12 +228,19 @@ fn values(view: &View, labels: &[(&str, &str)]) -> Vec<(i64, f64)> {
 async fn each_check_is_up_as_if_it_was_scraped() {
     let board = board(checks(&["a", "b"])).await;
     board.submit(outcome("a", everything(1.5))).await;
-    board.submit(testing::failure("b", crate::outcome::Reason::Target)).await;
+    board
+        .submit(testing::failure("b", crate::outcome::Reason::Target))
+        .await;
     let snapshot = until(&board, r#"bellwether_check_up{check="b"} 0"#).await;
     let mut history = History::new(settings());
     history.append_tick(&snapshot, START);
     let view = history.view();
-    let of_a = [("check", "a"), ("team", "booking"), ("job", "bellwether"), ("instance", "127.0.0.1:9920")];
+    let of_a = [
+        ("check", "a"),
+        ("team", "booking"),
+        ("job", "bellwether"),
+        ("instance", "127.0.0.1:9920"),
+    ];
     let named = |name: &'static str| [("__name__", name)].into_iter().chain(of_a).collect::<Vec<_>>();
     assert_eq!(values(&view, &named("up")), [(START, 1.0)]);
     assert_eq!(values(&view, &named("scrape_duration_seconds")), [(START, 0.02)]);
@@ -222,7 +252,11 @@ async fn each_check_is_up_as_if_it_was_scraped() {
 
 /// What the plugin `prometheus` reports of some targets, in a check with a prefix.
 fn targets(of: &[(&str, f64)]) -> Report {
-    let families = [("scrape_target_up", 1.0), ("scrape_target_duration_seconds", 0.25), ("scrape_target_samples", 70.0)];
+    let families = [
+        ("scrape_target_up", 1.0),
+        ("scrape_target_duration_seconds", 0.25),
+        ("scrape_target_samples", 70.0),
+    ];
     let family = |(name, factor): (&str, f64)| {
         let head = FamilyHead {
             label_names: Arc::new([LabelName::new("target").expect("valid")]),
@@ -249,7 +283,12 @@ async fn each_scraped_target_is_up_beside_its_check() {
     }
     all[1].plugin.origin = PluginOrigin::File("/opt/plugins/prometheus.wasm".into());
     let board = board(all).await;
-    board.submit(outcome("many", targets(&[("http://db1:9100/metrics", 1.0), ("db2", 0.0)]))).await;
+    board
+        .submit(outcome(
+            "many",
+            targets(&[("http://db1:9100/metrics", 1.0), ("db2", 0.0)]),
+        ))
+        .await;
     board.submit(outcome("one", targets(&[("db3", 1.0)]))).await;
     board.submit(outcome("other", targets(&[("db4", 1.0)]))).await;
     let snapshot = until(&board, r#"target="db4""#).await;
@@ -258,13 +297,36 @@ async fn each_scraped_target_is_up_beside_its_check() {
     let view = history.view();
     let target = |name, target| [("__name__", name), ("target", target)];
     assert_eq!(values(&view, &target("up", "db2")), [(START, 0.0)]);
-    assert_eq!(values(&view, &target("scrape_duration_seconds", "db3")), [(START, 0.25)]);
+    assert_eq!(
+        values(&view, &target("scrape_duration_seconds", "db3")),
+        [(START, 0.25)]
+    );
     assert_eq!(values(&view, &target("scrape_samples_scraped", "db3")), [(START, 70.0)]);
-    let of_instance = [("__name__", "up"), ("check", "many"), ("instance", "http://db1:9100/metrics"), ("team", "booking")];
+    let of_instance = [
+        ("__name__", "up"),
+        ("check", "many"),
+        ("instance", "http://db1:9100/metrics"),
+        ("team", "booking"),
+    ];
     assert_eq!(values(&view, &of_instance), [(START, 1.0)]);
-    let of_one = [("__name__", "up"), ("target", "db3"), ("instance", "127.0.0.1:9920"), ("job", "bellwether")];
-    assert_eq!(values(&view, &of_one), [(START, 1.0)], "the series of a single target have no instance of their own either");
-    assert!(view.find(&[matcher("__name__", MatchOp::Equal, "up"), matcher("target", MatchOp::Equal, "db4")]).is_empty());
+    let of_one = [
+        ("__name__", "up"),
+        ("target", "db3"),
+        ("instance", "127.0.0.1:9920"),
+        ("job", "bellwether"),
+    ];
+    assert_eq!(
+        values(&view, &of_one),
+        [(START, 1.0)],
+        "the series of a single target have no instance of their own either"
+    );
+    assert!(
+        view.find(&[
+            matcher("__name__", MatchOp::Equal, "up"),
+            matcher("target", MatchOp::Equal, "db4")
+        ])
+        .is_empty()
+    );
     assert_eq!(held(&view, START, true).len(), 9 + 9);
 }
 
@@ -287,7 +349,10 @@ async fn a_series_that_vanishes_ends_at_that_tick_and_may_come_back() {
     let of_y = values(history.current(), &[("__name__", "level"), ("of", "y")]);
     let bits: Vec<(i64, u64)> = of_y.iter().map(|(at, value)| (*at, value.to_bits())).collect();
     let ended = stale_marker();
-    assert_eq!(bits, [(START, 1.0), (START + STEP, ended), (START + 3 * STEP, 4.0)].map(|(at, value)| (at, value.to_bits())));
+    assert_eq!(
+        bits,
+        [(START, 1.0), (START + STEP, ended), (START + 3 * STEP, 4.0)].map(|(at, value)| (at, value.to_bits()))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -295,7 +360,9 @@ async fn what_found_no_room_is_recorded_when_there_is_some() {
     let board = board(checks(&["a"])).await;
     let labels: Vec<String> = (0..300).map(|at| format!("{at:03}")).collect();
     let values: Vec<(&str, f64)> = labels.iter().map(|label| (label.as_str(), 1.0)).collect();
-    board.submit(outcome("a", report(vec![family("level", MetricKind::Gauge, &values)]))).await;
+    board
+        .submit(outcome("a", report(vec![family("level", MetricKind::Gauge, &values)])))
+        .await;
     let snapshot = until(&board, r#"of="299"}"#).await;
     let small = Settings {
         memory: 60_000,
@@ -305,10 +372,18 @@ async fn what_found_no_room_is_recorded_when_there_is_some() {
     let first = history.append_tick(&snapshot, START);
     assert!(first.refused_unselected > 100 && first.appeared > 50, "{first:?}");
     let second = history.append_tick(&snapshot, START + STEP);
-    assert_eq!((second.appeared, second.samples), (0, first.samples), "and nothing is tried in vain");
+    assert_eq!(
+        (second.appeared, second.samples),
+        (0, first.samples),
+        "and nothing is tried in vain"
+    );
     history.select(vec![vec![matcher("of", MatchOp::Equal, "299")]]);
     let third = history.append_tick(&snapshot, START + 2 * STEP);
-    assert_eq!((third.appeared, third.refused_selected), (1, 0), "a rule reads it: others make room");
+    assert_eq!(
+        (third.appeared, third.refused_selected),
+        (1, 0),
+        "a rule reads it: others make room"
+    );
     history.configure(settings());
     let fourth = history.append_tick(&snapshot, START + 3 * STEP);
     assert_eq!(held(history.current(), START + 3 * STEP, false), scraped(&snapshot));

@@ -235,7 +235,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<View, FormatError> {
     let mut crc = Crc::new();
     crc.update(covered);
     let wanted = [&crc.sum().to_le_bytes()[..], &u64::from(crc.amount()).to_le_bytes()].concat();
-    let length = cursor.rest.len().checked_sub(TRAILER_BYTES).ok_or(FormatError::Damaged)?;
+    let length = cursor
+        .rest
+        .len()
+        .checked_sub(TRAILER_BYTES)
+        .ok_or(FormatError::Damaged)?;
     if trailer != wanted {
         return Err(FormatError::Damaged);
     }
@@ -295,7 +299,9 @@ fn read_ticks(cursor: &mut Cursor<'_>) -> Option<Ticks> {
 }
 
 fn number(cursor: &mut Cursor<'_>) -> Option<u32> {
-    u32::try_from(cursor.varint()?).ok().filter(|number| *number <= NUMBER_MAX)
+    u32::try_from(cursor.varint()?)
+        .ok()
+        .filter(|number| *number <= NUMBER_MAX)
 }
 
 /// A number of things of which each takes at least `least` bytes of what is left.
@@ -417,7 +423,10 @@ impl Reader<'_> {
             let values = block::decode(&mut self.cursor, before)?;
             before = values.iter().rev().find(|value| !is_stale(**value)).copied().or(before);
             for (tick, value) in (sealed + block * BLOCK as u32..).zip(values) {
-                if let Some(column) = tick.checked_sub(head_from).and_then(|at| self.columns.get_mut(at as usize)) {
+                if let Some(column) = tick
+                    .checked_sub(head_from)
+                    .and_then(|at| self.columns.get_mut(at as usize))
+                {
                     column.resize(column.len().max(row), stale_marker());
                     column.push(value);
                 }
