@@ -274,6 +274,8 @@ static SYNONYMS: &[(&str, &str)] = &[
     ("alerts", "alerting"),
     ("alert", "alerting"),
     ("retention_time", "retention"),
+    ("retain", "retention"),
+    ("keep", "retention"),
     ("memory_limit", "memory"),
     ("stale", "stale_after"),
     ("mem", "memory"),
