@@ -4,7 +4,10 @@
 //! of today they belong to is decided by [`inherit`], which reload uses as well: the name of the alert and its labels identify it,
 //! wherever its rule stands and whatever its expression is. A row that cannot be read is passed over.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use bellwether_promql::labels::Labels;
 use rusqlite::{Row, Transaction};
@@ -224,20 +227,25 @@ fn kept(row: &Row<'_>) -> Option<(RuleId, Option<i64>, Alert)> {
 /// A rule inherits what was its own; then what a rule of the same name left that is not there any more, the first such rule
 /// everything that nobody else has.
 pub(super) fn inherit(kept: Vec<Kept>, rules: &[RuleId]) -> (Vec<Option<Kept>>, Vec<Kept>) {
+    let places: HashMap<&RuleId, usize> = rules.iter().enumerate().map(|(at, id)| (id, at)).collect();
+    let mut named: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, id) in rules.iter().enumerate() {
+        named.entry(&*id.name).or_default().push(at);
+    }
     let mut heirs: Vec<Option<Kept>> = vec![None; rules.len()];
     let mut left = Vec::new();
     for own in kept {
-        match rules.iter().position(|rule| *rule == own.id) {
-            Some(at) => heirs[at] = Some(own),
+        match places.get(&own.id) {
+            Some(at) => take(&mut heirs[*at], own),
             None => left.push(own),
         }
     }
     let mut nobodys = Vec::new();
     for own in left {
-        let named = || rules.iter().enumerate().filter(|(_, rule)| rule.name == own.id.name);
-        let free = named().find(|(at, _)| heirs[*at].is_none());
-        match free.or_else(|| named().next()) {
-            Some((at, _)) => take(&mut heirs[at], own),
+        let named = named.get(&*own.id.name).map_or(&[][..], Vec::as_slice);
+        let free = named.iter().find(|at| heirs[**at].is_none());
+        match free.or(named.first()) {
+            Some(at) => take(&mut heirs[*at], own),
             None => nobodys.push(own),
         }
     }

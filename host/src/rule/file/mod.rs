@@ -35,13 +35,22 @@ const RULE_FILE_EXAMPLE: &str = "groups:\n  - name: example\n    rules:\n      -
 /// Shortest interval of a group, in milliseconds: the board publishes once a second.
 const INTERVAL_MIN: i64 = 1_000;
 
+/// Problems of one file after which the rest of its rules is not looked at: each has its line copied, and nobody reads more.
+const PROBLEMS_MAX: usize = 500;
+
 /// Longest `query_offset`, in milliseconds: history reaches six hours back, and rules look back from there.
 const QUERY_OFFSET_MAX: i64 = 3_600_000;
 
 /// Reads one file. `interval` is for groups that name none, in milliseconds. Groups with problems are not among those returned.
 pub(super) fn read(file: &str, text: &str, interval: i64, problems: &mut Vec<Problem>) -> Vec<Group> {
     let before = problems.len();
-    let groups = Reader { file, text, problems }.file(interval);
+    let mut reader = Reader {
+        file,
+        text,
+        lines: text.match_indices('\n').map(|(at, _)| at).collect(),
+        problems,
+    };
+    let groups = reader.file(interval);
     problems[before..].sort_by_key(|problem| (problem.location.line, problem.location.column));
     groups
 }
@@ -64,6 +73,8 @@ fn syntax_hint(text: &str, at: usize) -> Option<String> {
 struct Reader<'f> {
     file: &'f str,
     text: &'f str,
+    /// Where each line ends.
+    lines: Vec<usize>,
     problems: &'f mut Vec<Problem>,
 }
 
@@ -339,11 +350,14 @@ impl Reader<'_> {
             self.wrong(node, "rules", "a list", Some(hint));
             return Vec::new();
         };
-        items
-            .iter()
-            .filter_map(|item| self.rule(item, labels))
-            .map(Arc::new)
-            .collect()
+        let mut rules = Vec::with_capacity(items.len());
+        for item in items {
+            if self.problems.len() >= PROBLEMS_MAX {
+                break;
+            }
+            rules.extend(self.rule(item, labels).map(Arc::new));
+        }
+        rules
     }
 
     fn rule(&mut self, node: &Node, labels: &[(String, String)]) -> Option<super::Rule> {
@@ -366,7 +380,7 @@ impl Reader<'_> {
             text: self.text,
             node,
         };
-        let line = places.value(&[], None).line;
+        let line = self.lines.partition_point(|end| *end < places.own().start) + 1;
         let around = Surroundings {
             labels,
             on_no_data: OnNoData::Resolve,

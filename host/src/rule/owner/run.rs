@@ -1,6 +1,10 @@
 //! What the owner keeps of each group and rule while the host runs.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use bellwether_promql::{engine::Query, labels::Labels};
 
@@ -68,14 +72,16 @@ impl GroupRun {
     pub(super) fn new(group: &Arc<Group>, tick: i64, now: i64) -> Self {
         let slots = Slots::new(&group.file, &group.name, group.interval, tick);
         let key: Arc<str> = group.key().into();
+        let mut named: HashMap<&str, u32> = HashMap::new();
         let mut rules: Vec<RuleRun> = Vec::with_capacity(group.rules.len());
         for rule in &group.rules {
-            let number = rules.iter().filter(|other| other.rule.name == rule.name).count();
+            let count = named.entry(&*rule.name).or_default();
             let id = RuleId {
                 group: Arc::clone(&key),
                 name: Arc::clone(&rule.name),
-                number: u32::try_from(number).unwrap_or(u32::MAX),
+                number: *count,
             };
+            *count += 1;
             rules.push(RuleRun::new(id, rule));
         }
         Self {

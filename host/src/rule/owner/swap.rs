@@ -1,7 +1,7 @@
 //! Other rules for those that are in use: what goes on, what begins, what ends.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -13,11 +13,11 @@ use super::{
         data::{self, Reads},
         events::RulesInUse,
         state,
-        store::{self, Kept},
+        store::{self, Kept, RuleId},
     },
     core::{Core, tick_of},
     instruments,
-    run::GroupRun,
+    run::{GroupRun, RuleRun},
 };
 
 impl Core {
@@ -25,95 +25,95 @@ impl Core {
     pub(super) fn replace(&mut self, rules: &RuleSet) {
         let now = self.now();
         let tick = tick_of(&self.history);
-        let mut before: BTreeMap<Arc<str>, GroupRun> = std::mem::take(&mut self.groups)
-            .into_iter()
-            .map(|run| (Arc::clone(&run.key), run))
-            .collect();
+        let before = std::mem::take(&mut self.groups);
         let mut groups: Vec<GroupRun> = rules
             .groups
             .iter()
             .map(|group| GroupRun::new(group, tick, now))
             .collect();
+        let by_key: HashMap<&Arc<str>, &GroupRun> = before.iter().map(|run| (&run.key, run)).collect();
         for run in &mut groups {
-            if let Some(before) = before.get_mut(&run.key) {
+            if let Some(before) = by_key.get(&run.key) {
                 run.follow(before, now);
             }
         }
-        self.hand_over(&mut groups, &mut before, now);
+        let had_any = !before.is_empty();
+        self.forget_groups(&before, &groups);
+        self.hand_over(&mut groups, before, now);
         read_through(&mut groups);
         groups.iter_mut().for_each(GroupRun::show);
-        let gone = before
-            .into_iter()
-            .filter(|(key, _)| groups.iter().all(|run| run.key != *key));
-        for (key, run) in gone {
-            let written = run.rules.iter().flat_map(|rule| rule.written.iter().cloned());
-            let written: BTreeSet<Labels> = written.collect();
-            self.record(&[], &written, now);
-            instruments::forget(&self.telemetry, &run);
-            self.store.iter().for_each(|store| store::remove(store, &key));
-        }
         let selectors = groups.iter().flat_map(|run| &run.rules).flat_map(|rule| &rule.reads);
         self.history
             .select(selectors.map(|read| read.matchers.clone()).collect());
         self.groups = groups;
-        self.telemetry.emit(&RulesInUse {
-            groups: self.groups.len(),
-            rules: self.groups.iter().map(|run| run.rules.len()).sum(),
-            alerts: self
-                .groups
-                .iter()
-                .flat_map(|run| &run.rules)
-                .map(|rule| rule.alerts.len())
-                .sum(),
-        });
+        if had_any || !self.groups.is_empty() {
+            self.say_in_use();
+        }
         self.publish();
     }
 
-    /// Alerts and counts of the rules before go to those of now.
-    fn hand_over(&mut self, groups: &mut [GroupRun], before: &mut BTreeMap<Arc<str>, GroupRun>, now: i64) {
-        let mut kept = std::mem::take(&mut self.kept);
-        for run in before
-            .values()
-            .flat_map(|group| &group.rules)
-            .filter(|run| !run.alerts.is_empty())
-        {
-            kept.push(Kept {
-                id: run.id.clone(),
-                last: run.last,
-                alerts: (*run.alerts).clone(),
-            });
-        }
-        let stale_keys: BTreeSet<Arc<str>> = kept.iter().map(|kept| Arc::clone(&kept.id.group)).collect();
-        let ids: Vec<_> = groups
-            .iter()
-            .flat_map(|group| &group.rules)
-            .map(|run| run.id.clone())
-            .collect();
-        let (heirs, nobodys) = store::inherit(kept, &ids);
-        let runs = groups.iter_mut().flat_map(|group| {
-            let dirty = &mut group.is_dirty;
-            *dirty = true;
-            &mut group.rules
+    fn say_in_use(&self) {
+        let rules = || self.groups.iter().flat_map(|run| &run.rules);
+        self.telemetry.emit(&RulesInUse {
+            groups: self.groups.len(),
+            rules: rules().count(),
+            alerts: rules().map(|rule| rule.alerts.len()).sum(),
         });
-        for (run, heir) in runs.zip(heirs) {
-            let old = before.get_mut(&run.id.group);
-            let old = old.and_then(|group| group.rules.iter_mut().find(|old| old.id == run.id));
-            if let Some(old) = old {
-                run.last = old.last;
-                run.follow(old);
-            }
-            if let Some(kept) = heir {
-                run.inherit(kept);
+    }
+
+    /// Takes groups that are gone out of the instruments and the store.
+    fn forget_groups(&self, before: &[GroupRun], groups: &[GroupRun]) {
+        let present: HashSet<&Arc<str>> = groups.iter().map(|run| &run.key).collect();
+        for run in before.iter().filter(|run| !present.contains(&run.key)) {
+            instruments::forget(&self.telemetry, run);
+        }
+        let left_by_process = self.kept.iter().map(|kept| &kept.id.group);
+        let all: BTreeSet<&Arc<str>> = before.iter().map(|run| &run.key).chain(left_by_process).collect();
+        for key in all.into_iter().filter(|key| !present.contains(key)) {
+            self.store.iter().for_each(|store| store::remove(store, key));
+        }
+    }
+
+    /// Alerts and counts of the rules before go to those of now, and what was recorded for nobody ends.
+    fn hand_over(&mut self, groups: &mut [GroupRun], before: Vec<GroupRun>, now: i64) {
+        let mut kept = std::mem::take(&mut self.kept);
+        let mut before: HashMap<RuleId, RuleRun> = before
+            .into_iter()
+            .flat_map(|group| group.rules)
+            .map(|run| (run.id.clone(), run))
+            .collect();
+        kept.extend(before.values().filter(|run| !run.alerts.is_empty()).map(|run| Kept {
+            id: run.id.clone(),
+            last: run.last,
+            alerts: (*run.alerts).clone(),
+        }));
+        let runs = || groups.iter().flat_map(|group| &group.rules);
+        let ids: Vec<RuleId> = runs().map(|run| run.id.clone()).collect();
+        let (heirs, nobodys) = store::inherit(kept, &ids);
+        let mut heirs = heirs.into_iter();
+        for group in groups.iter_mut() {
+            group.is_dirty = true;
+            for run in &mut group.rules {
+                if let Some(old) = before.get_mut(&run.id) {
+                    run.last = old.last;
+                    run.follow(old);
+                }
+                if let Some(kept) = heirs.next().flatten() {
+                    run.inherit(kept);
+                }
             }
         }
         for left in nobodys {
             self.say(&state::remove_all(&left.alerts, now), &left.id.group);
         }
-        // Groups that an earlier process left and nobody has now.
-        let present: BTreeSet<&Arc<str>> = groups.iter().map(|group| &group.key).collect();
-        for key in stale_keys.iter().filter(|key| !present.contains(key)) {
-            self.store.iter().for_each(|store| store::remove(store, key));
-        }
+        let wanted: HashSet<&Labels> = groups
+            .iter()
+            .flat_map(|group| &group.rules)
+            .flat_map(|run| &run.written)
+            .collect();
+        let written = before.into_values().flat_map(|run| run.written);
+        let ended: BTreeSet<Labels> = written.filter(|labels| !wanted.contains(labels)).collect();
+        self.record(&[], &ended, now);
     }
 }
 
