@@ -108,3 +108,52 @@ fn files_as_people_have_them_are_read_unchanged() {
         "the rule's own over those of its group"
     );
 }
+
+/// Numbers that look random and are the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % sides
+    }
+}
+
+/// A file with a few characters changed.
+fn broken(text: &str, dice: &mut Dice) -> String {
+    const PIECES: [&str; 16] = [
+        "\"", "'", "{{", "}}", ": ", "- ", "\n", "  ", "(", ")", "*x", "&x ", "|\n", "é", "\t", "[5m",
+    ];
+    let mut characters: Vec<char> = text.chars().collect();
+    for _ in 0..=dice.roll(4) {
+        let at = dice.roll(characters.len());
+        match dice.roll(3) {
+            0 => drop(characters.remove(at)),
+            1 => characters.truncate(at + 1),
+            _ => drop(characters.splice(at..at, PIECES[dice.roll(PIECES.len())].chars())),
+        }
+    }
+    characters.into_iter().collect()
+}
+
+#[test]
+fn no_damage_to_a_file_does_more_than_say_where_it_is() {
+    let text = include_str!("cases/rule_files/prometheus.yml");
+    let mut dice = Dice(7);
+    let mut refused = 0;
+    for _ in 0..3_000 {
+        let text = broken(text, &mut dice);
+        let Err(problems) = rule::load_text("broken.yml", &text, 15_000) else {
+            continue;
+        };
+        refused += 1;
+        let lines = text.lines().count().max(1);
+        for problem in problems {
+            assert!(
+                (1..=lines + 1).contains(&problem.location.line) && problem.location.column >= 1,
+                "{problem}\n{text}"
+            );
+        }
+    }
+    assert!(refused > 1_500, "{refused}");
+}
