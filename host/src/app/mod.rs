@@ -199,7 +199,10 @@ impl App {
         );
         scheduler.restore(board.previous()).await;
 
-        let address = listener.local_addr().map_or(config.host.listen, |address| address).to_string();
+        let address = listener
+            .local_addr()
+            .map_or(config.host.listen, |address| address)
+            .to_string();
         let now = i64::try_from(clock.wall().as_nanos() / 1_000_000).unwrap_or(i64::MAX);
         let settings = history::Settings::of(&config.history, &address);
         let (history, restored) = history::restore(settings, &config.host.state_dir, now);

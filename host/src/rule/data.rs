@@ -4,7 +4,10 @@
 //! still reported, which tells a condition that ended from data that vanished; whether a rule may decide so soon after a start. It
 //! evaluates nothing.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bellwether_promql::{
     ast::{BinaryOp, Expr, ExprKind, MatchOp, Matcher, Selector},
@@ -54,7 +57,12 @@ fn collect(expr: &Expr, offset: i64, range: i64, found: &mut Vec<Reads>) {
     let mut selector = |selector: &Selector, own: Option<i64>| {
         found.push(Reads {
             matchers: selector.matchers.clone(),
-            offset: offset + if selector.shift.at.is_some() { 0 } else { selector.shift.offset },
+            offset: offset
+                + if selector.shift.at.is_some() {
+                    0
+                } else {
+                    selector.shift.offset
+                },
             range: range + own.unwrap_or(LOOKBACK),
             is_range: own.is_some() || range > 0,
         });
@@ -70,14 +78,45 @@ fn collect(expr: &Expr, offset: i64, range: i64, found: &mut Vec<Reads>) {
         }
         ExprKind::Aggregate(aggregate) => {
             collect(&aggregate.expr, offset, range, found);
-            aggregate.param.iter().for_each(|param| collect(param, offset, range, found));
+            aggregate
+                .param
+                .iter()
+                .for_each(|param| collect(param, offset, range, found));
         }
         ExprKind::Call { args, .. } => args.iter().for_each(|arg| collect(arg, offset, range, found)),
         ExprKind::Subquery(subquery) => {
-            let own = if subquery.shift.at.is_some() { 0 } else { subquery.shift.offset };
+            let own = if subquery.shift.at.is_some() {
+                0
+            } else {
+                subquery.shift.offset
+            };
             collect(&subquery.expr, offset + own, range + subquery.range, found);
         }
     }
+}
+
+/// These selectors, and those of the recording rules whose series they read, by the name of the metric, at any remove.
+pub fn through(reads: &[Reads], records: &BTreeMap<Arc<str>, Vec<Reads>>) -> Vec<Reads> {
+    let mut all = reads.to_vec();
+    let mut seen = BTreeSet::new();
+    let mut at = 0;
+    while let Some(read) = all.get(at).cloned() {
+        at += 1;
+        let named = |matcher: &&Matcher| *matcher.name == *METRIC_NAME && matcher.op == MatchOp::Equal;
+        let Some(name) = read.matchers.iter().find(named).map(|matcher| &matcher.value) else {
+            continue;
+        };
+        let Some(recorded) = records.get(name).filter(|_| seen.insert(Arc::clone(name))) else {
+            continue;
+        };
+        all.extend(recorded.iter().map(|inner| Reads {
+            matchers: inner.matchers.clone(),
+            offset: inner.offset + read.offset,
+            range: inner.range + if read.is_range { read.range } else { 0 },
+            is_range: inner.is_range || read.is_range,
+        }));
+    }
+    all
 }
 
 /// Asks whether the series are there that an alert was about.
@@ -141,14 +180,18 @@ impl<S: Storage + ?Sized> Presence<'_, S> {
             let newest = self.storage.newest(*id, until - range, until);
             newest.is_some_and(|point| !is_stale(point.value))
         };
-        self.storage.find(&selector.matchers).iter().any(|id| fits(id) && lives(id))
+        self.storage
+            .find(&selector.matchers)
+            .iter()
+            .any(|id| fits(id) && lives(id))
     }
 }
 
 /// Whether no label has two values in them.
 fn agree(series: &Labels, told: &Labels) -> bool {
     let other = |name: &str, value: &str| series.get(name).is_some_and(|own| **own != *value);
-    told.iter().all(|(name, value)| **name == *METRIC_NAME || !other(name, value))
+    told.iter()
+        .all(|(name, value)| **name == *METRIC_NAME || !other(name, value))
 }
 
 /// Labels that the expression makes up.
@@ -197,7 +240,11 @@ pub fn hold<S: Storage + ?Sized>(reads: &[Reads], storage: &S, since: &Since<'_>
     if at - began < CHECKS_HOLD_MAX && reads.iter().any(|read| may_be_fed(read, storage, since.waiting)) {
         return Some(Hold::ChecksNotRun);
     }
-    let patience = if since.before.is_some() { RANGE_HOLD_MAX } else { RANGE_HOLD_MAX_FRESH };
+    let patience = if since.before.is_some() {
+        RANGE_HOLD_MAX
+    } else {
+        RANGE_HOLD_MAX_FRESH
+    };
     let before = since.before.unwrap_or(i64::MIN / 4);
     if at - began >= patience {
         return None;

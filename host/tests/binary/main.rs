@@ -20,6 +20,7 @@ mod hostile;
 mod log;
 mod process;
 mod reload;
+mod rules;
 mod samples;
 mod secrets;
 mod validate;
