@@ -10,6 +10,7 @@ use std::{
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use super::{
@@ -18,6 +19,9 @@ use super::{
     settings::Settings,
     view::View,
 };
+
+/// From one checkpoint to the next, at most: what a host that is killed forgets. Each is a few megabytes.
+pub const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(300);
 
 /// The file in the state directory.
 pub const CHECKPOINT: &str = "history";
@@ -114,7 +118,8 @@ pub enum Restored {
 }
 
 /// History as it was when a state directory's checkpoint was written, or without any series. What follows leaves a gap: nothing is
-/// marked as ended in it, as after the restart of a Prometheus. `now` is milliseconds since the epoch. Blocks on the disk.
+/// marked as ended in it, as after the restart of a Prometheus. Series that rules read count as such until [`History::select`] says otherwise.
+/// `now` is milliseconds since the epoch. Blocks on the disk.
 pub fn restore(settings: Settings, state_dir: &Path, now: i64) -> (History, Restored) {
     let place = state_dir.join(CHECKPOINT);
     let bytes = match read(&place, settings.memory as u64 * FILE_SHARE) {

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use bellwether_promql::{
     ast::MatchOp,
     storage::Storage as _,
@@ -141,6 +139,23 @@ fn what_is_older_than_anything_kept_is_not_taken_up() {
     let (back, restored) = restore(settings(), folder.path(), START + week);
     let last_tick = START + 19 * STEP;
     assert_eq!((restored, back.series()), (Restored::TooOld { last_tick }, 0));
+}
+
+#[test]
+fn what_rules_read_keeps_its_past_until_they_are_known_again() {
+    let mut history = History::new(settings());
+    let values = [(labels("load", 1), 1.0), (labels("load", 2), 1.0)];
+    history.select(vec![vec![matcher("host", MatchOp::Equal, "h1")]]);
+    for number in 0..600 {
+        tick(&mut history, START + number * STEP, &values);
+    }
+    let folder = written(&history);
+    let (mut back, _) = restore(settings(), folder.path(), START + 600 * STEP);
+    for number in 600..640 {
+        tick(&mut back, START + number * STEP, &values);
+    }
+    assert_eq!(read(back.current(), &labels("load", 1), 0, i64::MAX).len(), 640);
+    assert!(read(back.current(), &labels("load", 2), 0, i64::MAX).len() < 440);
 }
 
 #[test]

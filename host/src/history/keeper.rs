@@ -159,7 +159,10 @@ impl History {
         history.retired = rows
             .filter_map(|(number, row)| row.labels.is_empty().then_some(number))
             .collect();
-        history.unselected = grid.len() - history.retired.len();
+        history.unselected = grid
+            .rows()
+            .filter(|row| !row.selected && !row.labels.is_empty())
+            .count();
         let strips: usize = grid
             .rows()
             .filter(|row| !row.labels.is_empty())
