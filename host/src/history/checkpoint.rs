@@ -9,8 +9,10 @@ use std::{
     io::{self, BufWriter, Read as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::{
@@ -19,9 +21,6 @@ use super::{
     settings::Settings,
     view::View,
 };
-
-/// From one checkpoint to the next, at most: what a host that is killed forgets. Each is a few megabytes.
-pub const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(300);
 
 /// The file in the state directory.
 pub const CHECKPOINT: &str = "history";
@@ -50,23 +49,43 @@ pub struct CheckpointError {
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
     view: Arc<View>,
+    /// Among those of one history.
+    number: u64,
+    order: Arc<Order>,
+}
+
+/// Lets one thread write at a time, and no older checkpoint replace a newer one: a disk that was slow may be done after the host's end
+/// has begun.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    next: AtomicU64,
+    /// The newest that was written, and 1.
+    written: Mutex<u64>,
 }
 
 impl History {
     /// Everything there is now, to be written by whoever has time.
     pub fn checkpoint(&self) -> Checkpoint {
-        Checkpoint { view: self.view() }
+        Checkpoint {
+            view: self.view(),
+            number: self.order.next.fetch_add(1, Ordering::Relaxed),
+            order: Arc::clone(&self.order),
+        }
     }
 }
 
 impl Checkpoint {
     /// Writes it into a state directory, in the place of the one before. Blocks on the disk: tens of milliseconds and more for
-    /// megabytes. Returns how many bytes it has.
+    /// megabytes; and on another thread that writes. Returns how many bytes it has; 0 when a later one was written already.
     ///
     /// # Errors
     ///
     /// When the disk is full or not writable; the one before then stands as it was.
     pub fn write(&self, state_dir: &Path) -> Result<u64, CheckpointError> {
+        let mut last = self.order.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last > self.number {
+            return Ok(0);
+        }
         let path = state_dir.join(NEW);
         let failed = |source| CheckpointError {
             path: path.clone(),
@@ -76,6 +95,7 @@ impl Checkpoint {
         let place = state_dir.join(CHECKPOINT);
         let kept = fs::rename(&path, &place).and_then(|()| File::open(state_dir)?.sync_all());
         kept.map_err(failed)?;
+        *last = self.number + 1;
         Ok(written)
     }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bellwether_promql::{
     ast::MatchOp,
     storage::Storage as _,
@@ -210,6 +212,19 @@ fn a_file_that_cannot_be_read_is_set_aside_with_its_reason() {
     fs::create_dir(&place).expect("made");
     fs::remove_file(folder.path().join(SET_ASIDE)).expect("it was a file");
     assert!(reason(folder.path()).contains("no regular file"));
+}
+
+#[test]
+fn an_older_checkpoint_does_not_replace_a_newer_one() {
+    let mut history = some(20);
+    let older = history.checkpoint();
+    tick(&mut history, START + 20 * STEP, &[(labels("load", 1), 7.0)]);
+    let folder = written(&history);
+    let before = fs::read(folder.path().join(CHECKPOINT)).expect("there");
+    assert_eq!(older.write(folder.path()).expect("nothing to do"), 0);
+    assert_eq!(fs::read(folder.path().join(CHECKPOINT)).expect("there"), before);
+    let again = history.checkpoint().write(folder.path()).expect("written");
+    assert_eq!(again, before.len() as u64, "and the next one is written again");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use bellwether_promql::{
 };
 
 use super::{
+    checkpoint::Order,
     feed::Feed,
     grid::{HEAD, Keep, Row},
     index::Index,
@@ -115,6 +116,8 @@ pub struct History {
     pub(super) feed: Feed,
     /// The next tick is the first of this process.
     fresh: bool,
+    /// Of checkpoints.
+    pub(super) order: Arc<Order>,
 }
 
 impl History {
@@ -133,6 +136,7 @@ impl History {
             account: Account::default(),
             feed: Feed::default(),
             fresh: true,
+            order: Arc::default(),
         }
     }
 

@@ -29,7 +29,7 @@ mod ticks;
 mod times;
 mod view;
 
-pub use checkpoint::{CHECKPOINT, CHECKPOINT_INTERVAL, Checkpoint, CheckpointError, Restored, restore};
+pub use checkpoint::{CHECKPOINT, Checkpoint, CheckpointError, Restored, restore};
 pub use events::Reporter;
 pub use keeper::{History, Ticked};
 pub use loose::Appended;
