@@ -52,7 +52,14 @@ pub(super) static LOG: TableSpec = TableSpec {
 
 pub(super) static HISTORY: TableSpec = TableSpec {
     path: &["history"],
-    keys: &["interval", "retention", "retention_unselected", "memory", "job", "instance"],
+    keys: &[
+        "interval",
+        "retention",
+        "retention_unselected",
+        "memory",
+        "job",
+        "instance",
+    ],
     later: &[],
 };
 

@@ -78,6 +78,38 @@ fn what_was_saved_comes_back_to_the_bit() {
 }
 
 #[test]
+fn a_series_of_a_rule_that_lost_its_oldest_samples_comes_back() {
+    let settings = || Settings {
+        retention: Duration::from_secs(3600),
+        ..settings()
+    };
+    let mut history = History::new(settings());
+    for number in 0..700 {
+        let at = START + number * STEP;
+        history.append(&labels("recorded", 1), Point { at, value: 1.0 });
+    }
+    let held = read(history.current(), &labels("recorded", 1), 0, i64::MAX).len();
+    assert!((240..400).contains(&held), "{held}");
+    let folder = written(&history);
+    let (mut back, restored) = restore(settings(), folder.path(), START + 700 * STEP);
+    assert_eq!(
+        restored,
+        Restored::All {
+            series: 1,
+            last_tick: None
+        }
+    );
+    assert_eq!(all(&back), all(&history));
+    for number in 700..1400 {
+        for history in [&mut history, &mut back] {
+            let at = START + number * STEP;
+            history.append(&labels("recorded", 1), Point { at, value: 1.0 });
+        }
+    }
+    assert_eq!(all(&back), all(&history));
+}
+
+#[test]
 fn a_restart_is_a_gap_and_no_end() {
     let history = some(100);
     let folder = written(&history);

@@ -105,8 +105,8 @@ pub struct History {
     pub(super) view: View,
     numbers: HashMap<Labels, u32>,
     strings: HashSet<Arc<str>>,
-    /// Numbers of nobody that the index does not have any more.
-    free: Vec<u32>,
+    /// Numbers of nobody that the index does not have any more: of rows, and of series with times of their own.
+    free: [Vec<u32>; 2],
     /// Numbers of nobody that it still has.
     retired: Vec<u32>,
     selection: Selection,
@@ -129,7 +129,7 @@ impl History {
             view: View::default(),
             numbers: HashMap::new(),
             strings: HashSet::new(),
-            free: Vec::new(),
+            free: [Vec::new(), Vec::new()],
             retired: Vec::new(),
             selection: Selection::default(),
             unselected: 0,
@@ -373,8 +373,7 @@ impl History {
     }
 
     fn take_free(&mut self, loose: bool) -> Option<u32> {
-        let at = self.free.iter().rposition(|number| (number & LOOSE != 0) == loose)?;
-        Some(self.free.swap_remove(at) & !LOOSE)
+        self.free[usize::from(loose)].pop().map(|number| number & !LOOSE)
     }
 
     fn rebuild_if_worn(&mut self) {
@@ -385,7 +384,9 @@ impl History {
 
     pub(super) fn rebuild(&mut self) {
         self.view.index = Index::of(self.view.numbered());
-        self.free.append(&mut self.retired);
+        for number in self.retired.drain(..) {
+            self.free[usize::from(number & LOOSE != 0)].push(number);
+        }
         // Only the set has what no series has any more. Views may, until they are gone; then it is cleared the next time.
         self.strings.retain(|text| Arc::strong_count(text) > 1);
         self.account.strings = self.strings.iter().map(|text| text.len() + STRING_BYTES).sum();
