@@ -11,7 +11,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
     calls::wasi_http::Hooks,
-    limits::{HANDLES_MAX, HOSTCALL_FUEL, Limiter, RANDOM_BYTES_MAX, RunLimits},
+    limits::{FIELDS_BYTES_MAX, HANDLES_MAX, HOSTCALL_FUEL, Limiter, RANDOM_BYTES_MAX, RunLimits},
     meter::Meter,
     stdio::{Lines, SharedLog},
 };
@@ -127,7 +127,7 @@ impl Guest {
         let guest = Self {
             wasi: wasi(log),
             table: table(),
-            wasi_http: WasiHttpCtx::new(),
+            wasi_http: wasi_http(),
             hooks: Hooks::new(run.as_ref().map(|run| Arc::clone(&run.http))),
             limiter: Limiter::new(limits.memory_bytes),
             log: Arc::clone(log),
@@ -189,6 +189,12 @@ fn wasi(log: &SharedLog) -> WasiCtx {
         .allow_udp(false)
         .allow_ip_name_lookup(false)
         .build()
+}
+
+fn wasi_http() -> WasiHttpCtx {
+    let mut context = WasiHttpCtx::new();
+    context.set_field_size_limit(FIELDS_BYTES_MAX);
+    context
 }
 
 fn table() -> ResourceTable {

@@ -22,7 +22,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["expose", "capability/tls", "capability/http"]),
     ("rustls_native_certs", &["capability/tls"]),
     ("x509_parser", &["capability/tls"]),
-    ("brotli_decompressor", &["capability/http/decode"]),
+    ("brotli_decompressor", &["capability/http/brotli"]),
     // Signing; TLS takes it through rustls.
     ("ring", &["capability/http/credentials"]),
     ("postgres_protocol", &["capability/postgres"]),

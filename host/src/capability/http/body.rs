@@ -6,6 +6,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use super::{
+    brotli::WINDOW_BITS_MAX,
     decode::{Decoder, Encoding, Ended},
     explain,
     members::MEMBERS_MAX,
@@ -95,6 +96,10 @@ fn full(pushed: &Result<(), Ended>, encoding: Encoding) -> Result<bool, Error> {
         Err(Ended::Full) => Ok(true),
         Err(Ended::Members) => Err(Error::Limit(format!(
             "the body has more than {MEMBERS_MAX} members of gzip"
+        ))),
+        Err(Ended::Window) => Err(Error::Limit(format!(
+            "the body is compressed by Brotli with a window of more than {} MiB",
+            (1_u32 << WINDOW_BITS_MAX) / (1024 * 1024)
         ))),
         Err(Ended::Broken) => Err(Error::Protocol(format!(
             "the body is not the {encoding:?} it is said to be"

@@ -7,10 +7,7 @@ use std::io::{self, Write};
 
 use flate2::write::{DeflateDecoder, ZlibDecoder};
 
-use super::members::Members;
-
-/// Working memory of the brotli decoder's input side; its window comes with the data.
-const BROTLI_BUFFER_BYTES: usize = 4 * 1024;
+use super::{brotli::Brotli, members::Members};
 
 /// What a server says its body is wrapped in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +44,8 @@ pub(super) enum Ended {
     Broken,
     /// More members than a body has.
     Members,
+    /// A window that is too large to be held.
+    Window,
 }
 
 /// Collects up to a cap.
@@ -78,7 +77,7 @@ enum Inner {
     Gzip(Members<Sink>),
     Zlib(ZlibDecoder<Sink>),
     Deflate(DeflateDecoder<Sink>),
-    Brotli(Box<brotli_decompressor::DecompressorWriter<Sink>>),
+    Brotli(Box<Brotli<Sink>>),
     /// Deflate, before its first two bytes.
     Undecided {
         sink: Sink,
@@ -111,10 +110,7 @@ impl Decoder {
             Encoding::Identity => Inner::Identity(sink),
             Encoding::Gzip => Inner::Gzip(Members::new(sink)),
             Encoding::Deflate => Inner::Undecided { sink, head: Vec::new() },
-            Encoding::Brotli => Inner::Brotli(Box::new(brotli_decompressor::DecompressorWriter::new(
-                sink,
-                BROTLI_BUFFER_BYTES,
-            ))),
+            Encoding::Brotli => Inner::Brotli(Box::new(Brotli::new(sink))),
         };
         Self { inner }
     }
@@ -167,6 +163,7 @@ impl Decoder {
             Ok(()) => Ok(()),
             Err(_) if self.sink().full => Err(Ended::Full),
             Err(_) if matches!(&self.inner, Inner::Gzip(members) if members.is_exhausted()) => Err(Ended::Members),
+            Err(_) if matches!(&self.inner, Inner::Brotli(decoder) if decoder.is_too_wide()) => Err(Ended::Window),
             Err(_) => Err(Ended::Broken),
         }
     }
@@ -198,7 +195,7 @@ impl Decoder {
             Inner::Gzip(members) => members.sink(),
             Inner::Zlib(decoder) => decoder.get_ref(),
             Inner::Deflate(decoder) => decoder.get_ref(),
-            Inner::Brotli(decoder) => decoder.get_ref(),
+            Inner::Brotli(decoder) => decoder.sink(),
         }
     }
 
@@ -208,7 +205,7 @@ impl Decoder {
             Inner::Gzip(members) => members.sink_mut(),
             Inner::Zlib(decoder) => decoder.get_mut(),
             Inner::Deflate(decoder) => decoder.get_mut(),
-            Inner::Brotli(decoder) => decoder.get_mut(),
+            Inner::Brotli(decoder) => decoder.sink_mut(),
         }
     }
 }
@@ -297,6 +294,13 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_is_too_large_is_its_own_end() {
+        let mut wide = BROTLI_HELLO.to_vec();
+        wide[0] = 0x0f;
+        assert_eq!(decoded(Encoding::Brotli, &wide, 1000), Err(Ended::Window));
+    }
+
+    #[test]
     fn what_fits_exactly_is_not_full() {
         assert_eq!(decoded(Encoding::Gzip, &gzip(TEXT), TEXT.len()).as_deref(), Ok(TEXT));
         assert_eq!(decoded(Encoding::Identity, TEXT, TEXT.len() - 1), Err(Ended::Full));
@@ -306,7 +310,7 @@ mod tests {
     fn nonsense_and_torn_data_are_broken() {
         for encoding in [Encoding::Gzip, Encoding::Deflate, Encoding::Brotli] {
             assert_eq!(
-                decoded(encoding, b"\xff\xff\xffnonsense", 1000),
+                decoded(encoding, b"\xfb\xff\xffnonsense", 1000),
                 Err(Ended::Broken),
                 "{encoding:?}"
             );

@@ -13,7 +13,7 @@ use hyper::{
     body::Incoming,
     header::{
         ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderValue, LOCATION, PROXY_AUTHORIZATION,
-        USER_AGENT,
+        TRANSFER_ENCODING, USER_AGENT,
     },
 };
 use url::{Position, Url};
@@ -274,6 +274,11 @@ fn encoding(headers: &HeaderMap, raw_body: bool, guarded: bool) -> Result<Encodi
         .iter()
         .map(HeaderValue::as_bytes)
         .collect();
+    if guarded && is_transformed(headers) {
+        return Err(Error::Protocol(
+            "the body is compressed on the way in a way that was not asked for, so credentials could not be taken out of it".to_owned(),
+        ));
+    }
     if raw_body || said.is_empty() {
         return Ok(Encoding::Identity);
     }
@@ -286,6 +291,18 @@ fn encoding(headers: &HeaderMap, raw_body: bool, guarded: bool) -> Result<Encodi
         )),
         None => Ok(Encoding::Identity),
     }
+}
+
+/// Whether the transfer is more than chunks, which are all that is undone.
+fn is_transformed(headers: &HeaderMap) -> bool {
+    let all = headers.get_all(TRANSFER_ENCODING).iter();
+    let mut codings = all.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    codings.any(|coding| {
+        !matches!(
+            coding.trim_ascii().to_ascii_lowercase().as_slice(),
+            b"chunked" | b"identity" | b""
+        )
+    })
 }
 
 /// Of a decoded body, encoding and length are no longer true.

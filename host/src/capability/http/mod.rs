@@ -15,6 +15,7 @@
 //! There is no cookie jar, no ambient proxy, no cache.
 
 mod body;
+mod brotli;
 mod credentials;
 mod decode;
 mod exchange;
