@@ -146,28 +146,34 @@ fn outside(connection: &Connection) -> String {
     format!("the URL lies outside of connection `{}`", connection.name)
 }
 
-/// The grant with the longest matching path. A secret URL is reached by its slot only: an answer to guesses would tell it.
+/// The grant with the longest matching path; see [`chosen`] for those that match equally. A secret URL is reached by its slot
+/// only: an answer to guesses would tell it.
 fn longest<'r>(reach: &'r Reach, url: &Url, path: &str) -> Result<&'r Arc<Connection>, Error> {
-    let mut best: Vec<&Arc<Connection>> = Vec::new();
-    for connection in reach.all().filter(|connection| !connection.url_is_secret) {
-        if !covers(connection, url) {
-            continue;
-        }
-        let depth = |connection: &Connection| segments(&connection.url).len();
-        match best.first().map(|found| depth(found).cmp(&depth(connection))) {
-            None | Some(std::cmp::Ordering::Less) => best = vec![connection],
-            Some(std::cmp::Ordering::Equal) if !best.contains(&connection) => best.push(connection),
-            Some(_) => {}
-        }
-    }
-    match *best {
-        [] => Err(Error::Denied(no_grant(url, path))),
-        [connection] => Ok(connection),
-        [one, other, ..] => Err(Error::Invalid(format!(
+    let serves = |connection: &&Arc<Connection>| !connection.url_is_secret && covers(connection, url);
+    let depth = |connection: &&Arc<Connection>| segments(&connection.url).len();
+    let deepest = reach.all().filter(serves).map(|connection| depth(&connection)).max();
+    let best = |connection: &&Arc<Connection>| serves(connection) && Some(depth(connection)) == deepest;
+    chosen(reach.slots.values().filter(best), reach.addresses.iter().find(best))
+        .unwrap_or_else(|| Err(Error::Denied(no_grant(url, path))))
+}
+
+/// Of grants that match equally. A connection that somebody bound to the check was meant for what lies under it, so it serves
+/// with its credentials; of two such nobody can know which was meant. Addresses are all alike, since none has credentials and all
+/// allow the same: the first serves, and so targets may differ in what follows their path.
+fn chosen<'r>(
+    mut bound: impl Iterator<Item = &'r Arc<Connection>>,
+    address: Option<&'r Arc<Connection>>,
+) -> Option<Result<&'r Arc<Connection>, Error>> {
+    let Some(first) = bound.next() else {
+        return address.map(Ok);
+    };
+    Some(match bound.find(|other| *other != first) {
+        None => Ok(first),
+        Some(other) => Err(Error::Invalid(format!(
             "connections `{}` and `{}` both match the URL equally: name the slot to use",
-            one.name, other.name
+            first.name, other.name
         ))),
-    }
+    })
 }
 
 /// Non-ASCII was encoded, so every byte is a character.
@@ -259,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_prefix_serves_and_equal_ones_are_an_error() {
+    fn the_longest_prefix_serves_and_two_equal_connections_are_an_error() {
         let mut all = reach([
             ("default", connection("all", "https://h.test/")),
             ("deep", connection("deep", "https://h.test/a/b")),
@@ -268,12 +274,48 @@ mod tests {
         assert_eq!(served(&all, "https://h.test/a/bc").as_deref(), Some("all"));
         all.slots.insert("same".to_owned(), Arc::clone(&all.slots["deep"]));
         assert_eq!(served(&all, "https://h.test/a/b").as_deref(), Some("deep"));
-        all.addresses.push(Arc::new(connection("other", "https://h.test/a/b/")));
+        let other = Arc::new(connection("other", "https://h.test/a/b/"));
+        all.slots.insert("other".to_owned(), other);
         let said = admit(&all, None, "https://h.test/a/b", "GET").expect_err("two");
         assert!(
             matches!(&said, Error::Invalid(text) if text.contains("`deep` and `other`")),
             "{said}"
         );
+        assert_eq!(served(&all, "https://h.test/a").as_deref(), Some("all"));
+    }
+
+    /// Targets that are one place to the policy, in every spelling that people use.
+    #[test]
+    fn addresses_that_match_equally_serve_each_other() {
+        for (one, other) in [
+            ("http://h.test/x?a=1", "http://h.test/x?a=2"),
+            ("http://h.test/x", "http://h.test/x/"),
+            ("http://h.test", "http://h.test/"),
+            ("http://LOCALHOST/", "http://localhost/"),
+            ("http://127.0.0.1/", "http://2130706433/"),
+            ("http://127.0.0.1/", "http://0177.0.0.1/"),
+        ] {
+            let addresses = [one, other].map(|url| Arc::new(Connection::at_address(url).expect("an address")));
+            let mut all = reach([]);
+            all.addresses.extend(addresses);
+            for asked in [one, other] {
+                let granted = admit(&all, None, asked, "GET").unwrap_or_else(|error| panic!("{asked}: {error}"));
+                assert_eq!(&*granted.connection.name, one, "the first serves {asked}");
+                assert_eq!(granted.url, Url::parse(asked).expect("a URL"), "and changes nothing");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bound_connection_serves_before_an_equal_address_and_a_longer_address_before_it() {
+        let mut all = reach([("default", connection("api", "https://h.test/a"))]);
+        for url in ["https://h.test/a/", "https://h.test/a/b"] {
+            all.addresses
+                .push(Arc::new(Connection::at_address(url).expect("an address")));
+        }
+        assert_eq!(served(&all, "https://h.test/a").as_deref(), Some("api"));
+        assert_eq!(served(&all, "https://h.test/a/c").as_deref(), Some("api"));
+        assert_eq!(served(&all, "https://h.test/a/b").as_deref(), Some("https://h.test/a/b"));
     }
 
     #[test]
