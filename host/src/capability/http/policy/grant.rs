@@ -3,14 +3,18 @@
 //! A path prefix is least privilege, not a wall: it keeps a check out of what it has no business with on a server that
 //! reads paths as everybody does.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-use url::Url;
+use url::{Host, Url};
 
 use super::url::{self as urls, BadUrl};
 use crate::{
-    capability::{http::message::Error, reach::Reach},
-    config::Connection,
+    capability::{
+        address::{self, Refusal},
+        http::message::Error,
+        reach::Reach,
+    },
+    config::{Addresses, Connection},
 };
 
 /// Methods that no connection can grant: one turns a request into a tunnel, the other sends credentials back.
@@ -183,10 +187,25 @@ fn shown_path(url: &Url) -> &str {
 
 fn no_grant(url: &Url, path: &str) -> String {
     let origin = &url[..url::Position::BeforePath];
+    if let Some(never) = out_of_reach(url) {
+        return format!("no connection of this check covers {origin}{path}, and none can: {never}");
+    }
     format!(
         "no connection of this check covers {origin}{path}: add a `[connection.NAME]` with `url = \"{origin}/\"` and bind it to \
          the check"
     )
+}
+
+/// Why no connection leads there, whatever its `addresses`: advice to add one would only be refused the next time. Names are
+/// not looked up for it.
+fn out_of_reach(url: &Url) -> Option<Refusal> {
+    let address: IpAddr = match url.host()? {
+        Host::Domain(_) => return None,
+        Host::Ipv4(address) => address.into(),
+        Host::Ipv6(address) => address.into(),
+    };
+    let listed = Addresses::Networks(vec![address.into()]);
+    address::decide(address, &listed).err()
 }
 
 /// Same scheme, host and port, and a path below the connection's, by whole segments.
@@ -315,7 +334,10 @@ mod tests {
         }
         assert_eq!(served(&all, "https://h.test/a").as_deref(), Some("api"));
         assert_eq!(served(&all, "https://h.test/a/c").as_deref(), Some("api"));
-        assert_eq!(served(&all, "https://h.test/a/b").as_deref(), Some("https://h.test/a/b"));
+        assert_eq!(
+            served(&all, "https://h.test/a/b").as_deref(),
+            Some("https://h.test/a/b")
+        );
     }
 
     #[test]
@@ -397,5 +419,29 @@ mod tests {
             said.contains("https://three.test") && !said.contains("from-the-server"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn nobody_is_advised_to_add_a_connection_that_would_be_refused() {
+        let reach = reach([("default", connection("one", "https://one.test/"))]);
+        let one = Arc::clone(&reach.slots["default"]);
+        for (to, never) in [
+            (
+                "http://169.254.169.254/latest",
+                "169.254.169.254 is the address of a cloud's metadata service, which no connection may reach",
+            ),
+            ("http://[fe80::1]/", "a link-local address"),
+            ("http://0.0.0.0/", "an unspecified address"),
+        ] {
+            let url = Url::parse(to).expect("a URL");
+            let said = readmit(&reach, &one, url, "GET").expect_err("not granted").to_string();
+            assert!(said.contains(never) && !said.contains("add a"), "{said}");
+        }
+        for to in ["http://10.0.0.7/", "http://127.0.0.1/", "http://192.0.2.1/"] {
+            assert!(
+                denied(&reach, None, to, "GET").contains("add a `[connection.NAME]`"),
+                "{to}"
+            );
+        }
     }
 }
