@@ -113,7 +113,9 @@ impl HttpRun {
     async fn sit(&self) -> Result<(SemaphorePermit<'_>, Seat), Error> {
         let own = self.in_time(self.seats.acquire()).await;
         // The semaphore is never closed.
-        let own = own.and_then(Result::ok).ok_or_else(|| waited(IN_FLIGHT_MAX, "this check"))?;
+        let own = own
+            .and_then(Result::ok)
+            .ok_or_else(|| waited(IN_FLIGHT_MAX, "this check"))?;
         let taken = self.shared.seats.taken();
         let seat = self.in_time(self.shared.seats.take(&self.held)).await;
         Ok((own, seat.ok_or_else(|| waited(taken, "all checks"))?))
@@ -242,7 +244,7 @@ impl HttpRun {
 
     fn response(&self, answer: Answer, request: &Request, trace: Trace, total: Duration) -> Response {
         let keep = keep(request);
-        let truncated = !answer.complete || answer.body.len() > keep;
+        let truncated = answer.cut || answer.body.len() > keep;
         let (headers, body, url, tls) = if self.guarded {
             let scrubber = self.scrubber();
             let headers = answer.headers.into_iter().map(|header| scrubbed(header, scrubber));

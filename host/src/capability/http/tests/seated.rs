@@ -91,9 +91,7 @@ async fn checks_whose_targets_all_hang_take_no_healthy_one_along() {
     let runs: Vec<HttpRun> = (0..12)
         .map(|_| world.run(fixtures::reach([("default", at(port))])))
         .collect();
-    let hanging = runs
-        .iter()
-        .map(|run| run.send_all(many(IN_FLIGHT_MAX, "hang", None)));
+    let hanging = runs.iter().map(|run| run.send_all(many(IN_FLIGHT_MAX, "hang", None)));
     let hanging = futures_util::future::join_all(hanging);
     let healthy = async {
         tokio::time::sleep(SLOW).await;
@@ -105,9 +103,8 @@ async fn checks_whose_targets_all_hang_take_no_healthy_one_along() {
         assert_eq!(answer.expect("healthy").status, 200);
     }
     let limits = hung.into_iter().flatten().map(|ended| ended.expect_err("hangs").error);
-    let never_asked = limits.filter(
-        |error| matches!(error, Error::Limit(text) if text.contains("requests of all checks were in flight")),
-    );
+    let never_asked = limits
+        .filter(|error| matches!(error, Error::Limit(text) if text.contains("requests of all checks were in flight")));
     assert!(never_asked.count() > 12 * IN_FLIGHT_MAX - IN_FLIGHT_OF_HOST);
 }
 
