@@ -12,7 +12,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::{
     calls::wasi_http::Hooks,
     limits::{FIELDS_BYTES_MAX, HANDLES_MAX, HOSTCALL_FUEL, Limiter, RANDOM_BYTES_MAX, RunLimits},
-    meter::Meter,
+    meter::{Meter, unmetered},
     stdio::{Lines, SharedLog},
 };
 use crate::{
@@ -146,6 +146,12 @@ impl Guest {
 
     pub(super) fn cpu_budget(&self) -> Duration {
         self.cpu_budget
+    }
+
+    /// Awaits work of the host's, whose CPU time is not the guest's.
+    pub(super) fn hosts_work<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        let meter = Arc::clone(&self.meter);
+        async move { unmetered(&meter, work).await }
     }
 
     /// What a run has; ends a call of `describe`.

@@ -177,7 +177,11 @@ fn requests_carry_what_the_settings_say_and_a_target_overrides() {
                 assert_eq!(request.address_family, AddressFamily::Ipv6);
                 assert_eq!(request.connect_to.as_deref(), Some("[::1]:8443"));
                 assert_eq!(request.max_body_bytes, Some(10));
-                let wanted = [("http-version", "1.1"), ("server-name", "b.example")];
+                let wanted = [
+                    ("http-version", "1.1"),
+                    ("server-name", "b.example"),
+                    ("whole-body", "true"),
+                ];
                 assert_eq!(
                     request.options,
                     wanted.map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -281,6 +285,54 @@ fn each_way_to_fail_has_its_code_and_says_in_which_phase() {
             "what was learnt until then"
         );
     }
+}
+
+#[test]
+fn a_body_beyond_what_is_read_is_no_success_and_a_part_is_enough_only_when_that_is_said() {
+    let answered = Failure {
+        status: Some(200),
+        remote_address: Some("192.0.2.7:443".into()),
+        phases: phases(),
+        ..*failure(Error::Limit("the body is longer than 1 MiB".into()))
+    };
+    let run = judged(json!({}), Err(Box::new(answered)));
+    let (status, word, said) = code(&run);
+    assert_eq!((status, word), (Status::Critical, "body_too_long"));
+    assert!(
+        said.contains("answered 200") && said.contains("set `expect.whole_body = false`"),
+        "{said}"
+    );
+    assert_eq!(run.value("http_probe_success", &["t"]), Some(0.0));
+    assert!(run.value("http_probe_phase_seconds", &["t", "transfer"]).is_some());
+    for (expect, wished) in [(json!({}), true), (json!({ "whole_body": false }), false)] {
+        let settings = json!({ "url": "https://a.example/", "name": "t", "expect": expect });
+        let run = run_with(settings, move |request| {
+            let option = ("whole-body".to_owned(), "true".to_owned());
+            assert_eq!(request.options.contains(&option), wished);
+            Ok(Response {
+                body_truncated: true,
+                ..answer(200, "begin")
+            })
+        });
+        assert_eq!(run.status("t"), Status::Ok);
+    }
+}
+
+#[test]
+fn a_target_that_the_run_never_came_to_is_unknown() {
+    let never = Failure {
+        phases: Phases {
+            resolve_ns: None,
+            total_ns: 0,
+            ..failure(Error::Limit(String::new())).phases
+        },
+        ..*failure(Error::Limit("waited for a free seat".into()))
+    };
+    let run = judged(json!({}), Err(Box::new(never)));
+    assert_eq!(
+        code(&run),
+        (Status::Unknown, "not_asked", "over a limit: waited for a free seat")
+    );
 }
 
 #[test]

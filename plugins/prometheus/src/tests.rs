@@ -337,7 +337,12 @@ fn each_way_to_fail_has_its_code() {
         ),
         (Ok(binary), Status::Critical, "malformed", "line 2 is not UTF-8"),
         (Ok(open("a 1\n")), Status::Critical, "malformed", "`# EOF` is missing"),
-        (Ok(truncated), Status::Critical, "too_large", "maximum.body_bytes"),
+        (
+            Ok(truncated.clone()),
+            Status::Critical,
+            "too_large",
+            "longer than 1048576 bytes: no more is kept of an answer",
+        ),
         (Ok(text("# just a comment\n")), Status::Warning, "empty", "no samples"),
     ];
     for (answered, status, wanted, said) in cases {
@@ -348,6 +353,15 @@ fn each_way_to_fail_has_its_code() {
         assert_eq!(run.value("scrape_target_up", &["t"]), Some(0.0));
         assert_eq!(run.value("a", &[]), None, "nothing is taken over");
     }
+    let run = scraped(json!({}), Err(failure(Error::Limit("waited for a free seat".into()))));
+    let (status, word, said) = code(&run);
+    assert_eq!((status, word), (Status::Unknown, "not_asked"), "{said}");
+    let run = scraped(json!({ "maximum": { "body_bytes": 1000 } }), Ok(truncated));
+    assert!(
+        code(&run)
+            .2
+            .contains("longer than 1000 bytes: raise `maximum.body_bytes`")
+    );
 }
 
 #[test]
@@ -374,9 +388,29 @@ fn more_than_a_report_holds_is_refused_before_the_host_ends_the_run() {
     let filler = "x".repeat(900);
     let body: String = (0..4000).map(|at| format!("a{{b=\"{at}{filler}\"}} 1\n")).collect();
     let run = scraped(json!({}), Ok(text(&body)));
-    assert_eq!(
-        (run.status("t"), run.verdict("t").code.as_str()),
-        (Status::Critical, "too_large")
+    let (status, word, said) = code(&run);
+    assert_eq!((status, word), (Status::Critical, "too_large"));
+    assert!(
+        said.contains("takes 3.7 MiB of a report, which holds 3 MiB for all targets and has 3.0 MiB left"),
+        "{said}"
+    );
+    assert!(!said.contains("a check of its own"), "that would not help: {said}");
+}
+
+#[test]
+fn a_target_that_others_leave_no_room_is_advised_to_have_its_own_check() {
+    let filler = "x".repeat(900);
+    let body: String = (0..2000).map(|at| format!("a{{b=\"{at}{filler}\"}} 1\n")).collect();
+    let settings = json!({ "targets": [
+        { "url": "http://a.example/metrics", "name": "first" }, { "url": "http://b.example/metrics", "name": "second" },
+    ] });
+    let mut fake = Fake::new().with_http(move |_| Ok(text(&body)));
+    let run = fake.run::<Prometheus>(settings);
+    assert_eq!(run.status("first"), Status::Ok);
+    let said = &run.verdict("second").summary;
+    assert!(
+        said.contains("has 1.1 MiB left") && said.ends_with("or give it a check of its own"),
+        "{said}"
     );
 }
 

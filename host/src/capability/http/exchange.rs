@@ -19,9 +19,9 @@ use hyper::{
 use url::{Position, Url};
 
 use super::{
-    body,
+    BODY_BYTES_MAX, body,
     credentials::{self, Filled},
-    decode::{self, Encoding},
+    decode::{self, Cap, Encoding},
     explain,
     message::{Error, Header, Phase, Version},
     redirect::Step,
@@ -99,7 +99,8 @@ pub(super) struct Answer {
     pub(super) version: Version,
     pub(super) headers: Vec<Header>,
     pub(super) body: Vec<u8>,
-    pub(super) complete: bool,
+    /// There was more than `body`.
+    pub(super) cut: bool,
     pub(super) remote: SocketAddr,
 }
 
@@ -175,10 +176,18 @@ impl HttpRun {
         let (head, incoming) = begun.answer.into_parts();
         trace.status = Some(head.status.as_u16());
         let encoding = encoding(&head.headers, asked.wishes.raw_body, self.guarded)?;
-        let cap = keep + if self.guarded { MARGIN } else { 0 };
-        let read = body::read(incoming, encoding, cap, &self.bodies).await?;
+        let keep = keep + if self.guarded { MARGIN } else { 0 };
+        let whole = asked.wishes.whole_body;
+        let most = if whole { keep.max(BODY_BYTES_MAX) } else { keep };
+        let read = body::read(incoming, encoding, Cap { keep, most }, &self.bodies).await?;
         let ended = self.now();
         trace.phases.transfer = Some(ended - begun.at);
+        if whole && !read.complete {
+            return Err(Error::Limit(format!(
+                "the body is longer than {} MiB, which is the most that is read",
+                BODY_BYTES_MAX / (1024 * 1024)
+            )));
+        }
         let remote = begun.wire.remote;
         if read.complete && !asked.fresh {
             self.shared.pool.put(&self.check, begun.route, begun.wire, ended);
@@ -189,7 +198,7 @@ impl HttpRun {
             version: version(head.version),
             headers: listed(&head.headers, decoded),
             body: read.bytes,
-            complete: read.complete,
+            cut: read.cut,
             remote,
         })
     }

@@ -31,6 +31,9 @@ pub(crate) struct ExpectSettings {
     pub(crate) headers: Option<Vec<HeaderExpectation>>,
     /// How long the body is, in bytes, decompressed.
     pub(crate) body_bytes: Option<Range>,
+    /// Whether a body that is longer than 1 MiB, or never ends, is a failure: `true` unless said. With `false`, a part of it is
+    /// enough, and no more than `request.body_bytes` is read.
+    pub(crate) whole_body: Option<bool>,
     /// How many redirects were followed.
     pub(crate) redirects: Option<u8>,
     /// Regular expression found in the URL where the redirects led.
@@ -56,6 +59,7 @@ impl ExpectSettings {
             json,
             headers,
             body_bytes,
+            whole_body,
             redirects,
             final_url,
             http_versions,
