@@ -221,13 +221,35 @@ fn the_runtime_tells_its_health() {
     assert_eq!(verdict(&outcome, "runtime"), ("", "ok"));
 }
 
+/// The value of the one sample that has these labels, among others.
+fn sample(outcome: &Value, metric: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let families = outcome["families"].as_array().expect("families");
+    let family = families.iter().find(|family| family["name"] == metric)?;
+    let samples = family["samples"].as_array().expect("samples");
+    let fits = |sample: &&Value| labels.iter().all(|(name, value)| sample["labels"][name] == *value);
+    samples.iter().find(fits)?["value"].as_f64()
+}
+
+#[test]
+fn a_cold_start_is_two_calls_and_costs_no_other_function_its_count() {
+    let deno = Deno::start();
+    let cold = "[check.edge.settings.functions.healthy.cold]\nevery = \"30m\"\n";
+    let settings = functions("liveness", &["healthy", "own_500"]) + cold;
+    let (_place, outcome) = once(&deno.address, &settings);
+    for (name, calls) in [("healthy", 2.0), ("own_500", 1.0)] {
+        let found = sample(&outcome, "edge_requests_total", &[("operation", name)]);
+        assert_eq!(found, Some(calls), "{name}: {outcome:#}");
+    }
+    assert!(sample(&outcome, "edge_cold_start_seconds", &[("operation", "healthy")]).is_some());
+}
+
 #[test]
 fn what_only_the_hosted_platform_sends_is_understood() {
     let stub = Stub::start();
     let names = HOSTED.map(|answer| answer.name);
     let (_place, outcome) = once(&stub.address, &functions("invoke", &names));
     for answer in HOSTED {
-        let (code, _) = verdict(&outcome, &format!("function {}", answer.name));
-        assert_eq!(code, answer.code, "{}", answer.name);
+        let found = verdict(&outcome, &format!("function {}", answer.name));
+        assert_eq!(found, answer.verdict, "{}", answer.name);
     }
 }
