@@ -36,9 +36,12 @@ impl Server {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let program = command.get_program().to_string_lossy().into_owned();
         let child = command.spawn().with_context(|| format!("cannot start {program}"))?;
-        let server = Self { child, address };
+        let mut server = Self { child, address };
         let began = Instant::now();
         while TcpStream::connect(address).is_err() {
+            if let Some(status) = server.child.try_wait()? {
+                bail!("{program} ended before it listened: {status}");
+            }
             if began.elapsed() > PATIENCE {
                 bail!("{program} does not listen on {address}");
             }
@@ -55,5 +58,20 @@ impl Server {
     /// Its process.
     pub(super) fn pid(&self) -> u32 {
         self.child.id()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_ends_is_said_at_once() {
+        let began = Instant::now();
+        let Err(error) = Server::start(|_| Ok(Command::new("/bin/false"))) else {
+            panic!("it cannot listen")
+        };
+        assert!(error.to_string().contains("ended before it listened"), "{error}");
+        assert!(began.elapsed() < PATIENCE);
     }
 }

@@ -55,14 +55,20 @@ impl Registered {
             let (before, more) = (seen.len() - fresh.len(), next != "0");
             fresh.truncate(self.most - before);
             let mut asks = (self.about)(&self.target, picture, &fresh);
-            if seen.len() > self.most || (more && (seen.len() == self.most || number == PAGES_MAX)) {
-                let why = format!(
+            let problem = if seen.len() > self.most {
+                Some(format!(
                     "more than {} workers are registered; the others are not looked at",
                     self.most
-                );
-                picture.problem(&format!("SSCAN {}", self.key), &why);
-            } else if more {
-                asks.push(self.page(next, seen, number + 1));
+                ))
+            } else {
+                let unread = more && number == PAGES_MAX;
+                unread.then(|| "workers are registered in more pages than are read".to_owned())
+            };
+            match problem {
+                Some(why) => picture.problem(&format!("SSCAN {}", self.key), &why),
+                // There may be an empty page after the last worker.
+                None if more => asks.push(self.page(next, seen, number + 1)),
+                None => {}
             }
             asks
         })
