@@ -104,7 +104,7 @@ pub(crate) fn status_text(response: &Response, what: &str) -> String {
 /// The content as JSON.
 pub(crate) fn document(response: &Response) -> Result<Value, Finding> {
     if response.body_truncated {
-        let text = "the answer is longer than the host keeps: ask for less, or raise `limits` of the check";
+        let text = "the answer is longer than the 1 MiB that the host keeps of one: ask for less of it, by its path or its body";
         return Err(Finding::unknown(code::UNREADABLE, text));
     }
     json::parse(&response.body).map_err(|error| {
@@ -184,7 +184,9 @@ mod tests {
     fn an_answer_that_was_cut_off_is_not_judged() {
         let mut cut = response(200, "[1");
         cut.body_truncated = true;
-        assert_eq!(document(&cut).unwrap_err().code, code::UNREADABLE);
+        let finding = document(&cut).unwrap_err();
+        assert_eq!(finding.code, code::UNREADABLE);
+        assert!(!finding.text.contains("limits"), "no limit of a check raises it: {}", finding.text);
         let page = document(&response(200, "<html>")).unwrap_err();
         assert!(page.text.contains("<html>"), "{}", page.text);
     }

@@ -6,7 +6,7 @@
 mod numbers;
 mod values;
 
-pub(crate) use numbers::width;
+pub(crate) use numbers::widths;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
