@@ -456,6 +456,17 @@ fn rules_about_what_is_described_are_fine() {
 }
 
 #[test]
+fn a_rule_may_ask_whether_the_check_sees_anything() {
+    assert_rules::<Loaded>("- alert: A\n  expr: bellwether_check_status{target=\"x\",status=\"unknown\"} == 1\n");
+}
+
+#[test]
+#[should_panic(expected = "A: `bellwether_check_up` has no label `target`")]
+fn a_rule_about_a_label_that_the_hosts_metric_does_not_have_is_refused() {
+    assert_rules::<Loaded>("- alert: A\n  expr: bellwether_check_up{target=\"x\"} == 0\n");
+}
+
+#[test]
 #[should_panic(expected = "A: `lod` is not described")]
 fn a_rule_about_a_metric_that_is_not_described_is_refused() {
     assert_rules::<Loaded>("- alert: A\n  expr: lod > 1\n");

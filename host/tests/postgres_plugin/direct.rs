@@ -151,7 +151,11 @@ async fn a_role_that_may_not_see_everything_costs_what_it_may_not_see() {
     assert_eq!((status, code), ("unknown", "permission_missing"), "{summary}");
     assert!(summary.contains("GRANT SELECT ON secret TO \"monitor\""), "{summary}");
     started.operate("GRANT SELECT ON secret TO \"monitor\"");
-    assert_eq!(once(&place, "direct").judged("query secret").0, "ok", "the advice mends it");
+    assert_eq!(
+        once(&place, "direct").judged("query secret").0,
+        "ok",
+        "the advice mends it"
+    );
     assert_eq!(said.sample("shop_secret_rows", &[]), None);
     assert_eq!(said.sample("shop_jobs_rows", &[]), Some(2.0));
     for family in [

@@ -71,9 +71,9 @@ impl Drop for Deno {
     }
 }
 
-/// What `once edge --json` says, with these settings.
-fn once(address: &str, settings: &str) -> (Place, Value) {
-    let place = Place::new(&format!(
+/// A check of the project at an address, with these settings.
+fn place(address: &str, settings: &str) -> Place {
+    Place::new(&format!(
         r#"
 [connection.supabase]
 url = "http://{address}/"
@@ -87,7 +87,12 @@ timeout = "30s"
 
 {settings}
 "#
-    ));
+    ))
+}
+
+/// What `once edge --json` says, with these settings.
+fn once(address: &str, settings: &str) -> (Place, Value) {
+    let place = place(address, settings);
     let said = place.finish(&["once", "edge", "--json"]);
     assert!(
         !said.stdout.contains(CANARY) && !said.stderr.contains(CANARY),
@@ -172,6 +177,18 @@ json = { user_id = 1 }"#;
     assert_eq!(verdict(&outcome, "function wrong"), ("assertion_failed", "critical"));
     assert_eq!(verdict(&outcome, "function late"), ("slow", "warning"));
     assert_eq!(verdict(&outcome, "function dead_line"), ("timed_out", "critical"));
+}
+
+#[test]
+fn an_expression_that_cannot_be_read_is_refused_before_anything_runs() {
+    let settings = "[check.edge.settings.functions.hello]\nexpect.json = [{ pointer = \"/a\", matches = \"(\" }]\n\
+                    [check.edge.settings.functions.other]\nexpect.headers = { x-version = \"[\" }\n";
+    let place = place("127.0.0.1:1", settings);
+    let said = place.finish(&["validate"]);
+    let all = format!("{}{}", said.stdout, said.stderr);
+    for pattern in ["`(`", "`[`"] {
+        assert!(all.contains(&format!("{pattern} is not a regular expression")), "{all}");
+    }
 }
 
 #[test]

@@ -186,7 +186,11 @@ mod tests {
         cut.body_truncated = true;
         let finding = document(&cut).unwrap_err();
         assert_eq!(finding.code, code::UNREADABLE);
-        assert!(!finding.text.contains("limits"), "no limit of a check raises it: {}", finding.text);
+        assert!(
+            !finding.text.contains("limits"),
+            "no limit of a check raises it: {}",
+            finding.text
+        );
         let page = document(&response(200, "<html>")).unwrap_err();
         assert!(page.text.contains("<html>"), "{}", page.text);
     }

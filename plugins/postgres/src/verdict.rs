@@ -199,13 +199,34 @@ mod tests {
     fn a_query_of_ones_own_is_granted_what_it_was_refused() {
         let of = |message: &str| grant_of(message, Some("watcher"));
         for (message, statement) in [
-            ("permission denied for table jobs", "GRANT SELECT ON jobs TO \"watcher\""),
-            ("permission denied for view Jobs", "GRANT SELECT ON \"Jobs\" TO \"watcher\""),
-            ("permission denied for materialized view sums", "GRANT SELECT ON sums TO \"watcher\""),
-            ("permission denied for sequence ids", "GRANT SELECT ON SEQUENCE ids TO \"watcher\""),
-            ("permission denied for schema shop", "GRANT USAGE ON SCHEMA shop TO \"watcher\""),
-            ("permission denied for function age", "GRANT EXECUTE ON FUNCTION age TO \"watcher\""),
-            ("permission denied for function pg_ls_waldir", "GRANT pg_monitor TO \"watcher\""),
+            (
+                "permission denied for table jobs",
+                "GRANT SELECT ON jobs TO \"watcher\"",
+            ),
+            (
+                "permission denied for view Jobs",
+                "GRANT SELECT ON \"Jobs\" TO \"watcher\"",
+            ),
+            (
+                "permission denied for materialized view sums",
+                "GRANT SELECT ON sums TO \"watcher\"",
+            ),
+            (
+                "permission denied for sequence ids",
+                "GRANT SELECT ON SEQUENCE ids TO \"watcher\"",
+            ),
+            (
+                "permission denied for schema shop",
+                "GRANT USAGE ON SCHEMA shop TO \"watcher\"",
+            ),
+            (
+                "permission denied for function age",
+                "GRANT EXECUTE ON FUNCTION age TO \"watcher\"",
+            ),
+            (
+                "permission denied for function pg_ls_waldir",
+                "GRANT pg_monitor TO \"watcher\"",
+            ),
         ] {
             assert_eq!(of(message), statement);
         }

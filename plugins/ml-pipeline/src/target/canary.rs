@@ -111,11 +111,16 @@ impl Canary {
     }
 
     fn measure_dimension(&self, answer: &Value, name: &str, report: &mut Report) {
-        let asserted = self.assert.iter().filter_map(|assertion| assertion.dim.map(|dim| (&assertion.at, dim)));
+        let asserted = self
+            .assert
+            .iter()
+            .filter_map(|assertion| assertion.dim.map(|dim| (&assertion.at, dim)));
         let found: Vec<(u64, u64)> = asserted
             .flat_map(|(at, dim)| {
                 let vectors = pointer::find(answer, at).into_iter();
-                vectors.flat_map(|found| widths(found.value)).map(move |width| (width, dim))
+                vectors
+                    .flat_map(|found| widths(found.value))
+                    .map(move |width| (width, dim))
             })
             .collect();
         // One that the verdict speaks of, where there is one.

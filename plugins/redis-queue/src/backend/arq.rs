@@ -126,7 +126,9 @@ fn settle(queue: &mut Queue, active: u64) {
 /// How many of the due jobs run cannot be known, and so not how many wait.
 fn unknown(queue: &mut Queue) {
     queue.forget_depth(State::Waiting);
-    queue.uncounted = Some(format!("more than {LOOKED_AT_MOST} jobs are due, and workers run them up to there"));
+    queue.uncounted = Some(format!(
+        "more than {LOOKED_AT_MOST} jobs are due, and workers run them up to there"
+    ));
 }
 
 /// The report, and what is left of its life: so it is known when it was written.

@@ -52,21 +52,24 @@ struct Task {
 /// First the index, which is short, then the messages, unless they are too many.
 pub(super) fn look(target: &Shared, held: &str, index: &str) -> Ask {
     let (now, held) = (target.now, held.to_owned());
-    Ask::then(["ZRANGE", index, "0", LAST_INDEX, "WITHSCORES"], move |reply, picture| {
-        let taken = scored(reply);
-        let all = picture.queue(ALL);
-        if let Some((_, first)) = taken.first() {
-            all.in_flight_since(*first);
-        }
-        let messages = all.depth(State::Active).unwrap_or(0);
-        if messages > READ_MAX {
-            picture.cut_short(&format!(
+    Ask::then(
+        ["ZRANGE", index, "0", LAST_INDEX, "WITHSCORES"],
+        move |reply, picture| {
+            let taken = scored(reply);
+            let all = picture.queue(ALL);
+            if let Some((_, first)) = taken.first() {
+                all.in_flight_since(*first);
+            }
+            let messages = all.depth(State::Active).unwrap_or(0);
+            if messages > READ_MAX {
+                picture.cut_short(&format!(
                 "workers hold {messages} messages, of which at most {READ_MAX} are looked into: those with an ETA count as active, and of no queue"
             ));
-            return Vec::new();
-        }
-        page(&held, taken, now, Vec::new(), picture).into_iter().collect()
-    })
+                return Vec::new();
+            }
+            page(&held, taken, now, Vec::new(), picture).into_iter().collect()
+        },
+    )
 }
 
 /// The next messages of those that are left; when there are none, what was read is told.

@@ -8,13 +8,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use bellwether_sdk::redis::Reply;
 
-use crate::{
-    ask::Ask,
-    picture::Picture,
-    reply::texts,
-    settings::End,
-    when,
-};
+use crate::{ask::Ask, picture::Picture, reply::texts, settings::End, when};
 
 /// Jobs that are looked at first: as long as none jumped the line, these are enough.
 const FIRST: usize = 2;
@@ -140,6 +134,10 @@ mod tests {
         assert_eq!(of(&[5.0, 5.0], false), Oldest::At(5.0), "put in together");
         assert_eq!(of(&[], true), Oldest::Nothing);
         assert_eq!(oldest(&[None, Some(4.0)], true), Oldest::At(4.0));
-        assert_eq!(oldest(&[Some(4.0), None], false), Oldest::Further, "one alone tells nothing");
+        assert_eq!(
+            oldest(&[Some(4.0), None], false),
+            Oldest::Further,
+            "one alone tells nothing"
+        );
     }
 }

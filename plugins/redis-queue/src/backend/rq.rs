@@ -44,7 +44,13 @@ pub(super) fn queue(target: &Shared, name: &str) -> Vec<Ask> {
 /// With `at_front=True` a producer puts a job in where workers take.
 fn oldest(target: &Shared, name: &str, list: &str) -> Ask {
     let target = Rc::clone(target);
-    let job = move |id: &str| ["HGET".to_owned(), target.key(&format!("job:{id}")), "enqueued_at".into()];
+    let job = move |id: &str| {
+        [
+            "HGET".to_owned(),
+            target.key(&format!("job:{id}")),
+            "enqueued_at".into(),
+        ]
+    };
     let line = Line {
         queue: name.to_owned(),
         list: list.to_owned(),

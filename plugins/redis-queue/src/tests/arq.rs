@@ -54,7 +54,11 @@ fn without_a_report_nobody_works() {
 fn busy(running: usize, due: usize) -> Lab {
     Lab::new(|redis| {
         for job in 0..due {
-            redis.zadd("arq:queue", (NOW_SCORE - 50.0) * 1e3 + job as f64 * 2.5, format!("j{job:05}"));
+            redis.zadd(
+                "arq:queue",
+                (NOW_SCORE - 50.0) * 1e3 + job as f64 * 2.5,
+                format!("j{job:05}"),
+            );
             if job < running {
                 redis.set(&format!("arq:in-progress:j{job:05}"), "1");
             }

@@ -76,7 +76,10 @@ fn ages_are_those_of_the_oldest_jobs() {
 fn jobs_put_in_at_the_front_do_not_hide_the_oldest() {
     let mut lab = Lab::new(fill);
     lab.with(|redis| {
-        for (id, at) in [("front-1", "2025-12-31T23:59:50.000000Z"), ("front-2", "2025-12-31T23:59:59.000000Z")] {
+        for (id, at) in [
+            ("front-1", "2025-12-31T23:59:50.000000Z"),
+            ("front-2", "2025-12-31T23:59:59.000000Z"),
+        ] {
             redis.lpush("rq:queue:mail", id);
             redis.hset(&format!("rq:job:{id}"), &[("enqueued_at", at)]);
         }

@@ -153,7 +153,10 @@ fn a_job_is_stuck_by_the_time_that_its_consumer_has_had_it() {
         redis.stream("events", stream);
     });
     let run = lab.run(settings());
-    assert_eq!(of(&run, "queue_oldest_inflight_age_seconds", "events/mailers"), Some(31.0));
+    assert_eq!(
+        of(&run, "queue_oldest_inflight_age_seconds", "events/mailers"),
+        Some(31.0)
+    );
     assert_eq!(code(&run, "queue events/mailers"), "stuck");
 }
 

@@ -428,7 +428,11 @@ fn of_stream(stream: &TinyStream, command: &str, rest: &[&str]) -> Option<Vec<No
             let mut reply = vec![Node::Array(u32::try_from(entries.len()).ok()?)];
             for (entry, idle, deliveries) in entries {
                 let numbers = [Node::Integer(*idle), Node::Integer(*deliveries)];
-                reply.extend([Node::Array(4), bulk(&id(*entry)), bulk("c")].into_iter().chain(numbers));
+                reply.extend(
+                    [Node::Array(4), bulk(&id(*entry)), bulk("c")]
+                        .into_iter()
+                        .chain(numbers),
+                );
             }
             Some(reply)
         }

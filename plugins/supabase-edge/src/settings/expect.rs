@@ -21,6 +21,7 @@ pub(crate) struct Expect {
     /// What the JSON body must hold.
     pub(crate) json: Vec<Assertion>,
     /// Headers that must be there, each with a regular expression that is found in its value; `""` for any value.
+    #[schemars(extend("x-bellwether-pattern" = "regex-lite"))]
     pub(crate) headers: BTreeMap<String, String>,
     /// From when on the answer is slow, in seconds. Unless said: a warning from 2, critical from 5.
     pub(crate) latency_seconds: Option<Levels>,
@@ -59,6 +60,7 @@ pub(crate) struct Assertion {
     /// The largest right number.
     pub(crate) max: Option<f64>,
     /// A regular expression that is found in the text.
+    #[schemars(extend("x-bellwether-pattern" = "regex-lite"))]
     pub(crate) matches: Option<String>,
 }
 

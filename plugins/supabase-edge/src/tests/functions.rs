@@ -42,7 +42,10 @@ fn a_worker_that_failed_is_down_whatever_the_status_unless_the_settings_name_it(
     let (mut fake, _) = host(|_| Ok(header(answer(200, ""), "sb-error-code", "WORKER_ERROR")));
     let run = fake.run::<SupabaseEdge>(json!({ "functions": { "hello": {} } }));
     let verdict = run.verdict("function hello");
-    assert_eq!((verdict.status, verdict.code.as_str()), (Status::Critical, "worker_error"));
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Critical, "worker_error")
+    );
     let run = fake.run::<SupabaseEdge>(json!({ "functions": { "hello": { "expect": { "status": [200] } } } }));
     assert_eq!(run.status("function hello"), Status::Ok);
 }
