@@ -22,8 +22,9 @@ async function work(job) {
 async function main() {
   const names = ['mail', 'busy', 'still', 'ranks', 'stack'];
   const [mail, busy, still, ranks, stack] = names.map((name) => new Queue(name, { connection }));
-  const low = await ranks.add('work', {}, { priority: 10 });
-  const bottom = await stack.add('work', {});
+  const longAgo = Date.now() - 60000;
+  const low = await ranks.add('work', {}, { priority: 10, timestamp: longAgo });
+  const bottom = await stack.add('work', {}, { timestamp: longAgo });
   const first = await mail.add('work', {});
   for (let n = 0; n < 3; n++) await mail.add('work', {});
   for (let n = 0; n < 2; n++) await mail.add('work', {}, { priority: 5 });
@@ -36,9 +37,8 @@ async function main() {
   await stack.add('work', {}, { lifo: true });
   const elsewhere = new Worker('mail', work, { connection: { ...connection, db: 1 } });
   elsewhere.on('error', () => {});
-  const client = await mail.client;
-  await until('the worker of another database has its name', async () =>
-    (await client.client('LIST')).split('\n').some((line) => line.includes('name=bull:bWFpbA==') && line.includes(' db=1 ')));
+  // BullMQ itself looks for names alone, whichever database.
+  await until('the worker of another database has its name', async () => (await mail.getWorkers()).length > 0);
   const worker = new Worker('busy', work, { connection, metrics: { maxDataPoints: 60 } });
   const counts = () => busy.getJobCounts('active', 'failed', 'completed');
   await until('the last one runs', async () => {

@@ -26,6 +26,8 @@ def main():
     mail, busy = Queue("mail", connection=client), Queue("busy", connection=client)
     front = Queue("front", connection=client)
     behind = front.enqueue(jobs.work, 0)
+    behind.enqueued_at -= timedelta(minutes=1)
+    behind.save()
     waiting = [mail.enqueue(jobs.work, 0) for _ in range(6)]
     mail.enqueue_in(timedelta(hours=1), jobs.work, 0)
     mail.enqueue(jobs.work, 0, depends_on=waiting[0])
