@@ -16,6 +16,9 @@ const FIRST: usize = 2;
 /// Most jobs that are looked at where some jumped the line, each with a command of its own.
 const MOST: usize = 100;
 
+/// The command that answers when a job was put in, by its id.
+type Time = Box<dyn Fn(&str) -> [String; 3]>;
+
 /// One list.
 pub(super) struct Line {
     pub(super) queue: String,
@@ -24,8 +27,7 @@ pub(super) struct Line {
     pub(super) taken: End,
     /// Elements at that end that begin so are no jobs; the part of the waiting jobs whose length they falsify.
     pub(super) marker: Option<(&'static str, &'static str)>,
-    /// The command that answers when a job was put in.
-    pub(super) time: Box<dyn Fn(&str) -> [String; 3]>,
+    pub(super) time: Time,
 }
 
 /// What the times of the first jobs tell.
