@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Ask, Place, Seen, Target};
 use crate::{
-    answer::{Answer, arrived, document, status_text, succeeded, took},
+    answer::{Answer, arrived, document, status_text, succeeded, took, whole},
     assertion::{Assertion, widths},
     code,
     finding::{Finding, Judgement},
@@ -90,7 +90,7 @@ impl Canary {
         }
         let response = arrived(answer)?;
         if self.status.contains(&response.status) {
-            return Ok(response);
+            return whole(response);
         }
         Err(Finding::critical(code::UNEXPECTED_STATUS, status_text(response, what)))
     }

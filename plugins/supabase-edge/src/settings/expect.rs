@@ -28,6 +28,8 @@ pub(crate) struct Expect {
     /// The largest body that is right, in bytes. More is not read.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub(crate) body_bytes: Option<u32>,
+    /// Whether a body that goes on after 1 MiB, or never ends, is wrong: `true` unless said. With `false` a part of it is enough.
+    pub(crate) whole_body: Option<bool>,
 }
 
 /// Answers take this long before people mind, when the settings say nothing.

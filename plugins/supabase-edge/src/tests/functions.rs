@@ -281,6 +281,25 @@ fn a_body_that_was_cut_off_or_is_no_json_fails_its_assertions() {
     }
 }
 
+#[test]
+fn a_body_without_an_end_is_no_success_unless_a_part_is_enough() {
+    let (mut fake, _) = host(|_| {
+        let mut response = answer(200, "x");
+        response.body_truncated = true;
+        Ok(response)
+    });
+    let mut verdict = |expect: serde_json::Value| {
+        let run = fake.run::<SupabaseEdge>(json!({ "functions": { "f": { "expect": expect } } }));
+        let verdict = run.verdict("function f");
+        (verdict.status, verdict.code.clone())
+    };
+    let too_large = (Status::Critical, "body_too_large".to_owned());
+    assert_eq!(verdict(json!({})), too_large);
+    assert_eq!(verdict(json!({ "status": [200] })), too_large);
+    assert_eq!(verdict(json!({ "whole_body": false })).0, Status::Ok);
+    assert_eq!(verdict(json!({ "whole_body": false, "body_bytes": 1 })), too_large);
+}
+
 /// Two and five seconds are the thresholds that rules and README speak of.
 #[test]
 fn an_answer_that_is_right_and_late_is_degraded() {
