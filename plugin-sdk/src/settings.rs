@@ -18,6 +18,11 @@ pub const GRANT_KEYWORD: &str = "x-bellwether-grant";
 /// lower is worse, the names stand the other way round. What is not set is passed over.
 pub const ASCENDING_KEYWORD: &str = "x-bellwether-ascending";
 
+/// The keyword by which the host knows that a text, or each of a list or table of texts, must be a regular expression, so that a
+/// mistyped one is refused while the configuration is loaded: `#[schemars(extend("x-bellwether-pattern" = "regex-lite"))]` on
+/// the field. The value is the crate that reads it, `regex` or `regex-lite`.
+pub const PATTERN_KEYWORD: &str = "x-bellwether-pattern";
+
 /// For a check without settings.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -5,11 +5,11 @@ use std::time::Duration;
 use bellwether_sdk::{
     FailureKind, context,
     context::Previous,
-    fake::{Fake, answer, assert_readme, assert_rules, assert_sample, describe, json, no_answer},
+    fake::{Fake, answer, describe, json, no_answer},
     http, log, postgres,
     prelude::*,
     redis,
-    report::{MetricFamily, Points, Status},
+    report::{MetricFamily, Points, Sample, Status},
     system::{self, Cpu, Load, Memory, ProcessGroup, ProcessQuery, Processes, Section, Snapshot},
 };
 
@@ -324,6 +324,77 @@ fn the_same_series_twice_fails_the_test() {
     Fake::new().run::<Twice>(json!({}));
 }
 
+const DONE: Increments<1> = Increments::new("done_total", "Jobs done.", ["queue"]);
+
+/// By hand, as [`Report::push_family`] takes them.
+fn by_hand(points: Points) -> MetricFamily {
+    MetricFamily {
+        name: "done_total".to_owned(),
+        help: String::new(),
+        unit: String::new(),
+        label_names: vec!["queue".to_owned()],
+        points,
+    }
+}
+
+fn sample(queue: &str) -> Sample {
+    Sample {
+        label_values: vec![queue.to_owned()],
+        value: 1.0,
+    }
+}
+
+#[test]
+#[should_panic(expected = "series `done_total`[\"mail\"] is reported twice")]
+fn one_total_twice_fails_the_test_as_the_host_refuses_it() {
+    check!(Twofold, |about| about.metric(&DONE), {
+        let mut report = Report::new();
+        let points = Points::Increments(vec![sample("mail"), sample("mail")]);
+        report.push_family(by_hand(points)).map_err(Failure::internal)?;
+        Ok(report)
+    });
+    Fake::new().run::<Twofold>(json!({}));
+}
+
+#[test]
+#[should_panic(expected = "is reported twice")]
+fn two_series_that_the_host_would_expose_alike_fail_the_test() {
+    check!(Alike, |about| about.metric(&DONE), {
+        let mut report = Report::new();
+        let points = Points::Increments(vec![sample("a\u{1}"), sample("a\u{2}")]);
+        report.push_family(by_hand(points)).map_err(Failure::internal)?;
+        Ok(report)
+    });
+    Fake::new().run::<Alike>(json!({}));
+}
+
+#[test]
+#[should_panic(expected = "metric `done_total` stands in the report twice")]
+fn the_same_metric_twice_fails_the_test() {
+    check!(Again, |about| about.metric(&DONE), {
+        let mut report = Report::new();
+        for queue in ["mail", "video"] {
+            let points = Points::Increments(vec![sample(queue)]);
+            report.push_family(by_hand(points)).map_err(Failure::internal)?;
+        }
+        Ok(report)
+    });
+    Fake::new().run::<Again>(json!({}));
+}
+
+#[test]
+fn what_is_added_to_one_total_twice_is_one_sample_with_the_sum() {
+    check!(Sums, |about| about.metric(&DONE), {
+        let mut report = Report::new();
+        let mut done = report.increments(&DONE);
+        done.add(["mail"], 1).add(["video"], 5).add(["mail"], 2);
+        Ok(report)
+    });
+    let run = Fake::new().run::<Sums>(json!({}));
+    assert_eq!(run.value("done_total", &["mail"]), Some(3.0));
+    assert_eq!(run.value("done_total", &["video"]), Some(5.0));
+}
+
 #[test]
 #[should_panic(expected = "has two verdicts")]
 fn two_verdicts_on_one_target_fail_the_test() {
@@ -373,60 +444,4 @@ fn a_run_that_panics_leaves_the_thread_clean_for_the_next() {
     let outcome = std::panic::catch_unwind(|| Fake::new().run::<Bad>(json!({})));
     assert!(outcome.is_err());
     assert!(Fake::new().run::<Good>(json!({})).result.is_ok());
-}
-
-check!(Loaded, |about| about.metric(&LOAD), { Ok(Report::new()) });
-
-#[test]
-fn rules_about_what_is_described_are_fine() {
-    assert_rules::<Loaded>(
-        "- alert: A\n  expr: avg by (check) (load{check!=\"x\"}) > 1\n  annotations: { summary: '{{ $labels.check }}' }\n",
-    );
-}
-
-#[test]
-#[should_panic(expected = "A: `lod` is not described")]
-fn a_rule_about_a_metric_that_is_not_described_is_refused() {
-    assert_rules::<Loaded>("- alert: A\n  expr: lod > 1\n");
-}
-
-#[test]
-#[should_panic(expected = "A: `load` has no label `cpu`")]
-fn a_rule_about_a_label_that_the_metric_does_not_have_is_refused() {
-    assert_rules::<Loaded>("- alert: A\n  expr: load{cpu=\"0\"} > 1\n");
-}
-
-#[test]
-#[should_panic(expected = "A: none of its metrics has a label `cpu`")]
-fn a_text_with_a_label_that_no_metric_has_is_refused() {
-    assert_rules::<Loaded>("- alert: A\n  expr: load > 1\n  annotations:\n    summary: '{{ $labels.cpu }}'\n");
-}
-
-#[test]
-fn a_readme_that_names_everything_is_fine() {
-    assert_readme::<Loaded>("It reports `load`.");
-}
-
-#[test]
-#[should_panic(expected = "the README says nothing of metric `load`")]
-fn a_readme_that_leaves_a_metric_out_is_refused() {
-    assert_readme::<Loaded>("It reports `loads`, and the load.");
-}
-
-#[test]
-fn a_sample_whose_checks_run_is_fine() {
-    let sample = json!({ "check": { "a": { "plugin": "probe" }, "b": { "plugin": "probe", "settings": {} } } });
-    let mut runs = 0;
-    assert_sample(&sample, |settings| {
-        runs += 1;
-        Fake::new().run::<Loaded>(settings)
-    });
-    assert_eq!(runs, 2);
-}
-
-#[test]
-#[should_panic(expected = "[check.a] is not understood")]
-fn a_sample_with_settings_that_are_refused_is_found() {
-    let sample = json!({ "check": { "a": { "settings": { "lod": 1 } } } });
-    assert_sample(&sample, |settings| Fake::new().run::<Loaded>(settings));
 }

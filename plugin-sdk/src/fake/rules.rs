@@ -10,6 +10,14 @@ use crate::bindings::exports::bellwether::plugin::identity::{Description, Metric
 /// Labels that stand at every series without the plugin's doing.
 const OF_THE_HOST: [&str; 3] = ["check", "instance", "job"];
 
+/// What the host itself says of each check, with its labels: a pack may ask whether its check sees anything at all.
+const METRICS_OF_THE_HOST: [(&str, &[&str]); 4] = [
+    ("bellwether_check_up", &[]),
+    ("bellwether_check_status", &["target", "status"]),
+    ("bellwether_check_consecutive_failures", &[]),
+    ("bellwether_check_last_run_timestamp_seconds", &[]),
+];
+
 /// Words of the query language that are followed by names of labels in parentheses.
 const BEFORE_LABELS: [&str; 6] = ["by", "group_left", "group_right", "ignoring", "on", "without"];
 
@@ -51,6 +59,14 @@ fn of_rule(description: &Description, rule: &Rule) -> Vec<String> {
         found.push("it names no metric".to_owned());
     }
     for (metric, labels) in &named.metrics {
+        if let Some((_, own)) = METRICS_OF_THE_HOST.iter().find(|(name, _)| name == metric) {
+            known.extend(*own);
+            let strange = labels
+                .iter()
+                .filter(|label| !own.contains(&label.as_str()) && !is_the_hosts(label));
+            found.extend(strange.map(|label| format!("`{metric}` has no label `{label}`")));
+            continue;
+        }
         let Some(described) = described(description, metric) else {
             found.push(format!("`{metric}` is not described"));
             continue;

@@ -536,6 +536,16 @@ fn a_standby_says_how_far_it_is_behind_and_whether_it_receives() {
 }
 
 #[test]
+fn a_standby_that_cannot_tell_how_far_it_is_behind_has_no_lag() {
+    let columns = ["standby", "lag_seconds", "lag_bytes", "receivers"];
+    let unknown = rows(&columns, &[&[Some("t"), None, None, Some("0")]]);
+    let run = but(json!({}), "standby", Ok(unknown));
+    assert_eq!(run.value("postgres_standby_lag_seconds", &[]), None);
+    assert_eq!(run.value("postgres_standby_receiving", &[]), Some(0.0));
+    assert_eq!(run.status("standby connection"), Status::Warning);
+}
+
+#[test]
 fn a_server_that_cannot_be_asked_is_down_and_says_why() {
     for (error, wanted, said) in [
         (
@@ -762,6 +772,21 @@ fn rows_that_make_no_metrics_are_said() {
         let run = run_with(custom(more), healthy);
         assert_eq!(verdict(&run, "query orders"), (Status::Unknown, "query_rows", said));
     }
+    let cut = |values: &[&[Option<&str>]]| {
+        Ok(Rows {
+            truncated: true,
+            ..rows(&["status", "rows"], values)
+        })
+    };
+    let run = but(custom(json!({})), "custom", cut(&[]));
+    let (status, code, said) = verdict(&run, "query orders");
+    assert_eq!((status, code), (Status::Unknown, "query_rows"));
+    assert!(said.contains("all rows after the first 0 are missing"), "{said}");
+    let high = json!({ "metrics": { "rows": { "above": { "warning": 5 } } } });
+    let run = but(custom(high), "custom", cut(&[&[Some("new"), Some("7")]]));
+    let (status, code, said) = verdict(&run, "query orders");
+    assert_eq!((status, code), (Status::Warning, "query_threshold"));
+    assert!(said.contains("after the first 1 are missing"), "{said}");
     let none = but(custom(json!({})), "custom", Ok(rows(&[], &[])));
     assert_eq!(verdict(&none, "query orders"), (Status::Ok, "", "0 rows"));
 }
@@ -780,6 +805,25 @@ fn a_custom_query_that_is_refused_leaves_the_others() {
         (run.status("query secret"), run.verdict("query secret").code.as_str()),
         (Status::Unknown, "permission_missing")
     );
+    let said = &run.verdict("query secret").summary;
+    assert_eq!(
+        said,
+        "permission denied for table secrets: GRANT SELECT ON secrets TO \"watcher\""
+    );
+}
+
+#[test]
+fn half_a_section_is_not_taken_for_all_of_it() {
+    let whole = healthy("SELECT … FROM pg_stat_activity").expect("rows");
+    let half = Rows {
+        truncated: true,
+        ..whole
+    };
+    let run = but(json!({}), "activity", Ok(half));
+    assert_eq!(run.value("postgres_connections_used", &[]), None);
+    let (status, code, said) = verdict(&run, "section activity");
+    assert_eq!((status, code), (Status::Unknown, "denied"));
+    assert!(said.contains("cut off"), "{said}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use bellwether_sdk::{Address, Failure};
+use bellwether_sdk::{Address, Failure, settings::PATTERN_KEYWORD};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
@@ -154,7 +154,7 @@ impl JsonSchema for Whole {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "minLength": 1 })
+        json_schema!({ "type": "string", "minLength": 1, PATTERN_KEYWORD: "regex-lite" })
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn check(expect: &Expect, response: &Response) -> Result<(), Finding>
         header(name, pattern, response)?;
     }
     if expect.json.is_empty() {
-        return Ok(());
+        return whole(expect, response);
     }
     let body = json(response)?;
     for each in &expect.json {
@@ -41,6 +41,20 @@ fn size(expect: &Expect, response: &Response) -> Result<(), Finding> {
         ));
     }
     Ok(())
+}
+
+/// A body that goes on where the host stops reading may never end: that is no success unless the settings say so.
+fn whole(expect: &Expect, response: &Response) -> Result<(), Finding> {
+    if !response.body_truncated || expect.whole_body == Some(false) {
+        return Ok(());
+    }
+    let read = response.body.len();
+    Err(Finding::new(
+        &classes::BODY_TOO_LARGE,
+        format!(
+            "the body goes on after the {read} bytes that are read; where a part is enough, set `expect.whole_body = false`"
+        ),
+    ))
 }
 
 fn header(name: &str, pattern: &str, response: &Response) -> Result<(), Finding> {

@@ -1,6 +1,6 @@
 //! The tables `expect`: what a good answer is.
 
-use bellwether_sdk::settings::Levels;
+use bellwether_sdk::settings::{Levels, PATTERN_KEYWORD};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -192,7 +192,7 @@ impl JsonSchema for Pattern {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "minLength": 1 })
+        schemars::json_schema!({ "type": "string", "minLength": 1, PATTERN_KEYWORD: "regex-lite" })
     }
 }
 

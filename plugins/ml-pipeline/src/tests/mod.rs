@@ -63,6 +63,25 @@ fn a_canary_asserts_768_dimensions_on_a_real_answer() {
 }
 
 #[test]
+fn the_dimension_that_is_measured_is_the_one_that_is_complained_of() {
+    let of = |at: &str| {
+        let asserted = json!({ "assert": [{ "at": at, "dim": 768 }] });
+        let vector = |size: usize| vec![0.5; size];
+        let batch = json!([vector(768), vector(767), vector(768)]);
+        run_one(canary(asserted), Server::new().json("/embed", 200, batch))
+    };
+    for at in ["", "/*"] {
+        let run = of(at);
+        let summary = &run.verdict("canary t").summary;
+        assert!(summary.contains("767 dimensions, not 768"), "{summary}");
+        assert_eq!(
+            run.value("ml_embedding_dimension", &["canary", "t", "two_tower_768"]),
+            Some(767.0)
+        );
+    }
+}
+
+#[test]
 fn an_embedding_with_nan_is_found_although_it_is_no_json() {
     let settings = canary(json!({ "assert": [{ "at": "/0", "finite": true }] }));
     let run = run_one(settings, Server::new().text("/embed", 200, "[[0.1, NaN, 0.2]]"));

@@ -7,6 +7,7 @@ mod bullmq;
 mod celery;
 mod celery_unacked;
 mod dramatiq;
+mod line;
 mod list;
 mod registered;
 mod resque;

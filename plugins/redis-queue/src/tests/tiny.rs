@@ -24,8 +24,8 @@ pub(crate) struct TinyGroup {
     pub(crate) name: &'static str,
     pub(crate) last_delivered: (u64, u64),
     pub(crate) lag: Option<i64>,
-    /// Id and deliveries, oldest first.
-    pub(crate) pending: Vec<((u64, u64), i64)>,
+    /// Id, milliseconds since it was delivered, deliveries; oldest first.
+    pub(crate) pending: Vec<((u64, u64), i64, i64)>,
     /// Name, pending entries, idle milliseconds.
     pub(crate) consumers: Vec<(&'static str, i64, i64)>,
 }
@@ -48,7 +48,7 @@ pub(crate) struct Tiny {
     refused: Vec<String>,
     /// Lines of `INFO`.
     pub(crate) info: String,
-    /// Names of connections.
+    /// Names of connections, each to database 0 unless ` db=N` follows.
     pub(crate) clients: Vec<String>,
     /// Keys that one page of `SCAN` looks at; 0: all.
     pub(crate) scan_page: usize,
@@ -284,7 +284,10 @@ impl Tiny {
     fn client_list(&self) -> String {
         let lines = self.clients.iter().enumerate();
         lines
-            .map(|(id, name)| format!("id={id} addr=127.0.0.1:5 laddr=127.0.0.1:6 fd=8 name={name} age=5 idle=0\n"))
+            .map(|(id, client)| {
+                let (name, database) = client.split_once(" db=").unwrap_or((client, "0"));
+                format!("id={id} addr=127.0.0.1:5 laddr=127.0.0.1:6 fd=8 name={name} age=5 idle=0 flags=N db={database} sub=0\n")
+            })
             .collect()
     }
 
@@ -386,11 +389,12 @@ fn of_sorted(set: &[(f64, String)], command: &str, rest: &[&str]) -> Option<Vec<
                 .map(|(_, member)| member.clone()),
         )),
         ("ZRANGE", [first, last, "WITHSCORES"]) => Some(with_scores(&set[window(first, last, set.len())])),
-        ("ZRANGEBYSCORE", [minimum, maximum, "WITHSCORES", "LIMIT", "0", count]) => {
-            let count = count.parse().expect("a count");
+        ("ZRANGEBYSCORE", [minimum, maximum, "WITHSCORES", "LIMIT", skipped, count]) => {
+            let (skipped, count) = (skipped.parse().expect("a count"), count.parse().expect("a count"));
             let found: Vec<_> = set
                 .iter()
                 .filter(|(score, _)| within(*score, minimum, maximum))
+                .skip(skipped)
                 .take(count)
                 .cloned()
                 .collect();
@@ -418,19 +422,19 @@ fn of_stream(stream: &TinyStream, command: &str, rest: &[&str]) -> Option<Vec<No
             }
             Some(reply)
         }
-        ("XPENDING", [group, "-", "+", "1"]) => {
+        ("XPENDING", [group, "-", "+", count]) => {
             let group = stream.groups.iter().find(|known| known.name == *group)?;
-            let Some((entry, deliveries)) = group.pending.first() else {
-                return Some(vec![Node::Array(0)]);
-            };
-            let fields = [
-                Node::Array(4),
-                bulk(&id(*entry)),
-                bulk("c"),
-                Node::Integer(5),
-                Node::Integer(*deliveries),
-            ];
-            Some([Node::Array(1)].into_iter().chain(fields).collect())
+            let entries: Vec<_> = group.pending.iter().take(count.parse().ok()?).collect();
+            let mut reply = vec![Node::Array(u32::try_from(entries.len()).ok()?)];
+            for (entry, idle, deliveries) in entries {
+                let numbers = [Node::Integer(*idle), Node::Integer(*deliveries)];
+                reply.extend(
+                    [Node::Array(4), bulk(&id(*entry)), bulk("c")]
+                        .into_iter()
+                        .chain(numbers),
+                );
+            }
+            Some(reply)
         }
         _ => None,
     }

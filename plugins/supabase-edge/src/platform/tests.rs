@@ -151,6 +151,16 @@ fn a_relay_that_reached_nothing_says_so_even_with_200() {
     assert_eq!(code(&answer(200, Some(("x-relay-error", "false")), "")), None);
 }
 
+/// The header is the platform's own, so it counts before any status that nobody asked for.
+#[test]
+fn the_platforms_header_counts_even_with_200() {
+    for (header, class) in [("WORKER_ERROR", "worker_error"), ("NOT_FOUND", "not_deployed")] {
+        assert_eq!(code(&answer(200, Some(("sb-error-code", header)), "")), Some(class));
+    }
+    assert_eq!(code(&answer(200, Some(("sb-error-code", "BRAND_NEW")), "")), None);
+    assert_eq!(code(&answer(200, Some(("sb-error-code", "")), "")), None);
+}
+
 #[test]
 fn what_a_function_says_itself_is_no_error_of_the_platform() {
     let own = [

@@ -21,12 +21,15 @@ pub(crate) struct Expect {
     /// What the JSON body must hold.
     pub(crate) json: Vec<Assertion>,
     /// Headers that must be there, each with a regular expression that is found in its value; `""` for any value.
+    #[schemars(extend("x-bellwether-pattern" = "regex-lite"))]
     pub(crate) headers: BTreeMap<String, String>,
     /// From when on the answer is slow, in seconds. Unless said: a warning from 2, critical from 5.
     pub(crate) latency_seconds: Option<Levels>,
     /// The largest body that is right, in bytes. More is not read.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub(crate) body_bytes: Option<u32>,
+    /// Whether a body that goes on after 1 MiB, or never ends, is wrong: `true` unless said. With `false` a part of it is enough.
+    pub(crate) whole_body: Option<bool>,
 }
 
 /// Answers take this long before people mind, when the settings say nothing.
@@ -59,6 +62,7 @@ pub(crate) struct Assertion {
     /// The largest right number.
     pub(crate) max: Option<f64>,
     /// A regular expression that is found in the text.
+    #[schemars(extend("x-bellwether-pattern" = "regex-lite"))]
     pub(crate) matches: Option<String>,
 }
 
