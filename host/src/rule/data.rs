@@ -29,6 +29,9 @@ pub const CHECKS_HOLD_MAX: i64 = 5 * 60_000;
 const RANGE_HOLD_MAX: i64 = 60 * 60_000;
 const RANGE_HOLD_MAX_FRESH: i64 = CHECKS_HOLD_MAX;
 
+/// So many ticks after the last one, what history holds is no news.
+pub const TICKS_BEHIND_MAX: i64 = 3;
+
 /// The label that says which check reports a series.
 const CHECK: &str = "check";
 
@@ -221,13 +224,20 @@ fn made_labels(expr: &Expr, made: &mut Vec<Arc<str>>) {
     }
 }
 
-/// What is known about the time since the host began, for [`hold`].
+/// What is known about the time since history began to be recorded without a break, for [`hold`]: since the host began, the machine
+/// woke, or the clock jumped.
 #[derive(Clone, Debug)]
 pub struct Since<'s> {
-    /// When this process recorded its first tick; None: it has not yet.
+    /// The first tick after the break; None: there was none yet.
     pub began: Option<i64>,
-    /// The last tick before that, of an earlier process; None: there is none.
+    /// The last tick before it; None: there is none.
     pub before: Option<i64>,
+    /// The clock was set back: what stands before the break in history is older than it looks, and nothing may span it.
+    pub was_set_back: bool,
+    /// The last tick.
+    pub ticked: i64,
+    /// From tick to tick.
+    pub tick: i64,
     /// Checks that have neither run nor been restored, and can.
     pub waiting: &'s BTreeSet<Arc<str>>,
 }
@@ -237,6 +247,9 @@ pub fn hold<S: Storage + ?Sized>(reads: &[Reads], storage: &S, since: &Since<'_>
     let Some(began) = since.began else {
         return Some(Hold::ChecksNotRun);
     };
+    if at - since.ticked > since.tick * TICKS_BEHIND_MAX {
+        return Some(Hold::HistoryBehind);
+    }
     if at - began < CHECKS_HOLD_MAX && reads.iter().any(|read| may_be_fed(read, storage, since.waiting)) {
         return Some(Hold::ChecksNotRun);
     }
@@ -245,7 +258,7 @@ pub fn hold<S: Storage + ?Sized>(reads: &[Reads], storage: &S, since: &Since<'_>
     } else {
         RANGE_HOLD_MAX_FRESH
     };
-    let before = since.before.unwrap_or(i64::MIN / 4);
+    let before = since.before.filter(|_| !since.was_set_back).unwrap_or(i64::MIN / 4);
     if at - began >= patience {
         return None;
     }
@@ -255,7 +268,11 @@ pub fn hold<S: Storage + ?Sized>(reads: &[Reads], storage: &S, since: &Since<'_>
         }
         let (from, until) = (at - read.offset - read.range, at - read.offset);
         let missing = until.min(began) - from.max(before);
-        missing * 2 > read.range
+        if since.was_set_back {
+            missing > 0
+        } else {
+            missing * 2 > read.range
+        }
     };
     reads.iter().any(is_empty).then_some(Hold::RangeNotFilled)
 }

@@ -127,6 +127,9 @@ fn held(expr: &str, storage: &Memory, before: Option<i64>, began: i64, waiting: 
     let since = Since {
         began: Some(began),
         before,
+        was_set_back: false,
+        ticked: NOW - 5_000,
+        tick: 15_000,
         waiting: &waiting.iter().map(|check| Arc::from(*check)).collect(),
     };
     hold(&reads(&parse(expr).unwrap()), storage, &since, NOW)
@@ -196,4 +199,37 @@ fn a_rule_waits_until_most_of_its_range_is_there() {
         Some(Hold::RangeNotFilled)
     );
     assert_eq!(held("rate(x[1d]) > 1", outage(30, 60 * MINUTE)), None);
+}
+
+#[test]
+fn a_rule_waits_for_news_after_a_sleep_and_for_all_of_its_range_after_a_clock_was_set_back() {
+    let storage = memory(&[("x", &[], 0)]);
+    let waiting = BTreeSet::new();
+    let since = Since {
+        began: Some(NOW - 20 * MINUTE),
+        before: Some(NOW - 21 * MINUTE),
+        was_set_back: false,
+        ticked: NOW - 5_000,
+        tick: 15_000,
+        waiting: &waiting,
+    };
+    let held = |expr: &str, since: &Since<'_>| hold(&reads(&parse(expr).unwrap()), &storage, since, NOW);
+    assert_eq!(held("x > 1", &since), None);
+    let asleep = Since {
+        ticked: NOW - 3 * 60 * MINUTE,
+        ..since.clone()
+    };
+    assert_eq!(held("x > 1", &asleep), Some(Hold::HistoryBehind));
+
+    let set_back = Since {
+        was_set_back: true,
+        ..since
+    };
+    assert_eq!(held("rate(x[19m]) > 1", &set_back), None);
+    assert_eq!(
+        held("rate(x[21m]) > 1", &set_back),
+        Some(Hold::RangeNotFilled),
+        "one sample from before is too many"
+    );
+    assert_eq!(held("x > 1", &set_back), None);
 }
