@@ -83,7 +83,16 @@ fn a_condition_that_ended_is_told_from_series_that_vanished() {
 fn a_side_of_a_match_is_asked_about_its_own_labels_only() {
     let storage = memory(&[
         ("restarts", &[("pod", "p"), ("instance", "ksm:8080"), ("job", "ksm")], 0),
-        ("info", &[("pod", "p"), ("node", "n"), ("instance", "kubelet:10250"), ("job", "kubelet")], 0),
+        (
+            "info",
+            &[
+                ("pod", "p"),
+                ("node", "n"),
+                ("instance", "kubelet:10250"),
+                ("job", "kubelet"),
+            ],
+            0,
+        ),
         ("gone", &[("pod", "q")], 0),
     ]);
     let alert = &[("pod", "p"), ("instance", "ksm:8080"), ("job", "ksm"), ("node", "n")];
@@ -91,7 +100,11 @@ fn a_side_of_a_match_is_asked_about_its_own_labels_only() {
         ("restarts * on(pod) group_left(node) info > 5", &alert[..], true),
         ("info * on(pod) group_right(node) restarts > 5", alert, true),
         ("restarts * on(pod) group_left(node) gone > 5", alert, false),
-        ("restarts * ignoring(instance, job, node) group_left(node) info > 5", alert, true),
+        (
+            "restarts * ignoring(instance, job, node) group_left(node) info > 5",
+            alert,
+            true,
+        ),
         ("restarts > 5 and on(pod) info", &alert[..3], true),
         ("restarts > 5 and on(pod) gone", &alert[..3], false),
         ("restarts > 5 unless on(pod) gone", &alert[..3], true),
