@@ -4,6 +4,8 @@
 
 use std::{fmt, sync::Arc};
 
+use crate::parse::quote;
+
 /// The label that holds a metric's name.
 pub const METRIC_NAME: &str = "__name__";
 /// The label that holds a histogram bucket's upper bound.
@@ -89,23 +91,32 @@ impl Labels {
     }
 }
 
-/// As PromQL writes it: `name{a="b"}`.
+/// As PromQL writes it, and reads it: `name{a="b"}`, and `{"a name", "a label"="b"}` where names are not plain.
 impl fmt::Display for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(name) = self.metric_name() {
+        let name = self.metric_name();
+        let before = name.filter(|name| is_plain(name, true));
+        if let Some(name) = before {
             f.write_str(name)?;
+            if self.len() == 1 {
+                return Ok(());
+            }
         }
-        let others: Vec<&Label> = self.0.iter().filter(|(name, _)| &**name != METRIC_NAME).collect();
-        if others.is_empty() && self.metric_name().is_some() {
-            return Ok(());
-        }
-        f.write_str("{")?;
-        for (at, (name, value)) in others.into_iter().enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
-            write!(f, "{comma}{name}={value:?}")?;
-        }
-        f.write_str("}")
+        let inside = name.filter(|_| before.is_none());
+        let others = self.0.iter().filter(|(name, _)| &**name != METRIC_NAME);
+        let others = others.map(|(name, value)| match is_plain(name, false) {
+            true => format!("{name}={}", quote(value)),
+            false => format!("{}={}", quote(name), quote(value)),
+        });
+        let parts: Vec<String> = inside.map(|name| quote(name)).into_iter().chain(others).collect();
+        write!(f, "{{{}}}", parts.join(", "))
     }
+}
+
+/// Whether a name can stand without quotes; a metric's may have colons.
+fn is_plain(name: &str, colons: bool) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || c == '_' || (colons && c == ':');
+    name.chars().all(letter) && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty()
 }
 
 impl fmt::Debug for Labels {

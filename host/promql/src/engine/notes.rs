@@ -39,7 +39,7 @@ impl fmt::Display for Note {
                 "PromQL warning: bucket label \"le\" is missing or has a malformed value of {bound:?}"
             ),
             Self::ForcedMonotone => f.write_str(
-                "PromQL info: input to histogram_quantile needed to be fixed for monotonicity: buckets were not cumulative",
+                "PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)",
             ),
             Self::IneffectiveSort => f.write_str(
                 "PromQL warning: sort is ineffective for range queries since results are always ordered by labels",

@@ -172,7 +172,7 @@ impl RangeCall {
         };
         let block = self.ranges.eval(frame, cx, compute)?;
         self.note_names(&block, cx);
-        if function == Function::LastOverTime {
+        if matches!(function, Function::FirstOverTime | Function::LastOverTime) {
             return Ok(block);
         }
         self.names.apply(block, without_name, Collision::Ever, self.span, cx)

@@ -113,7 +113,11 @@ fn select(elements: &mut [(u32, f64)], count: usize, greatest: bool) -> (&mut [(
         let mut at = 0;
         while 2 * at + 1 <= last {
             let (left, right) = (2 * at + 1, 2 * at + 2);
-            let child = if right <= last && worse(heap[right].1, heap[left].1) { right } else { left };
+            let child = if right <= last && worse(heap[right].1, heap[left].1) {
+                right
+            } else {
+                left
+            };
             if !worse(heap[child].1, heap[at].1) {
                 break;
             }

@@ -32,6 +32,7 @@ pub fn apply(function: Function, window: &Window<'_>, params: &[f64]) -> Option<
         Function::Idelta => last_two(points).map(|[before, last]| last.value - before.value)?,
         Function::AvgOverTime => mean(points)?,
         Function::CountOverTime => points.len() as f64,
+        Function::FirstOverTime => first.value,
         Function::LastOverTime => last.value,
         Function::MaxOverTime => values().fold(f64::NAN, larger),
         Function::MinOverTime => values().fold(f64::NAN, smaller),
@@ -303,6 +304,7 @@ mod tests {
         assert_eq!(of_values(Function::AvgOverTime, &[-INF, 5.0, 7.0]), -INF);
         assert_eq!(of_values(Function::CountOverTime, &[NAN, 1.0]), 2.0);
         assert_eq!(of_values(Function::PresentOverTime, &[NAN]), 1.0);
+        assert_eq!(of_values(Function::FirstOverTime, &[1.0, 7.0]), 1.0);
         assert_eq!(of_values(Function::LastOverTime, &[1.0, 7.0]), 7.0);
     }
 

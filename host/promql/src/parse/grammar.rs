@@ -3,7 +3,7 @@
 //! Precedence climbing with one token of lookahead. Types are checked as the tree grows, from the leaves up.
 
 use super::{
-    DEPTH, Fault, NESTING, Typed, number, refuse,
+    Around, DEPTH, Fault, NESTING, Typed, number, refuse,
     token::{Kind, Token, tokens},
 };
 use crate::{
@@ -21,6 +21,8 @@ pub(super) struct Parser<'a> {
     at: usize,
     /// Levels of recursion.
     level: usize,
+    /// Of the query, if it is known.
+    pub(super) around: Option<Around>,
 }
 
 impl<'a> Parser<'a> {
@@ -30,6 +32,7 @@ impl<'a> Parser<'a> {
             tokens: tokens(text),
             at: 0,
             level: 0,
+            around: None,
         }
     }
 

@@ -9,7 +9,6 @@ pub(super) struct Refused {
 
 const EXPERIMENTAL: &str = "is experimental in Prometheus";
 const NATIVE: &str = "works on native histograms, which are not supported";
-const CONTEXT: &str = "depends on the query around the expression, which a rule does not have";
 const COMPARE_WITHOUT: &str = "there is no stable function for this";
 
 const fn refused(name: &'static str, why: &'static str, instead: &'static str) -> Refused {
@@ -56,12 +55,12 @@ const REFUSED: [Refused; 29] = [
     refused("mad_over_time", EXPERIMENTAL, "stddev_over_time is stable"),
     refused("max_of", EXPERIMENTAL, "use clamp_min"),
     refused("min_of", EXPERIMENTAL, "use clamp_max"),
-    refused("range", CONTEXT, "write the duration"),
+    refused("range", EXPERIMENTAL, "in a duration, range() is stable"),
     refused("sort_by_label", EXPERIMENTAL, "sort and sort_desc are stable"),
     refused("sort_by_label_desc", EXPERIMENTAL, "sort and sort_desc are stable"),
     refused("start", EXPERIMENTAL, "after `@`, start() is stable"),
     refused("start_timestamp", EXPERIMENTAL, COMPARE_WITHOUT),
-    refused("step", CONTEXT, "write the duration"),
+    refused("step", EXPERIMENTAL, "in the durations of a query, it is stable"),
     refused("ts_of_first_over_time", EXPERIMENTAL, COMPARE_WITHOUT),
     refused("ts_of_last_over_time", EXPERIMENTAL, "timestamp is stable"),
     refused("ts_of_max_over_time", EXPERIMENTAL, COMPARE_WITHOUT),

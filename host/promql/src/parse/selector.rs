@@ -264,8 +264,9 @@ impl Parser<'_> {
     }
 
     fn signed_duration(&mut self) -> Result<f64, Fault> {
-        let negative = self.at_mark(0, "-");
-        if negative || self.at_mark(0, "+") {
+        let mut negative = false;
+        while self.at_mark(0, "-") || self.at_mark(0, "+") {
+            negative ^= self.at_mark(0, "-");
             self.advance();
         }
         let value = self.duration_primary()?;
@@ -333,15 +334,33 @@ impl Parser<'_> {
         }
     }
 
+    /// `step()`, `range()`, `max_of(…)` and `min_of(…)`.
     fn duration_word(&mut self) -> Result<f64, Fault> {
-        let word = self.word(0).unwrap_or_default();
-        let larger = word.eq_ignore_ascii_case("max_of");
-        if !larger && !word.eq_ignore_ascii_case("min_of") {
-            if self.at_mark(1, "(") {
-                self.refuse(word)?;
-            }
-            return Err(self.unexpected("a duration").hint(duration::FORM));
+        let word = self.word(0).unwrap_or_default().to_ascii_lowercase();
+        match word.as_str() {
+            "max_of" => self.two_durations(f64::max),
+            "min_of" => self.two_durations(f64::min),
+            "step" | "range" if self.at_mark(1, "(") => self.of_query(&word),
+            _ => Err(self.unexpected("a duration").hint(duration::FORM)),
         }
+    }
+
+    fn of_query(&mut self, word: &str) -> Result<f64, Fault> {
+        let Some(around) = self.around else {
+            let message = format!("`{word}()` depends on the query around the expression, which is not known here");
+            return Err(Fault::new(self.span(), message).hint("write the duration"));
+        };
+        self.advance();
+        self.expect("(", "and `)`")?;
+        self.expect(")", "and nothing in the parentheses")?;
+        Ok(duration::seconds(if word == "step" {
+            around.step
+        } else {
+            around.range
+        }))
+    }
+
+    fn two_durations(&mut self, choose: fn(f64, f64) -> f64) -> Result<f64, Fault> {
         self.nested(|parser| {
             parser.advance();
             parser.expect("(", "and two durations")?;
@@ -349,7 +368,7 @@ impl Parser<'_> {
             parser.expect(",", "and a second duration")?;
             let second = parser.duration_expression(0)?;
             parser.expect(")", "after two durations")?;
-            Ok(if larger { first.max(second) } else { first.min(second) })
+            Ok(choose(first, second))
         })
     }
 }

@@ -71,7 +71,10 @@ impl Oracle {
     /// As it names itself.
     pub(crate) fn version(&self) -> String {
         let log = self.log();
-        let version = log.split("version=\"(version=").nth(1).and_then(|rest| rest.split(',').next());
+        let version = log
+            .split("version=\"(version=")
+            .nth(1)
+            .and_then(|rest| rest.split(',').next());
         version.unwrap_or("unknown").to_owned()
     }
 
@@ -96,7 +99,11 @@ impl Oracle {
 
     fn send(&self, data: &Data) {
         let mut connection = Connection::to(self.address);
-        let last = data.series.iter().filter_map(|(_, points)| points.last()).map(|point| point.at);
+        let last = data
+            .series
+            .iter()
+            .filter_map(|(_, points)| points.last())
+            .map(|point| point.at);
         let last = last.max().expect("points");
         let mut from = EARLIEST;
         while from <= last {
@@ -104,7 +111,13 @@ impl Oracle {
             let headers = "Content-Encoding: snappy\r\nContent-Type: application/x-protobuf\r\n\
                            X-Prometheus-Remote-Write-Version: 0.1.0\r\n";
             let answer = connection.post("/api/v1/write", headers, &snappy(&body));
-            assert!(answer.0 < 300, "remote write: {}: {}\n{}", answer.0, answer.1, self.log());
+            assert!(
+                answer.0 < 300,
+                "remote write: {}: {}\n{}",
+                answer.0,
+                answer.1,
+                self.log()
+            );
             from += BATCH;
         }
     }
@@ -182,7 +195,10 @@ impl Connection {
 
     /// Status and body.
     pub(crate) fn post(&mut self, path: &str, headers: &str, body: &[u8]) -> (u16, String) {
-        let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
         let mut request = head.into_bytes();
         request.extend(body);
         self.stream.get_mut().write_all(&request).expect("it reads");
@@ -191,7 +207,10 @@ impl Connection {
 
     /// `fields` as a form.
     pub(crate) fn form(&mut self, path: &str, fields: &[(&str, &str)]) -> (u16, String) {
-        let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        let fields: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("{name}={}", encoded(value)))
+            .collect();
         let headers = "Content-Type: application/x-www-form-urlencoded\r\n";
         self.post(path, headers, fields.join("&").as_bytes())
     }

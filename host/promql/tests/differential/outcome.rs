@@ -11,8 +11,36 @@ use bellwether_promql::{
 };
 use serde_json::Value as Json;
 
-/// How far apart two numbers may be, relative to the larger.
-const TOLERANCE: f64 = 1e-12;
+/// How far apart two numbers may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tolerance {
+    /// To the larger of them.
+    pub(crate) relative: f64,
+    pub(crate) absolute: f64,
+}
+
+impl Default for Tolerance {
+    fn default() -> Self {
+        Self {
+            relative: 1e-12,
+            absolute: 0.0,
+        }
+    }
+}
+
+impl Tolerance {
+    /// What either allows.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            relative: self.relative.max(other.relative),
+            absolute: self.absolute.max(other.absolute),
+        }
+    }
+
+    fn allows(self, a: f64, b: f64) -> bool {
+        a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= self.relative * a.abs().max(b.abs()) + self.absolute
+    }
+}
 
 /// At which moments an expression is asked for, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +63,10 @@ pub(crate) enum Outcome {
     Scalar(f64),
     Text(String),
     /// In the order given; labels to the moments and values.
-    Series { kind: &'static str, rows: Vec<(BTreeMap<String, String>, Vec<(i64, f64)>)> },
+    Series {
+        kind: &'static str,
+        rows: Vec<(BTreeMap<String, String>, Vec<(i64, f64)>)>,
+    },
 }
 
 impl Outcome {
@@ -81,7 +112,12 @@ pub(crate) fn ours(case: &Case, memory: &Memory) -> Outcome {
 }
 
 fn of_value(value: Value, at: i64) -> Outcome {
-    let texts = |labels: &Labels| labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let texts = |labels: &Labels| {
+        labels
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
+    };
     match value {
         Value::Scalar(number) => Outcome::Scalar(number),
         Value::String(text) => Outcome::Text(text),
@@ -93,10 +129,15 @@ fn of_value(value: Value, at: i64) -> Outcome {
             }
         }
         Value::Matrix(series) => {
-            let points = |series: &bellwether_promql::value::Series| series.points.iter().map(|point| (point.at, point.value)).collect();
+            let points = |series: &bellwether_promql::value::Series| {
+                series.points.iter().map(|point| (point.at, point.value)).collect()
+            };
             Outcome::Series {
                 kind: "matrix",
-                rows: series.iter().map(|series| (texts(&series.labels), points(series))).collect(),
+                rows: series
+                    .iter()
+                    .map(|series| (texts(&series.labels), points(series)))
+                    .collect(),
             }
         }
     }
@@ -124,7 +165,11 @@ pub(crate) fn of_answer(body: &str) -> Outcome {
         Some("scalar") => Outcome::Scalar(point(result).1),
         Some("string") => Outcome::Text(text(&result[1])),
         Some("vector") => rows("vector", |row| vec![point(&row["value"])]),
-        Some("matrix") => rows("matrix", |row| row["values"].as_array().map_or(Vec::new(), |all| all.iter().map(point).collect())),
+        Some("matrix") => rows("matrix", |row| {
+            row["values"]
+                .as_array()
+                .map_or(Vec::new(), |all| all.iter().map(point).collect())
+        }),
         other => panic!("{other:?}: {body}"),
     }
 }
@@ -140,56 +185,76 @@ fn point(json: &Json) -> (i64, f64) {
     ((seconds * 1000.0).round() as i64, value.parse().expect("a number"))
 }
 
-/// Why two answers are not the same; None if they are. `absolute` is added to the tolerance, `ordered` says that the order of elements
+/// Why two answers are not the same; None if they are. `ordered` says that the order of elements
 /// is part of the answer.
-pub(crate) fn difference(ours: &Outcome, theirs: &Outcome, absolute: f64, ordered: bool) -> Option<String> {
+pub(crate) fn difference(ours: &Outcome, theirs: &Outcome, tolerance: Tolerance, ordered: bool) -> Option<String> {
     match (ours, theirs) {
         (Outcome::Error(_), Outcome::Error(_)) => None,
-        (Outcome::Scalar(ours), Outcome::Scalar(theirs)) if same(*ours, *theirs, absolute) => None,
+        (Outcome::Scalar(ours), Outcome::Scalar(theirs)) if tolerance.allows(*ours, *theirs) => None,
         (Outcome::Text(ours), Outcome::Text(theirs)) if ours == theirs => None,
-        (Outcome::Series { kind, rows }, Outcome::Series { kind: other, rows: others }) if kind == other => between(rows, others, absolute, ordered),
-        _ => Some(format!("ours {ours:.300?}\ntheirs {theirs:.300?}")),
+        (
+            Outcome::Series { kind, rows },
+            Outcome::Series {
+                kind: other,
+                rows: others,
+            },
+        ) if kind == other => between(rows, others, tolerance, ordered),
+        _ => Some(format!("ours {}\n  theirs {}", abbreviated(ours), abbreviated(theirs))),
     }
+}
+
+fn abbreviated(outcome: &Outcome) -> String {
+    const LETTERS: usize = 400;
+    format!("{outcome:?}").chars().take(LETTERS).collect()
 }
 
 type Row = (BTreeMap<String, String>, Vec<(i64, f64)>);
 
-fn between(ours: &[Row], theirs: &[Row], absolute: f64, ordered: bool) -> Option<String> {
+fn between(ours: &[Row], theirs: &[Row], tolerance: Tolerance, ordered: bool) -> Option<String> {
     let index: BTreeMap<_, _> = theirs.iter().map(|(labels, points)| (labels, points)).collect();
     for (labels, points) in ours {
         let Some(others) = index.get(labels) else {
             return Some(format!("only ours has {labels:?} {:?}", points.first()));
         };
-        if let Some(difference) = of_points(points, others, absolute) {
+        if let Some(difference) = of_points(points, others, tolerance) {
             return Some(format!("{labels:?}: {difference}"));
         }
     }
     if ours.len() != theirs.len() {
-        let only = theirs.iter().find(|(labels, _)| ours.iter().all(|(own, _)| own != labels));
-        return Some(format!("ours has {} rows, theirs {}: {only:?}", ours.len(), theirs.len()));
+        let only = theirs
+            .iter()
+            .find(|(labels, _)| ours.iter().all(|(own, _)| own != labels));
+        return Some(format!(
+            "ours has {} rows, theirs {}: {only:?}",
+            ours.len(),
+            theirs.len()
+        ));
     }
     if ordered {
         let values = |rows: &[Row]| rows.iter().map(|(_, points)| points[0].1).collect::<Vec<_>>();
         let (ours, theirs) = (values(ours), values(theirs));
-        if !ours.iter().zip(&theirs).all(|(a, b)| same(*a, *b, absolute)) {
+        if !ours.iter().zip(&theirs).all(|(a, b)| tolerance.allows(*a, *b)) {
             return Some(format!("the order differs: ours {ours:?}, theirs {theirs:?}"));
         }
     }
     None
 }
 
-fn of_points(ours: &[(i64, f64)], theirs: &[(i64, f64)], absolute: f64) -> Option<String> {
+fn of_points(ours: &[(i64, f64)], theirs: &[(i64, f64)], tolerance: Tolerance) -> Option<String> {
     if ours.len() != theirs.len() {
         let moments = |points: &[(i64, f64)]| points.iter().map(|(at, _)| *at).collect::<Vec<_>>();
         let (own, other) = (moments(ours), moments(theirs));
         let odd: Vec<_> = own.iter().filter(|at| !other.contains(at)).collect();
         let missing: Vec<_> = other.iter().filter(|at| !own.contains(at)).collect();
-        return Some(format!("ours has {} points, theirs {}; only ours {odd:.120?}, only theirs {missing:.120?}", ours.len(), theirs.len()));
+        return Some(format!(
+            "ours has {} points, theirs {}; only ours {odd:.120?}, only theirs {missing:.120?}",
+            ours.len(),
+            theirs.len()
+        ));
     }
-    let pair = ours.iter().zip(theirs).find(|(a, b)| a.0 != b.0 || !same(a.1, b.1, absolute));
+    let pair = ours
+        .iter()
+        .zip(theirs)
+        .find(|(a, b)| a.0 != b.0 || !tolerance.allows(a.1, b.1));
     pair.map(|(a, b)| format!("ours {:?} at {}, theirs {:?} at {}", a.1, a.0, b.1, b.0))
-}
-
-fn same(a: f64, b: f64, absolute: f64) -> bool {
-    a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()) + absolute
 }

@@ -1,6 +1,6 @@
 //! The series both evaluators are asked about: everything that real ones do, and what broken ones do.
 //!
-//! No sample lies on a grid; series start late, pause, end (with a stale marker or without), come back, restart from zero, hold NaN and
+//! Hardly a sample lies on a grid; series start late, pause, end (with a stale marker or without), come back, restart from zero, hold NaN and
 //! infinities; histograms are sound and broken; labels collide, hold newlines, or are not there.
 
 use bellwether_promql::{
@@ -44,7 +44,8 @@ impl Data {
         data.moments();
         data.odd_ones();
         // The server numbers series as it meets them. With the same order here even sums that depend on it are equal.
-        data.series.sort_by_key(|(_, points)| points.first().map(|point| (point.at - EARLIEST) / BATCH));
+        data.series
+            .sort_by_key(|(_, points)| points.first().map(|point| (point.at - EARLIEST) / BATCH));
         data
     }
 
@@ -163,7 +164,14 @@ impl Data {
     }
 
     fn histograms(&mut self) {
-        let bounds = [("0.05", 0.05), ("0.1", 0.1), ("0.5", 0.5), ("1", 1.0), ("2.5", 2.5), ("+Inf", f64::INFINITY)];
+        let bounds = [
+            ("0.05", 0.05),
+            ("0.1", 0.1),
+            ("0.5", 0.5),
+            ("1", 1.0),
+            ("2.5", 2.5),
+            ("+Inf", f64::INFINITY),
+        ];
         for job in JOBS {
             for instance in ["a:9100", "b:9100"] {
                 let labels = [("job", job), ("instance", instance)];
@@ -183,7 +191,10 @@ impl Data {
                         points.push(Point { at, value: *count });
                     }
                     totals.0.push(Point { at, value: sum });
-                    totals.1.push(Point { at, value: counts[bounds.len() - 1] });
+                    totals.1.push(Point {
+                        at,
+                        value: counts[bounds.len() - 1],
+                    });
                 }
                 for ((le, _), points) in bounds.iter().zip(buckets) {
                     let labels = [labels[0], labels[1], ("le", le)];
@@ -198,16 +209,39 @@ impl Data {
     fn broken_histograms(&mut self) {
         const NAN: f64 = f64::NAN;
         let kinds: &[(&str, &[(&str, f64)])] = &[
-            ("sound", &[("0.1", 10.0), ("0.2", 15.0), ("1e+00", 15.0), ("+Inf", 20.0)]),
-            ("unsorted", &[("+Inf", 20.0), ("1", 16.0), ("0.2", 15.0), ("0.1", 10.0), ("10", 17.0)]),
+            (
+                "sound",
+                &[("0.1", 10.0), ("0.2", 15.0), ("1e+00", 15.0), ("+Inf", 20.0)],
+            ),
+            (
+                "unsorted",
+                &[("+Inf", 20.0), ("1", 16.0), ("0.2", 15.0), ("0.1", 10.0), ("10", 17.0)],
+            ),
             ("without_inf", &[("0.1", 10.0), ("0.2", 15.0)]),
             ("only_inf", &[("+Inf", 3.0)]),
-            ("equal_bounds", &[("0.1", 10.0), ("0.10", 5.0), ("1", 20.0), ("1.0", 2.0), ("+Inf", 30.0)]),
-            ("falling", &[("0.1", 10.0), ("0.2", 7.0), ("1", 15.0), ("2", 12.0), ("+Inf", 20.0)]),
-            ("almost_equal", &[("0.1", 1e6), ("0.2", 1e6 - 1e-9), ("1", 1e6 + 1e-8), ("+Inf", 1e6 + 2e-8)]),
+            (
+                "equal_bounds",
+                &[("0.1", 10.0), ("0.10", 5.0), ("1", 20.0), ("1.0", 2.0), ("+Inf", 30.0)],
+            ),
+            (
+                "falling",
+                &[("0.1", 10.0), ("0.2", 7.0), ("1", 15.0), ("2", 12.0), ("+Inf", 20.0)],
+            ),
+            (
+                "almost_equal",
+                &[
+                    ("0.1", 1e6),
+                    ("0.2", 1e6 - 1e-9),
+                    ("1", 1e6 + 1e-8),
+                    ("+Inf", 1e6 + 2e-8),
+                ],
+            ),
             ("empty", &[("0.1", 0.0), ("1", 0.0), ("+Inf", 0.0)]),
             ("with_nan", &[("0.1", NAN), ("1", 5.0), ("+Inf", NAN)]),
-            ("negative", &[("-2", 5.0), ("-1", 7.0), ("0", 8.0), ("3", 12.0), ("+Inf", 13.0)]),
+            (
+                "negative",
+                &[("-2", 5.0), ("-1", 7.0), ("0", 8.0), ("3", 12.0), ("+Inf", 13.0)],
+            ),
             ("zero_first", &[("0", 4.0), ("1", 8.0), ("+Inf", 8.0)]),
             ("bad_bound", &[("0.1", 4.0), ("many", 5.0), ("", 6.0), ("inf", 8.0)]),
             ("minus_inf", &[("-Inf", 1.0), ("0.5", 5.0), ("+Inf", 8.0)]),
@@ -225,7 +259,12 @@ impl Data {
         for (number, job) in JOBS.iter().enumerate() {
             for instance in INSTANCES {
                 let version = ["1.2.0", "1.3.0-rc", "2.0"][self.random.between(0, 2) as usize];
-                let labels = [("job", *job), ("instance", instance), ("version", version), ("le", "none")];
+                let labels = [
+                    ("job", *job),
+                    ("instance", instance),
+                    ("version", version),
+                    ("le", "none"),
+                ];
                 let points = self.sampled(|_| 1.0);
                 self.add("build_info", &labels, points);
             }
@@ -248,7 +287,11 @@ impl Data {
         ];
         for (path, word, letter) in texts {
             let points = self.sampled(|random| random.between(-9, 9) as f64);
-            self.add("text", &[("path", path), ("word", word), ("letter", letter), ("job", "web")], points);
+            self.add(
+                "text",
+                &[("path", path), ("word", word), ("letter", letter), ("job", "web")],
+                points,
+            );
         }
     }
 
@@ -271,7 +314,22 @@ impl Data {
     }
 
     fn odd_ones(&mut self) {
-        let values = [0.0, -0.0, 1e308, -1e308, f64::MAX, 5e-324, 1e-300, f64::INFINITY, f64::NAN, 1e15, 0.1, -7.5, 2.5, -2.5];
+        let values = [
+            0.0,
+            -0.0,
+            1e308,
+            -1e308,
+            f64::MAX,
+            5e-324,
+            1e-300,
+            f64::INFINITY,
+            f64::NAN,
+            1e15,
+            0.1,
+            -7.5,
+            2.5,
+            -2.5,
+        ];
         for (number, value) in values.iter().enumerate() {
             let points = self.sampled(|_| *value);
             self.add("steady", &[("n", &number.to_string())], points);
@@ -299,16 +357,35 @@ impl Data {
             }
             self.add("dense", &[("n", &number.to_string())], points);
         }
+        // The only ones on a grid, so that samples lie exactly at the edges of ranges and of the lookback.
+        for number in 0..3 {
+            let mut points = Vec::new();
+            let mut at = BEGIN;
+            while at < END {
+                points.push(Point {
+                    at,
+                    value: self.random.between(0, 99) as f64,
+                });
+                at += self.random.pick(&[15_000, 15_000, 60_000, 300_000, 330_000]);
+            }
+            self.add("gridded", &[("n", &number.to_string()), ("job", JOBS[number])], points);
+        }
         // Comes and goes: two minutes of samples, a marker, a pause of up to two minutes.
         for number in 0..3 {
             let mut at = BEGIN + number * 7_001;
             let mut points = Vec::new();
             while at < END {
                 for _ in 0..8 {
-                    points.push(Point { at, value: self.random.between(1, 50) as f64 });
+                    points.push(Point {
+                        at,
+                        value: self.random.between(1, 50) as f64,
+                    });
                     at += 15_000;
                 }
-                points.push(Point { at, value: stale_marker() });
+                points.push(Point {
+                    at,
+                    value: stale_marker(),
+                });
                 at += self.random.between(15_000, 120_000);
             }
             self.add("flapping", &[("n", &number.to_string())], points);

@@ -66,7 +66,9 @@ fn vector(samples: &[Sample], expected: &Expected) -> Option<String> {
             other => return Some(format!("{labels} is {value}, and expected was {other:?}")),
         }
     }
-    let missing = wanted.keys().find(|labels| samples.iter().all(|sample| sample.labels != ***labels));
+    let missing = wanted
+        .keys()
+        .find(|labels| samples.iter().all(|sample| sample.labels != ***labels));
     missing.map(|labels| format!("{labels} is missing"))
 }
 
@@ -77,7 +79,11 @@ fn matrix(series: &[Series], expected: &Expected, start: i64, step: i64) -> Opti
     if series.windows(2).any(|pair| pair[0].labels > pair[1].labels) {
         return Some("the series are not ordered by their labels".to_owned());
     }
-    let wanted: HashMap<&Labels, &[Item]> = expected.series.iter().map(|one| (&one.labels, one.values.as_slice())).collect();
+    let wanted: HashMap<&Labels, &[Item]> = expected
+        .series
+        .iter()
+        .map(|one| (&one.labels, one.values.as_slice()))
+        .collect();
     for one in series {
         let labels = &one.labels;
         let Some(items) = wanted.get(labels) else {
@@ -96,6 +102,8 @@ fn matrix(series: &[Series], expected: &Expected, start: i64, step: i64) -> Opti
             return Some(format!("{labels} is {:?}, and expected was {points:?}", one.points));
         }
     }
-    let missing = wanted.keys().find(|labels| series.iter().all(|one| one.labels != ***labels));
+    let missing = wanted
+        .keys()
+        .find(|labels| series.iter().all(|one| one.labels != ***labels));
     missing.map(|labels| format!("{labels} is missing"))
 }

@@ -78,10 +78,12 @@ pub(crate) enum Message {
 }
 
 impl Message {
+    /// Prometheus' runner has a feature flag set, with which some notes name the metric at their end; without it they are
+    /// the same but for that end.
     pub(crate) fn matches(&self, text: &str) -> bool {
         match self {
             Self::Any => true,
-            Self::Exactly(own) => own == text,
+            Self::Exactly(own) => own == text || own.split(" for metric name ").next() == Some(text),
             Self::Like(regex) => regex.is_match(text),
         }
     }
@@ -130,8 +132,12 @@ fn load(line: &str, body: &[&str]) -> Result<Load, String> {
     for line in body {
         let metric = line.split([' ', '\t']).next().unwrap_or_default();
         match metric.strip_suffix("@st") {
-            Some(metric) => load.started.push(series::labels(metric).map_err(|error| error.to_string())?),
-            None => load.series.push(series::description(line).map_err(|error| format!("{line}: {error}"))?),
+            Some(metric) => load
+                .started
+                .push(series::labels(metric).map_err(|error| error.to_string())?),
+            None => load
+                .series
+                .push(series::description(line).map_err(|error| format!("{line}: {error}"))?),
         }
     }
     Ok(load)
@@ -168,12 +174,20 @@ fn eval(line: &str, body: &[&str], number: usize) -> Result<(Eval, usize), Strin
 /// `eval_MODE instant at T EXPR`, `eval range from A to B step S EXPR`.
 fn head(line: &str) -> Result<(String, When, String), String> {
     let mut words = line.split([' ', '\t']);
-    let mode = words.next().unwrap_or_default().trim_start_matches("eval").trim_start_matches('_').to_owned();
+    let mode = words
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("eval")
+        .trim_start_matches('_')
+        .to_owned();
     let kind = words.next().unwrap_or_default();
     let mut rest = line.split_once(kind).map_or("", |(_, rest)| rest);
     let mut time = |wanted: &str| {
         let trimmed = rest.trim_start();
-        let tail = trimmed.strip_prefix(wanted).ok_or(format!("no `{wanted}` in {line}"))?.trim_start();
+        let tail = trimmed
+            .strip_prefix(wanted)
+            .ok_or(format!("no `{wanted}` in {line}"))?
+            .trim_start();
         let (time, tail) = tail.split_once([' ', '\t']).unwrap_or((tail, ""));
         rest = tail;
         parse::duration(time)
@@ -253,5 +267,7 @@ fn expect(eval: &mut Eval, what: &str) -> Result<(), String> {
 }
 
 fn like(pattern: &str) -> Result<Message, String> {
-    Regex::new(pattern).map(Message::Like).map_err(|error| error.to_string())
+    Regex::new(pattern)
+        .map(Message::Like)
+        .map_err(|error| error.to_string())
 }

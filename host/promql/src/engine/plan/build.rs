@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Evaluated, Plan, Scalar, ScalarKind, Vector, VectorKind};
 use crate::{
     ast::{
-        Aggregate, AggregateOp, Binary, BinaryOp, Expr, ExprKind, MatchOp, Matcher, Selector, Shift, Span,
+        Aggregate, AggregateOp, Binary, Expr, ExprKind, Grouping, MatchOp, Matcher, Selector, Shift, Span,
         Subquery as SubqueryExpr,
     },
     engine::{
@@ -101,28 +101,56 @@ fn scalar_call(function: Function, args: Vec<Expr>, span: Span) -> Built<(Scalar
 
 fn vector(expr: Expr) -> Built<Vector> {
     let Expr { kind, span } = bare(expr);
-    let (kind, invariant) = match kind {
-        ExprKind::Selector(selector) => {
-            let invariant = selector.shift.at.is_some();
-            (VectorKind::Select(Select::new(selector, span)), invariant)
-        }
+    match kind {
+        ExprKind::Selector(selector) => Ok(selected(selector, span)),
         ExprKind::Unary { negative, expr } => {
             let inner = vector(*expr)?;
-            if !negative {
-                return Ok(inner);
-            }
-            let invariant = inner.invariant;
-            (VectorKind::Negate(Box::new((inner, Relabel::default()))), invariant)
+            Ok(if negative { negated(inner, span) } else { inner })
         }
-        ExprKind::Binary(binary) => operation(*binary, span)?,
-        ExprKind::Aggregate(aggregate) => aggregation(*aggregate)?,
-        ExprKind::Call { function, args } => call(function, args, span)?,
-        _ => return mistyped(span, ValueType::Vector),
-    };
-    Ok(Vector { kind, span, invariant })
+        ExprKind::Binary(binary) => operation(binary, span),
+        ExprKind::Aggregate(aggregate) => node(aggregation(*aggregate), span),
+        ExprKind::Call { function, args } => node(call(function, args, span), span),
+        _ => mistyped(span, ValueType::Vector),
+    }
 }
 
-fn operation(binary: Binary, span: Span) -> Built<(VectorKind, bool)> {
+fn node(built: Built<(VectorKind, bool)>, span: Span) -> Built<Vector> {
+    built.map(|(kind, invariant)| Vector { kind, span, invariant })
+}
+
+fn selected(selector: Selector, span: Span) -> Vector {
+    let invariant = selector.shift.at.is_some();
+    let kind = VectorKind::Select(Select::new(selector, span));
+    Vector { kind, span, invariant }
+}
+
+fn negated(inner: Vector, span: Span) -> Vector {
+    let invariant = inner.invariant;
+    let kind = VectorKind::Negate(Box::new((inner, Relabel::default())));
+    Vector { kind, span, invariant }
+}
+
+/// Operands recurse one by one, each in a frame of its own: chains of operators are the deepest trees.
+fn operation(binary: Box<Binary>, span: Span) -> Built<Vector> {
+    let types = (binary.lhs.value_type(), binary.rhs.value_type());
+    let (lhs, rhs, rule) = parts(binary, span);
+    match types {
+        (ValueType::Vector, ValueType::Scalar) if !rule.op.is_set() => {
+            let vector = vector(lhs)?;
+            scalar(rhs).map(|scalar| with_scalar(&rule, vector, scalar, false))
+        }
+        (ValueType::Scalar, ValueType::Vector) if !rule.op.is_set() => {
+            let vector = vector(rhs)?;
+            scalar(lhs).map(|scalar| with_scalar(&rule, vector, scalar, true))
+        }
+        _ => {
+            let lhs = vector(lhs)?;
+            vector(rhs).map(|rhs| between_vectors(rule, [lhs, rhs]))
+        }
+    }
+}
+
+fn parts(binary: Box<Binary>, span: Span) -> (Expr, Expr, Rule) {
     let Binary {
         lhs,
         rhs,
@@ -130,59 +158,53 @@ fn operation(binary: Binary, span: Span) -> Built<(VectorKind, bool)> {
         bool_modifier,
         matching,
         ..
-    } = binary;
-    match (lhs.value_type(), rhs.value_type()) {
-        (ValueType::Vector, ValueType::Scalar) if !op.is_set() => {
-            with_scalar(op, vector(lhs)?, scalar(rhs)?, false, bool_modifier)
-        }
-        (ValueType::Scalar, ValueType::Vector) if !op.is_set() => {
-            with_scalar(op, vector(rhs)?, scalar(lhs)?, true, bool_modifier)
-        }
-        _ => {
-            let sides = [vector(lhs)?, vector(rhs)?];
-            let invariant = sides.iter().all(|side| side.invariant);
-            let kind = if op.is_set() {
-                VectorKind::Set(Box::new(SetMatch {
-                    op,
-                    sides,
-                    matching,
-                    signatures: Signatures::default(),
-                    union: Union::default(),
-                }))
-            } else {
-                VectorKind::Match(Box::new(Match {
-                    rule: Rule {
-                        op,
-                        bool_modifier,
-                        matching,
-                        span,
-                    },
-                    sides,
-                    partners: None,
-                }))
-            };
-            Ok((kind, invariant))
-        }
-    }
+    } = *binary;
+    let rule = Rule {
+        op,
+        bool_modifier,
+        matching,
+        span,
+    };
+    (lhs, rhs, rule)
 }
 
-fn with_scalar(
-    op: BinaryOp,
-    vector: Vector,
-    scalar: Scalar,
-    scalar_first: bool,
-    bool_modifier: bool,
-) -> Built<(VectorKind, bool)> {
+/// Like the other functions that do not recurse, apart so that what is built here takes no stack while operands are.
+fn between_vectors(rule: Rule, sides: [Vector; 2]) -> Vector {
+    let invariant = sides.iter().all(|side| side.invariant);
+    let span = rule.span;
+    let kind = if rule.op.is_set() {
+        VectorKind::Set(Box::new(SetMatch {
+            op: rule.op,
+            sides,
+            matching: rule.matching,
+            signatures: Signatures::default(),
+            union: Union::default(),
+        }))
+    } else {
+        VectorKind::Match(Box::new(Match {
+            rule,
+            sides,
+            partners: None,
+        }))
+    };
+    Vector { kind, span, invariant }
+}
+
+fn with_scalar(rule: &Rule, vector: Vector, scalar: Scalar, scalar_first: bool) -> Vector {
     let invariant = vector.invariant && scalar.invariant;
     let node = WithScalar {
-        op,
+        op: rule.op,
         vector,
         scalar,
         scalar_first,
-        bool_modifier,
+        bool_modifier: rule.bool_modifier,
         names: Relabel::default(),
     };
-    Ok((VectorKind::WithScalar(Box::new(node)), invariant))
+    Vector {
+        kind: VectorKind::WithScalar(Box::new(node)),
+        span: rule.span,
+        invariant,
+    }
 }
 
 fn aggregation(aggregate: Aggregate) -> Built<(VectorKind, bool)> {
@@ -193,19 +215,26 @@ fn aggregation(aggregate: Aggregate) -> Built<(VectorKind, bool)> {
         grouping,
     } = aggregate;
     let arg = vector(expr)?;
-    let groups = Groups::default();
     if op == AggregateOp::CountValues {
-        let label = text(param, arg.span)?;
-        let invariant = arg.invariant;
-        let node = CountValues {
-            label,
-            arg,
-            grouping,
-            groups,
-        };
-        return Ok((VectorKind::CountValues(Box::new(node)), invariant));
+        return count_values(text(param, arg.span)?, arg, grouping);
     }
     let param = param.map(scalar).transpose()?;
+    grouped(op, param, arg, grouping)
+}
+
+fn count_values(label: Arc<str>, arg: Vector, grouping: Grouping) -> Built<(VectorKind, bool)> {
+    let invariant = arg.invariant;
+    let node = CountValues {
+        label,
+        arg,
+        grouping,
+        groups: Groups::default(),
+    };
+    Ok((VectorKind::CountValues(Box::new(node)), invariant))
+}
+
+fn grouped(op: AggregateOp, param: Option<Scalar>, arg: Vector, grouping: Grouping) -> Built<(VectorKind, bool)> {
+    let groups = Groups::default();
     let invariant = arg.invariant && param.as_ref().is_none_or(|param| param.invariant);
     let kind = match (op, param) {
         (AggregateOp::Topk | AggregateOp::Bottomk, Some(param)) => VectorKind::Top(Box::new(Top {
@@ -279,17 +308,21 @@ fn call(function: Function, args: Vec<Expr>, span: Span) -> Built<(VectorKind, b
         _ => {
             let arg = vector(first)?;
             let params = args.map(scalar).collect::<Built<Vec<Scalar>>>()?;
-            let invariant = arg.invariant && params.iter().all(|param| param.invariant);
-            let names = Relabel::default();
-            let node = Map {
-                function,
-                arg,
-                params,
-                names,
-            };
-            Ok((VectorKind::Map(Box::new(node)), invariant))
+            Ok(map(function, arg, params))
         }
     }
+}
+
+fn map(function: Function, arg: Vector, params: Vec<Scalar>) -> (VectorKind, bool) {
+    let invariant = arg.invariant && params.iter().all(|param| param.invariant);
+    let names = Relabel::default();
+    let node = Map {
+        function,
+        arg,
+        params,
+        names,
+    };
+    (VectorKind::Map(Box::new(node)), invariant)
 }
 
 /// Of a selector the times of its samples, of anything else the times of evaluation.
@@ -317,15 +350,18 @@ fn range_call(function: Function, first: Expr, second: Option<Expr>, span: Span)
     if let Some(labels) = absent {
         return Ok((VectorKind::AbsentOverTime(Box::new(ranges), labels), invariant));
     }
-    let node = RangeCall {
+    Ok((over(function, ranges, param, [arg_span, span]), invariant))
+}
+
+fn over(function: Function, ranges: Ranges, param: Option<Scalar>, [arg_span, span]: [Span; 2]) -> VectorKind {
+    VectorKind::Range(Box::new(RangeCall {
         function,
         ranges,
         param,
         arg_span,
         span,
         names: Relabel::default(),
-    };
-    Ok((VectorKind::Range(Box::new(node)), invariant))
+    }))
 }
 
 fn ranges(expr: Expr) -> Built<Ranges> {

@@ -186,3 +186,42 @@ fn texts_and_ranges_have_no_values_at_moments() {
         assert_eq!(error.kind, Kind::Type, "{text}");
     }
 }
+
+/// What threads of a runtime have, of which an optimised build needs less than half. A build without optimisation needs twice as much.
+const SMALL_STACK: usize = if cfg!(debug_assertions) { 4 << 20 } else { 2 << 20 };
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a thread whose stack is known, joined at once")]
+fn the_deepest_expressions_that_can_be_read_are_evaluated_on_a_small_stack() {
+    let deep = |open: &str, inner: &str, close: &str| {
+        // As deep as the parser lets it be.
+        let text = |depth: usize| format!("{}{inner}{}", open.repeat(depth), close.repeat(depth));
+        let deepest = (1..).take_while(|depth| parse(&text(*depth)).is_ok()).last().unwrap();
+        assert!(deepest > 30, "{open} only {deepest} deep");
+        text(deepest)
+    };
+    let texts = [
+        deep("(", "a", ")"),
+        deep("-", "a", ""),
+        deep("1+", "a", ""),
+        deep("", "a", " + a"),
+        deep("", "1", " + time()"),
+        deep("a and (", "a", ")"),
+        deep("sum(", "a", ")"),
+        deep("max_over_time(", "a", "[1m:1m])"),
+        deep("vector(scalar(", "a", "))"),
+        deep("label_replace(", "a", r#", "a", "", "", "")"#),
+    ];
+    let evaluate = move || {
+        let memory = load(MINUTE, &[("a", &[1.0])]);
+        for text in &texts {
+            ask(&memory, 0, text).unwrap();
+            ask_range(&memory, [0, 60, 60], text).unwrap();
+        }
+    };
+    let thread = std::thread::Builder::new()
+        .stack_size(SMALL_STACK)
+        .spawn(evaluate)
+        .unwrap();
+    thread.join().unwrap();
+}

@@ -3,11 +3,17 @@
 use std::fmt::Write;
 
 use super::*;
+use crate::{
+    engine::{LOOKBACK, Options, Query},
+    labels::Labels,
+    storage::memory::Memory,
+    value::Point,
+};
 
-#[test]
-fn the_deepest_tree_parses_prints_clones_and_drops_on_a_small_stack() {
+/// The deepest trees that are accepted.
+fn deepest() -> Vec<String> {
     let deep = |open: &str, close: &str, levels: usize| format!("{}a{}", open.repeat(levels), close.repeat(levels));
-    let texts = [
+    vec![
         deep("(", ")", NESTING - 1),
         deep("-", "", NESTING - 1),
         deep("abs(", ")", NESTING - 1),
@@ -16,25 +22,50 @@ fn the_deepest_tree_parses_prints_clones_and_drops_on_a_small_stack() {
         format!("a{}", "^a".repeat(NESTING - 1)),
         format!("a{}", "+a".repeat(DEPTH - 1)),
         format!("a{}", " or a".repeat(DEPTH - 1)),
-        format!(
-            "{}a{}",
-            "sum(last_over_time(".repeat(NESTING / 2 - 1),
-            "[5m:]))".repeat(NESTING / 2 - 1)
-        ),
+        format!("1{}", "+1".repeat(DEPTH - 1)),
+        deep("sum(last_over_time(", "[5m:]))", NESTING / 2 - 1),
         format!("a[{}5m{}]", "(".repeat(NESTING - 1), ")".repeat(NESTING - 1)),
-    ];
-    // Half of what a worker thread has.
-    let small = std::thread::Builder::new().stack_size(1 << 20);
+    ]
+}
+
+/// Runs `job` on a thread with a stack of so many bytes.
+fn on_stack(bytes: usize, job: impl FnOnce() + Send + 'static) {
     #[expect(clippy::disallowed_methods, reason = "the test is about the stack of its thread")]
-    let worker = small.spawn(move || {
-        for text in texts {
+    let worker = std::thread::Builder::new().stack_size(bytes).spawn(job);
+    worker.unwrap().join().unwrap();
+}
+
+#[test]
+fn the_deepest_trees_parse_print_clone_and_drop_on_half_the_stack_of_a_thread() {
+    on_stack(1 << 20, || {
+        for text in deepest() {
             let expr = parse(&text).unwrap_or_else(|error| panic!("{error}"));
             let again = parse(&expr.to_string()).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(again.clone().to_string(), expr.to_string());
             assert_eq!(again.value_type(), expr.value_type());
         }
     });
-    worker.unwrap().join().unwrap();
+}
+
+#[test]
+fn the_deepest_trees_are_evaluated_on_the_stack_of_a_thread() {
+    on_stack(2 << 20, || {
+        let mut memory = Memory::new();
+        let point = Point { at: 0, value: 1.0 };
+        memory.append(&Labels::new([("__name__", "a")]), point);
+        let options = Options {
+            lookback: LOOKBACK,
+            default_step: 300_000,
+            samples: 100_000,
+            elements: 100_000,
+            stop: &|| false,
+        };
+        for text in deepest() {
+            let mut query = Query::new(parse(&text).unwrap());
+            let answer = query.instant(&memory, 0, &options);
+            assert!(answer.is_ok(), "{text}: {answer:?}");
+        }
+    });
 }
 
 #[test]

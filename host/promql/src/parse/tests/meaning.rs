@@ -118,6 +118,7 @@ fn durations_are_numbers_and_numbers_are_durations() {
     assert_eq!(shift("a offset 5").offset, 5_000);
     assert_eq!(shift("a offset -5m").offset, -300_000);
     assert_eq!(shift("a offset +5m").offset, 300_000);
+    assert_eq!(shift("a offset +-5m").offset, -300_000);
     assert_eq!(shift("a offset 0s").offset, 0);
 }
 
@@ -137,6 +138,33 @@ fn constant_duration_expressions_are_evaluated() {
     ] {
         assert_eq!(range(text), millis, "{text}");
     }
+}
+
+#[test]
+fn step_and_range_are_those_of_the_query() {
+    let around = Around {
+        step: 15_000,
+        range: 3_600_000,
+    };
+    let range = |text| match parse_for(text, around).unwrap().kind {
+        ExprKind::Range { range, .. } => range,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(range("a[step()]"), 15_000);
+    assert_eq!(range("a[1+(STep()-5)*2]"), 21_000);
+    assert_eq!(range("a[max_of(range ( ), 1m)]"), 3_600_000);
+    assert_eq!(
+        parse_for("a offset -step()*2", around).unwrap().to_string(),
+        "a offset -15s * 2"
+    );
+    let instant = Around { step: 0, range: 0 };
+    assert!(
+        parse_for("a[step()]", instant)
+            .unwrap_err()
+            .message
+            .contains("greater than 0")
+    );
+    assert_eq!(parse_for("a offset range()", instant).unwrap().to_string(), "a");
 }
 
 #[test]

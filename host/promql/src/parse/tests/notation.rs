@@ -93,3 +93,19 @@ fn what_is_no_series_is_refused_where_it_stands() {
         assert_eq!(error.column, column, "{text}: {error}");
     }
 }
+
+#[test]
+fn labels_are_printed_so_that_they_can_be_read_back() {
+    for (text, printed) in [
+        ("a", "a"),
+        ("{}", "{}"),
+        ("a:b{c='d'}", "a:b{c=\"d\"}"),
+        ("{c=\"é\\n\\u0000\"}", "{c=\"é\\n\\x00\"}"),
+        ("{'a.b', 'c d'=\"e\"}", "{\"a.b\", \"c d\"=\"e\"}"),
+        ("{'1a'}", "{\"1a\"}"),
+    ] {
+        let read = labels(text).unwrap();
+        assert_eq!(read.to_string(), printed);
+        assert_eq!(labels(&read.to_string()).unwrap(), read);
+    }
+}

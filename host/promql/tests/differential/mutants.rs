@@ -1,0 +1,457 @@
+//! Evaluators with one bug each: the crate is copied, one line or two of the copy changed, and the copy must then answer some question
+//! unlike Prometheus. This judges the questions: a bug that they do not find would not be found in our own code either.
+//!
+//! Bugs are in the text and not behind switches, so that the evaluator holds nothing that is only there to be wrong.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::{Value as Json, json};
+
+use super::outcome::{Case, When};
+
+/// Where a copy finds its questions with the answers of Prometheus.
+const ANSWERS: &str = "BELLWETHER_TEST_ANSWERS";
+/// What a copy says at the end, after how many answers differ.
+const DIFFER: &str = "answers differ from those written down";
+/// The test that a copy runs.
+const REPLAY: &str = "the_answers_are_those_that_were_written_down";
+
+/// One bug: what is wrong, and in which file of `src` which text becomes which other.
+struct Mutant {
+    bug: &'static str,
+    changes: &'static [(&'static str, &'static str, &'static str)],
+}
+
+const MUTANTS: &[Mutant] = &[
+    Mutant {
+        bug: "ranges hold a sample at their left edge",
+        changes: &[
+            (
+                "engine/select.rs",
+                "read_samples(id, moments.start.saturating_sub(range), moments.last(), span, cx)?;",
+                "read_samples(id, moments.start.saturating_sub(range + 1), moments.last(), span, cx)?;",
+            ),
+            (
+                "engine/select.rs",
+                "take_while(|point| point.at <= start)",
+                "take_while(|point| point.at < start)",
+            ),
+        ],
+    },
+    Mutant {
+        bug: "the lookback holds a sample at its edge",
+        changes: &[(
+            "engine/select.rs",
+            "cx.storage.newest(id, at.saturating_sub(cx.lookback), at)",
+            "cx.storage.newest(id, at.saturating_sub(cx.lookback + 1), at)",
+        )],
+    },
+    Mutant {
+        bug: "a stale marker does not end a series at a moment",
+        changes: &[(
+            "engine/select.rs",
+            "point.at > at.saturating_sub(cx.lookback) && !is_stale(point.value)",
+            "point.at > at.saturating_sub(cx.lookback)",
+        )],
+    },
+    Mutant {
+        bug: "stale markers are samples of ranges",
+        changes: &[(
+            "engine/select.rs",
+            "cx.buffer.retain(|point| !is_stale(point.value));",
+            "",
+        )],
+    },
+    Mutant {
+        bug: "an offset goes into the future",
+        changes: &[(
+            "engine/frame.rs",
+            ".saturating_sub(shift.offset)",
+            ".saturating_add(shift.offset)",
+        )],
+    },
+    Mutant {
+        bug: "@ end() is the start",
+        changes: &[("engine/frame.rs", "At::End => cx.end", "At::End => cx.start")],
+    },
+    Mutant {
+        bug: "subqueries step from their left edge instead of at multiples",
+        changes: &[(
+            "engine/frame.rs",
+            "after.div_euclid(step).saturating_add(1).saturating_mul(step)",
+            "after.saturating_add(step)",
+        )],
+    },
+    Mutant {
+        bug: "functions over ranges keep the name",
+        changes: &[(
+            "engine/over.rs",
+            "Function::FirstOverTime | Function::LastOverTime)",
+            "Function::FirstOverTime | Function::LastOverTime | Function::MaxOverTime)",
+        )],
+    },
+    Mutant {
+        bug: "a rate looks from the moment of evaluation and not from the shifted window",
+        changes: &[(
+            "engine/over.rs",
+            "let end = moments.at(step);",
+            "let end = moments.at(step) + 1000;",
+        )],
+    },
+    Mutant {
+        bug: "arithmetic with a scalar keeps the name",
+        changes: &[(
+            "engine/binary.rs",
+            "        call::drop_names(block, &mut self.names, span, cx)",
+            "        self.names.apply(block, Clone::clone, super::block::Collision::SameMoment, span, cx)",
+        )],
+    },
+    Mutant {
+        bug: "a comparison with the scalar on the left compares the other way round",
+        changes: &[(
+            "engine/binary.rs",
+            "if scalar_first { (number, value) }",
+            "if scalar_first && !op.is_comparison() { (number, value) }",
+        )],
+    },
+    Mutant {
+        bug: "group_left copies nothing",
+        changes: &[(
+            "engine/matching.rs",
+            "self.matching.include.iter().fold(kept,",
+            "self.matching.include.iter().take(0).fold(kept,",
+        )],
+    },
+    Mutant {
+        bug: "labels that ignoring names stay in the result",
+        changes: &[(
+            "engine/matching.rs",
+            "(!self.one_to_one() || listed(name) == self.matching.on)",
+            "(!self.one_to_one() || !self.matching.on || listed(name))",
+        )],
+    },
+    Mutant {
+        bug: "or yields the right side even where the left has the element",
+        changes: &[(
+            "engine/set.rs",
+            "keep(&mut rhs, &known.right, &lhs, &known.left, known.count, false);",
+            "keep(&mut rhs, &known.right, &lhs, &known.left, known.count, true);",
+        )],
+    },
+    Mutant {
+        bug: "without keeps the name",
+        changes: &[("engine/aggregate.rs", "name != METRIC_NAME && !names", "!names")],
+    },
+    Mutant {
+        bug: "count_values writes exponents",
+        changes: &[(
+            "engine/aggregate.rs",
+            "format::float(*value)",
+            "format::general(*value)",
+        )],
+    },
+    Mutant {
+        bug: "topk keeps NaN before numbers",
+        changes: &[(
+            "engine/top.rs",
+            "let better = !new.is_nan() && worse(root, new);",
+            "let better = new.is_nan() || worse(root, new);",
+        )],
+    },
+    Mutant {
+        bug: "absent takes labels from matchers of any kind",
+        changes: &[("engine/plan/build.rs", "matcher.op == MatchOp::Equal && !seen", "!seen")],
+    },
+    Mutant {
+        bug: "restarts of counters are not seen",
+        changes: &[(
+            "functions/range.rs",
+            "if now.value < before.value {\n            gone",
+            "if now.value.is_nan() {\n            gone",
+        )],
+    },
+    Mutant {
+        bug: "a counter is bounded by its zero before half a distance is taken, as before 2.53",
+        changes: &[(
+            "functions/range.rs",
+            "let to_zero = sampled * (first.value / change);\n        if to_zero < to_start {\n            to_start = to_zero;\n        }",
+            "let to_zero = sampled * (first.value / change);\n        let gap = (first.at - window.start) as f64 / 1000.0;\n        to_start = gap.min(to_zero);\n        if to_start >= mean_distance * NEAR_EDGE {\n            to_start = mean_distance / 2.0;\n        }",
+        )],
+    },
+    Mutant {
+        bug: "a gap at an edge is an end of the series from one distance on",
+        changes: &[(
+            "functions/range.rs",
+            "const NEAR_EDGE: f64 = 1.1;",
+            "const NEAR_EDGE: f64 = 1.0;",
+        )],
+    },
+    Mutant {
+        bug: "irate does not see a restart",
+        changes: &[(
+            "functions/range.rs",
+            "let gone = if last.value < before.value {",
+            "let gone = if last.value.is_nan() {",
+        )],
+    },
+    Mutant {
+        bug: "a prediction counts from the last sample",
+        changes: &[(
+            "functions/range.rs",
+            "regression(points, param(params, 1) as i64)?",
+            "regression(points, last.at)?",
+        )],
+    },
+    Mutant {
+        bug: "NaN wins in max",
+        changes: &[(
+            "functions/statistics.rs",
+            "if value > greatest || greatest.is_nan() {",
+            "if value > greatest || value.is_nan() {",
+        )],
+    },
+    Mutant {
+        bug: "variance is that of a sample, not of the population",
+        changes: &[(
+            "functions/statistics.rs",
+            "self.squares / self.count\n",
+            "self.squares / (self.count - 1.0)\n",
+        )],
+    },
+    Mutant {
+        bug: "sums over time are not compensated",
+        changes: &[(
+            "functions/statistics.rs",
+            "        self.sum + self.lost\n",
+            "        self.sum\n",
+        )],
+    },
+    Mutant {
+        bug: "quantiles take the lower of two values",
+        changes: &[(
+            "functions/statistics.rs",
+            "*lower * (1.0 - weight) + upper * weight",
+            "if upper.is_nan() { upper } else { *lower }",
+        )],
+    },
+    Mutant {
+        bug: "buckets are taken in the order they come in",
+        changes: &[(
+            "functions/histogram.rs",
+            "    buckets.sort_by(|a, b| a.upper.total_cmp(&b.upper));\n",
+            "",
+        )],
+    },
+    Mutant {
+        bug: "buckets that fall are not repaired",
+        changes: &[(
+            "functions/histogram.rs",
+            "let forced_monotone = make_monotone(buckets);",
+            "let forced_monotone = make_monotone(&mut buckets.clone());",
+        )],
+    },
+    Mutant {
+        bug: "buckets with equal bounds are not merged",
+        changes: &[("functions/histogram.rs", "kept.count += next.count;", "")],
+    },
+    Mutant {
+        bug: "halves are rounded away from zero",
+        changes: &[(
+            "functions/math.rs",
+            "(value * inverse + 0.5).floor() / inverse",
+            "(value * inverse).round() / inverse",
+        )],
+    },
+    Mutant {
+        bug: "the week begins on Monday",
+        changes: &[(
+            "functions/calendar.rs",
+            "const EPOCH_WEEKDAY: i64 = 4;",
+            "const EPOCH_WEEKDAY: i64 = 3;",
+        )],
+    },
+    Mutant {
+        bug: "label_replace replaces though nothing matches",
+        changes: &[(
+            "engine/call.rs",
+            "unwrap_or_else(|| labels.clone())",
+            "unwrap_or_default()",
+        )],
+    },
+    Mutant {
+        bug: "regular expressions of matchers need not match the whole value",
+        changes: &[("parse/regex.rs", "\"^(?s:{translated})$\"", "\"(?s:{translated})\"")],
+    },
+];
+
+/// Breaks copies of the crate, one bug after the other, and asks each.
+pub(crate) fn all_are_found_out(answers: &[(Case, String)]) {
+    let copy = Copy::new();
+    fs::write(copy.answers(), written(answers)).expect("write");
+    assert_eq!(
+        copy.differences(),
+        0,
+        "the copy is wrong though nothing was changed in it"
+    );
+    let mut unseen = Vec::new();
+    for mutant in MUTANTS {
+        let restored: Vec<_> = mutant
+            .changes
+            .iter()
+            .map(|change| copy.change(mutant.bug, change))
+            .collect();
+        let differences = copy.differences();
+        println!("{differences:>5} of {}: {}", answers.len(), mutant.bug);
+        if differences == 0 {
+            unseen.push(mutant.bug);
+        }
+        for (file, text) in restored.into_iter().rev() {
+            fs::write(file, text).expect("write");
+        }
+    }
+    assert!(unseen.is_empty(), "not found out: {unseen:?}");
+}
+
+/// The crate with this test and nothing else, as a workspace of its own.
+struct Copy {
+    folder: PathBuf,
+}
+
+impl Copy {
+    fn new() -> Self {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+        // Kept between runs, so that what the crate depends on is compiled once.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("promql-mutants");
+        let crate_folder = folder.join("promql");
+        if crate_folder.exists() {
+            fs::remove_dir_all(&crate_folder).expect("remove");
+        }
+        copy(&own.join("src"), &crate_folder.join("src"));
+        copy(
+            &own.join("tests/differential"),
+            &crate_folder.join("tests/differential"),
+        );
+        let manifest = fs::read_to_string(own.join("Cargo.toml")).expect("read");
+        // Of property tests, which are not copied.
+        let manifest = manifest.replace("proptest = \"1\"\n", "");
+        fs::write(crate_folder.join("Cargo.toml"), manifest).expect("write");
+        let root = own.join("../..");
+        let workspace = fs::read_to_string(root.join("Cargo.toml")).expect("read");
+        fs::write(folder.join("Cargo.toml"), alone(&workspace)).expect("write");
+        fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).expect("copy");
+        Self { folder }
+    }
+
+    fn answers(&self) -> PathBuf {
+        self.folder.join("answers.json")
+    }
+
+    /// Makes one change and returns what to write back afterwards.
+    fn change(&self, bug: &str, (file, from, to): &(&str, &str, &str)) -> (PathBuf, String) {
+        let file = self.folder.join("promql/src").join(file);
+        let text = fs::read_to_string(&file).expect("read");
+        let found = text.matches(from).count();
+        assert_eq!(
+            found,
+            1,
+            "{bug}: in {} the text stands {found} times: {from}",
+            file.display()
+        );
+        fs::write(&file, text.replacen(from, to, 1)).expect("write");
+        (file, text)
+    }
+
+    /// Compiles the copy and asks it everything.
+    fn differences(&self) -> usize {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let out = Command::new(cargo)
+            .args([
+                "test",
+                "--offline",
+                "--quiet",
+                "--test",
+                "differential",
+                "--",
+                "--ignored",
+                "--nocapture",
+                REPLAY,
+            ])
+            .current_dir(&self.folder)
+            .env("CARGO_TARGET_DIR", self.folder.join("target"))
+            .env(ANSWERS, self.answers())
+            .output()
+            .expect("cargo starts");
+        let said = String::from_utf8_lossy(&out.stdout);
+        let count = said
+            .lines()
+            .find_map(|line| line.strip_suffix(DIFFER)?.trim().parse().ok());
+        count.unwrap_or_else(|| {
+            panic!(
+                "the copy does not compile or does not end well:\n{said}\n{}",
+                String::from_utf8_lossy(&out.stderr)
+            )
+        })
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("make");
+    for entry in fs::read_dir(from).expect("read") {
+        let entry = entry.expect("read");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("copy");
+        }
+    }
+}
+
+/// The workspace's manifest with one member.
+fn alone(workspace: &str) -> String {
+    let only = |line: &str| match line.split_once(" = ") {
+        Some((name @ ("members" | "default-members"), _)) => format!("{name} = [\"promql\"]\n"),
+        _ => format!("{line}\n"),
+    };
+    workspace.lines().map(only).collect()
+}
+
+fn written(answers: &[(Case, String)]) -> String {
+    let one = |(case, body): &(Case, String)| {
+        let when = match case.when {
+            When::At(at) => [at, at, 0],
+            When::Over { start, end, step } => [start, end, step],
+        };
+        json!([case.expression, when, body])
+    };
+    Json::Array(answers.iter().map(one).collect()).to_string()
+}
+
+/// What [`all_are_found_out`] wrote.
+pub(crate) fn read() -> Vec<(Case, String)> {
+    let file = std::env::var_os(ANSWERS).expect("a file of answers");
+    let text = fs::read_to_string(file).expect("read");
+    let json: Json = serde_json::from_str(&text).expect("JSON");
+    let text = |json: &Json| json.as_str().expect("a text").to_owned();
+    let one = |row: &Json| {
+        let [start, end, step] = [0, 1, 2].map(|at| row[1][at].as_i64().expect("a time"));
+        let when = if step == 0 {
+            When::At(start)
+        } else {
+            When::Over { start, end, step }
+        };
+        let expression = text(&row[0]);
+        (Case { expression, when }, text(&row[2]))
+    };
+    json.as_array().expect("rows").iter().map(one).collect()
+}
+
+/// Says what [`Copy::differences`] looks for.
+pub(crate) fn report(different: usize, of: usize) {
+    assert!(of > 0, "no answers were written down");
+    println!("{different} {DIFFER}");
+}
