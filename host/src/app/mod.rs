@@ -34,7 +34,7 @@ use crate::{
     },
     clock::Clock,
     config::{LoadRequest, Loaded, Problems},
-    expose::{self, CERTIFICATE_POLL, ListenError, ServeError, ServeHandle, ServeOptions},
+    expose::{self, CERTIFICATE_POLL, ListenError, ServeError, ServeHandle, ServeOptions, Sources},
     history::{self, Reporter},
     rule::{self, Externals, RuleOptions, RuleWarnings, Rules, RulesHandle},
     sandbox::{
@@ -199,7 +199,10 @@ impl App {
         );
         scheduler.restore(board.previous()).await;
 
-        let address = listener.local_addr().map_or(config.host.listen, |address| address).to_string();
+        let address = listener
+            .local_addr()
+            .map_or(config.host.listen, |address| address)
+            .to_string();
         let now = i64::try_from(clock.wall().as_nanos() / 1_000_000).unwrap_or(i64::MAX);
         let settings = history::Settings::of(&config.history, &address);
         let (history, restored) = history::restore(settings, &config.host.state_dir, now);
@@ -234,6 +237,10 @@ impl App {
             ServeOptions {
                 access: config.access.clone(),
                 snapshots: board.snapshots(),
+                sources: Sources {
+                    views: rules.views(),
+                    rules: rules.status(),
+                },
                 control: Arc::new(door.clone()),
                 telemetry: telemetry.clone(),
                 redactor: redactor.clone(),
