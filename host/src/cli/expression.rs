@@ -137,13 +137,13 @@ mod tests {
 
     #[test]
     fn a_condition_is_taken_apart_at_its_operators_only() {
-        let operands = |text| super::operands(&parse::parse(text).expect("an expression"));
-        assert_eq!(operands("(queue > 100)"), ["queue"]);
+        let of = |text| operands(&parse::parse(text).expect("an expression"));
+        assert_eq!(of("(queue > 100)"), ["queue"]);
         assert_eq!(
-            operands("rate(a[5m]) / on (x) -sum by (x) (b) > 0.1 and a unless rate(a[5m]) == 3"),
+            of("rate(a[5m]) / on (x) -sum by (x) (b) > 0.1 and a unless rate(a[5m]) == 3"),
             ["rate(a[5m])", "sum by (x) (b)", "a"]
         );
-        assert!(operands("1 > bool 2").is_empty());
+        assert!(of("1 > bool 2").is_empty());
     }
 
     #[test]

@@ -115,10 +115,10 @@ pub(super) struct Host {
 }
 
 pub(super) struct Setup {
-    access: Access,
+    pub(super) access: Access,
     pub(super) snapshot: Option<Snapshot>,
-    patience: Patience,
-    redactor: Redactor,
+    pub(super) patience: Patience,
+    pub(super) redactor: Redactor,
     pub(super) sources: Sources,
 }
 
