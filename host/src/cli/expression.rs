@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_underlined_in_its_line() {
-        let text = "sum(é) +\n  rate(x)";
+        let text = "sum(e) +\n  rate(x)";
         let error = parse::parse(text).expect_err("rate wants a range");
         let said = refused(text, &error);
         assert!(said.contains("\n    rate(x)\n"), "{said}");

@@ -245,6 +245,8 @@ pub(super) struct Queried {
     /// `ok`, `busy`, or what kind of failure it was.
     pub(super) outcome: &'static str,
     pub(super) took: std::time::Duration,
+    /// The expression, or its beginning.
+    pub(super) text: String,
 }
 
 impl Event for Queried {
@@ -265,6 +267,9 @@ impl Event for Queried {
     }
     fn fields(&self, fields: &mut Fields) {
         fields.data("endpoint", self.endpoint).data("outcome", self.outcome);
+        if !self.text.is_empty() {
+            fields.data("query", self.text.as_str());
+        }
     }
     fn count(&self) -> Option<Count> {
         Some(Count {

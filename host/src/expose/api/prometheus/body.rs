@@ -73,11 +73,13 @@ fn place(text: &str, at: usize) -> String {
     format!("{}:{}", before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
-/// A whole answer around `data`, which is JSON.
-pub(super) fn success(data: &[u8], notes: &Notes) -> Vec<u8> {
-    let mut out = Vec::with_capacity(data.len() + 64);
-    out.extend_from_slice(b"{\"status\":\"success\",\"data\":");
-    out.extend_from_slice(data);
+/// The beginning of an answer. What is appended to it, as JSON, is its `data`; then [`end`] ends it.
+pub(super) fn begin() -> Vec<u8> {
+    b"{\"status\":\"success\",\"data\":".to_vec()
+}
+
+/// Ends what [`begin`] began.
+pub(super) fn end(mut out: Vec<u8>, notes: &Notes) -> Vec<u8> {
     for (name, notes) in [("warnings", &notes.warnings), ("infos", &notes.infos)] {
         if !notes.is_empty() {
             out.push(b',');
@@ -96,8 +98,7 @@ pub(super) fn json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
 }
 
 /// `data` of a query: its type and what it yields. `at`: when, for values that do not know themselves.
-pub(super) fn result(value: &Value, at: i64, samples: Option<usize>) -> Result<Vec<u8>, Failure> {
-    let mut out = Vec::new();
+pub(super) fn result(value: &Value, at: i64, samples: Option<usize>, out: &mut Vec<u8>) -> Result<(), Failure> {
     let kind = match value {
         Value::Scalar(_) => "scalar",
         Value::String(_) => "string",
@@ -106,15 +107,15 @@ pub(super) fn result(value: &Value, at: i64, samples: Option<usize>) -> Result<V
     };
     let _ = write!(out, "{{\"resultType\":\"{kind}\",\"result\":");
     match value {
-        Value::Scalar(value) => point(Point { at, value: *value }, &mut out),
+        Value::Scalar(value) => point(Point { at, value: *value }, out),
         Value::String(text) => {
             out.push(b'[');
-            time(at, &mut out);
+            time(at, out);
             out.push(b',');
-            json(text, &mut out);
+            json(text, out);
             out.push(b']');
         }
-        Value::Vector(elements) => list(elements, &mut out, |sample, out| {
+        Value::Vector(elements) => list(elements, out, |sample, out| {
             metric(&sample.labels, out);
             out.extend_from_slice(b",\"value\":");
             point(
@@ -126,7 +127,7 @@ pub(super) fn result(value: &Value, at: i64, samples: Option<usize>) -> Result<V
             );
             out.push(b'}');
         })?,
-        Value::Matrix(elements) => list(elements, &mut out, |series, out| {
+        Value::Matrix(elements) => list(elements, out, |series, out| {
             metric(&series.labels, out);
             out.extend_from_slice(b",\"values\":[");
             for (at, own) in series.points.iter().enumerate() {
@@ -145,11 +146,11 @@ pub(super) fn result(value: &Value, at: i64, samples: Option<usize>) -> Result<V
         );
     }
     out.push(b'}');
-    Ok(out)
+    Ok(())
 }
 
 /// Elements between brackets; gives up when there is more than an answer may have.
-fn list<T>(elements: &[T], out: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u8>)) -> Result<(), Failure> {
+pub(super) fn list<T>(elements: &[T], out: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u8>)) -> Result<(), Failure> {
     out.push(b'[');
     for (at, element) in elements.iter().enumerate() {
         if at > 0 {
@@ -207,7 +208,9 @@ mod tests {
     use super::*;
 
     fn text(value: &Value, at: i64) -> String {
-        String::from_utf8(result(value, at, None).expect("small")).expect("text")
+        let mut out = Vec::new();
+        result(value, at, None, &mut out).expect("small");
+        String::from_utf8(out).expect("text")
     }
 
     fn labels() -> Labels {
@@ -262,7 +265,7 @@ mod tests {
         let places = [Span { start: 2, end: 3 }, Span { start: 0, end: 1 }];
         let mut notes = Notes::of(remarks, &places, "a\nbc");
         notes.warn(TRUNCATED);
-        let said = String::from_utf8(success(b"[]", &notes)).expect("text");
+        let said = String::from_utf8(end([&begin()[..], b"[]"].concat(), &notes)).expect("text");
         assert_eq!(
             said.trim_end(),
             r#"{"status":"success","data":[],"warnings":["PromQL warning: one (2:1)","results truncated due to limit"],"infos":["PromQL info: two (1:1)"]}"#

@@ -26,15 +26,9 @@ pub(super) fn series(asked: &Asked<'_>) -> Result<Vec<u8>, Failure> {
     let mut found = Vec::new();
     chosen(asked, |labels| found.push(labels))?;
     let notes = shorten(&mut found, limit);
-    let mut data = vec![b'['];
-    for (at, labels) in found.into_iter().enumerate() {
-        if at > 0 {
-            data.push(b',');
-        }
-        body::set(labels, &mut data);
-    }
-    data.push(b']');
-    Ok(body::success(&data, &notes))
+    let mut out = body::begin();
+    body::list(&found, &mut out, |labels, out| body::set(labels, out))?;
+    Ok(body::end(out, &notes))
 }
 
 /// The names of their labels; without `match[]`, of all.
@@ -91,9 +85,9 @@ fn shorten<T>(found: &mut Vec<T>, limit: usize) -> Notes {
 fn list(texts: BTreeSet<&Arc<str>>, limit: usize) -> Vec<u8> {
     let mut texts: Vec<&str> = texts.into_iter().map(|text| &**text).collect();
     let notes = shorten(&mut texts, limit);
-    let mut data = Vec::new();
-    body::json(&texts, &mut data);
-    body::success(&data, &notes)
+    let mut out = body::begin();
+    body::json(&texts, &mut out);
+    body::end(out, &notes)
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord, Serialize)]

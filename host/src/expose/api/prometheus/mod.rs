@@ -61,6 +61,9 @@ pub(in crate::expose) const FORM_BYTES_MAX: u64 = 3 * bellwether_promql::parse::
 /// How long a client may take to send its form.
 const FORM_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Of an expression in the log: enough to know it again.
+const LOGGED_CHARACTERS: usize = 500;
+
 /// Expressions that are evaluated at once. Small machines have two cores; scrapes and runs need them too.
 const QUERY_THREADS: usize = 2;
 
@@ -131,9 +134,9 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn success(&self, data: &impl Serialize) -> Vec<u8> {
-        let mut text = Vec::new();
-        body::json(data, &mut text);
-        body::success(&text, &Notes::default())
+        let mut out = body::begin();
+        body::json(data, &mut out);
+        body::end(out, &Notes::default())
     }
 }
 
@@ -209,6 +212,8 @@ struct Account<'s> {
     word: &'static str,
     began: Instant,
     outcome: &'static str,
+    /// The expression, or its beginning; "" where there is none.
+    text: String,
 }
 
 impl Drop for Account<'_> {
@@ -219,6 +224,7 @@ impl Drop for Account<'_> {
             endpoint,
             outcome,
             took,
+            text: std::mem::take(&mut self.text),
         });
         self.shared.telemetry.instruments().add(
             "bellwether_query_seconds_total",
@@ -235,9 +241,13 @@ async fn answer(shared: &Arc<Shared>, endpoint: Endpoint, name: String, request:
         word: endpoint.word,
         began: shared.clock.monotonic(),
         outcome: Kind::Canceled.as_str(),
+        text: String::new(),
     };
     let made = match parameters(request).await {
-        Ok(parameters) => make(shared, endpoint, name, parameters).await,
+        Ok(parameters) => {
+            account.text = parameters.text("query").chars().take(LOGGED_CHARACTERS).collect();
+            make(shared, endpoint, name, parameters).await
+        }
         Err(failure) => Err(Undone::Failed(failure)),
     };
     let (outcome, answer) = match made {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bellwether_promql::{ast::Matcher, parse};
 
-use super::{Failure, Kind};
+use super::Failure;
 
 /// Furthest time from the epoch, in milliseconds, some 280,000 years: sums of times and durations fit in 64 bits.
 const TIME_MAX: i64 = 1 << 53;
@@ -100,14 +100,7 @@ impl Parameters {
     /// `match[]`, each a set of conditions that hold together.
     pub(super) fn selectors(&self) -> Result<Vec<Vec<Matcher>>, Failure> {
         const NAME: &str = "match[]";
-        let selector = |text: &str| {
-            let matchers = parse::selector(text).map_err(|error| Failure::syntax(NAME, &error))?;
-            if matchers.iter().all(|matcher| matcher.matches("")) {
-                let message = "match[] must contain at least one non-empty matcher";
-                return Err(Failure::new(Kind::BadData, message));
-            }
-            Ok(matchers)
-        };
+        let selector = |text: &str| parse::selector(text).map_err(|error| Failure::syntax(NAME, &error));
         self.all(NAME).map(selector).collect()
     }
 

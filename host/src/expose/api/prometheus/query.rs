@@ -95,8 +95,9 @@ fn evaluate(
         notes.warn(TRUNCATED);
     }
     let wants_statistics = !parameters.text("stats").is_empty();
-    let data = body::result(&value, at, wants_statistics.then_some(answer.samples))?;
-    Ok(body::success(&data, &notes))
+    let mut out = body::begin();
+    body::result(&value, at, wants_statistics.then_some(answer.samples), &mut out)?;
+    Ok(body::end(out, &notes))
 }
 
 /// Whether something was taken away.
