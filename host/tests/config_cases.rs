@@ -128,6 +128,9 @@ fn round_trip(case: &Path, loaded: &Loaded, printed: &str) -> Option<String> {
         let mut config = config.clone();
         config.files.clear();
         config.host.state_dir = absolute(&config.host.state_dir);
+        for file in &mut config.alerting.rule_files {
+            *file = absolute(file);
+        }
         if let Some(tls) = &mut config.access.tls {
             tls.certificate = absolute(&tls.certificate);
             tls.key = absolute(&tls.key);

@@ -61,6 +61,9 @@ mod tests {
         let one = Fingerprint::of(&Labels::new([("a", "1"), ("b", "2")]));
         assert_eq!(one, Fingerprint::of(&Labels::new([("b", "2"), ("a", "1")])));
         assert_ne!(one, Fingerprint::of(&Labels::new([("a", "12"), ("b", "")])));
-        assert_ne!(Fingerprint::of(&Labels::new([("ab", "c")])), Fingerprint::of(&Labels::new([("a", "bc")])));
+        assert_ne!(
+            Fingerprint::of(&Labels::new([("ab", "c")])),
+            Fingerprint::of(&Labels::new([("a", "bc")]))
+        );
     }
 }

@@ -109,6 +109,7 @@ fn say(arguments: &Arguments, loaded: Option<&Loaded>, checks: &[LoadedCheck], p
         let answer = json!({
             "ok": !bad,
             "checks": loaded.map_or(0, |loaded| loaded.config.checks.len()),
+            "rules": loaded.map_or(0, rules_of),
             "files": loaded.map(|loaded| &loaded.config.files),
             "problems": problems,
             "effective": loaded.filter(|_| arguments.print).map(|loaded| print(loaded, checks)),
@@ -123,7 +124,12 @@ fn say(arguments: &Arguments, loaded: Option<&Loaded>, checks: &[LoadedCheck], p
         Some(loaded) if !bad => {
             let checks = loaded.config.checks.len();
             let noun = if checks == 1 { "check" } else { "checks" };
-            output::text(&format!("ok: {checks} {noun}\n"))
+            let rules = match rules_of(loaded) {
+                0 => String::new(),
+                1 => ", 1 rule".to_owned(),
+                many => format!(", {many} rules"),
+            };
+            output::text(&format!("ok: {checks} {noun}{rules}\n"))
         }
         _ => {
             let count = problems
@@ -134,6 +140,12 @@ fn say(arguments: &Arguments, loaded: Option<&Loaded>, checks: &[LoadedCheck], p
             output::fail(Exit::Usage, &format!("the configuration has {count} {noun}"))
         }
     }
+}
+
+/// How many there are; 0 when some are bad.
+fn rules_of(loaded: &Loaded) -> usize {
+    let rules = rule::load(loaded).map(|(set, _)| set.groups.iter().map(|group| group.rules.len()).sum());
+    rules.unwrap_or(0)
 }
 
 fn first_bad(printed: Exit, verdict: Exit) -> Exit {

@@ -2,14 +2,7 @@
 
 use std::{collections::HashSet, ops::RangeInclusive, path::PathBuf, time::Duration};
 
-use super::{
-    include,
-    reader::Reader,
-    reading::Reading,
-    resolved::Alerting,
-    source::At,
-    vocabulary::ALERTING,
-};
+use super::{include, reader::Reader, reading::Reading, resolved::Alerting, source::At, vocabulary::ALERTING};
 
 /// How often rules are evaluated unless they or `evaluation_interval` say otherwise: as often as history remembers by default, so
 /// that no sample is judged twice and none is missed.

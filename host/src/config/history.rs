@@ -81,7 +81,9 @@ pub(super) fn read(root: &Reader<'_, '_>) -> (History, Names) {
         retention: kept,
         // Somebody who wants less of everything need not say it twice.
         retention_unselected: value(unselected.as_ref(), default.retention_unselected.min(kept)),
-        memory_bytes: table.bytes("memory", &MEMORY).map_or(default.memory_bytes, |size| size.value),
+        memory_bytes: table
+            .bytes("memory", &MEMORY)
+            .map_or(default.memory_bytes, |size| size.value),
         job: names.job.as_ref().map_or(default.job, |job| job.value.as_str().into()),
         instance: names.instance.as_ref().map(|instance| instance.value.as_str().into()),
     };
@@ -98,7 +100,11 @@ fn name(table: &Reader<'_, '_>, key: &str) -> Option<At<String>> {
     let given = table.string(key)?;
     if given.value.is_empty() {
         let hint = "leave it out for the default".to_owned();
-        table.reading.error(given.span, format!("`{key}` is empty, and a label without a value is none"), hint);
+        table.reading.error(
+            given.span,
+            format!("`{key}` is empty, and a label without a value is none"),
+            hint,
+        );
         return None;
     }
     if given.value.len() > NAME_BYTES_MAX {
@@ -125,7 +131,8 @@ fn refuse_contradictions(reading: &Reading<'_>, history: &History, unselected: O
         reading.error(
             span,
             format!("`retention` is {ticks} times `interval`, which is {interval}; at most {TICKS_MAX} are kept"),
-            "shorten `retention`, or lengthen `interval`; for months, let a Prometheus server scrape the host".to_owned(),
+            "shorten `retention`, or lengthen `interval`; for months, let a Prometheus server scrape the host"
+                .to_owned(),
         );
     }
 }

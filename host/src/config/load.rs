@@ -105,7 +105,14 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     warn_of_nothing(&reading, &checks);
     warn_of_unused(&reading, &checks, &connections);
     let concealer = Concealer::new(reading.secrets());
-    leak::refuse(&reading, &concealer, environment.as_ref(), &names, &checks, &connections);
+    leak::refuse(
+        &reading,
+        &concealer,
+        environment.as_ref(),
+        &names,
+        &checks,
+        &connections,
+    );
     leak::refuse_in_rules(&reading, &concealer, &rules, &rule_places);
     let Some(host) = host.filter(|_| !reading.failed()) else {
         return Err(reading.problems(&concealer));

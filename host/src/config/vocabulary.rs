@@ -15,7 +15,17 @@ pub(super) struct TableSpec {
 
 pub(super) static ROOT: TableSpec = TableSpec {
     path: &[],
-    keys: &["host", "access", "log", "history", "defaults", "connection", "check", "alerting", "rule"],
+    keys: &[
+        "host",
+        "access",
+        "log",
+        "history",
+        "defaults",
+        "connection",
+        "check",
+        "alerting",
+        "rule",
+    ],
     later: &["receiver", "route"],
 };
 
@@ -52,7 +62,14 @@ pub(super) static LOG: TableSpec = TableSpec {
 
 pub(super) static HISTORY: TableSpec = TableSpec {
     path: &["history"],
-    keys: &["interval", "retention", "retention_unselected", "memory", "job", "instance"],
+    keys: &[
+        "interval",
+        "retention",
+        "retention_unselected",
+        "memory",
+        "job",
+        "instance",
+    ],
     later: &[],
 };
 
@@ -257,6 +274,8 @@ static SYNONYMS: &[(&str, &str)] = &[
     ("alerts", "alerting"),
     ("alert", "alerting"),
     ("retention_time", "retention"),
+    ("retain", "retention"),
+    ("keep", "retention"),
     ("memory_limit", "memory"),
     ("stale", "stale_after"),
     ("mem", "memory"),

@@ -86,7 +86,9 @@ fn escaped(source: &str) -> (Option<char>, usize) {
         _ => 0,
     };
     if digits > 0 {
-        let code = source.get(2..2 + digits).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let code = source
+            .get(2..2 + digits)
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok());
         return (code.and_then(char::from_u32), 2 + digits.min(source.len() - 2));
     }
     let meant = match letter {
@@ -105,7 +107,12 @@ mod tests {
 
     /// What follows in the source at the place of `needle` in the value.
     fn at<'s>(source: &'s str, value: &str, needle: &str) -> &'s str {
-        &source[place_within(source, value, value.find(needle).unwrap(), source.starts_with(['"', '\'']))..]
+        &source[place_within(
+            source,
+            value,
+            value.find(needle).unwrap(),
+            source.starts_with(['"', '\'']),
+        )..]
     }
 
     #[test]

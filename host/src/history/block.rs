@@ -47,8 +47,7 @@ const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 /// `value` as a whole number of decimal units, when that gives the same float back.
 fn whole(value: f64, places: usize) -> Option<i64> {
     let scaled = (value * POWERS[places]).round();
-    // NaN fails this as well.
-    if !(scaled.abs() < WHOLE_MAX) {
+    if scaled.is_nan() || scaled.abs() >= WHOLE_MAX {
         return None;
     }
     let number = scaled as i64;

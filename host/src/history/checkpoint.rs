@@ -150,7 +150,10 @@ fn read(place: &Path, most: u64) -> Result<Option<Vec<u8>>, String> {
         return Err("it is no regular file".to_owned());
     }
     if about.len() > most {
-        return Err(format!("it is {} bytes long, more than twice what `[history] memory` allows", about.len()));
+        return Err(format!(
+            "it is {} bytes long, more than twice what `[history] memory` allows",
+            about.len()
+        ));
     }
     let mut bytes = Vec::new();
     let opened = File::open(place);

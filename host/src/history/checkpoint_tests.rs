@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::{
     super::{
         loose::Appended,
-        tests::{find, labels, matcher, read, settings, tick},
+        tests::{find, labels, matcher, read, rows, set, settings, tick},
     },
     *,
 };
@@ -22,7 +22,9 @@ const START: i64 = 1_700_000_000_000;
 fn some(ticks: i64) -> History {
     let mut history = History::new(settings());
     for number in 0..ticks {
-        let there = (0..150).filter(|host| number > 50 || host % 3 != 1).filter(|host| number < ticks - 40 || host % 50 != 0);
+        let there = (0..150)
+            .filter(|host| number > 50 || host % 3 != 1)
+            .filter(|host| number < ticks - 40 || host % 50 != 0);
         let value = |host: usize| ((number * 31 + host as i64 * 17) % 1000) as f64 / 8.0;
         let values: Vec<_> = there.map(|host| (labels("load", host), value(host))).collect();
         tick(&mut history, START + number * STEP, &values);
@@ -37,7 +39,9 @@ fn some(ticks: i64) -> History {
 
 fn all(history: &History) -> Vec<(String, Vec<(i64, u64)>)> {
     let view = history.current();
-    let series = view.series().map(|(_, labels)| (labels.to_string(), read(view, labels, 0, i64::MAX)));
+    let series = view
+        .series()
+        .map(|(_, labels)| (labels.to_string(), read(view, labels, 0, i64::MAX)));
     let mut all: Vec<_> = series.collect();
     all.sort();
     all
@@ -46,7 +50,10 @@ fn all(history: &History) -> Vec<(String, Vec<(i64, u64)>)> {
 fn written(history: &History) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let bytes = history.checkpoint().write(folder.path()).expect("written");
-    assert_eq!(fs::metadata(folder.path().join(CHECKPOINT)).expect("there").len(), bytes);
+    assert_eq!(
+        fs::metadata(folder.path().join(CHECKPOINT)).expect("there").len(),
+        bytes
+    );
     folder
 }
 
@@ -57,7 +64,14 @@ fn what_was_saved_comes_back_to_the_bit() {
         let folder = written(&history);
         let (back, restored) = restore(settings(), folder.path(), START + ticks * STEP);
         let last_tick = Some(START + (ticks - 1) * STEP);
-        assert_eq!(restored, Restored::All { series: history.series(), last_tick }, "{ticks}");
+        assert_eq!(
+            restored,
+            Restored::All {
+                series: history.series(),
+                last_tick
+            },
+            "{ticks}"
+        );
         assert_eq!(all(&back), all(&history), "{ticks}");
         assert!(!folder.path().join(NEW).exists());
     }
@@ -71,16 +85,34 @@ fn a_restart_is_a_gap_and_no_end() {
     let (mut back, _) = restore(settings(), folder.path(), later);
     // At first only one series is back, later another one is, and a third never.
     tick(&mut back, later, &[(labels("load", 1), 7.0)]);
-    tick(&mut back, later + STEP, &[(labels("load", 1), 7.0), (labels("load", 2), 8.0)]);
+    tick(
+        &mut back,
+        later + STEP,
+        &[(labels("load", 1), 7.0), (labels("load", 2), 8.0)],
+    );
     tick(&mut back, later + 2 * STEP, &[(labels("load", 1), 7.0)]);
     let since = |host| -> Vec<(i64, bool)> {
         let samples = read(back.current(), &labels("load", host), START + 98 * STEP, i64::MAX);
-        samples.into_iter().map(|(at, bits)| (at - later, is_stale(f64::from_bits(bits)))).collect()
+        samples
+            .into_iter()
+            .map(|(at, bits)| (at - later, is_stale(f64::from_bits(bits))))
+            .collect()
     };
     let before = START + 99 * STEP - later;
-    assert_eq!(since(1), [(before, false), (0, false), (STEP, false), (2 * STEP, false)]);
-    assert_eq!(since(2), [(before, false), (STEP, false), (2 * STEP, true)], "it ended in this process");
-    assert_eq!(since(4), [(before, false)], "nobody knows that it ended: the lookback decides");
+    assert_eq!(
+        since(1),
+        [(before, false), (0, false), (STEP, false), (2 * STEP, false)]
+    );
+    assert_eq!(
+        since(2),
+        [(before, false), (STEP, false), (2 * STEP, true)],
+        "it ended in this process"
+    );
+    assert_eq!(
+        since(4),
+        [(before, false)],
+        "nobody knows that it ended: the lookback decides"
+    );
     let (mut more, _) = {
         let folder = written(&back);
         restore(settings(), folder.path(), later + 10 * STEP)
@@ -89,7 +121,16 @@ fn a_restart_is_a_gap_and_no_end() {
         tick(&mut more, later + number * STEP, &[(labels("load", 1), 7.0)]);
     }
     assert_eq!(read(more.current(), &labels("load", 1), later, i64::MAX).len(), 192);
-    assert_eq!(find(more.current(), &[matcher("host", MatchOp::Equal, "h2"), matcher("__name__", MatchOp::Equal, "load")]), [labels("load", 2)]);
+    assert_eq!(
+        find(
+            more.current(),
+            &[
+                matcher("host", MatchOp::Equal, "h2"),
+                matcher("__name__", MatchOp::Equal, "load")
+            ]
+        ),
+        [labels("load", 2)]
+    );
 }
 
 #[test]
@@ -144,8 +185,13 @@ fn a_file_that_cannot_be_read_is_set_aside_with_its_reason() {
         assert!(reason.contains(wanted), "{reason}, not {wanted}");
     }
     fs::write(&place, &good).expect("written");
-    let small = Settings { memory: 100, ..settings() };
-    assert!(matches!(restore(small, folder.path(), START), (_, Restored::SetAside { reason, .. }) if reason.contains("bytes long")));
+    let small = Settings {
+        memory: 100,
+        ..settings()
+    };
+    assert!(
+        matches!(restore(small, folder.path(), START), (_, Restored::SetAside { reason, .. }) if reason.contains("bytes long"))
+    );
     fs::create_dir(&place).expect("made");
     fs::remove_file(folder.path().join(SET_ASIDE)).expect("it was a file");
     assert!(reason(folder.path()).contains("no regular file"));
@@ -156,7 +202,10 @@ fn a_checkpoint_that_cannot_be_written_leaves_the_last_one() {
     let folder = written(&some(20));
     let before = fs::read(folder.path().join(CHECKPOINT)).expect("there");
     fs::create_dir(folder.path().join(NEW)).expect("in the way");
-    let error = some(30).checkpoint().write(folder.path()).expect_err("a folder is in the way");
+    let error = some(30)
+        .checkpoint()
+        .write(folder.path())
+        .expect_err("a folder is in the way");
     assert!(error.to_string().contains("history.new"), "{error}");
     assert_eq!(fs::read(folder.path().join(CHECKPOINT)).expect("there"), before);
 }
@@ -228,18 +277,20 @@ fn six_hours_of_eleven_thousand_series_are_back_soon() {
         retention_unselected: Duration::from_secs(6 * 3600),
         ..settings()
     });
-    let mut values: Vec<_> = (0..11_000)
-        .map(|at| (labels(["queue_depth", "requests_total", "wait_seconds"][at % 3], at), 0.0))
+    let series: Vec<_> = (0..11_000)
+        .map(|at| labels(["queue_depth", "requests_total", "wait_seconds"][at % 3], at))
         .collect();
+    let rows = rows(&mut history, START - STEP, &series);
+    let mut values = vec![0.0; series.len()];
     for number in 0..1440_i64 {
-        for (at, (_, value)) in values.iter_mut().enumerate() {
+        for (at, value) in values.iter_mut().enumerate() {
             *value = match at % 3 {
                 0 => ((number * 7919 + at as i64 * 104_729) % 500) as f64,
                 1 => *value + ((number * at as i64) % 97) as f64,
                 _ => ((number * 31 + at as i64 * 17) % 9973) as f64 / 1000.0,
             };
         }
-        tick(&mut history, START + number * STEP, &values);
+        set(&mut history, START + number * STEP, &rows, &values);
     }
     let folder = tempfile::tempdir().expect("a folder");
     let begun = crate::clock::thread_cpu_time();
@@ -252,5 +303,8 @@ fn six_hours_of_eleven_thousand_series_are_back_soon() {
     println!("{bytes} bytes written in {wrote:?} of CPU, restored in {took:?}");
     assert!(matches!(restored, Restored::All { series: 11_000, .. }), "{restored:?}");
     let one = labels("requests_total", 1);
-    assert_eq!(read(back.current(), &one, 0, i64::MAX), read(history.current(), &one, 0, i64::MAX));
+    assert_eq!(
+        read(back.current(), &one, 0, i64::MAX),
+        read(history.current(), &one, 0, i64::MAX)
+    );
 }

@@ -40,24 +40,36 @@ impl Reporter {
     pub fn tick(&mut self, ticked: &Ticked) {
         let instruments = self.telemetry.instruments();
         let set = |name, help, value: usize| instruments.set(name, help, &[], value as f64);
-        set("bellwether_history_series", "Series held in memory for rules and queries.", ticked.series);
+        set(
+            "bellwether_history_series",
+            "Series held in memory for rules and queries.",
+            ticked.series,
+        );
         set("bellwether_history_bytes", "Memory they take.", ticked.bytes);
         self.telemetry.emit(&TickTaken {
             admission: ticked.admission,
         });
         if ticked.samples > 0 {
-            self.telemetry.emit(&SamplesRecorded { samples: ticked.samples });
+            self.telemetry.emit(&SamplesRecorded {
+                samples: ticked.samples,
+            });
         }
-        self.lost(false, [
-            ("unselected_samples", ticked.shed_unselected),
-            ("unselected_series", ticked.dropped_unselected),
-            ("unselected_refused", ticked.refused_unselected),
-        ]);
-        self.lost(true, [
-            ("selected_samples", ticked.shed_selected),
-            ("selected_refused", ticked.refused_selected),
-            ("", 0),
-        ]);
+        self.lost(
+            false,
+            [
+                ("unselected_samples", ticked.shed_unselected),
+                ("unselected_series", ticked.dropped_unselected),
+                ("unselected_refused", ticked.refused_unselected),
+            ],
+        );
+        self.lost(
+            true,
+            [
+                ("selected_samples", ticked.shed_selected),
+                ("selected_refused", ticked.refused_selected),
+                ("", 0),
+            ],
+        );
     }
 
     fn lost(&mut self, selected: bool, losses: [(&'static str, u64); 3]) {
@@ -173,7 +185,12 @@ impl Event for SamplesRecorded {
     }
 
     fn count(&self) -> Option<Count> {
-        counted("bellwether_history_samples_total", "Samples recorded at ticks.", vec![], self.samples)
+        counted(
+            "bellwether_history_samples_total",
+            "Samples recorded at ticks.",
+            vec![],
+            self.samples,
+        )
     }
 }
 
@@ -247,7 +264,11 @@ impl Event for SampleRefused {
     }
 
     fn count(&self) -> Option<Count> {
-        let reason = if self.appended == Appended::NotOurs { "reported_by_a_check" } else { "out_of_order" };
+        let reason = if self.appended == Appended::NotOurs {
+            "reported_by_a_check"
+        } else {
+            "out_of_order"
+        };
         counted(
             "bellwether_history_samples_refused_total",
             "Samples of rules that were not taken.",

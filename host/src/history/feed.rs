@@ -72,16 +72,28 @@ struct FedBlock {
     refused: bool,
 }
 
+impl Feed {
+    /// Rows that were given up may be somebody else's soon.
+    fn forget(&mut self, is_gone: impl Fn(u32) -> bool) {
+        for fed in self.families.iter_mut().flat_map(|family| &mut family.blocks) {
+            for row in fed.rows.iter_mut().filter(|row| **row != NONE && is_gone(**row)) {
+                *row = NONE;
+                fed.refused = true;
+            }
+        }
+    }
+}
+
 impl History {
     /// Records a tick: every series of `snapshot` at the moment `at`, in milliseconds since the epoch. A series that was there at the
     /// tick before and is not now gets a stale marker.
     pub fn append_tick(&mut self, snapshot: &Snapshot, at: i64) -> Ticked {
         let mut feed = std::mem::take(&mut self.feed);
         let ticked = self.tick(at, |filling| feed = fill(filling, snapshot, std::mem::take(&mut feed)));
-        // Rows that were given up may be somebody else's soon.
-        if ticked.dropped_unselected == 0 {
-            self.feed = feed;
+        if ticked.dropped_unselected > 0 {
+            feed.forget(|row| self.current().living(row).is_none());
         }
+        self.feed = feed;
         ticked
     }
 }
@@ -94,7 +106,12 @@ fn fill(filling: &mut Filling<'_>, snapshot: &Snapshot, last: Feed) -> Feed {
         let same = known.next_if(|known| known.head.name == family.head.name);
         families.push(FedFamily {
             head: Arc::clone(&family.head),
-            blocks: fill_family(filling, snapshot, family, same.map_or_else(Vec::new, |known| known.blocks)),
+            blocks: fill_family(
+                filling,
+                snapshot,
+                family,
+                same.map_or_else(Vec::new, |known| known.blocks),
+            ),
         });
     }
     Feed { families }
@@ -109,7 +126,11 @@ fn fill_family(
     let mut known = known.into_iter();
     let mut fed = Vec::with_capacity(family.blocks.len());
     for block in family.blocks.iter() {
-        let ahead = known.as_slice().iter().take(SKIP).position(|known| is_of(&known.block, block));
+        let ahead = known
+            .as_slice()
+            .iter()
+            .take(SKIP)
+            .position(|known| is_of(&known.block, block));
         let same = ahead.and_then(|ahead| known.nth(ahead));
         fed.push(fill_block(filling, snapshot, block, same));
     }
@@ -125,7 +146,11 @@ fn fill_block(filling: &mut Filling<'_>, snapshot: &Snapshot, block: &Arc<Block>
     let usable = known.filter(|known| !(known.refused && filling.has_room()));
     if let Some(known) = usable {
         if Arc::ptr_eq(&known.block, block) {
-            known.rows.iter().filter(|row| **row != NONE).for_each(|row| filling.again(*row));
+            known
+                .rows
+                .iter()
+                .filter(|row| **row != NONE)
+                .for_each(|row| filling.again(*row));
             return known;
         }
         if has_same_series(&known.block, block) {
@@ -168,9 +193,14 @@ fn each_value(points: &Points, then: &mut impl FnMut(f64)) {
         Points::Values(samples) => samples.iter().for_each(|sample| then(sample.value)),
         Points::Histograms(samples) => {
             for sample in samples {
-                let finite = sample.buckets.iter().filter(|bucket| bucket.upper_bound < f64::INFINITY);
+                let finite = sample
+                    .buckets
+                    .iter()
+                    .filter(|bucket| bucket.upper_bound < f64::INFINITY);
                 finite.for_each(|bucket| then(bucket.cumulative_count as f64));
-                [sample.count as f64, sample.sum, sample.count as f64].into_iter().for_each(&mut *then);
+                [sample.count as f64, sample.sum, sample.count as f64]
+                    .into_iter()
+                    .for_each(&mut *then);
             }
         }
         Points::Summaries(samples) => {
@@ -185,8 +215,8 @@ fn each_value(points: &Points, then: &mut impl FnMut(f64)) {
 /// Whether two blocks of one check differ in values at most.
 fn has_same_series(one: &Block, other: &Block) -> bool {
     let (head, other_head) = (one.head(), other.head());
-    let heads = Arc::ptr_eq(head, other_head)
-        || (head.name == other_head.name && head.label_names == other_head.label_names);
+    let heads =
+        Arc::ptr_eq(head, other_head) || (head.name == other_head.name && head.label_names == other_head.label_names);
     heads && have_same_labels(one.points(), other.points())
 }
 
@@ -284,7 +314,9 @@ impl<'b> Naming<'b> {
     /// In the order of [`each_value`].
     fn each(&self, mut then: impl FnMut(Labels)) {
         match self.block.points() {
-            Points::Values(samples) => samples.iter().for_each(|sample| then(self.labels("", &sample.label_values, None))),
+            Points::Values(samples) => samples
+                .iter()
+                .for_each(|sample| then(self.labels("", &sample.label_values, None))),
             Points::Histograms(samples) => {
                 for sample in samples {
                     let values = &*sample.label_values;

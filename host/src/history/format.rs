@@ -46,7 +46,7 @@ const VOID: u8 = 2;
 
 /// Why bytes are no history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FormatError {
+pub(super) enum FormatError {
     /// They begin otherwise.
     #[error("it is no history of this program")]
     Foreign,
@@ -235,7 +235,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<View, FormatError> {
     let mut crc = Crc::new();
     crc.update(covered);
     let wanted = [&crc.sum().to_le_bytes()[..], &u64::from(crc.amount()).to_le_bytes()].concat();
-    let length = cursor.rest.len().checked_sub(TRAILER_BYTES).ok_or(FormatError::Damaged)?;
+    let length = cursor
+        .rest
+        .len()
+        .checked_sub(TRAILER_BYTES)
+        .ok_or(FormatError::Damaged)?;
     if trailer != wanted {
         return Err(FormatError::Damaged);
     }
@@ -295,7 +299,9 @@ fn read_ticks(cursor: &mut Cursor<'_>) -> Option<Ticks> {
 }
 
 fn number(cursor: &mut Cursor<'_>) -> Option<u32> {
-    u32::try_from(cursor.varint()?).ok().filter(|number| *number <= NUMBER_MAX)
+    u32::try_from(cursor.varint()?)
+        .ok()
+        .filter(|number| *number <= NUMBER_MAX)
 }
 
 /// A number of things of which each takes at least `least` bytes of what is left.
@@ -322,6 +328,10 @@ struct Reader<'b> {
 }
 
 impl Reader<'_> {
+    fn number(&mut self) -> Option<u32> {
+        number(&mut self.cursor)
+    }
+
     /// Sorted, each name once, none empty: as [`Labels`] must be.
     fn labels(&mut self) -> Option<Labels> {
         let count = self.cursor.count()?;
@@ -359,7 +369,7 @@ impl Reader<'_> {
     }
 
     fn page(&mut self, number: usize) -> Option<Page> {
-        let sealed = self::number(&mut self.cursor)?;
+        let sealed = self.number()?;
         let in_turn = sealed as usize % BLOCK == number % BLOCK;
         if !in_turn || sealed > self.next || sealed + HEAD <= self.next {
             return None;
@@ -381,9 +391,9 @@ impl Reader<'_> {
                 ..Row::default()
             });
         }
-        let base = self::number(&mut self.cursor)?;
-        let born = self::number(&mut self.cursor)?;
-        let seen = self::number(&mut self.cursor)?;
+        let base = self.number()?;
+        let born = self.number()?;
+        let seen = self.number()?;
         let past = sealed.checked_sub(base)?;
         if !past.is_multiple_of(BLOCK as u32) || born > self.next || seen > self.next {
             return None;
@@ -413,7 +423,10 @@ impl Reader<'_> {
             let values = block::decode(&mut self.cursor, before)?;
             before = values.iter().rev().find(|value| !is_stale(**value)).copied().or(before);
             for (tick, value) in (sealed + block * BLOCK as u32..).zip(values) {
-                if let Some(column) = tick.checked_sub(head_from).and_then(|at| self.columns.get_mut(at as usize)) {
+                if let Some(column) = tick
+                    .checked_sub(head_from)
+                    .and_then(|at| self.columns.get_mut(at as usize))
+                {
                     column.resize(column.len().max(row), stale_marker());
                     column.push(value);
                 }
@@ -436,7 +449,7 @@ impl Reader<'_> {
     }
 
     fn series(&mut self, labels: Labels) -> Option<Loose> {
-        let blocks = self::number(&mut self.cursor)?;
+        let blocks = self.number()?;
         let strip = self.strip(blocks as usize)?;
         let count = self.cursor.count()?;
         let mut head: Vec<Point> = Vec::with_capacity(some(&self.cursor, count, 16)?);

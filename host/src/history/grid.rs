@@ -68,22 +68,12 @@ impl Keep {
 }
 
 /// All of it. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Grid {
     pub(super) ticks: Arc<Ticks>,
     /// Of the newest ticks, oldest first. A row that a column is too short for has no value there.
     pub(super) columns: Arc<VecDeque<Arc<[f64]>>>,
     pub(super) pages: Arc<Vec<Arc<Page>>>,
-}
-
-impl Default for Grid {
-    fn default() -> Self {
-        Self {
-            ticks: Arc::default(),
-            columns: Arc::default(),
-            pages: Arc::default(),
-        }
-    }
 }
 
 /// What sealing did.
@@ -129,7 +119,9 @@ impl Grid {
 
     /// A value that stands in a column; missing ones are stale markers.
     fn newest_value(&self, row: u32, tick: u32) -> f64 {
-        let column = tick.checked_sub(self.head_from()).and_then(|at| self.columns.get(at as usize));
+        let column = tick
+            .checked_sub(self.head_from())
+            .and_then(|at| self.columns.get(at as usize));
         let value = column.and_then(|column| column.get(row as usize));
         value.copied().unwrap_or_else(stale_marker)
     }
@@ -156,7 +148,9 @@ impl Grid {
         let start = self.ticks.valid_before(from).unwrap_or(from);
         let mut alive = false;
         self.each(row, start, to, |number, value| {
-            let Some(tick) = self.ticks.get(number).filter(|tick| !tick.void) else { return };
+            let Some(tick) = self.ticks.get(number).filter(|tick| !tick.void) else {
+                return;
+            };
             let missing = is_stale(value);
             let told = !missing || (alive && !tick.fresh);
             if told && number >= from {
@@ -254,7 +248,10 @@ impl Grid {
         let columns = Arc::clone(&self.columns);
         let value = |row: usize, at: usize| {
             let column = first.and_then(|first| columns.get(first + at));
-            column.and_then(|column| column.get(row)).copied().unwrap_or_else(stale_marker)
+            column
+                .and_then(|column| column.get(row))
+                .copied()
+                .unwrap_or_else(stale_marker)
         };
         let page = Arc::make_mut(&mut Arc::make_mut(&mut self.pages)[number]);
         for (at, row) in page.rows.iter_mut().enumerate() {
@@ -263,8 +260,13 @@ impl Grid {
                 continue;
             }
             let own = |tick: usize| from + tick as u32 >= row.born;
-            let values: [f64; BLOCK] =
-                std::array::from_fn(|tick| if own(tick) { value(first_row + at, tick) } else { stale_marker() });
+            let values: [f64; BLOCK] = std::array::from_fn(|tick| {
+                if own(tick) {
+                    value(first_row + at, tick)
+                } else {
+                    stale_marker()
+                }
+            });
             sealed.growth += append(row, from, &values, next.saturating_sub(keep.of(row)));
             if row.seen.saturating_add(keep.of(row)) < next {
                 sealed.ended.push(u32::try_from(first_row + at).unwrap_or(u32::MAX));
@@ -309,7 +311,9 @@ fn each_sealed(row: &Row, from: u32, to: u32, then: &mut impl FnMut(u32, f64)) {
             if number >= to {
                 return;
             }
-            let Some(values) = block::decode(&mut cursor, before) else { break };
+            let Some(values) = block::decode(&mut cursor, before) else {
+                break;
+            };
             before = last_present(&values).or(before);
             for (tick, value) in (number..to).zip(values).filter(|(tick, _)| *tick >= from) {
                 then(tick, value);
@@ -346,7 +350,9 @@ fn append(row: &mut Row, from: u32, values: &[f64; BLOCK], oldest: u32) -> isize
         return 0;
     }
     let blocks = (from - row.base) as usize / BLOCK;
-    row.strip = row.strip.with(blocks, |open, out| block::encode(values, last_in(open), out));
+    row.strip = row
+        .strip
+        .with(blocks, |open, out| block::encode(values, last_in(open), out));
     cut(row, oldest);
     row.strip.size() as isize - size as isize
 }

@@ -6,7 +6,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use bellwether_promql::{ast::{Matcher, MatchOp}, labels::Labels};
+use bellwether_promql::{
+    ast::{MatchOp, Matcher},
+    labels::Labels,
+};
 
 /// Series that are looked at one by one before the index is built anew, at least; and one in how many of all.
 const RECENT_MIN: usize = 256;

@@ -8,16 +8,17 @@ use std::{
 
 use bellwether_promql::{
     ast::Matcher,
-    labels::{Labels, METRIC_NAME},
+    labels::Labels,
     value::{Point, stale_marker},
 };
 
 use super::{
     feed::Feed,
-    grid::{FRAME_TICKS, Keep, Row},
-    index::{Index, satisfied},
+    grid::{HEAD, Keep, Row},
+    index::Index,
     loose::{Appended, Loose},
-    pressure::{self, Held, Relief},
+    pressure::{self, Held},
+    selection::Selection,
     settings::Settings,
     ticks::{Admission, admit},
     view::{LOOSE, View},
@@ -74,38 +75,10 @@ impl Ticked {
     }
 }
 
-/// Which series rules read.
+/// What the parts that grow take, in bytes. What an allocator takes for it is about a quarter more.
 #[derive(Debug, Default)]
-struct Selection {
-    by_name: HashMap<Arc<str>, Vec<Vec<Matcher>>>,
-    of_any_name: Vec<Vec<Matcher>>,
-}
-
-impl Selection {
-    fn new(selectors: Vec<Vec<Matcher>>) -> Self {
-        use bellwether_promql::ast::MatchOp;
-        let mut selection = Self::default();
-        for selector in selectors {
-            let named = |matcher: &&Matcher| *matcher.name == *METRIC_NAME && matcher.op == MatchOp::Equal;
-            match selector.iter().find(named).map(|matcher| Arc::clone(&matcher.value)) {
-                Some(name) => selection.by_name.entry(name).or_default().push(selector),
-                None => selection.of_any_name.push(selector),
-            }
-        }
-        selection
-    }
-
-    fn selects(&self, labels: &Labels) -> bool {
-        let of_name = labels.metric_name().and_then(|name| self.by_name.get(name));
-        let mut all = of_name.into_iter().flatten().chain(&self.of_any_name);
-        all.any(|selector| satisfied(selector, labels))
-    }
-}
-
-/// What the parts that grow take, in bytes. What is allocated for it may be a tenth more.
-#[derive(Debug, Default)]
-struct Account {
-    strips: usize,
+pub(super) struct Account {
+    pub(super) strips: usize,
     labels: usize,
     strings: usize,
 }
@@ -138,7 +111,7 @@ pub struct History {
     selection: Selection,
     /// Series recorded at ticks that no rule reads.
     unselected: usize,
-    account: Account,
+    pub(super) account: Account,
     pub(super) feed: Feed,
     /// The next tick is the first of this process.
     fresh: bool,
@@ -167,7 +140,11 @@ impl History {
     pub(super) fn from_view(settings: Settings, view: View) -> Option<Self> {
         let mut history = Self::new(settings);
         history.view = view;
-        let all: Vec<(u32, Labels)> = history.view.numbered().map(|(number, labels)| (number, labels.clone())).collect();
+        let all: Vec<(u32, Labels)> = history
+            .view
+            .numbered()
+            .map(|(number, labels)| (number, labels.clone()))
+            .collect();
         for (number, labels) in all {
             history.account.labels += cost(&labels);
             for text in labels.iter().flat_map(|(name, value)| [name, value]) {
@@ -179,9 +156,15 @@ impl History {
         }
         let grid = &history.view.grid;
         let rows = (0..).zip(grid.rows());
-        history.retired = rows.filter_map(|(number, row)| row.labels.is_empty().then_some(number)).collect();
+        history.retired = rows
+            .filter_map(|(number, row)| row.labels.is_empty().then_some(number))
+            .collect();
         history.unselected = grid.len() - history.retired.len();
-        let strips: usize = grid.rows().filter(|row| !row.labels.is_empty()).map(|row| row.strip.size()).sum();
+        let strips: usize = grid
+            .rows()
+            .filter(|row| !row.labels.is_empty())
+            .map(|row| row.strip.size())
+            .sum();
         history.account.strips = strips + history.view.loose.iter().map(|series| series.size()).sum::<usize>();
         history.rebuild();
         history.view.generation = 1;
@@ -331,7 +314,9 @@ impl History {
             .filter_map(|(number, series)| later(series).then_some(number))
             .collect();
         for number in hit {
-            let Some(series) = self.view.loose.get_mut(number) else { continue };
+            let Some(series) = self.view.loose.get_mut(number) else {
+                continue;
+            };
             let before = series.size();
             let left = series.forget_from(at);
             self.account.strips = (self.account.strips + series.size()).saturating_sub(before);
@@ -341,66 +326,10 @@ impl History {
         }
     }
 
-    fn relieve(&mut self, ticked: &mut Ticked) {
-        if self.held().all <= self.settings.memory {
-            return;
-        }
-        let mut before = usize::MAX;
-        // Each step makes room, or is the last.
-        while self.held().all < before {
-            before = self.held().all;
-            let past = |selected| self.past(|row| row.selected == selected && !row.strip.is_empty()).is_some();
-            match pressure::relief(self.held(), past(false), past(true), self.settings.memory) {
-                Relief::Nothing => return,
-                Relief::CutUnselected(bytes) => ticked.shed_unselected += self.cut(bytes, false),
-                Relief::CutSelected(bytes) => ticked.shed_selected += self.cut(bytes, true),
-                Relief::DropUnselected(bytes) => ticked.dropped_unselected += self.drop_unselected(bytes),
-            }
-        }
-    }
-
-    /// Cuts the oldest frames off, at least one and until `bytes` are free. Samples that are gone.
-    fn cut(&mut self, bytes: usize, selected: bool) -> u64 {
-        let due = |row: &Row| row.selected == selected && !row.strip.is_empty();
-        let (mut freed, mut gone) = (0, 0);
-        while freed < bytes {
-            let Some(oldest) = self.past(due) else { break };
-            let (bytes, samples) = self.view.grid.shed(oldest + FRAME_TICKS, due);
-            freed += bytes;
-            gone += samples;
-        }
-        self.account.strips = self.account.strips.saturating_sub(freed);
-        gone
-    }
-
-    /// Where the oldest whole frame begins of the rows that `which` names.
-    fn past(&self, which: impl Fn(&Row) -> bool) -> Option<u32> {
-        let pages = self.view.grid.pages.iter();
-        let whole = pages.flat_map(|page| page.rows.iter().filter(|row| row.base + FRAME_TICKS <= page.sealed));
-        whole.filter(|row| which(row)).map(|row| row.base).min()
-    }
-
-    /// The latest to come go first: of those that are there for long, somebody may be looking at a plot.
-    fn drop_unselected(&mut self, bytes: usize) -> u64 {
-        let before = self.held().all;
-        let mut dropped = 0;
-        // It remembers which rows its series have.
-        self.feed = Feed::default();
-        for row in (0..u32::try_from(self.view.grid.len()).unwrap_or(u32::MAX)).rev() {
-            if before.saturating_sub(self.held().all) >= bytes {
-                break;
-            }
-            let given_up = |row: &Row| !row.selected && !row.labels.is_empty();
-            if self.view.grid.row(row).is_some_and(given_up) {
-                dropped += u64::from(self.remove(row));
-            }
-        }
-        dropped
-    }
-
-    fn held(&self) -> Held {
+    pub(super) fn held(&self) -> Held {
         let grid = &self.view.grid;
-        let columns = grid.columns.len() * grid.len() * size_of::<f64>();
+        // All that there will be, so that a series is not let in only to be given up minutes later.
+        let columns = HEAD as usize * grid.len() * size_of::<f64>();
         let ticks = size_of_val(&*grid.ticks.all);
         let series = self.account.strips + self.account.labels + self.account.strings;
         Held {
@@ -417,7 +346,7 @@ impl History {
     }
 
     /// Whether there was such a series.
-    fn remove(&mut self, number: u32) -> bool {
+    pub(super) fn remove(&mut self, number: u32) -> bool {
         let Some(labels) = self.view.living(number).cloned() else {
             return false;
         };
@@ -502,7 +431,11 @@ impl Filling<'_> {
         }
         let selected = history.selection.selects(labels);
         if !pressure::has_room(history.held(), history.settings.memory, selected) {
-            let refused = if selected { &mut self.ticked.refused_selected } else { &mut self.ticked.refused_unselected };
+            let refused = if selected {
+                &mut self.ticked.refused_selected
+            } else {
+                &mut self.ticked.refused_unselected
+            };
             *refused += 1;
             return None;
         }
@@ -519,7 +452,11 @@ impl Filling<'_> {
 
     /// The value of a row at this tick.
     pub(super) fn set(&mut self, row: u32, value: f64) {
-        let value = if value.is_nan() { f64::from_bits(PLAIN_NAN) } else { value };
+        let value = if value.is_nan() {
+            f64::from_bits(PLAIN_NAN)
+        } else {
+            value
+        };
         if let Some(place) = self.column.get_mut(row as usize) {
             *place = value;
             self.ticked.samples += 1;

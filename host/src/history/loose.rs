@@ -106,7 +106,9 @@ impl Loose {
     /// Appends, and cuts off whole frames that end before `oldest`.
     pub(super) fn append(&mut self, point: Point, oldest: i64) -> Appended {
         match self.last() {
-            Some(last) if last.at == point.at && last.value.to_bits() == point.value.to_bits() => return Appended::Again,
+            Some(last) if last.at == point.at && last.value.to_bits() == point.value.to_bits() => {
+                return Appended::Again;
+            }
             Some(last) if last.at >= point.at => return Appended::OutOfOrder,
             Some(_) | None => {}
         }
@@ -131,7 +133,12 @@ impl Loose {
     }
 
     fn cut(&mut self, oldest: i64) {
-        let ended = |frame: &&[u8]| blocks_of(frame).last().and_then(|block| block.last()).is_some_and(|(at, _)| at < oldest);
+        let ended = |frame: &&[u8]| {
+            blocks_of(frame)
+                .last()
+                .and_then(|block| block.last())
+                .is_some_and(|(at, _)| at < oldest)
+        };
         // The last one may not be full.
         let full = self.blocks as usize / FRAME;
         let frames = self.strip.frames().take(full).take_while(ended).count();
@@ -158,7 +165,12 @@ impl Loose {
     pub(super) fn samples(&self, after: i64, until: i64, mut then: impl FnMut(Point)) {
         let sealed_reaches = self.head.first().is_none_or(|first| first.at > after.saturating_add(1));
         if sealed_reaches {
-            for point in self.strip.frames().flat_map(blocks_of).flat_map(|block| block.points().collect::<Vec<_>>()) {
+            for point in self
+                .strip
+                .frames()
+                .flat_map(blocks_of)
+                .flat_map(|block| block.points().collect::<Vec<_>>())
+            {
                 if point.at > until {
                     return;
                 }

@@ -21,6 +21,8 @@ mod index;
 mod keeper;
 mod loose;
 mod pressure;
+mod relief;
+mod selection;
 mod settings;
 mod strip;
 mod ticks;

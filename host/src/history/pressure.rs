@@ -93,7 +93,11 @@ mod tests {
             (1700, 1, true, true),
             (1600, 0, true, false),
         ] {
-            assert_eq!(has_room(Held { all, unselected }, MEMORY, selected), wanted, "{all} {unselected} {selected}");
+            assert_eq!(
+                has_room(Held { all, unselected }, MEMORY, selected),
+                wanted,
+                "{all} {unselected} {selected}"
+            );
         }
     }
 }

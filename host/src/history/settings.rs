@@ -41,7 +41,9 @@ impl Settings {
     pub(super) fn keep(&self) -> Keep {
         let ticks = |span: Duration| {
             let count = span.as_nanos().div_ceil(self.interval.as_nanos().max(1));
-            u32::try_from(count).unwrap_or(u32::MAX / 4).clamp(KEEP_MIN, u32::MAX / 4)
+            u32::try_from(count)
+                .unwrap_or(u32::MAX / 4)
+                .clamp(KEEP_MIN, u32::MAX / 4)
         };
         let selected = ticks(self.retention);
         Keep {

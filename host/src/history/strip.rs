@@ -99,7 +99,10 @@ mod tests {
         let blocks: Vec<&[u8]> = blocks.iter().map(|block| &block[..]).collect();
         let strip = of(&blocks);
         let frames: Vec<Vec<u8>> = strip.frames().map(<[u8]>::to_vec).collect();
-        assert_eq!(frames, [(0..8).collect::<Vec<u8>>(), (8..16).collect(), (16..19).collect()]);
+        assert_eq!(
+            frames,
+            [(0..8).collect::<Vec<u8>>(), (8..16).collect(), (16..19).collect()]
+        );
         let rest: Vec<Vec<u8>> = strip.without(2).frames().map(<[u8]>::to_vec).collect();
         assert_eq!(rest, [(16..19).collect::<Vec<u8>>()]);
         assert!(strip.without(9).is_empty());
@@ -123,6 +126,9 @@ mod tests {
         assert!(Strip::from_bytes(&[3, 0, 1, 2]).is_none());
         assert!(Strip::from_bytes(&[3]).is_none());
         let strip = of(&[b"abc"]);
-        assert_eq!(Strip::from_bytes(strip.bytes()).expect("its own").bytes(), strip.bytes());
+        assert_eq!(
+            Strip::from_bytes(strip.bytes()).expect("its own").bytes(),
+            strip.bytes()
+        );
     }
 }

@@ -59,6 +59,25 @@ pub(super) fn tick(history: &mut History, at: i64, values: &[(Labels, f64)]) -> 
     })
 }
 
+/// The rows of new series, in a tick without values.
+pub(super) fn rows(history: &mut History, at: i64, series: &[Labels]) -> Vec<u32> {
+    let mut rows = Vec::new();
+    history.tick(at, |filling| {
+        rows = series.iter().filter_map(|labels| filling.row(labels)).collect()
+    });
+    assert_eq!(rows.len(), series.len());
+    rows
+}
+
+/// Records one tick of known rows.
+pub(super) fn set(history: &mut History, at: i64, rows: &[u32], values: &[f64]) -> Ticked {
+    history.tick(at, |filling| {
+        rows.iter()
+            .zip(values)
+            .for_each(|(row, value)| filling.set(*row, *value))
+    })
+}
+
 pub(super) fn find(view: &View, matchers: &[Matcher]) -> Vec<Labels> {
     view.find(matchers).iter().map(|id| view.labels(*id).clone()).collect()
 }
@@ -66,14 +85,21 @@ pub(super) fn find(view: &View, matchers: &[Matcher]) -> Vec<Labels> {
 type Bits = Vec<(i64, u64)>;
 
 pub(super) fn read(view: &View, labels: &Labels, after: i64, until: i64) -> Bits {
-    let exactly: Vec<Matcher> = labels.iter().map(|(name, value)| matcher(name, MatchOp::Equal, value)).collect();
+    let exactly: Vec<Matcher> = labels
+        .iter()
+        .map(|(name, value)| matcher(name, MatchOp::Equal, value))
+        .collect();
     let Some(id) = view.find(&exactly).into_iter().find(|id| view.labels(*id) == labels) else {
         return Vec::new();
     };
     let mut out = Vec::new();
     view.read(id, after, until, &mut out);
     let newest = view.newest(id, after, until).map(bits);
-    assert_eq!(newest, out.last().copied().map(bits), "the newest sample of {labels} in ({after}, {until}]");
+    assert_eq!(
+        newest,
+        out.last().copied().map(bits),
+        "the newest sample of {labels} in ({after}, {until}]"
+    );
     out.into_iter().map(bits).collect()
 }
 
@@ -101,11 +127,20 @@ impl Model {
         }
         self.last = Some(at);
         for (labels, value) in values {
-            let value = if value.is_nan() { f64::from_bits(0x7ff8_0000_0000_0001) } else { *value };
-            self.series.entry(labels.clone()).or_default().push((at, value.to_bits()));
+            let value = if value.is_nan() {
+                f64::from_bits(0x7ff8_0000_0000_0001)
+            } else {
+                *value
+            };
+            self.series
+                .entry(labels.clone())
+                .or_default()
+                .push((at, value.to_bits()));
         }
         for samples in self.series.values_mut() {
-            let ended = samples.last().is_some_and(|(when, bits)| *when < at && !is_stale(f64::from_bits(*bits)));
+            let ended = samples
+                .last()
+                .is_some_and(|(when, bits)| *when < at && !is_stale(f64::from_bits(*bits)));
             if ended && !fresh {
                 samples.push((at, stale_marker().to_bits()));
             }
@@ -174,7 +209,11 @@ fn check(view: &View, model: &Model, all: &[Labels], at: i64) {
             (at - 2_000_000, at - 1_000_000),
             (at - 40 * STEP - 3, at - 16 * STEP - 1),
         ] {
-            assert_eq!(read(view, labels, after, until), model.read(labels, after, until), "{labels} in ({after}, {until}]");
+            assert_eq!(
+                read(view, labels, after, until),
+                model.read(labels, after, until),
+                "{labels} in ({after}, {until}]"
+            );
         }
     }
 }
@@ -183,7 +222,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_view_reads_what_a_naive_history_would(steps in steps(420), sticky: u16) {
+    fn a_view_reads_what_a_naive_history_would(steps in steps(420), sticky: u16, outages: [u16; 7]) {
         let mut history = History::new(Settings { retention_unselected: Duration::from_secs(6 * 3600), ..settings() });
         let mut model = Model::default();
         let series: Vec<Labels> = (0..12).map(|host| labels("load", host)).collect();
@@ -193,7 +232,8 @@ proptest! {
         let mut held = Vec::new();
         for (number, step) in steps.iter().enumerate() {
             at = moment(at, step);
-            let there = step.present | sticky;
+            // Some stay, some flicker, and some are away for longer than a block.
+            let there = (step.present | sticky) & !outages[number / 40 % outages.len()];
             let values: Vec<(Labels, f64)> = (0..series.len())
                 .filter(|at| there & 1 << at != 0)
                 .map(|at| (series[at].clone(), value(step, at)))
@@ -229,7 +269,10 @@ fn constant(series: usize) -> Vec<(Labels, f64)> {
 #[test]
 fn what_rules_read_is_kept_longer() {
     let mut history = History::new(settings());
-    history.select(vec![vec![matcher("__name__", MatchOp::Equal, "load"), matcher("host", MatchOp::Equal, "h3")]]);
+    history.select(vec![vec![
+        matcher("__name__", MatchOp::Equal, "load"),
+        matcher("host", MatchOp::Equal, "h3"),
+    ]]);
     let ticks = 6 * 240 + 200;
     for number in 0..ticks {
         tick(&mut history, START + number * STEP, &constant(70));
@@ -278,7 +321,10 @@ fn matchers_are_what_they_are_in_promql() {
     ];
     let values: Vec<(Labels, f64)> = series.iter().map(|labels| (labels.clone(), 1.0)).collect();
     tick(&mut history, START, &values);
-    let many: Vec<(Labels, f64)> = (0..1000).map(|host| (labels("load", host), 0.0)).chain(values).collect();
+    let many: Vec<(Labels, f64)> = (0..1000)
+        .map(|host| (labels("load", host), 0.0))
+        .chain(values)
+        .collect();
     tick(&mut history, START + STEP, &many);
     use MatchOp::{Equal, NotEqual, NotRegex, Regex};
     for (matchers, expected) in [
@@ -292,9 +338,19 @@ fn matchers_are_what_they_are_in_promql() {
         (vec![("zone", Regex, ".*"), ("host", NotRegex, ".+")], vec![0, 1, 2]),
         (vec![("zone", Regex, ".+")], vec![0, 2]),
         (vec![("zone", Equal, "nowhere")], vec![]),
-        (vec![("nothing", NotEqual, "x"), ("job", Regex, "a|b"), ("__name__", NotEqual, "down")], vec![0, 1]),
+        (
+            vec![
+                ("nothing", NotEqual, "x"),
+                ("job", Regex, "a|b"),
+                ("__name__", NotEqual, "down"),
+            ],
+            vec![0, 1],
+        ),
     ] {
-        let matchers: Vec<Matcher> = matchers.iter().map(|(name, op, value)| matcher(name, *op, value)).collect();
+        let matchers: Vec<Matcher> = matchers
+            .iter()
+            .map(|(name, op, value)| matcher(name, *op, value))
+            .collect();
         let expected: Vec<Labels> = expected.iter().map(|at: &usize| series[*at].clone()).collect();
         assert_eq!(find(history.current(), &matchers), expected, "{matchers:?}");
     }
@@ -315,7 +371,36 @@ fn what_no_rule_reads_gives_way_when_memory_is_short() {
         shed += ticked.shed_unselected;
     }
     assert!(shed > 0, "something had to go");
-    assert_eq!(read(history.current(), &labels("load", 5), 0, i64::MAX).len(), 400, "and it was not this");
+    assert_eq!(
+        read(history.current(), &labels("load", 5), 0, i64::MAX).len(),
+        400,
+        "and it was not this"
+    );
+}
+
+#[test]
+fn a_row_of_somebody_else_is_taken_over_without_his_samples() {
+    let mut history = History::new(settings());
+    let named = |name| -> Vec<(Labels, f64)> { (0..600).map(|host| (labels(name, host), 1.0)).collect() };
+    for number in 0..20 {
+        tick(&mut history, START + number * STEP, &named("old"));
+    }
+    history.configure(Settings {
+        memory: 100_000,
+        ..settings()
+    });
+    let dropped = tick(&mut history, START + 20 * STEP, &[]).dropped_unselected;
+    assert!(dropped > 300, "{dropped}");
+    history.configure(settings());
+    for number in 21..100 {
+        tick(&mut history, START + number * STEP, &named("new"));
+        let begins = |host| read(history.current(), &labels("new", host), 0, i64::MAX)[0].0;
+        assert!(
+            [0, 300, 599].iter().all(|host| begins(*host) == START + 21 * STEP),
+            "at {number}"
+        );
+    }
+    assert!(history.current().series().count() < 1100, "rows are used again");
 }
 
 #[test]
@@ -334,19 +419,29 @@ fn what_rules_read_is_given_up_last_and_said() {
     }
     assert!(shed > 0 && dropped + refused > 0, "{shed} {dropped} {refused}");
     let now = START + 899 * STEP;
-    assert_eq!(read(history.current(), &labels("load", 7), now - 300_000, now).len(), 20, "the newest stand");
+    assert_eq!(
+        read(history.current(), &labels("load", 7), now - 300_000, now).len(),
+        20,
+        "the newest stand"
+    );
 }
 
 #[test]
 fn a_series_of_a_check_cannot_be_recorded_by_a_rule_too() {
     let mut history = History::new(settings());
     tick(&mut history, START, &constant(1));
-    let point = Point { at: START + 1, value: 1.0 };
+    let point = Point {
+        at: START + 1,
+        value: 1.0,
+    };
     assert_eq!(history.append(&labels("load", 0), point), Appended::NotOurs);
     assert_eq!(history.append(&labels("recorded", 0), point), Appended::Taken);
     let clash = tick(&mut history, START + STEP, &[(labels("recorded", 0), 7.0)]);
     assert_eq!(clash.samples, 0);
-    assert_eq!(read(history.current(), &labels("recorded", 0), 0, i64::MAX), [(START + 1, 1.0_f64.to_bits())]);
+    assert_eq!(
+        read(history.current(), &labels("recorded", 0), 0, i64::MAX),
+        [(START + 1, 1.0_f64.to_bits())]
+    );
 }
 
 /// Numbers in 0..1 that look random.
@@ -367,40 +462,56 @@ type Shape = fn(last: f64, tick: i64, random: &mut Random) -> f64;
 /// With the bytes that a sample may take.
 const SHAPES: [(&str, f64, Shape); 8] = [
     ("constant", 1.0, |_, _, _| 42.5),
-    ("counter of whole numbers", 3.0, |last, _, random| last + (random.next() * 400.0).round()),
+    ("counter of whole numbers", 3.0, |last, _, random| {
+        last + (random.next() * 400.0).round()
+    }),
     ("gauge with two decimals, random walk", 3.0, |last, _, random| {
         ((last + (random.next() - 0.5) * 2.0) * 100.0).round() / 100.0
     }),
-    ("gauge with two decimals, noise from 0 to 100", 3.0, |_, _, random| (random.next() * 10_000.0).round() / 100.0),
+    ("gauge with two decimals, noise from 0 to 100", 3.0, |_, _, random| {
+        (random.next() * 10_000.0).round() / 100.0
+    }),
     ("seconds with six decimals, noise around 45 ms", 3.0, |_, _, random| {
         ((0.045 + 0.01 * random.next()) * 1e6).round() / 1e6
     }),
-    ("bytes, in pages of 4 KiB", 3.0, |last, _, random| last + ((random.next() - 0.5) * 2e2).round() * 4096.0),
+    ("bytes, in pages of 4 KiB", 3.0, |last, _, random| {
+        last + ((random.next() - 0.5) * 2e2).round() * 4096.0
+    }),
     // There are some fifty random bits in each value: nothing that gives them all back is much smaller.
     ("ratio with a full mantissa", 8.0, |_, _, random| random.next()),
-    ("bucket of a histogram", 3.0, |last, tick, random| last + f64::from(u8::from(tick % 2 == 0)) * (random.next() * 20.0).floor()),
+    ("bucket of a histogram", 3.0, |last, tick, random| {
+        last + f64::from(u8::from(tick % 2 == 0)) * (random.next() * 20.0).floor()
+    }),
 ];
 
 #[test]
 fn six_hours_of_a_sample_take_no_more_bytes_than_is_said() {
     for (shape, budget, next) in SHAPES {
-        let mut history = History::new(Settings { retention_unselected: Duration::from_secs(6 * 3600), ..settings() });
-        let series: Vec<Labels> = (0..640)
+        let mut history = History::new(Settings {
+            retention_unselected: Duration::from_secs(6 * 3600),
+            ..settings()
+        });
+        let series: Vec<Labels> = (0..320)
             .map(|host| {
                 let of_one = format!("web-{host}");
-                let pairs = [("__name__", "queue_depth"), ("job", "bellwether"), ("instance", "127.0.0.1:9920")];
+                let pairs = [
+                    ("__name__", "queue_depth"),
+                    ("job", "bellwether"),
+                    ("instance", "127.0.0.1:9920"),
+                ];
                 let more = [("check", "reservations"), ("queue", &of_one), ("state", "waiting")];
                 Labels::new(pairs.into_iter().chain(more))
             })
             .collect();
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
-        let mut values: Vec<(Labels, f64)> = series.iter().map(|labels| (labels.clone(), 4096.0)).collect();
+        let mut values = vec![4096.0; series.len()];
+        let rows = rows(&mut history, START - STEP, &series);
         let mut bytes = 0;
         for number in 0..1440 {
-            for (_, value) in &mut values {
-                *value = next(*value, number, &mut random);
-            }
-            bytes = tick(&mut history, START + number * STEP, &values).bytes;
+            values
+                .iter_mut()
+                .for_each(|value| *value = next(*value, number, &mut random));
+            bytes = set(&mut history, START + number * STEP, &rows, &values).bytes;
         }
         let each = bytes as f64 / (1440.0 * series.len() as f64);
         println!("{shape}: {each:.2} bytes a sample");
@@ -411,30 +522,35 @@ fn six_hours_of_a_sample_take_no_more_bytes_than_is_said() {
 #[test]
 fn many_series_cost_little_at_each_tick() {
     for series in [11_000_usize, 100_000] {
-        let mut history = History::new(Settings { memory: 1 << 30, ..settings() });
+        let mut history = History::new(Settings {
+            memory: 1 << 30,
+            ..settings()
+        });
         let all: Vec<Labels> = (0..series)
             .map(|at| {
-                let pairs = [("__name__", format!("m_{}", at % 200)), ("check", format!("c{}", at / 200))];
+                let pairs = [
+                    ("__name__", format!("m_{}", at % 200)),
+                    ("check", format!("c{}", at / 200)),
+                ];
                 Labels::new(pairs.into_iter().chain([("job", "bellwether".to_owned())]))
             })
             .collect();
-        let mut rows = Vec::new();
-        history.tick(START, |filling| rows = all.iter().map(|labels| filling.row(labels)).collect());
-        let rows: Vec<u32> = rows.into_iter().flatten().collect();
-        assert_eq!(rows.len(), series);
+        let rows = rows(&mut history, START, &all);
         let mut spent = Vec::new();
         let mut view: Arc<View> = history.view();
-        for number in 1..200_i64 {
+        for number in 1..120_i64 {
+            let values: Vec<f64> = (0..series)
+                .map(|row| (row + number as usize * row % 13) as f64)
+                .collect();
             let begun = crate::clock::thread_cpu_time();
-            history.tick(START + number * STEP, |filling| {
-                for row in &rows {
-                    filling.set(*row, f64::from(*row) + (number * i64::from(*row) % 13) as f64);
-                }
-            });
+            set(&mut history, START + number * STEP, &rows, &values);
             view = history.view();
             spent.push(crate::clock::thread_cpu_time() - begun);
         }
-        let selector = [matcher("__name__", MatchOp::Equal, "m_7"), matcher("check", MatchOp::Regex, "c1.?")];
+        let selector = [
+            matcher("__name__", MatchOp::Equal, "m_7"),
+            matcher("check", MatchOp::Regex, "c1.?"),
+        ];
         // The first use of a regular expression makes its tables.
         view.find(&selector);
         let begun = crate::clock::thread_cpu_time();

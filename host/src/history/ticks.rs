@@ -84,7 +84,8 @@ impl Default for Ticks {
 impl Ticks {
     /// Number of the next one.
     pub(super) fn next(&self) -> u32 {
-        self.base.saturating_add(u32::try_from(self.all.len()).unwrap_or(u32::MAX))
+        self.base
+            .saturating_add(u32::try_from(self.all.len()).unwrap_or(u32::MAX))
     }
 
     /// Number of the first tick after `at`.

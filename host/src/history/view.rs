@@ -98,7 +98,9 @@ impl View {
 
     pub(super) fn numbered(&self) -> impl Iterator<Item = (u32, &Labels)> {
         let of_ticks = (0..).zip(self.grid.rows()).map(|(number, row)| (number, &row.labels));
-        let loose = (LOOSE..).zip(self.loose.iter()).map(|(number, series)| (number, &series.labels));
+        let loose = (LOOSE..)
+            .zip(self.loose.iter())
+            .map(|(number, series)| (number, &series.labels));
         of_ticks.chain(loose).filter(|(_, labels)| !labels.is_empty())
     }
 

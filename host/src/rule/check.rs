@@ -91,7 +91,9 @@ pub(super) fn rule(
 pub(super) fn label_problem(name: &str) -> Option<String> {
     match name {
         "" => Some("a label without a name".to_owned()),
-        METRIC_NAME => Some(format!("`{METRIC_NAME}` is no label that a rule can set: `record` names the metric")),
+        METRIC_NAME => Some(format!(
+            "`{METRIC_NAME}` is no label that a rule can set: `record` names the metric"
+        )),
         _ => None,
     }
 }
@@ -125,7 +127,10 @@ impl Checker<'_> {
             return None;
         }
         if name.len() > NAME_BYTES_MAX {
-            let message = format!("`{key}` is {} bytes long; at most {NAME_BYTES_MAX} are accepted", name.len());
+            let message = format!(
+                "`{key}` is {} bytes long; at most {NAME_BYTES_MAX} are accepted",
+                name.len()
+            );
             self.problem(place(), message, "shorten it");
             return None;
         }
@@ -149,7 +154,11 @@ impl Checker<'_> {
         ];
         for (key, _) in given.iter().filter(|(_, given)| *given) {
             let place = self.places.key(&[key]);
-            self.problem(place, format!("`{key}` means nothing for a recording rule"), "remove it");
+            self.problem(
+                place,
+                format!("`{key}` means nothing for a recording rule"),
+                "remove it",
+            );
         }
     }
 
@@ -177,7 +186,10 @@ impl Checker<'_> {
                     ValueType::Matrix => "put a function around it: rate(…), max_over_time(…)",
                     _ => "write what should be compared or computed",
                 };
-                let message = format!("`expr` yields a {}; a rule needs an instant vector or a scalar", other.as_str());
+                let message = format!(
+                    "`expr` yields a {}; a rule needs an instant vector or a scalar",
+                    other.as_str()
+                );
                 self.problem(place, message, hint);
                 None
             }
@@ -191,7 +203,11 @@ impl Checker<'_> {
                 continue;
             }
             // What is wrong with a group's labels is said once, by who read the group.
-            let parsed = if templated { Template::parse(value).ok() } else { Some(Template::plain(value)) };
+            let parsed = if templated {
+                Template::parse(value).ok()
+            } else {
+                Some(Template::plain(value))
+            };
             labels.extend(parsed.map(|value| (name.as_str().into(), value)));
         }
         labels.sort_by(|one, other| one.0.cmp(&other.0));

@@ -4,7 +4,10 @@
 //! still reported, which tells a condition that ended from data that vanished; whether a rule may decide so soon after a start. It
 //! evaluates nothing.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bellwether_promql::{
     ast::{BinaryOp, Expr, ExprKind, MatchOp, Matcher, Selector},
@@ -25,6 +28,9 @@ pub const CHECKS_HOLD_MAX: i64 = 5 * 60_000;
 /// how long at most. An hour of silence after an outage of hours is the price of not judging a day by its last minute.
 const RANGE_HOLD_MAX: i64 = 60 * 60_000;
 const RANGE_HOLD_MAX_FRESH: i64 = CHECKS_HOLD_MAX;
+
+/// So many ticks after the last one, what history holds is no news.
+pub const TICKS_BEHIND_MAX: i64 = 3;
 
 /// The label that says which check reports a series.
 const CHECK: &str = "check";
@@ -54,7 +60,12 @@ fn collect(expr: &Expr, offset: i64, range: i64, found: &mut Vec<Reads>) {
     let mut selector = |selector: &Selector, own: Option<i64>| {
         found.push(Reads {
             matchers: selector.matchers.clone(),
-            offset: offset + if selector.shift.at.is_some() { 0 } else { selector.shift.offset },
+            offset: offset
+                + if selector.shift.at.is_some() {
+                    0
+                } else {
+                    selector.shift.offset
+                },
             range: range + own.unwrap_or(LOOKBACK),
             is_range: own.is_some() || range > 0,
         });
@@ -70,14 +81,45 @@ fn collect(expr: &Expr, offset: i64, range: i64, found: &mut Vec<Reads>) {
         }
         ExprKind::Aggregate(aggregate) => {
             collect(&aggregate.expr, offset, range, found);
-            aggregate.param.iter().for_each(|param| collect(param, offset, range, found));
+            aggregate
+                .param
+                .iter()
+                .for_each(|param| collect(param, offset, range, found));
         }
         ExprKind::Call { args, .. } => args.iter().for_each(|arg| collect(arg, offset, range, found)),
         ExprKind::Subquery(subquery) => {
-            let own = if subquery.shift.at.is_some() { 0 } else { subquery.shift.offset };
+            let own = if subquery.shift.at.is_some() {
+                0
+            } else {
+                subquery.shift.offset
+            };
             collect(&subquery.expr, offset + own, range + subquery.range, found);
         }
     }
+}
+
+/// These selectors, and those of the recording rules whose series they read, by the name of the metric, at any remove.
+pub fn through(reads: &[Reads], records: &BTreeMap<Arc<str>, Vec<Reads>>) -> Vec<Reads> {
+    let mut all = reads.to_vec();
+    let mut seen = BTreeSet::new();
+    let mut at = 0;
+    while let Some(read) = all.get(at).cloned() {
+        at += 1;
+        let named = |matcher: &&Matcher| *matcher.name == *METRIC_NAME && matcher.op == MatchOp::Equal;
+        let Some(name) = read.matchers.iter().find(named).map(|matcher| &matcher.value) else {
+            continue;
+        };
+        let Some(recorded) = records.get(name).filter(|_| seen.insert(Arc::clone(name))) else {
+            continue;
+        };
+        all.extend(recorded.iter().map(|inner| Reads {
+            matchers: inner.matchers.clone(),
+            offset: inner.offset + read.offset,
+            range: inner.range + if read.is_range { read.range } else { 0 },
+            is_range: inner.is_range || read.is_range,
+        }));
+    }
+    all
 }
 
 /// Asks whether the series are there that an alert was about.
@@ -141,14 +183,18 @@ impl<S: Storage + ?Sized> Presence<'_, S> {
             let newest = self.storage.newest(*id, until - range, until);
             newest.is_some_and(|point| !is_stale(point.value))
         };
-        self.storage.find(&selector.matchers).iter().any(|id| fits(id) && lives(id))
+        self.storage
+            .find(&selector.matchers)
+            .iter()
+            .any(|id| fits(id) && lives(id))
     }
 }
 
 /// Whether no label has two values in them.
 fn agree(series: &Labels, told: &Labels) -> bool {
     let other = |name: &str, value: &str| series.get(name).is_some_and(|own| **own != *value);
-    told.iter().all(|(name, value)| **name == *METRIC_NAME || !other(name, value))
+    told.iter()
+        .all(|(name, value)| **name == *METRIC_NAME || !other(name, value))
 }
 
 /// Labels that the expression makes up.
@@ -178,13 +224,20 @@ fn made_labels(expr: &Expr, made: &mut Vec<Arc<str>>) {
     }
 }
 
-/// What is known about the time since the host began, for [`hold`].
+/// What is known about the time since history began to be recorded without a break, for [`hold`]: since the host began, the machine
+/// woke, or the clock jumped.
 #[derive(Clone, Debug)]
 pub struct Since<'s> {
-    /// When this process recorded its first tick; None: it has not yet.
+    /// The first tick after the break; None: there was none yet.
     pub began: Option<i64>,
-    /// The last tick before that, of an earlier process; None: there is none.
+    /// The last tick before it; None: there is none.
     pub before: Option<i64>,
+    /// The clock was set back: what stands before the break in history is older than it looks, and nothing may span it.
+    pub was_set_back: bool,
+    /// The last tick.
+    pub ticked: i64,
+    /// From tick to tick.
+    pub tick: i64,
     /// Checks that have neither run nor been restored, and can.
     pub waiting: &'s BTreeSet<Arc<str>>,
 }
@@ -194,11 +247,18 @@ pub fn hold<S: Storage + ?Sized>(reads: &[Reads], storage: &S, since: &Since<'_>
     let Some(began) = since.began else {
         return Some(Hold::ChecksNotRun);
     };
+    if at - since.ticked > since.tick * TICKS_BEHIND_MAX {
+        return Some(Hold::HistoryBehind);
+    }
     if at - began < CHECKS_HOLD_MAX && reads.iter().any(|read| may_be_fed(read, storage, since.waiting)) {
         return Some(Hold::ChecksNotRun);
     }
-    let patience = if since.before.is_some() { RANGE_HOLD_MAX } else { RANGE_HOLD_MAX_FRESH };
-    let before = since.before.unwrap_or(i64::MIN / 4);
+    let patience = if since.before.is_some() {
+        RANGE_HOLD_MAX
+    } else {
+        RANGE_HOLD_MAX_FRESH
+    };
+    let before = since.before.filter(|_| !since.was_set_back).unwrap_or(i64::MIN / 4);
     if at - began >= patience {
         return None;
     }
@@ -208,7 +268,11 @@ pub fn hold<S: Storage + ?Sized>(reads: &[Reads], storage: &S, since: &Since<'_>
         }
         let (from, until) = (at - read.offset - read.range, at - read.offset);
         let missing = until.min(began) - from.max(before);
-        missing * 2 > read.range
+        if since.was_set_back {
+            missing > 0
+        } else {
+            missing * 2 > read.range
+        }
     };
     reads.iter().any(is_empty).then_some(Hold::RangeNotFilled)
 }

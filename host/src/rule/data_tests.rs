@@ -11,8 +11,11 @@ use super::*;
 const NOW: i64 = 1_700_000_000_000;
 const MINUTE: i64 = 60_000;
 
-/// Series that were reported until `ago` milliseconds before now, every 15 seconds for an hour.
-fn memory(series: &[(&str, &[(&str, &str)], i64)]) -> Memory {
+/// Name, labels, and how many milliseconds ago it was reported last.
+type Reported<'s> = (&'s str, &'s [(&'s str, &'s str)], i64);
+
+/// Series that were reported every 15 seconds for an hour.
+fn memory(series: &[Reported<'_>]) -> Memory {
     let mut memory = Memory::new();
     for (name, labels, ago) in series {
         let labels = labels.iter().copied().chain([("__name__", *name)]);
@@ -63,7 +66,11 @@ fn a_condition_that_ended_is_told_from_series_that_vanished() {
         ("max_over_time(depth[30m]) > 1", &[("queue", "gone")], true),
         ("max_over_time(depth[30m:1m]) > 1", &[("queue", "gone")], true),
         ("depth offset 20m > 1", &[("queue", "gone")], true),
-        ("label_replace(depth, \"queue\", \"$1\", \"q\", \"(.*)\") > 1", &[("queue", "made")], true),
+        (
+            "label_replace(depth, \"queue\", \"$1\", \"q\", \"(.*)\") > 1",
+            &[("queue", "made")],
+            true,
+        ),
         ("node > 1", &[("instance", "x")], true),
         ("vector(1) > 0", &[], true),
         ("time() > bool 0", &[], true),
@@ -85,7 +92,10 @@ fn an_ended_series_is_gone_at_once() {
 #[test]
 fn every_selector_is_found_with_its_window() {
     let found = reads(&parse("rate(a[5m]) + b offset 1h > on() max_over_time(rate(c[1m] offset 2m)[30m:1m])").unwrap());
-    let windows: Vec<(i64, i64, bool)> = found.iter().map(|read| (read.offset, read.range, read.is_range)).collect();
+    let windows: Vec<(i64, i64, bool)> = found
+        .iter()
+        .map(|read| (read.offset, read.range, read.is_range))
+        .collect();
     assert_eq!(
         windows,
         [
@@ -96,10 +106,30 @@ fn every_selector_is_found_with_its_window() {
     );
 }
 
+#[test]
+fn what_is_read_through_recording_rules_is_read_too() {
+    let reads = |text: &str| reads(&parse(text).unwrap());
+    let records: BTreeMap<Arc<str>, Vec<Reads>> = [
+        ("a:rate".into(), reads("rate(a_total[5m])")),
+        ("b".into(), reads("a:rate + b")),
+    ]
+    .into();
+    let found = through(&reads("max_over_time(b[10m]) > 1"), &records);
+    let said: Vec<(String, i64)> = found
+        .iter()
+        .map(|read| (read.matchers[0].value.to_string(), read.range / MINUTE))
+        .collect();
+    let expected = [("b", 10), ("a:rate", 15), ("b", 15), ("a_total", 20)];
+    assert_eq!(said, expected.map(|(name, range)| (name.to_owned(), range)));
+}
+
 fn held(expr: &str, storage: &Memory, before: Option<i64>, began: i64, waiting: &[&str]) -> Option<Hold> {
     let since = Since {
         began: Some(began),
         before,
+        was_set_back: false,
+        ticked: NOW - 5_000,
+        tick: 15_000,
         waiting: &waiting.iter().map(|check| Arc::from(*check)).collect(),
     };
     hold(&reads(&parse(expr).unwrap()), storage, &since, NOW)
@@ -113,10 +143,25 @@ fn a_rule_waits_for_the_checks_that_may_feed_it_and_for_no_others() {
     assert_eq!(held("up == 0", &["slow"], began), Some(Hold::ChecksNotRun));
     assert_eq!(held("up == 0", &[], began), None);
     assert_eq!(held("depth > 1", &["slow"], began), None, "fed by another");
-    assert_eq!(held("unheard_of > 1", &["slow"], began), Some(Hold::ChecksNotRun), "perhaps it reports that");
-    assert_eq!(held("x{check=\"fast\"} > 1", &["slow"], began), None, "it says whom it is about");
-    assert_eq!(held("x{check=\"slow\"} > 1", &["slow"], began), Some(Hold::ChecksNotRun));
-    assert_eq!(held("up == 0", &["slow"], NOW - CHECKS_HOLD_MAX), None, "five minutes at most");
+    assert_eq!(
+        held("unheard_of > 1", &["slow"], began),
+        Some(Hold::ChecksNotRun),
+        "perhaps it reports that"
+    );
+    assert_eq!(
+        held("x{check=\"fast\"} > 1", &["slow"], began),
+        None,
+        "it says whom it is about"
+    );
+    assert_eq!(
+        held("x{check=\"slow\"} > 1", &["slow"], began),
+        Some(Hold::ChecksNotRun)
+    );
+    assert_eq!(
+        held("up == 0", &["slow"], NOW - CHECKS_HOLD_MAX),
+        None,
+        "five minutes at most"
+    );
 }
 
 #[test]
@@ -126,15 +171,65 @@ fn a_rule_waits_until_most_of_its_range_is_there() {
     let held = |expr, (before, began)| held(expr, &storage, before, began, &[]);
     assert_eq!(held("rate(x[5m]) > 1", outage(3, MINUTE)), Some(Hold::RangeNotFilled));
     assert_eq!(held("rate(x[5m]) > 1", outage(3, 3 * MINUTE)), None);
-    assert_eq!(held("changes(x[1h]) == 0", outage(3, 20 * MINUTE)), Some(Hold::RangeNotFilled));
+    assert_eq!(
+        held("changes(x[1h]) == 0", outage(3, 20 * MINUTE)),
+        Some(Hold::RangeNotFilled)
+    );
     assert_eq!(held("changes(x[1h]) == 0", outage(3, 31 * MINUTE)), None);
     assert_eq!(held("x > 1", outage(3, 0)), None, "the newest sample is enough");
-    assert_eq!(held("x > 2 * x offset 1h", outage(3, MINUTE)), Some(Hold::RangeNotFilled));
-    assert_eq!(held("x > 2 * x offset 4h", outage(3, MINUTE)), None, "from before the outage");
+    assert_eq!(
+        held("x > 2 * x offset 1h", outage(3, MINUTE)),
+        Some(Hold::RangeNotFilled)
+    );
+    assert_eq!(
+        held("x > 2 * x offset 4h", outage(3, MINUTE)),
+        None,
+        "from before the outage"
+    );
     let short = (Some(NOW - 2 * MINUTE), NOW - MINUTE);
     assert_eq!(held("rate(x[5m]) > 1", short), None, "a minute is missing");
-    assert_eq!(held("rate(x[1h]) > 1", (None, NOW - MINUTE)), Some(Hold::RangeNotFilled), "a first start");
+    assert_eq!(
+        held("rate(x[1h]) > 1", (None, NOW - MINUTE)),
+        Some(Hold::RangeNotFilled),
+        "a first start"
+    );
     assert_eq!(held("rate(x[1h]) > 1", (None, NOW - 5 * MINUTE)), None);
-    assert_eq!(held("rate(x[1d]) > 1", outage(30, 59 * MINUTE)), Some(Hold::RangeNotFilled));
+    assert_eq!(
+        held("rate(x[1d]) > 1", outage(30, 59 * MINUTE)),
+        Some(Hold::RangeNotFilled)
+    );
     assert_eq!(held("rate(x[1d]) > 1", outage(30, 60 * MINUTE)), None);
+}
+
+#[test]
+fn a_rule_waits_for_news_after_a_sleep_and_for_all_of_its_range_after_a_clock_was_set_back() {
+    let storage = memory(&[("x", &[], 0)]);
+    let waiting = BTreeSet::new();
+    let since = Since {
+        began: Some(NOW - 20 * MINUTE),
+        before: Some(NOW - 21 * MINUTE),
+        was_set_back: false,
+        ticked: NOW - 5_000,
+        tick: 15_000,
+        waiting: &waiting,
+    };
+    let held = |expr: &str, since: &Since<'_>| hold(&reads(&parse(expr).unwrap()), &storage, since, NOW);
+    assert_eq!(held("x > 1", &since), None);
+    let asleep = Since {
+        ticked: NOW - 3 * 60 * MINUTE,
+        ..since.clone()
+    };
+    assert_eq!(held("x > 1", &asleep), Some(Hold::HistoryBehind));
+
+    let set_back = Since {
+        was_set_back: true,
+        ..since
+    };
+    assert_eq!(held("rate(x[19m]) > 1", &set_back), None);
+    assert_eq!(
+        held("rate(x[21m]) > 1", &set_back),
+        Some(Hold::RangeNotFilled),
+        "one sample from before is too many"
+    );
+    assert_eq!(held("x > 1", &set_back), None);
 }

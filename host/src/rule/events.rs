@@ -65,7 +65,10 @@ impl Event for AlertChanged<'_> {
         Some(Count {
             name: "bellwether_alert_changes_total",
             help: "Changes of alerts, by the state they have now and the reason.",
-            labels: vec![("state", to.to_owned()), ("reason", self.change.reason.as_str().to_owned())],
+            labels: vec![
+                ("state", to.to_owned()),
+                ("reason", self.change.reason.as_str().to_owned()),
+            ],
             by: 1,
         })
     }

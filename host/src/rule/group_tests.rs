@@ -3,10 +3,7 @@
 use bellwether_promql::{storage::memory::Memory, value::Point};
 
 use super::*;
-use crate::rule::{
-    load::load_text,
-    template::VerdictSeen,
-};
+use crate::rule::{load::load_text, template::VerdictSeen};
 
 const NOW: i64 = 1_700_000_000_000;
 
@@ -57,7 +54,13 @@ fn evaluated(rule: &str, limit: usize) -> Result<Evaluated, RuleProblem> {
         is_first: false,
         hold: None,
     };
-    evaluate(&rule, &mut Query::new(rule.expr.clone()), &Alerts::new(), &moment, &around)
+    evaluate(
+        &rule,
+        &mut Query::new(rule.expr.clone()),
+        &Alerts::new(),
+        &moment,
+        &around,
+    )
 }
 
 fn shown(evaluated: &Evaluated) -> Vec<String> {
@@ -67,12 +70,25 @@ fn shown(evaluated: &Evaluated) -> Vec<String> {
 
 #[test]
 fn recording_rules_name_their_series_and_put_their_labels_on() {
-    let found = evaluated("record: zone:depth:sum\nexpr: sum by (zone) (depth)\nlabels: {team: ops, zone: ''}", 0);
-    assert!(matches!(found, Err(RuleProblem::Duplicate(_))), "both zones lose their label: {found:?}");
-    let found = evaluated("record: zone:depth:sum\nexpr: sum by (zone) (depth)\nlabels: {team: ops}", 0).unwrap();
+    let found = evaluated(
+        "record: zone:depth:sum\nexpr: sum by (zone) (depth)\nlabels: {team: ops, zone: ''}",
+        0,
+    );
+    assert!(
+        matches!(found, Err(RuleProblem::Duplicate(_))),
+        "both zones lose their label: {found:?}"
+    );
+    let found = evaluated(
+        "record: zone:depth:sum\nexpr: sum by (zone) (depth)\nlabels: {team: ops}",
+        0,
+    )
+    .unwrap();
     assert_eq!(
         shown(&found),
-        ["zone:depth:sum{team=\"ops\", zone=\"x\"} 8", "zone:depth:sum{team=\"ops\", zone=\"y\"} 7"]
+        [
+            "zone:depth:sum{team=\"ops\", zone=\"x\"} 8",
+            "zone:depth:sum{team=\"ops\", zone=\"y\"} 7"
+        ]
     );
     let scalar = evaluated("record: answer\nexpr: 6 * 7", 0).unwrap();
     assert_eq!(shown(&scalar), ["answer 42"]);
@@ -89,20 +105,37 @@ fn alerts_have_the_labels_of_their_element_and_rule_and_texts_of_their_own() {
         .map(|alert| (alert.labels.to_string(), alert.annotations["summary"].to_string()))
         .collect();
     let expected = [
-        ("{alertname=\"Deep\", instance=\"b\", severity=\"ticket\"}", "depth of b in x is 5"),
-        ("{alertname=\"Deep\", instance=\"c\", severity=\"page\"}", "depth of c in y is 7"),
+        (
+            "{alertname=\"Deep\", instance=\"b\", severity=\"ticket\"}",
+            "depth of b in x is 5",
+        ),
+        (
+            "{alertname=\"Deep\", instance=\"c\", severity=\"page\"}",
+            "depth of c in y is 7",
+        ),
     ];
-    assert_eq!(alerts, expected.map(|(labels, text)| (labels.to_owned(), text.to_owned())));
+    assert_eq!(
+        alerts,
+        expected.map(|(labels, text)| (labels.to_owned(), text.to_owned()))
+    );
     assert_eq!(found.samples.len(), 4);
     assert_eq!(found.elements, 2);
 }
 
 #[test]
 fn a_template_that_fails_does_not_hold_its_alert_back() {
-    let found = evaluated("alert: Deep\nexpr: depth > 6\nannotations: {summary: '{{ query \"none\" | first }}'}", 0).unwrap();
+    let found = evaluated(
+        "alert: Deep\nexpr: depth > 6\nannotations: {summary: '{{ query \"none\" | first }}'}",
+        0,
+    )
+    .unwrap();
     let alert = found.alerts.values().next().unwrap();
     assert_eq!(alert.state, AlertState::Firing);
-    assert!(alert.annotations["summary"].starts_with("<error expanding template: "), "{:?}", alert.annotations);
+    assert!(
+        alert.annotations["summary"].starts_with("<error expanding template: "),
+        "{:?}",
+        alert.annotations
+    );
 }
 
 #[test]
@@ -125,5 +158,8 @@ fn more_than_the_limit_fails_the_rule() {
 #[test]
 fn an_expression_that_fails_says_why() {
     let problem = evaluated("record: d\nexpr: depth + on(zone) depth", 0).unwrap_err();
-    assert!(matches!(&problem, RuleProblem::Query(said) if said.contains("many-to-many") || said.contains("duplicate")), "{problem}");
+    assert!(
+        matches!(&problem, RuleProblem::Query(said) if said.contains("many-to-many") || said.contains("duplicate")),
+        "{problem}"
+    );
 }

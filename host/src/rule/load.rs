@@ -24,7 +24,10 @@ pub fn load(loaded: &Loaded) -> Result<(RuleSet, Problems), Problems> {
     }
     groups.extend(table::read(loaded, &mut problems));
     refuse_too_many(&groups, &mut problems);
-    finish(groups, problems.into_iter().map(|problem| loaded.conceal(problem)).collect())
+    finish(
+        groups,
+        problems.into_iter().map(|problem| loaded.conceal(problem)).collect(),
+    )
 }
 
 /// One rule file by itself, as `test rules` reads them. `interval` is for groups that name none, in milliseconds.

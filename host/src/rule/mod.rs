@@ -1,12 +1,12 @@
 //! Alert and recording rules: read, evaluated at their slots, remembered.
 //!
-//! One thread owns everything that changes ([`owner`]): the history, the state of every rule, and what is kept of it in the
-//! store. Flows in: rule files and `[[rule]]` tables ([`load`]), snapshots of the board, time. Flows out: recorded series in the
-//! history, changes of alerts with their reasons, and an immutable [`RuleStatus`] for whoever shows it. What an expression
+//! One thread owns everything that changes (`owner`): the history, the state of every rule, and what is kept of it in the
+//! store. Flows in: rule files and `[[rule]]` tables (`load`), snapshots of the board, time. Flows out: recorded series in the
+//! history, changes of alerts with their reasons, and an immutable `RuleStatus` for whoever shows it. What an expression
 //! means is `bellwether-promql`'s, who hears of an alert is `dispatch`'s.
 //!
-//! The way: [`file`] and [`table`] read rules, [`check`] decides whether one is good, [`schedule`] says when a group is due,
-//! [`group`] evaluates it, [`state`] decides what becomes of each alert, [`template`] writes labels and annotations, [`store`]
+//! The way: `file` and `table` read rules, `check` decides whether one is good, `schedule` says when a group is due,
+//! `group` evaluates it, `state` decides what becomes of each alert, `template` writes labels and annotations, `store`
 //! keeps it all. All but the owner and the store are pure.
 
 mod check;

@@ -65,7 +65,11 @@ impl Slots {
         let slot = |number: i64| self.time(number);
         let number = (now - self.phase).div_euclid(self.interval);
         // A slot that had to move may have moved past now.
-        if slot(number) <= now { slot(number) } else { slot(number - 1) }
+        if slot(number) <= now {
+            slot(number)
+        } else {
+            slot(number - 1)
+        }
     }
 
     /// The first slot after `now`.
@@ -89,7 +93,10 @@ impl Slots {
         }
         // Set back far: nobody can wait for the old time to come again.
         if done.saturating_sub(now) > PATIENCE {
-            return Due::Evaluate { slot: newest, missed: 0 };
+            return Due::Evaluate {
+                slot: newest,
+                missed: 0,
+            };
         }
         Due::Wait(self.after(done.max(now)))
     }
@@ -97,7 +104,11 @@ impl Slots {
     fn time(&self, number: i64) -> i64 {
         let time = self.phase + number * self.interval;
         // Only where the common period is too short to stay apart.
-        if time.rem_euclid(self.tick) == 0 && self.tick > 1 { time + 1 } else { time }
+        if time.rem_euclid(self.tick) == 0 && self.tick > 1 {
+            time + 1
+        } else {
+            time
+        }
     }
 }
 
@@ -180,11 +191,23 @@ mod tests {
         let slots = Slots::new("a.yml", "g", 60_000, 15_000);
         let now = 1_700_000_000_000;
         let done = slots.at_or_before(now);
-        let Due::Wait(until) = slots.due(done, now) else { panic!("nothing is due") };
+        let Due::Wait(until) = slots.due(done, now) else {
+            panic!("nothing is due")
+        };
         assert_eq!(slots.due(done, until), Due::Evaluate { slot: until, missed: 0 });
-        assert_eq!(slots.due(done, until + 59_999), Due::Evaluate { slot: until, missed: 0 }, "late, at its time");
+        assert_eq!(
+            slots.due(done, until + 59_999),
+            Due::Evaluate { slot: until, missed: 0 },
+            "late, at its time"
+        );
         let late = slots.due(done, until + 150_000);
-        assert_eq!(late, Due::Evaluate { slot: until + 120_000, missed: 2 });
+        assert_eq!(
+            late,
+            Due::Evaluate {
+                slot: until + 120_000,
+                missed: 2
+            }
+        );
     }
 
     #[test]
@@ -192,14 +215,20 @@ mod tests {
         let slots = Slots::new("a.yml", "g", 15_000, 15_000);
         let done = slots.at_or_before(1_700_000_000_000);
         assert_eq!(slots.due(done, done - 40_000), Due::Wait(done + 15_000));
-        assert!(matches!(slots.due(done, done - 3_600_000), Due::Evaluate { slot, missed: 0 } if slot <= done - 3_600_000));
+        assert!(
+            matches!(slots.due(done, done - 3_600_000), Due::Evaluate { slot, missed: 0 } if slot <= done - 3_600_000)
+        );
     }
 
     #[test]
     fn groups_spread_over_their_interval_and_stay_where_they_are() {
-        let phases: std::collections::BTreeSet<i64> =
-            (0..100).map(|at| Slots::new("a.yml", &format!("group-{at}"), 60_000, 15_000).phase).collect();
+        let phases: std::collections::BTreeSet<i64> = (0..100)
+            .map(|at| Slots::new("a.yml", &format!("group-{at}"), 60_000, 15_000).phase)
+            .collect();
         assert!(phases.len() > 95, "{}", phases.len());
-        assert_eq!(Slots::new("a.yml", "x", 60_000, 15_000), Slots::new("a.yml", "x", 60_000, 15_000));
+        assert_eq!(
+            Slots::new("a.yml", "x", 60_000, 15_000),
+            Slots::new("a.yml", "x", 60_000, 15_000)
+        );
     }
 }

@@ -66,6 +66,8 @@ pub enum Hold {
     ChecksNotRun,
     /// Too much of the range it looks back over is missing.
     RangeNotFilled,
+    /// No snapshot was recorded for a while: the machine slept, or the clock jumped, and nothing new is known yet.
+    HistoryBehind,
 }
 
 impl Hold {
@@ -74,6 +76,7 @@ impl Hold {
         match self {
             Self::ChecksNotRun => "checks_not_run",
             Self::RangeNotFilled => "range_not_filled",
+            Self::HistoryBehind => "history_behind",
         }
     }
 }
@@ -146,7 +149,11 @@ impl Moment {
         let in_course = passed > 0 && passed <= self.interval * SLOTS_IN_COURSE && !self.is_first;
         // What was restored at once lost nothing either.
         let restored_in_time = self.is_first && passed > 0 && passed <= self.interval;
-        if in_course || restored_in_time { 0 } else { passed - self.interval }
+        if in_course || restored_in_time {
+            0
+        } else {
+            passed - self.interval
+        }
     }
 
     /// Evaluated time since the last evaluation.
@@ -186,13 +193,19 @@ pub fn step(
     }
     present.into_values().for_each(|element| stepper.begin(element));
     let mut step = stepper.step;
-    step.changes.sort_by(|one, other| one.alert.labels.cmp(&other.alert.labels));
+    step.changes
+        .sort_by(|one, other| one.alert.labels.cmp(&other.alert.labels));
     step
 }
 
 /// Ends all alerts of a rule that is gone.
 pub fn remove_all(alerts: &Alerts, at: i64) -> Vec<Change> {
-    end_all(alerts, at, Reason::Resolved(ResolveCause::RuleRemoved), ResolveCause::RuleRemoved)
+    end_all(
+        alerts,
+        at,
+        Reason::Resolved(ResolveCause::RuleRemoved),
+        ResolveCause::RuleRemoved,
+    )
 }
 
 /// Gives up all alerts of a rule that yields more than its limit, as Prometheus does; what fired is over.
@@ -213,7 +226,11 @@ fn end_all(alerts: &Alerts, at: i64, reason: Reason, cause: ResolveCause) -> Vec
     let end = |alert: &Alert| {
         let fired = alert.state == AlertState::Firing;
         Change {
-            alert: if fired { resolved(alert, at, cause) } else { alert.clone() },
+            alert: if fired {
+                resolved(alert, at, cause)
+            } else {
+                alert.clone()
+            },
             from: Some(alert.state),
             to: fired.then_some(AlertState::Resolved),
             reason,
@@ -254,7 +271,10 @@ impl Stepper<'_> {
     fn moved(&self, alert: &Alert, by: i64) -> Alert {
         let mut moved = alert.clone();
         moved.active_at += by;
-        for since in [&mut moved.keep_firing_since, &mut moved.no_data_since].into_iter().flatten() {
+        for since in [&mut moved.keep_firing_since, &mut moved.no_data_since]
+            .into_iter()
+            .flatten()
+        {
             *since += by;
         }
         // A clock that was set back must not leave a beginning in the future.
@@ -351,7 +371,7 @@ impl Stepper<'_> {
         if at - since < NO_DATA_HOLD_MAX {
             self.keep(frozen);
         } else {
-            self.finish(frozen, ResolveCause::Expired);
+            self.finish(&frozen, ResolveCause::Expired);
         }
     }
 
@@ -364,18 +384,18 @@ impl Stepper<'_> {
                 return self.keep(alert);
             }
         }
-        self.finish(alert, cause);
+        self.finish(&alert, cause);
     }
 
-    fn finish(&mut self, alert: Alert, cause: ResolveCause) {
+    fn finish(&mut self, alert: &Alert, cause: ResolveCause) {
         if alert.state == AlertState::Pending {
             let reason = match cause {
                 ResolveCause::NoData | ResolveCause::Expired => Reason::VanishedEarly,
                 ResolveCause::Condition | ResolveCause::RuleRemoved => Reason::EndedEarly,
             };
-            return self.change(&alert, Some(AlertState::Pending), None, reason);
+            return self.change(alert, Some(AlertState::Pending), None, reason);
         }
-        let over = resolved(&alert, self.moment.at, cause);
+        let over = resolved(alert, self.moment.at, cause);
         let (from, to) = (Some(AlertState::Firing), Some(AlertState::Resolved));
         self.change(&over, from, to, Reason::Resolved(cause));
         self.keep(over);
@@ -388,7 +408,10 @@ pub fn samples(alerts: &Alerts) -> Vec<(Labels, f64)> {
     let active = alerts.values().filter(|alert| alert.state != AlertState::Resolved);
     active
         .flat_map(|alert| {
-            let shown = alert.labels.with(METRIC_NAME, ALERTS).with("alertstate", alert.state.as_str());
+            let shown = alert
+                .labels
+                .with(METRIC_NAME, ALERTS)
+                .with("alertstate", alert.state.as_str());
             let since = alert.active_at.div_euclid(1_000) as f64;
             [(shown, 1.0), (alert.labels.with(METRIC_NAME, ALERTS_FOR_STATE), since)]
         })

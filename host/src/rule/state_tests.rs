@@ -62,7 +62,11 @@ impl World {
         };
         let elements = if present { vec![element()] } else { Vec::new() };
         let step = step(&self.alerts, &self.rule, elements, &moment, &|_| self.data);
-        self.log.extend(step.changes.iter().map(|change| (change.from, change.to, change.reason)));
+        self.log.extend(
+            step.changes
+                .iter()
+                .map(|change| (change.from, change.to, change.reason)),
+        );
         self.alerts = step.alerts;
         self.last = Some(self.now);
         self.is_first = false;
@@ -85,7 +89,10 @@ impl World {
 
     /// Changes since the last call.
     fn news(&mut self) -> Vec<Reason> {
-        std::mem::take(&mut self.log).into_iter().map(|(_, _, reason)| reason).collect()
+        std::mem::take(&mut self.log)
+            .into_iter()
+            .map(|(_, _, reason)| reason)
+            .collect()
     }
 
     /// Evaluations until it fires.
@@ -106,7 +113,10 @@ fn without_for_an_alert_fires_at_once_and_is_over_when_its_condition_is() {
     world.slot(true);
     assert_eq!(world.news(), [Reason::FiredAtOnce]);
     let alert = world.alerts.values().next().unwrap().clone();
-    assert_eq!((alert.active_at, alert.fired_at, alert.value), (START, Some(START), 3.0));
+    assert_eq!(
+        (alert.active_at, alert.fired_at, alert.value),
+        (START, Some(START), 3.0)
+    );
     world.slots(3, true);
     assert_eq!(world.news(), []);
     world.slot(false);
@@ -169,7 +179,10 @@ fn a_raised_for_takes_an_alert_back_to_pending() {
     world.slot(true);
     assert_eq!(world.state(), Some(AlertState::Pending));
     world.slots(2, true);
-    assert_eq!(world.news(), [Reason::FiredAtOnce, Reason::ForRaised, Reason::HeldForLong]);
+    assert_eq!(
+        world.news(),
+        [Reason::FiredAtOnce, Reason::ForRaised, Reason::HeldForLong]
+    );
 }
 
 #[test]
@@ -178,7 +191,10 @@ fn vanished_series_are_told_from_conditions_that_ended() {
     world.slot(true);
     world.data = false;
     world.slot(false);
-    assert_eq!(world.news(), [Reason::FiredAtOnce, Reason::Resolved(ResolveCause::NoData)]);
+    assert_eq!(
+        world.news(),
+        [Reason::FiredAtOnce, Reason::Resolved(ResolveCause::NoData)]
+    );
 
     let mut pending = World::new(rule(MINUTE, 0));
     pending.slot(true);
@@ -309,7 +325,11 @@ fn killed_while_kept_firing_it_is_kept_for_what_remains() {
             world.slots(2, false);
             assert_eq!(world.news(), [], "{downtime} {hold}");
             world.slot(false);
-            assert_eq!(world.news(), [Reason::Resolved(ResolveCause::Condition)], "{downtime} {hold}");
+            assert_eq!(
+                world.news(),
+                [Reason::Resolved(ResolveCause::Condition)],
+                "{downtime} {hold}"
+            );
         }
     }
 }

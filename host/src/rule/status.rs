@@ -30,6 +30,19 @@ pub struct GroupStatus {
     pub rules: Vec<RuleReport>,
 }
 
+impl GroupStatus {
+    /// Of a group that was not evaluated yet.
+    pub(super) fn new(group: &Arc<Group>) -> Self {
+        Self {
+            group: Arc::clone(group),
+            last: None,
+            took: Duration::ZERO,
+            missed: 0,
+            rules: Vec::new(),
+        }
+    }
+}
+
 /// One rule.
 #[derive(Clone, Debug)]
 pub struct RuleReport {

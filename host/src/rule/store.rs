@@ -4,7 +4,10 @@
 //! of today they belong to is decided by [`inherit`], which reload uses as well: the name of the alert and its labels identify it,
 //! wherever its rule stands and whatever its expression is. A row that cannot be read is passed over.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use bellwether_promql::labels::Labels;
 use rusqlite::{Row, Transaction};
@@ -101,7 +104,9 @@ pub(super) fn save(store: &Store, group: &Arc<str>, slot: i64, alerts: Option<Ve
     let key = Arc::clone(group);
     store.write(WriteKey::new(MODULE, format!("alerts {group}")), move |transaction| {
         delete_alerts(transaction, &key)?;
-        alerts.iter().try_for_each(|(id, alerts)| insert(transaction, id, alerts))
+        alerts
+            .iter()
+            .try_for_each(|(id, alerts)| insert(transaction, id, alerts))
     });
 }
 
@@ -155,7 +160,9 @@ fn json(value: &impl Serialize) -> rusqlite::Result<String> {
 type Texts = Vec<(String, String)>;
 
 fn texts<'t>(texts: impl Iterator<Item = &'t (Arc<str>, Arc<str>)>) -> Texts {
-    texts.map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    texts
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect()
 }
 
 /// What of an alert nobody asks the database about. Floats are kept as their bits, because JSON has neither NaN nor infinity.
@@ -180,7 +187,9 @@ impl Body {
             no_data_since: alert.no_data_since,
             resolved_at: alert.resolved.map(|(at, _)| at),
             cause: alert.resolved.map(|(_, cause)| cause.as_str().to_owned()),
-            annotations: annotations.map(|(name, text)| (name.to_string(), text.to_string())).collect(),
+            annotations: annotations
+                .map(|(name, text)| (name.to_string(), text.to_string()))
+                .collect(),
         }
     }
 }
@@ -218,20 +227,25 @@ fn kept(row: &Row<'_>) -> Option<(RuleId, Option<i64>, Alert)> {
 /// A rule inherits what was its own; then what a rule of the same name left that is not there any more, the first such rule
 /// everything that nobody else has.
 pub(super) fn inherit(kept: Vec<Kept>, rules: &[RuleId]) -> (Vec<Option<Kept>>, Vec<Kept>) {
+    let places: HashMap<&RuleId, usize> = rules.iter().enumerate().map(|(at, id)| (id, at)).collect();
+    let mut named: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, id) in rules.iter().enumerate() {
+        named.entry(&*id.name).or_default().push(at);
+    }
     let mut heirs: Vec<Option<Kept>> = vec![None; rules.len()];
     let mut left = Vec::new();
     for own in kept {
-        match rules.iter().position(|rule| *rule == own.id) {
-            Some(at) => heirs[at] = Some(own),
+        match places.get(&own.id) {
+            Some(at) => take(&mut heirs[*at], own),
             None => left.push(own),
         }
     }
     let mut nobodys = Vec::new();
     for own in left {
-        let named = || rules.iter().enumerate().filter(|(_, rule)| rule.name == own.id.name);
-        let free = named().find(|(at, _)| heirs[*at].is_none());
-        match free.or_else(|| named().next()) {
-            Some((at, _)) => take(&mut heirs[at], own),
+        let named = named.get(&*own.id.name).map_or(&[][..], Vec::as_slice);
+        let free = named.iter().find(|at| heirs[**at].is_none());
+        match free.or(named.first()) {
+            Some(at) => take(&mut heirs[*at], own),
             None => nobodys.push(own),
         }
     }
@@ -302,16 +316,30 @@ mod tests {
             alert("A", "3", AlertState::Resolved),
         ];
         let own = id(&group, "A", 0);
-        save(&store, &group, 15_000, Some(vec![(own.clone(), Arc::new(alerts(&all)))]));
+        save(
+            &store,
+            &group,
+            15_000,
+            Some(vec![(own.clone(), Arc::new(alerts(&all)))]),
+        );
         store.flush().await.unwrap();
         // Nothing changed but the slot.
         save(&store, &group, 30_000, None);
         store.flush().await.unwrap();
         assert_eq!(load(&store).unwrap(), [kept(own.clone(), 30_000, &all)]);
 
-        save(&store, &group, 45_000, Some(vec![(own.clone(), Arc::new(alerts(&all[..1])))]));
+        save(
+            &store,
+            &group,
+            45_000,
+            Some(vec![(own.clone(), Arc::new(alerts(&all[..1])))]),
+        );
         store.flush().await.unwrap();
-        assert_eq!(load(&store).unwrap(), [kept(own, 45_000, &all[..1])], "what is gone is gone");
+        assert_eq!(
+            load(&store).unwrap(),
+            [kept(own, 45_000, &all[..1])],
+            "what is gone is gone"
+        );
 
         remove(&store, &group);
         store.flush().await.unwrap();
@@ -328,7 +356,11 @@ mod tests {
         ];
         let rules = [id("b;h", "A", 0), id("a;g", "B", 0)];
         let (heirs, nobodys) = inherit(before, &rules);
-        assert_eq!(heirs[0].as_ref().unwrap().alerts, alerts(&[firing]), "it moved to another file");
+        assert_eq!(
+            heirs[0].as_ref().unwrap().alerts,
+            alerts(&[firing]),
+            "it moved to another file"
+        );
         assert_eq!(heirs[1].as_ref().unwrap().alerts.len(), 1);
         assert_eq!(nobodys.len(), 1, "C is gone");
     }

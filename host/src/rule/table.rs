@@ -17,7 +17,12 @@ const GROUP: &str = "bellwether";
 /// Reads all of them.
 pub(super) fn read(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<Group> {
     let config = &loaded.config;
-    let file: Arc<str> = config.files.first().map(|file| file.display().to_string()).unwrap_or_default().into();
+    let file: Arc<str> = config
+        .files
+        .first()
+        .map(|file| file.display().to_string())
+        .unwrap_or_default()
+        .into();
     let mut groups: BTreeMap<&str, (Group, usize)> = BTreeMap::new();
     for (at, table) in config.rules.iter().enumerate() {
         let interval = millis(table.interval.unwrap_or(config.alerting.evaluation_interval));

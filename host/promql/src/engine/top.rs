@@ -38,7 +38,7 @@ impl Top {
         }
         let groups = self.groups.of(&self.grouping, &block.labels, span, cx)?;
         let mut order = Vec::new();
-        let mut chosen: Vec<(u32, f64)> = Vec::new();
+        let mut chosen: Vec<Element> = Vec::new();
         for rows in groups.iter() {
             for step in 0..frame.count {
                 chosen.clear();
@@ -87,9 +87,12 @@ fn check(counts: &Numbers, span: Span) -> Result<bool, EvalError> {
     Ok(true)
 }
 
+/// A row and its value at one moment.
+type Element = (u32, f64);
+
 /// Moves the `count` elements that are to be kept before the others. Among equals those stay that stay in Prometheus, which keeps a
 /// heap with the worst element at its root: a new one takes the root's place only if it is better.
-fn select(elements: &mut [(u32, f64)], count: usize, greatest: bool) -> (&mut [(u32, f64)], &[(u32, f64)]) {
+fn select(elements: &mut [Element], count: usize, greatest: bool) -> (&mut [Element], &[Element]) {
     let count = count.min(elements.len());
     let (heap, others) = elements.split_at_mut(count);
     let worse = |a: f64, b: f64| a.is_nan() || if greatest { a < b } else { a > b };
@@ -111,7 +114,7 @@ fn select(elements: &mut [(u32, f64)], count: usize, greatest: bool) -> (&mut [(
         }
         std::mem::swap(&mut heap[0], other);
         let mut at = 0;
-        while 2 * at + 1 <= last {
+        while 2 * at < last {
             let (left, right) = (2 * at + 1, 2 * at + 2);
             let child = if right <= last && worse(heap[right].1, heap[left].1) {
                 right

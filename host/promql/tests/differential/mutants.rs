@@ -150,8 +150,8 @@ const MUTANTS: &[Mutant] = &[
         bug: "count_values writes exponents",
         changes: &[(
             "engine/aggregate.rs",
-            "format::float(*value)",
-            "format::general(*value)",
+            "format::float(value)",
+            "format::general(value)",
         )],
     },
     Mutant {

@@ -208,7 +208,7 @@ fn a_label_without_value_is_absent_and_so_are_its_braces() {
     assert_eq!(out, b"load 2\n");
 }
 
-type Line = (String, BTreeMap<String, String>, f64);
+pub(crate) type Line = (String, BTreeMap<String, String>, f64);
 
 /// One sample line, read character by character.
 fn parse(line: &str) -> Line {
@@ -241,7 +241,8 @@ fn parse(line: &str) -> Line {
     (name, labels, value)
 }
 
-fn parse_all(text: &str) -> Vec<Line> {
+/// Every sample of an exposition.
+pub(crate) fn parse_all(text: &str) -> Vec<Line> {
     text.strip_suffix('\n')
         .expect("ends with a line feed")
         .split('\n')

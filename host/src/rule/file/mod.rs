@@ -19,7 +19,15 @@ use crate::config::{EVALUATION_INTERVAL_MAX, Location, OnNoData, Problem, RULE_D
 
 const FILE_KEYS: &[&str] = &["groups"];
 const GROUP_KEYS: &[&str] = &["name", "interval", "query_offset", "limit", "labels", "rules"];
-const RULE_KEYS: &[&str] = &["record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"];
+const RULE_KEYS: &[&str] = &[
+    "record",
+    "alert",
+    "expr",
+    "for",
+    "keep_firing_for",
+    "labels",
+    "annotations",
+];
 
 /// Of the smallest file, for who writes the first one.
 const RULE_FILE_EXAMPLE: &str = "groups:\n  - name: example\n    rules:\n      - alert: Down\n        expr: up == 0";
@@ -27,19 +35,30 @@ const RULE_FILE_EXAMPLE: &str = "groups:\n  - name: example\n    rules:\n      -
 /// Shortest interval of a group, in milliseconds: the board publishes once a second.
 const INTERVAL_MIN: i64 = 1_000;
 
+/// Problems of one file after which the rest of its rules is not looked at: each has its line copied, and nobody reads more.
+const PROBLEMS_MAX: usize = 500;
+
 /// Longest `query_offset`, in milliseconds: history reaches six hours back, and rules look back from there.
 const QUERY_OFFSET_MAX: i64 = 3_600_000;
 
 /// Reads one file. `interval` is for groups that name none, in milliseconds. Groups with problems are not among those returned.
 pub(super) fn read(file: &str, text: &str, interval: i64, problems: &mut Vec<Problem>) -> Vec<Group> {
     let before = problems.len();
-    let groups = Reader { file, text, problems }.file(interval);
+    let mut reader = Reader {
+        file,
+        text,
+        lines: text.match_indices('\n').map(|(at, _)| at).collect(),
+        problems,
+    };
+    let groups = reader.file(interval);
     problems[before..].sort_by_key(|problem| (problem.location.line, problem.location.column));
     groups
 }
 
 fn syntax_hint(text: &str, at: usize) -> Option<String> {
-    let start = text[..text.floor_char_boundary(at.min(text.len()))].rfind('\n').map_or(0, |at| at + 1);
+    let start = text[..text.floor_char_boundary(at.min(text.len()))]
+        .rfind('\n')
+        .map_or(0, |at| at + 1);
     let line = text[start..].lines().next().unwrap_or_default();
     if line.trim_start_matches(' ').starts_with('\t') {
         return Some("YAML is indented with spaces, never with tabs".to_owned());
@@ -54,6 +73,8 @@ fn syntax_hint(text: &str, at: usize) -> Option<String> {
 struct Reader<'f> {
     file: &'f str,
     text: &'f str,
+    /// Where each line ends.
+    lines: Vec<usize>,
     problems: &'f mut Vec<Problem>,
 }
 
@@ -142,7 +163,11 @@ impl Reader<'_> {
             (Some(near), None) => format!("did you mean `{near}`?"),
             (None, None) => format!("known here: {}", keys.join(", ")),
         };
-        self.error(key.bytes.clone(), format!("unknown field `{text}` in {what}"), Some(hint));
+        self.error(
+            key.bytes.clone(),
+            format!("unknown field `{text}` in {what}"),
+            Some(hint),
+        );
     }
 
     /// Text, whatever it looks like: `expr: 1` is one.
@@ -151,7 +176,8 @@ impl Reader<'_> {
         match &node.kind {
             Kind::Scalar { text, .. } => Some(text),
             Kind::List(_) | Kind::Map(_) => {
-                let hint = "text with `{`, `[`, `#` or `: ` stands in quotes, or on lines of its own below `|`".to_owned();
+                let hint =
+                    "text with `{`, `[`, `#` or `: ` stands in quotes, or on lines of its own below `|`".to_owned();
                 self.wrong(node, key, "text", Some(hint));
                 None
             }
@@ -187,7 +213,11 @@ impl Reader<'_> {
             Kind::Scalar { text, .. } if text.parse::<usize>().is_ok() => text.parse().unwrap_or(0),
             _ => {
                 let hint = "0 is no limit".to_owned();
-                self.error(node.bytes.clone(), "`limit` must be a whole number, 0 or more", Some(hint));
+                self.error(
+                    node.bytes.clone(),
+                    "`limit` must be a whole number, 0 or more",
+                    Some(hint),
+                );
                 0
             }
         }
@@ -197,7 +227,12 @@ impl Reader<'_> {
     fn texts(&mut self, fields: &Fields<'_>, key: &str) -> Vec<(String, String)> {
         let Some(node) = fields.get(key) else { return Vec::new() };
         let Kind::Map(entries) = &node.kind else {
-            self.wrong(node, key, "a mapping", Some(format!("for example:\n{key}:\n  severity: warning")));
+            self.wrong(
+                node,
+                key,
+                "a mapping",
+                Some(format!("for example:\n{key}:\n  severity: warning")),
+            );
             return Vec::new();
         };
         let mut texts: Vec<(String, String)> = Vec::new();
@@ -235,7 +270,9 @@ impl Reader<'_> {
         };
         let mut groups: Vec<Group> = Vec::new();
         for item in items {
-            let Some(group) = self.group(item, interval) else { continue };
+            let Some(group) = self.group(item, interval) else {
+                continue;
+            };
             if groups.iter().any(|other| other.name == group.name) {
                 let message = format!("there is a group `{}` in this file already", group.name);
                 self.error(name_bytes(item), message, Some("rename one".to_owned()));
@@ -286,7 +323,11 @@ impl Reader<'_> {
 
     fn group_labels(&mut self, fields: &Fields<'_>, labels: &[(String, String)]) {
         let Some(node) = fields.get("labels") else { return };
-        let places = NodePlaces { reader: self.file, text: self.text, node };
+        let places = NodePlaces {
+            reader: self.file,
+            text: self.text,
+            node,
+        };
         let mut found = Vec::new();
         for (name, value) in labels {
             if let Some(message) = check::label_problem(name) {
@@ -309,7 +350,14 @@ impl Reader<'_> {
             self.wrong(node, "rules", "a list", Some(hint));
             return Vec::new();
         };
-        items.iter().filter_map(|item| self.rule(item, labels)).map(Arc::new).collect()
+        let mut rules = Vec::with_capacity(items.len());
+        for item in items {
+            if self.problems.len() >= PROBLEMS_MAX {
+                break;
+            }
+            rules.extend(self.rule(item, labels).map(Arc::new));
+        }
+        rules
     }
 
     fn rule(&mut self, node: &Node, labels: &[(String, String)]) -> Option<super::Rule> {
@@ -327,8 +375,12 @@ impl Reader<'_> {
         };
         // An expression of the wrong type was noted as such.
         let unreadable = draft.expr.is_none() && fields.get("expr").is_some();
-        let places = NodePlaces { reader: self.file, text: self.text, node };
-        let line = places.value(&[], None).line;
+        let places = NodePlaces {
+            reader: self.file,
+            text: self.text,
+            node,
+        };
+        let line = self.lines.partition_point(|end| *end < places.own().start) + 1;
         let around = Surroundings {
             labels,
             on_no_data: OnNoData::Resolve,
@@ -378,7 +430,9 @@ impl<'n> NodePlaces<'n> {
         let Kind::Map(entries) = &self.node.kind else {
             return self.node.bytes.clone();
         };
-        entries.first().map_or_else(|| self.node.bytes.clone(), |(key, _)| key.bytes.clone())
+        entries
+            .first()
+            .map_or_else(|| self.node.bytes.clone(), |(key, _)| key.bytes.clone())
     }
 }
 

@@ -285,7 +285,10 @@ fn size(node: &Node) -> usize {
     1 + match &node.kind {
         Kind::Scalar { .. } => 0,
         Kind::List(items) => items.iter().map(size).sum(),
-        Kind::Map(entries) => entries.iter().map(|(key, value)| size(key) + size(value)).sum::<usize>(),
+        Kind::Map(entries) => entries
+            .iter()
+            .map(|(key, value)| size(key) + size(value))
+            .sum::<usize>(),
     }
 }
 
@@ -328,7 +331,12 @@ mod tests {
         let mut found = Vec::new();
         scalars(&root(text), text, &mut found);
         let values: Vec<&str> = found.iter().map(|(value, _)| value.as_str()).collect();
-        assert_eq!(values, ["a", "one", "1", "two", "2", "b", "two", "3", "one", "1", "c", "one", "1", "two", "2"]);
+        assert_eq!(
+            values,
+            [
+                "a", "one", "1", "two", "2", "b", "two", "3", "one", "1", "c", "one", "1", "two", "2"
+            ]
+        );
     }
 
     #[test]

@@ -58,7 +58,10 @@ impl Answers for HostAnswers {
 
     fn verdict(&self, check: &str, target: &str) -> Option<VerdictSeen> {
         let state = self.snapshot.check(check)?;
-        let wanted = state.verdicts.iter().filter(|verdict| target.is_empty() || *verdict.target == *target);
+        let wanted = state
+            .verdicts
+            .iter()
+            .filter(|verdict| target.is_empty() || *verdict.target == *target);
         let verdict = wanted.max_by_key(|verdict| verdict.status)?;
         Some(VerdictSeen {
             status: verdict.status.as_str().to_owned(),

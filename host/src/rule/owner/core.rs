@@ -3,13 +3,7 @@
 //! Flows in: the time, snapshots, rules. Flows out: samples in the history, changes as events, a batch for the store, a new
 //! status. It waits for nothing: [`Core::wake_at`] says when there is something to do.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 
 use bellwether_promql::{
     labels::Labels,
@@ -19,12 +13,12 @@ use tokio::sync::watch;
 
 use super::{
     super::{
-        RuleKind, RuleSet,
+        RuleKind,
         data::{self, Since},
-        events::{AlertChanged, EvaluationPanicked, NotRestored, RuleFails, RuleWorks, RulesInUse},
+        events::{AlertChanged, EvaluationPanicked, NotRestored, RuleFails, RuleWorks},
         group::{self, Evaluated, RuleProblem, Surroundings},
         schedule::{Due, Slots},
-        state::{self, Change, Moment},
+        state::{Change, Moment},
         status::{Health, RuleStatus},
         store::{self, Kept},
         template::{Answers, Externals},
@@ -36,7 +30,7 @@ use super::{
 use crate::{
     board::Snapshot,
     clock::Clock,
-    history::{self, History, Reporter, View},
+    history::{self, Admission, History, Reporter, View},
     store::Store,
     supervisor::{Supervisor, catch},
     telemetry::Telemetry,
@@ -65,17 +59,18 @@ pub(super) struct Core {
     /// The last tick at which that was begun.
     written_at: i64,
     /// From before this process; taken by the first rules.
-    kept: Vec<Kept>,
+    pub(super) kept: Vec<Kept>,
     ticks: Slots,
     /// The tick that was recorded last, or the one that passed when the host began.
     ticked: i64,
-    /// The first tick of this process, and the last one before it.
+    /// The first tick after the last break in history, the last one before it, and whether the clock was set back then.
     began: Option<i64>,
     before: Option<i64>,
+    was_set_back: bool,
     /// Checks that have not run and were not restored.
     waiting: BTreeSet<Arc<str>>,
     troubles: Arc<Troubles>,
-    groups: Vec<GroupRun>,
+    pub(super) groups: Vec<GroupRun>,
 }
 
 /// What a core is made of.
@@ -135,6 +130,7 @@ impl Core {
             ticks,
             began: None,
             before,
+            was_set_back: false,
             waiting: BTreeSet::new(),
             troubles: Arc::default(),
             groups: Vec::new(),
@@ -145,7 +141,7 @@ impl Core {
     }
 
     /// Milliseconds since the epoch.
-    fn now(&self) -> i64 {
+    pub(super) fn now(&self) -> i64 {
         i64::try_from(self.clock.wall().as_nanos() / 1_000_000).unwrap_or(i64::MAX)
     }
 
@@ -181,11 +177,21 @@ impl Core {
         tasks.sort_unstable();
         for (slot, task) in tasks {
             match task {
-                Task::Tick => self.tick(now),
+                Task::Tick => self.tick_or_say(now),
                 Task::Group(at, missed) => self.evaluate(at, slot, missed),
             }
         }
         self.publish();
+    }
+
+    /// A bug in the history must not end the rules.
+    fn tick_or_say(&mut self, now: i64) {
+        if let Err(panic) = catch("history tick", || self.tick(now)) {
+            self.telemetry.emit(&EvaluationPanicked {
+                rule: "history",
+                panic: &panic,
+            });
+        }
     }
 
     fn tick(&mut self, now: i64) {
@@ -196,10 +202,9 @@ impl Core {
         if snapshot.checks.is_empty() && !snapshot.every_check_ran() {
             return;
         }
+        let last = self.history.current().last_tick();
         let ticked = self.history.append_tick(&snapshot, at);
-        if ticked.admission.is_taken() && self.began.is_none() {
-            self.began = Some(at);
-        }
+        self.notice_breaks(ticked.admission, last, at);
         let waits = |check: &&Arc<crate::board::CheckState>| !check.ran && !check.restored && check.problem.is_none();
         let waiting = snapshot.checks.iter().filter(waits);
         self.waiting = waiting.map(|check| Arc::clone(&check.name)).collect();
@@ -211,9 +216,22 @@ impl Core {
         }
     }
 
+    /// After a break, rules wait until what they look back over is there again.
+    fn notice_breaks(&mut self, admission: Admission, last: Option<i64>, at: i64) {
+        let slept = last.is_some_and(|last| at - last > tick_of(&self.history) * data::TICKS_BEHIND_MAX);
+        let was_set_back = admission == Admission::SetBack;
+        if admission.is_taken() && (self.began.is_none() || slept || was_set_back) {
+            self.before = last.filter(|last| *last < at).or(self.before.filter(|_| was_set_back));
+            self.began = Some(at);
+            self.was_set_back = was_set_back;
+        }
+    }
+
     /// Writes history to disk on a thread of its own: the disk may be slow, and slots do not wait.
     fn write_soon(&self) {
-        let Some(state_dir) = self.state_dir.clone() else { return };
+        let Some(state_dir) = self.state_dir.clone() else {
+            return;
+        };
         let (checkpoint, telemetry) = (self.history.checkpoint(), self.telemetry.clone());
         // Without a thread the next time has to do.
         let _ = self.supervisor.thread("history-checkpoint", move || {
@@ -243,25 +261,32 @@ impl Core {
     /// One group at one slot, rule by rule, each seeing what those before it recorded.
     fn evaluate(&mut self, at: usize, slot: i64, missed: u64) {
         let began = self.clock.monotonic();
-        let Some(mut run) = take_out(&mut self.groups, at) else { return };
-        run.done = slot;
-        run.missed += missed;
-        let mut samples = 0;
-        let mut failures = 0;
-        for number in 0..run.rules.len() {
-            let (group, rule) = (Arc::clone(&run.group), &mut run.rules[number]);
+        let Some(run) = self.groups.get_mut(at) else { return };
+        let (group, mut rules) = (Arc::clone(&run.group), std::mem::take(&mut run.rules));
+        let mut counts = instruments::Counts {
+            missed,
+            ..instruments::Counts::default()
+        };
+        let mut is_dirty = false;
+        for rule in &mut rules {
             let before = Arc::clone(&rule.alerts);
             match self.evaluate_rule(&group, rule, slot) {
-                Ok(recorded) => samples += recorded,
-                Err(()) => failures += 1,
+                Ok(recorded) => counts.samples += recorded,
+                Err(()) => counts.failures += 1,
             }
-            run.is_dirty |= before != rule.alerts;
+            is_dirty |= before != rule.alerts;
         }
-        run.last = Some(slot);
+        let Some(run) = self.groups.get_mut(at) else { return };
+        run.rules = rules;
+        run.is_dirty |= is_dirty;
+        (run.done, run.last, run.missed) = (slot, Some(slot), run.missed + missed);
         run.took = self.clock.monotonic().saturating_duration_since(began);
-        self.keep(&mut run, slot);
-        instruments::group(&self.telemetry, &run, samples, failures, missed);
-        self.groups.insert(at, run);
+        run.show();
+        if let Some(store) = &self.store {
+            let alerts = std::mem::take(&mut run.is_dirty).then(|| run.alerts());
+            store::save(store, &run.key, slot, alerts);
+        }
+        instruments::group(&self.telemetry, run, &counts);
     }
 
     /// How many samples were recorded; an error was said.
@@ -287,20 +312,22 @@ impl Core {
         if *run.alerts != evaluated.alerts {
             run.alerts = Arc::new(evaluated.alerts);
         }
-        if problem.is_some() { Err(()) } else { Ok(evaluated.samples.len()) }
+        if problem.is_some() {
+            Err(())
+        } else {
+            Ok(evaluated.samples.len())
+        }
     }
 
-    fn evaluated(
-        &self,
-        group: &super::super::Group,
-        run: &mut RuleRun,
-        slot: i64,
-    ) -> Result<Evaluated, RuleProblem> {
+    fn evaluated(&self, group: &super::super::Group, run: &mut RuleRun, slot: i64) -> Result<Evaluated, RuleProblem> {
         let deadline = self.clock.monotonic() + RULE_TIME_MAX;
         let view = self.history.current();
         let since = Since {
             began: self.began,
             before: self.before,
+            was_set_back: self.was_set_back,
+            ticked: view.last_tick().unwrap_or(i64::MIN / 4),
+            tick: tick_of(&self.history),
             waiting: &self.waiting,
         };
         let at = slot - group.query_offset;
@@ -353,7 +380,11 @@ impl Core {
             Some(problem) => {
                 run.report.failures += 1;
                 if !was_failing {
-                    self.telemetry.emit(&RuleFails { rule, location, problem });
+                    self.telemetry.emit(&RuleFails {
+                        rule,
+                        location,
+                        problem,
+                    });
                 }
                 run.report.health = Health::Failing(problem.to_owned());
             }
@@ -366,7 +397,7 @@ impl Core {
         }
     }
 
-    fn record(&mut self, samples: &[(Labels, f64)], ended: &BTreeSet<Labels>, at: i64) {
+    pub(super) fn record(&mut self, samples: &[(Labels, f64)], ended: &BTreeSet<Labels>, at: i64) {
         for (labels, value) in samples {
             let appended = self.history.append(labels, Point { at, value: *value });
             self.reporter.appended(appended);
@@ -377,109 +408,21 @@ impl Core {
         }
     }
 
-    fn say(&self, changes: &[Change], location: &str) {
+    pub(super) fn say(&self, changes: &[Change], location: &str) {
         for change in changes {
             self.telemetry.emit(&AlertChanged { change, location });
         }
     }
 
-    fn keep(&self, run: &mut GroupRun, slot: i64) {
-        let Some(store) = &self.store else { return };
-        let alerts = run.is_dirty.then(|| run.alerts());
-        run.is_dirty = false;
-        store::save(store, &run.key, slot, alerts);
-    }
-
-    /// These rules and no others. Alerts stay with their rules, by name; those whose rule is gone are over.
-    pub(super) fn replace(&mut self, rules: &RuleSet) {
-        let now = self.now();
-        let tick = tick_of(&self.history);
-        let mut before: BTreeMap<Arc<str>, GroupRun> = std::mem::take(&mut self.groups)
-            .into_iter()
-            .map(|run| (Arc::clone(&run.key), run))
-            .collect();
-        let mut groups: Vec<GroupRun> = rules.groups.iter().map(|group| GroupRun::new(group, tick, now)).collect();
-        for run in &mut groups {
-            if let Some(before) = before.get_mut(&run.key) {
-                run.follow(before, now);
-            }
-        }
-        self.hand_over(&mut groups, &mut before, now);
-        let gone = before.into_iter().filter(|(key, _)| groups.iter().all(|run| run.key != *key));
-        for (key, run) in gone {
-            let written = run.rules.iter().flat_map(|rule| rule.written.iter().cloned());
-            let written: BTreeSet<Labels> = written.collect();
-            self.record(&[], &written, now);
-            instruments::forget(&self.telemetry, &run);
-            self.store.iter().for_each(|store| store::remove(store, &key));
-        }
-        let selectors = groups.iter().flat_map(|run| &run.rules).flat_map(|rule| &rule.reads);
-        self.history.select(selectors.map(|read| read.matchers.clone()).collect());
-        self.groups = groups;
-        self.telemetry.emit(&RulesInUse {
-            groups: self.groups.len(),
-            rules: self.groups.iter().map(|run| run.rules.len()).sum(),
-            alerts: self.groups.iter().flat_map(|run| &run.rules).map(|rule| rule.alerts.len()).sum(),
-        });
-        self.publish();
-    }
-
-    /// Alerts and counts of the rules before go to those of now.
-    fn hand_over(&mut self, groups: &mut [GroupRun], before: &mut BTreeMap<Arc<str>, GroupRun>, now: i64) {
-        let mut kept = std::mem::take(&mut self.kept);
-        for run in before.values().flat_map(|group| &group.rules).filter(|run| !run.alerts.is_empty()) {
-            kept.push(Kept {
-                id: run.id.clone(),
-                last: run.last,
-                alerts: (*run.alerts).clone(),
-            });
-        }
-        let stale_keys: BTreeSet<Arc<str>> = kept.iter().map(|kept| Arc::clone(&kept.id.group)).collect();
-        let ids: Vec<_> = groups
-            .iter()
-            .flat_map(|group| &group.rules)
-            .map(|run| run.id.clone())
-            .collect();
-        let (heirs, nobodys) = store::inherit(kept, &ids);
-        let runs = groups.iter_mut().flat_map(|group| {
-            let dirty = &mut group.is_dirty;
-            *dirty = true;
-            &mut group.rules
-        });
-        for (run, heir) in runs.zip(heirs) {
-            let old = before.get_mut(&run.id.group);
-            let old = old.and_then(|group| group.rules.iter_mut().find(|old| old.id == run.id));
-            if let Some(old) = old {
-                run.last = old.last;
-                run.follow(old);
-            }
-            if let Some(kept) = heir {
-                run.inherit(kept);
-            }
-        }
-        for left in nobodys {
-            self.say(&state::remove_all(&left.alerts, now), &left.id.group);
-        }
-        // Groups that an earlier process left and nobody has now.
-        let present: BTreeSet<&Arc<str>> = groups.iter().map(|group| &group.key).collect();
-        for key in stale_keys.iter().filter(|key| !present.contains(key)) {
-            self.store.iter().for_each(|store| store::remove(store, key));
-        }
-    }
-
-    fn publish(&self) {
-        let groups = self.groups.iter().map(GroupRun::status).collect();
+    pub(super) fn publish(&self) {
+        let groups = self.groups.iter().map(|run| Arc::clone(&run.status)).collect();
         self.status.send_replace(Arc::new(RuleStatus { groups }));
         self.views.send_replace(self.history.view());
     }
 }
 
-fn tick_of(history: &History) -> i64 {
+pub(super) fn tick_of(history: &History) -> i64 {
     i64::try_from(history.settings().interval.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn take_out(groups: &mut Vec<GroupRun>, at: usize) -> Option<GroupRun> {
-    (at < groups.len()).then(|| groups.remove(at))
 }
 
 fn opened(store: Option<Store>, telemetry: &Telemetry) -> (Option<Store>, Vec<Kept>) {

@@ -5,8 +5,16 @@ use crate::telemetry::{Count, Telemetry};
 
 const GROUP: &str = "rule_group";
 
+/// What one evaluation of a group came to.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) samples: usize,
+    pub(super) failures: u64,
+    pub(super) missed: u64,
+}
+
 /// Of a group, after an evaluation.
-pub(super) fn group(telemetry: &Telemetry, run: &GroupRun, samples: usize, failures: u64, missed: u64) {
+pub(super) fn group(telemetry: &Telemetry, run: &GroupRun, counts: &Counts) {
     let key: &str = &run.key;
     let set = |name, help, value| telemetry.instruments().set(name, help, &[(GROUP, key)], value);
     set(
@@ -22,7 +30,7 @@ pub(super) fn group(telemetry: &Telemetry, run: &GroupRun, samples: usize, failu
     set(
         "bellwether_rule_group_last_samples",
         "Samples that the last evaluation of a group of rules recorded.",
-        samples as f64,
+        counts.samples as f64,
     );
     set(
         "bellwether_rule_group_rules",
@@ -42,12 +50,12 @@ pub(super) fn group(telemetry: &Telemetry, run: &GroupRun, samples: usize, failu
     count(
         "bellwether_rule_evaluation_failures_total",
         "Evaluations of rules that failed.",
-        failures,
+        counts.failures,
     );
     count(
         "bellwether_rule_group_missed_slots_total",
         "Slots of a group of rules that nobody evaluated.",
-        missed,
+        counts.missed,
     );
 }
 

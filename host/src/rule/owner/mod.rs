@@ -7,6 +7,7 @@ mod answers;
 mod core;
 mod instruments;
 mod run;
+mod swap;
 
 use std::{
     fmt,
@@ -152,7 +153,8 @@ impl RulesHandle {
     /// These rules and no others; alerts stay with their rules. `history`: its settings, when they changed. Returns when it is done.
     pub async fn replace(&self, rules: RuleSet, history: Option<Settings>) {
         let (done, answer) = oneshot::channel();
-        self.send(Command::Replace(Box::new(rules), history.map(Box::new), done)).await;
+        self.send(Command::Replace(Box::new(rules), history.map(Box::new), done))
+            .await;
         let _ = answer.await;
     }
 

@@ -1,6 +1,10 @@
 //! What the owner keeps of each group and rule while the host runs.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use bellwether_promql::{engine::Query, labels::Labels};
 
@@ -28,6 +32,8 @@ pub(super) struct GroupRun {
     pub(super) rules: Vec<RuleRun>,
     /// Alerts are not in the store as they are here.
     pub(super) is_dirty: bool,
+    /// As it is shown.
+    pub(super) status: Arc<GroupStatus>,
 }
 
 /// One rule.
@@ -36,6 +42,7 @@ pub(super) struct RuleRun {
     pub(super) id: RuleId,
     pub(super) rule: Arc<Rule>,
     pub(super) query: Query,
+    /// Of its expression, and of the recording rules that it reads.
     pub(super) reads: Vec<Reads>,
     pub(super) alerts: Arc<Alerts>,
     /// The last slot whose evaluation succeeded, of this process or an earlier one.
@@ -65,14 +72,16 @@ impl GroupRun {
     pub(super) fn new(group: &Arc<Group>, tick: i64, now: i64) -> Self {
         let slots = Slots::new(&group.file, &group.name, group.interval, tick);
         let key: Arc<str> = group.key().into();
+        let mut named: HashMap<&str, u32> = HashMap::new();
         let mut rules: Vec<RuleRun> = Vec::with_capacity(group.rules.len());
         for rule in &group.rules {
-            let number = rules.iter().filter(|other| other.rule.name == rule.name).count();
+            let count = named.entry(&*rule.name).or_default();
             let id = RuleId {
                 group: Arc::clone(&key),
                 name: Arc::clone(&rule.name),
-                number: u32::try_from(number).unwrap_or(u32::MAX),
+                number: *count,
             };
+            *count += 1;
             rules.push(RuleRun::new(id, rule));
         }
         Self {
@@ -85,6 +94,7 @@ impl GroupRun {
             missed: 0,
             rules,
             is_dirty: false,
+            status: Arc::new(GroupStatus::new(group)),
         }
     }
 
@@ -99,14 +109,15 @@ impl GroupRun {
         };
     }
 
-    pub(super) fn status(&self) -> Arc<GroupStatus> {
-        Arc::new(GroupStatus {
-            group: Arc::clone(&self.group),
+    /// Shows the group as it is now.
+    pub(super) fn show(&mut self) {
+        self.status = Arc::new(GroupStatus {
             last: self.last,
             took: self.took,
             missed: self.missed,
             rules: self.rules.iter().map(RuleRun::status).collect(),
-        })
+            ..GroupStatus::new(&self.group)
+        });
     }
 
     /// For the store.
@@ -135,7 +146,8 @@ impl RuleRun {
     pub(super) fn inherit(&mut self, kept: Kept) {
         self.last = kept.last;
         // What an earlier process showed ends here when it is over.
-        self.written.extend(state::samples(&kept.alerts).into_iter().map(|(labels, _)| labels));
+        self.written
+            .extend(state::samples(&kept.alerts).into_iter().map(|(labels, _)| labels));
         self.alerts = Arc::new(kept.alerts);
     }
 

@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use bellwether_promql::{parse, storage::Storage, value::Sample};
 use tokio::sync::watch;
 
-use super::{super::load_text, core::{Core, Parts}, *};
+use super::{
+    super::load_text,
+    core::{Core, Parts},
+    *,
+};
 use crate::{
     alert::{AlertState, ResolveCause},
     board::CheckState,
@@ -124,7 +128,8 @@ impl World {
     async fn go_on(&mut self, seconds: u64) {
         let end = self.clock.wall() + Duration::from_secs(seconds);
         while self.clock.wall() < end {
-            self.snapshots.send_replace(snapshot(self.clock.wall(), self.ran, &self.depths));
+            self.snapshots
+                .send_replace(snapshot(self.clock.wall(), self.ran, &self.depths));
             let idle = self.core.idle_for().max(Duration::from_millis(1));
             tokio::time::advance(idle.min(end.since(self.clock.wall()))).await;
             self.core.run_due();
@@ -163,7 +168,10 @@ impl World {
 }
 
 fn set(rules: &str) -> RuleSet {
-    load_text("rules.yml", rules, 15_000).map_err(|problems| problems.to_string()).unwrap().0
+    load_text("rules.yml", rules, 15_000)
+        .map_err(|problems| problems.to_string())
+        .unwrap()
+        .0
 }
 
 const DEEP: &str = "
@@ -195,18 +203,33 @@ async fn a_rule_sees_what_those_before_it_recorded_and_fires_in_time() {
     let status = Arc::clone(&world.status.borrow());
     let (_, alert) = status.alerts().find(|(_, alert)| alert.name() == "Deep").unwrap();
     let summary = &alert.annotations["summary"];
-    assert!(summary.starts_with("12 wait; web says t is critical (since 2023-11-14"), "{summary}");
+    assert!(
+        summary.starts_with("12 wait; web says t is critical (since 2023-11-14"),
+        "{summary}"
+    );
     assert!(summary.ends_with("at most 12"), "{summary}");
-    assert_eq!(world.query("ALERTS{alertname='Deep', alertstate='pending'}").len(), 0, "its end is marked");
+    assert_eq!(
+        world.query("ALERTS{alertname='Deep', alertstate='pending'}").len(),
+        0,
+        "its end is marked"
+    );
     assert_eq!(world.query("ALERTS{alertname='Deep', alertstate='firing'}").len(), 1);
     assert_eq!(world.query("ALERTS_FOR_STATE{alertname='Deep'}").len(), 1);
 
     world.depths = vec![("a", 1.0)];
     world.go_on(30).await;
-    assert_eq!(world.alerts()["Deep a"], (AlertState::Resolved, Some(ResolveCause::Condition)));
+    assert_eq!(
+        world.alerts()["Deep a"],
+        (AlertState::Resolved, Some(ResolveCause::Condition))
+    );
     assert_eq!(world.query("ALERTS{alertname='Deep'}").len(), 0);
     let group = &status.groups[0];
-    assert!(group.rules.iter().all(|rule| rule.health == super::super::Health::Good && rule.failures == 0));
+    assert!(
+        group
+            .rules
+            .iter()
+            .all(|rule| rule.health == super::super::Health::Good && rule.failures == 0)
+    );
     assert_eq!(group.missed, 0);
 }
 
@@ -217,7 +240,10 @@ async fn series_that_vanish_end_their_alert_as_no_data() {
     world.go_on(120).await;
     world.depths = vec![("b", 3.0)];
     world.go_on(30).await;
-    assert_eq!(world.alerts()["Deep a"], (AlertState::Resolved, Some(ResolveCause::NoData)));
+    assert_eq!(
+        world.alerts()["Deep a"],
+        (AlertState::Resolved, Some(ResolveCause::NoData))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -228,14 +254,18 @@ async fn nothing_is_lost_or_invented_by_a_kill() {
         world.go_on(120).await;
         assert_eq!(world.state("Deep a"), Some(AlertState::Firing));
         let fired = |world: &World| {
-            let status = world.status.borrow();
-            let found = status.alerts().find(|(_, alert)| alert.name() == "Deep").map(|(_, alert)| alert.fired_at);
-            found
+            let status = Arc::clone(&world.status.borrow());
+            let deep = status.alerts().find(|(_, alert)| alert.name() == "Deep");
+            deep.and_then(|(_, alert)| alert.fired_at)
         };
         let before = fired(&world);
 
         let mut next = world.killed(DEEP, downtime).await;
-        assert_eq!(next.state("Deep a"), Some(AlertState::Firing), "{downtime}: before the first evaluation");
+        assert_eq!(
+            next.state("Deep a"),
+            Some(AlertState::Firing),
+            "{downtime}: before the first evaluation"
+        );
         next.go_on(120).await;
         assert_eq!(next.state("Deep a"), Some(AlertState::Firing), "{downtime}");
         assert_eq!(fired(&next), before, "{downtime}: it is the same alert");
@@ -244,7 +274,11 @@ async fn nothing_is_lost_or_invented_by_a_kill() {
         next.depths = vec![("a", 1.0)];
         let mut last = next.killed(DEEP, downtime).await;
         last.go_on(30).await;
-        assert_eq!(last.alerts()["Deep a"], (AlertState::Resolved, Some(ResolveCause::Condition)), "{downtime}");
+        assert_eq!(
+            last.alerts()["Deep a"],
+            (AlertState::Resolved, Some(ResolveCause::Condition)),
+            "{downtime}"
+        );
     }
 }
 
@@ -262,7 +296,42 @@ async fn nothing_is_decided_before_the_checks_have_run() {
     assert_eq!(hold, Some(super::super::state::Hold::ChecksNotRun));
     // For five minutes at most.
     next.go_on(130).await;
-    assert_eq!(next.alerts()["Deep a"], (AlertState::Resolved, Some(ResolveCause::NoData)));
+    assert_eq!(
+        next.alerts()["Deep a"],
+        (AlertState::Resolved, Some(ResolveCause::NoData))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_sleeps_wakes_with_the_alerts_it_had() {
+    let ranged = format!(
+        "{DEEP}  - alert: Ranged\n    expr: max_over_time(depth[5m]) > 10\n  - alert: Slow\n    expr: depth > 10\n    for: 5m\n"
+    );
+    let mut world = World::new(&ranged);
+    world.depths = vec![("a", 12.0)];
+    world.go_on(420).await;
+    world.depths = vec![("a", 12.0), ("late", 20.0)];
+    world.go_on(60).await;
+    let before = world.alerts();
+    assert_eq!(before["Slow late"].0, AlertState::Pending);
+    assert_eq!(before["Ranged a"].0, AlertState::Firing);
+
+    // Nobody wakes the owner for three hours.
+    tokio::time::advance(Duration::from_secs(3 * 3_600)).await;
+    for _ in 0..30 {
+        world.core.run_due();
+        world.go_on(7).await;
+        for alert in ["Deep a", "Ranged a", "Ranged late", "Slow a"] {
+            assert_eq!(world.alerts()[alert], (AlertState::Firing, None), "{alert}");
+        }
+        assert_eq!(
+            world.alerts()["Slow late"].0,
+            AlertState::Pending,
+            "four minutes are missing"
+        );
+    }
+    world.go_on(60).await;
+    assert_eq!(world.alerts()["Slow late"].0, AlertState::Firing);
 }
 
 #[tokio::test(start_paused = true)]
@@ -274,7 +343,11 @@ async fn a_reload_keeps_states_by_name_and_ends_what_is_gone() {
     world.core.replace(&set(moved));
     assert_eq!(world.alerts().keys().collect::<Vec<_>>(), ["Deep a"]);
     world.go_on(60).await;
-    assert_eq!(world.state("Deep a"), Some(AlertState::Firing), "another group, another expression, the same alert");
+    assert_eq!(
+        world.state("Deep a"),
+        Some(AlertState::Firing),
+        "another group, another expression, the same alert"
+    );
     assert_eq!(world.query("depth:max").len(), 0, "what was recorded ends");
 
     // As another process finds it.

@@ -12,9 +12,7 @@ use regex::Regex;
 
 use super::{
     OUTPUT_BYTES_MAX, STEPS_MAX, ask, labels, map,
-    number::{
-        four_digits, go_duration, humanize, humanize_1024, humanize_duration, humanize_percentage, timestamp,
-    },
+    number::{four_digits, go_duration, humanize, humanize_1024, humanize_duration, humanize_percentage, timestamp},
     shown,
     tree::{GUARD, SHOW},
 };
@@ -49,9 +47,13 @@ const FUNCTIONS: [(&str, Function); 32] = [
     ("humanize", |args| Ok(text(humanize(number(args, 0)?)))),
     ("humanize1024", |args| Ok(text(humanize_1024(number(args, 0)?)))),
     ("humanizeDuration", |args| Ok(text(humanize_duration(number(args, 0)?)))),
-    ("humanizePercentage", |args| Ok(text(humanize_percentage(number(args, 0)?)))),
+    ("humanizePercentage", |args| {
+        Ok(text(humanize_percentage(number(args, 0)?)))
+    }),
     ("humanizeTimestamp", humanize_timestamp),
-    ("toTime", |args| timestamp(number(args, 0)?).map(text).map_err(TemplateError::Exec)),
+    ("toTime", |args| {
+        timestamp(number(args, 0)?).map(text).map_err(TemplateError::Exec)
+    }),
     ("toDuration", |args| Ok(text(go_duration(number(args, 0)?)))),
     ("now", |_| ask(|expansion| Value::Float(expansion.at as f64 / 1000.0))),
     ("parseDuration", parse_duration),
@@ -60,7 +62,9 @@ const FUNCTIONS: [(&str, Function); 32] = [
     ("toLower", |args| Ok(text(string(args, 0)?.to_lowercase()))),
     ("stripPort", |args| Ok(text(strip_port(&string(args, 0)?).to_owned()))),
     ("stripDomain", |args| Ok(text(strip_domain(&string(args, 0)?)))),
-    ("match", |args| Ok(Value::Bool(pattern(args)?.is_match(&string(args, 1)?)))),
+    ("match", |args| {
+        Ok(Value::Bool(pattern(args)?.is_match(&string(args, 1)?)))
+    }),
     ("reReplaceAll", replace_all),
     ("graphLink", |args| Ok(text(link(&string(args, 0)?, 0)))),
     ("tableLink", |args| Ok(text(link(&string(args, 0)?, 1)))),
@@ -105,7 +109,10 @@ fn string(args: &[Value], at: usize) -> Result<String, TemplateError> {
     match arg(args, at)? {
         Value::String(text) => Ok(text.to_string()),
         Value::Nil => Ok(String::new()),
-        other => Err(TemplateError::Exec(format!("a text is wanted, not {}", other.type_name()))),
+        other => Err(TemplateError::Exec(format!(
+            "a text is wanted, not {}",
+            other.type_name()
+        ))),
     }
 }
 
@@ -118,7 +125,10 @@ fn number(args: &[Value], at: usize) -> Result<f64, TemplateError> {
         Value::String(text) => text
             .parse()
             .map_err(|_| TemplateError::Exec(format!("`{}` is no number", short(text)))),
-        other => Err(TemplateError::Exec(format!("a number is wanted, not {}", other.type_name()))),
+        other => Err(TemplateError::Exec(format!(
+            "a number is wanted, not {}",
+            other.type_name()
+        ))),
     }
 }
 
@@ -159,7 +169,10 @@ fn query(args: &[Value]) -> Answer {
 }
 
 fn sample(sample: &Sample) -> Value {
-    map([("Labels", labels(&sample.labels)), ("Value", Value::Float(sample.value))])
+    map([
+        ("Labels", labels(&sample.labels)),
+        ("Value", Value::Float(sample.value)),
+    ])
 }
 
 fn list(value: &Value) -> Result<&[Value], TemplateError> {
@@ -181,9 +194,10 @@ fn first(args: &[Value]) -> Answer {
 }
 
 fn field(value: &Value, name: &str) -> Answer {
-    value.field(name).cloned().ok_or_else(|| {
-        TemplateError::Exec(format!("an element of a query is wanted, not {}", value.type_name()))
-    })
+    value
+        .field(name)
+        .cloned()
+        .ok_or_else(|| TemplateError::Exec(format!("an element of a query is wanted, not {}", value.type_name())))
 }
 
 fn label_of(sample: &Value, name: &str) -> String {
@@ -212,12 +226,18 @@ fn numbered(args: &[Value]) -> Answer {
 /// What a check says about a target: prints as its summary, and has `.Status`, `.Summary`, `.Code` and `.Since`.
 fn verdict(args: &[Value]) -> Answer {
     let check = string(args, 0)?;
-    let target = if args.len() > 1 { string(args, 1)? } else { String::new() };
+    let target = if args.len() > 1 {
+        string(args, 1)?
+    } else {
+        String::new()
+    };
     let answers = ask(|expansion| std::rc::Rc::clone(&expansion.answers))?;
     let Some(seen) = answers.verdict(&check, &target) else {
         return Ok(text(String::new()));
     };
-    let since = seen.since.map(|since| timestamp(since as f64 / 1000.0).unwrap_or_default());
+    let since = seen
+        .since
+        .map(|since| timestamp(since as f64 / 1000.0).unwrap_or_default());
     Ok(map([
         ("Status", text(seen.status)),
         ("Summary", text(seen.summary)),
@@ -261,7 +281,11 @@ fn title(words: &str) -> String {
     let raise = |letter: char| {
         let starts = !before.is_alphanumeric() && before != '_';
         before = letter;
-        if starts { letter.to_uppercase().to_string() } else { letter.to_string() }
+        if starts {
+            letter.to_uppercase().to_string()
+        } else {
+            letter.to_string()
+        }
     };
     words.chars().map(raise).collect()
 }
@@ -308,8 +332,15 @@ fn replace_all(args: &[Value]) -> Answer {
     let pattern = pattern(args)?;
     let (with, within) = (string(args, 1)?, string(args, 2)?);
     // Each place grows by as much as the replacement is long, at most.
-    if pattern.find_iter(&within).count().saturating_mul(with.len() + within.len()) > OUTPUT_BYTES_MAX * 64 {
-        return Err(TemplateError::Exec("reReplaceAll would make too long a text".to_owned()));
+    if pattern
+        .find_iter(&within)
+        .count()
+        .saturating_mul(with.len() + within.len())
+        > OUTPUT_BYTES_MAX * 64
+    {
+        return Err(TemplateError::Exec(
+            "reReplaceAll would make too long a text".to_owned(),
+        ));
     }
     Ok(text(pattern.replace_all(&within, with.as_str()).into_owned()))
 }

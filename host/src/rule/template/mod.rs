@@ -29,7 +29,8 @@ const STEPS_MAX: u32 = 20_000;
 const NAME: &str = "rule";
 
 /// What Prometheus puts before every template, on its first line.
-const BEFORE: &str = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}";
+const BEFORE: &str =
+    "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}";
 
 /// What a text reads like whose template failed.
 const FAILED: &str = "<error expanding template: ";
@@ -100,6 +101,15 @@ pub struct Scope<'s> {
     pub answers: Rc<dyn Answers>,
 }
 
+impl fmt::Debug for Scope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("labels", &self.labels)
+            .field("value", &self.value)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.text, f)
@@ -138,7 +148,7 @@ impl Template {
             .parse(&source)
             .map_err(|error| fault(&error, &source))?;
         refuse_stray_ends(&source)?;
-        let parsed = tree::guarded(parsed, NAME).map_err(|mut fault| {
+        let parsed = tree::guarded(&parsed, NAME).map_err(|mut fault| {
             fault.at = fault.at.saturating_sub(BEFORE.len());
             fault
         })?;
@@ -214,9 +224,16 @@ fn fault(error: &TemplateError, source: &str) -> TemplateFault {
         }
         other => (1, BEFORE.len() + 1, other.to_string()),
     };
-    let start: usize = source.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let start: usize = source
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
     let rest = source.get(start..).unwrap_or_default();
-    let within = rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at);
+    let within = rest
+        .char_indices()
+        .nth(column.saturating_sub(1))
+        .map_or(rest.len(), |(at, _)| at);
     TemplateFault {
         at: (start + within).saturating_sub(BEFORE.len()),
         message,
@@ -237,7 +254,9 @@ fn data(scope: &Scope<'_>) -> Value {
 fn labels(labels: &Labels) -> Value {
     let entries = labels.iter();
     Value::Map(Arc::new(
-        entries.map(|(name, value)| (Arc::clone(name), Value::String(Arc::clone(value)))).collect(),
+        entries
+            .map(|(name, value)| (Arc::clone(name), Value::String(Arc::clone(value))))
+            .collect(),
     ))
 }
 

@@ -9,7 +9,11 @@ const DIGITS: usize = 4;
 pub(super) fn four_digits(value: f64) -> String {
     if !value.is_finite() || value == 0.0 {
         // Go keeps the sign of a zero.
-        return if value == 0.0 && value.is_sign_negative() { "-0".to_owned() } else { format::general(value) };
+        return if value == 0.0 && value.is_sign_negative() {
+            "-0".to_owned()
+        } else {
+            format::general(value)
+        };
     }
     let scientific = format!("{value:.*e}", DIGITS - 1);
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
@@ -120,7 +124,11 @@ pub(super) fn timestamp(seconds: f64) -> Result<String, String> {
     let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
     let fraction = format!("{:03}", millis.rem_euclid(1_000));
     let fraction = fraction.trim_end_matches('0');
-    let fraction = if fraction.is_empty() { String::new() } else { format!(".{fraction}") };
+    let fraction = if fraction.is_empty() {
+        String::new()
+    } else {
+        format!(".{fraction}")
+    };
     Ok(format!(
         "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{fraction} +0000 UTC"
     ))
@@ -153,7 +161,11 @@ pub(super) fn go_duration(seconds: f64) -> String {
         let width = size.ilog10() as usize;
         let part = format!("{part:0width$}");
         let part = part.trim_end_matches('0');
-        let dot = if part.is_empty() || size == 1 { String::new() } else { format!(".{part}") };
+        let dot = if part.is_empty() || size == 1 {
+            String::new()
+        } else {
+            format!(".{part}")
+        };
         format!("{sign}{whole}{dot}{unit}")
     };
     match nanos {
@@ -166,7 +178,11 @@ pub(super) fn go_duration(seconds: f64) -> String {
             let part = nanos % 60_000_000_000;
             let fraction = format!("{:09}", part % 1_000_000_000);
             let fraction = fraction.trim_end_matches('0');
-            let dot = if fraction.is_empty() { String::new() } else { format!(".{fraction}") };
+            let dot = if fraction.is_empty() {
+                String::new()
+            } else {
+                format!(".{fraction}")
+            };
             let rest = format!("{}{dot}s", part / 1_000_000_000);
             match (hours, minutes) {
                 (0, 0) => format!("{sign}{rest}"),

@@ -48,7 +48,12 @@ impl Answers for Late {
 }
 
 fn expand_with(text: &str, value: f64, answers: Rc<dyn Answers>) -> Result<Arc<str>, String> {
-    let labels = Labels::new([("instance", "db.example.com:5432"), ("job", "node"), ("x", "5.5"), ("target", "t1")]);
+    let labels = Labels::new([
+        ("instance", "db.example.com:5432"),
+        ("job", "node"),
+        ("x", "5.5"),
+        ("target", "t1"),
+    ]);
     let externals = Externals {
         labels: Labels::new([("region", "eu")]),
         url: "http://host:9920/base".to_owned(),
@@ -73,53 +78,149 @@ fn expand(text: &str, value: f64) -> String {
 #[test]
 fn functions_print_what_prometheus_prints() {
     let table: &[(&str, f64, &str)] = &[
-        ("{{ $labels.instance }} of {{ $labels.job }}", 1.0, "db.example.com:5432 of node"),
+        (
+            "{{ $labels.instance }} of {{ $labels.job }}",
+            1.0,
+            "db.example.com:5432 of node",
+        ),
         ("{{ .Labels.job }} {{ .Value }}", 2.5, "node 2.5"),
         ("{{ $value }}", 1e6, "1e+06"),
         ("{{ $value }}", 123_456.0, "123456"),
         ("{{ $value }}", 0.000_01, "1e-05"),
         ("{{ $value }}", f64::INFINITY, "+Inf"),
         ("{{ $value }}", f64::NAN, "NaN"),
-        ("{{ $externalLabels.region }} {{ $externalURL }}", 0.0, "eu http://host:9920/base"),
+        (
+            "{{ $externalLabels.region }} {{ $externalURL }}",
+            0.0,
+            "eu http://host:9920/base",
+        ),
         ("{{ externalURL }} {{ pathPrefix }}", 0.0, "http://host:9920/base /base"),
         ("[{{ $labels.missing }}]", 0.0, "[]"),
         ("[{{ $labels.missing | toUpper }}]", 0.0, "[]"),
         ("{{ printf \"%s|%q\" $labels.missing $labels.job }}", 0.0, "|\"node\""),
         ("{{ if eq $labels.missing \"\" }}none{{ end }}", 0.0, "none"),
         ("{{ if $labels.missing }}some{{ else }}none{{ end }}", 0.0, "none"),
-        ("{{ printf \"%.2f\" $value }}", 3.14159, "3.14"),
+        ("{{ printf \"%.2f\" $value }}", 1.23456, "1.23"),
         ("{{ $value | printf \"%.1f\" }}%", 12.34, "12.3%"),
         ("{{ $value | humanize }}", 1_234_567.0, "1.235M"),
-        ("{{ humanize 0.0 }} {{ humanize 0.00123 }} {{ humanize 999.0 }} {{ humanize 1000.0 }}", 0.0, "0 1.23m 999 1k"),
+        (
+            "{{ humanize 0.0 }} {{ humanize 0.00123 }} {{ humanize 999.0 }} {{ humanize 1000.0 }}",
+            0.0,
+            "0 1.23m 999 1k",
+        ),
         ("{{ humanize $labels.x }}", 0.0, "5.5"),
-        ("{{ humanize1024 1048576.0 }} {{ humanize1024 1.0 }} {{ humanize1024 1536.0 }}", 0.0, "1Mi 1 1.5ki"),
-        ("{{ humanizeDuration 0.0 }} {{ humanizeDuration 1.0 }} {{ humanizeDuration 12.3456789 }}", 0.0, "0s 1s 12.35s"),
-        ("{{ humanizeDuration 60.0 }} {{ humanizeDuration 3600.0 }} {{ humanizeDuration 86400.0 }}", 0.0, "1m 0s 1h 0m 0s 1d 0h 0m 0s"),
-        ("{{ humanizeDuration .1 }} {{ humanizeDuration .0001 }} {{ humanizeDuration -93784 }}", 0.0, "100ms 100us -1d 2h 3m 4s"),
-        ("{{ humanizePercentage -0.22222 }} {{ humanizePercentage 1.0 }} {{ humanizePercentage 0.1234567 }}", 0.0, "-22.22% 100% 12.35%"),
-        ("{{ humanizeTimestamp 1435065584.128 }}", 0.0, "2015-06-23 13:19:44.128 +0000 UTC"),
+        (
+            "{{ humanize1024 1048576.0 }} {{ humanize1024 1.0 }} {{ humanize1024 1536.0 }}",
+            0.0,
+            "1Mi 1 1.5ki",
+        ),
+        (
+            "{{ humanizeDuration 0.0 }} {{ humanizeDuration 1.0 }} {{ humanizeDuration 12.3456789 }}",
+            0.0,
+            "0s 1s 12.35s",
+        ),
+        (
+            "{{ humanizeDuration 60.0 }} {{ humanizeDuration 3600.0 }} {{ humanizeDuration 86400.0 }}",
+            0.0,
+            "1m 0s 1h 0m 0s 1d 0h 0m 0s",
+        ),
+        (
+            "{{ humanizeDuration .1 }} {{ humanizeDuration .0001 }} {{ humanizeDuration -93784 }}",
+            0.0,
+            "100ms 100us -1d 2h 3m 4s",
+        ),
+        (
+            "{{ humanizePercentage -0.22222 }} {{ humanizePercentage 1.0 }} {{ humanizePercentage 0.1234567 }}",
+            0.0,
+            "-22.22% 100% 12.35%",
+        ),
+        (
+            "{{ humanizeTimestamp 1435065584.128 }}",
+            0.0,
+            "2015-06-23 13:19:44.128 +0000 UTC",
+        ),
         ("{{ toTime 0.0 }}", 0.0, "1970-01-01 00:00:00 +0000 UTC"),
-        ("{{ toDuration 5400.5 }} {{ toDuration 0.25 }} {{ toDuration 0.0 }}", 0.0, "1h30m0.5s 250ms 0s"),
+        (
+            "{{ toDuration 5400.5 }} {{ toDuration 0.25 }} {{ toDuration 0.0 }}",
+            0.0,
+            "1h30m0.5s 250ms 0s",
+        ),
         ("{{ now }}", 0.0, "1.7000000005e+09"),
         ("{{ parseDuration \"1h2m10ms\" }}", 0.0, "3720.01"),
-        ("{{ title \"aa bb CC\" }} {{ toUpper \"ab\" }} {{ toLower \"AB\" }}", 0.0, "Aa Bb CC AB ab"),
-        ("{{ stripPort $labels.instance }} {{ stripPort \"[::1]:80\" }} {{ stripPort \"::1\" }}", 0.0, "db.example.com ::1 ::1"),
-        ("{{ stripDomain $labels.instance }} {{ stripDomain \"10.0.0.1:80\" }} {{ stripDomain \"a.b\" }}", 0.0, "db:5432 10.0.0.1:80 a"),
-        ("{{ match \"^d.*2$\" $labels.instance }} {{ match \"^x\" $labels.instance }}", 0.0, "true false"),
-        ("{{ reReplaceAll \"([a-z]+)\\\\.[^:]*:(.*)\" \"$1-$2\" $labels.instance }}", 0.0, "db-5432"),
-        ("{{ graphLink \"up == 0\" }}", 0.0, "/graph?g0.expr=up+%3D%3D+0&g0.tab=0"),
+        (
+            "{{ title \"aa bb CC\" }} {{ toUpper \"ab\" }} {{ toLower \"AB\" }}",
+            0.0,
+            "Aa Bb CC AB ab",
+        ),
+        (
+            "{{ stripPort $labels.instance }} {{ stripPort \"[::1]:80\" }} {{ stripPort \"::1\" }}",
+            0.0,
+            "db.example.com ::1 ::1",
+        ),
+        (
+            "{{ stripDomain $labels.instance }} {{ stripDomain \"10.0.0.1:80\" }} {{ stripDomain \"a.b\" }}",
+            0.0,
+            "db:5432 10.0.0.1:80 a",
+        ),
+        (
+            "{{ match \"^d.*2$\" $labels.instance }} {{ match \"^x\" $labels.instance }}",
+            0.0,
+            "true false",
+        ),
+        (
+            "{{ reReplaceAll \"([a-z]+)\\\\.[^:]*:(.*)\" \"$1-$2\" $labels.instance }}",
+            0.0,
+            "db-5432",
+        ),
+        (
+            "{{ graphLink \"up == 0\" }}",
+            0.0,
+            "/graph?g0.expr=up+%3D%3D+0&g0.tab=0",
+        ),
         ("{{ tableLink \"up\" }}", 0.0, "/graph?g0.expr=up&g0.tab=1"),
-        ("{{ urlQueryEscape \"a b&c/é\" }} {{ safeHtml \"<b>\" }}", 0.0, "a+b%26c%2F%C3%A9 <b>"),
+        (
+            "{{ urlQueryEscape \"a b&c/é\" }} {{ safeHtml \"<b>\" }}",
+            0.0,
+            "a+b%26c%2F%C3%A9 <b>",
+        ),
         ("{{ with query \"up\" }}{{ . | first | value }}{{ end }}", 0.0, "1"),
-        ("{{ range query \"up\" | sortByLabel \"instance\" }}{{ .Labels.instance }}={{ .Value }} {{ end }}", 0.0, "a:9100=0 b:9100=1 "),
-        ("{{ query \"up\" | first | label \"instance\" }} {{ (query \"up\" | first).Labels.job }}.", 0.0, "b:9100 ."),
-        ("{{ with query \"none\" }}some{{ else }}nothing{{ end }}", 0.0, "nothing"),
+        (
+            "{{ range query \"up\" | sortByLabel \"instance\" }}{{ .Labels.instance }}={{ .Value }} {{ end }}",
+            0.0,
+            "a:9100=0 b:9100=1 ",
+        ),
+        (
+            "{{ query \"up\" | first | label \"instance\" }} {{ (query \"up\" | first).Labels.job }}.",
+            0.0,
+            "b:9100 .",
+        ),
+        (
+            "{{ with query \"none\" }}some{{ else }}nothing{{ end }}",
+            0.0,
+            "nothing",
+        ),
         ("{{ query \"up\" | first | strvalue }}.", 0.0, "."),
-        ("{{ define \"x\" }}<{{ .arg0 }}{{ .arg1 }}>{{ end }}{{ template \"x\" (args 1 \"b\") }}", 0.0, "<1b>"),
-        ("{{ verdict \"web\" $labels.target }}", 0.0, "refused by t1 (refused, since 2023-11-14 22:13:20 +0000 UTC)"),
-        ("{{ with verdict \"web\" \"t2\" }}{{ .Status }}: {{ .Summary }}{{ end }}", 0.0, "critical: refused by t2"),
+        (
+            "{{ define \"x\" }}<{{ .arg0 }}{{ .arg1 }}>{{ end }}{{ template \"x\" (args 1 \"b\") }}",
+            0.0,
+            "<1b>",
+        ),
+        (
+            "{{ verdict \"web\" $labels.target }}",
+            0.0,
+            "refused by t1 (refused, since 2023-11-14 22:13:20 +0000 UTC)",
+        ),
+        (
+            "{{ with verdict \"web\" \"t2\" }}{{ .Status }}: {{ .Summary }}{{ end }}",
+            0.0,
+            "critical: refused by t2",
+        ),
         ("[{{ verdict \"other\" \"t\" }}]", 0.0, "[]"),
-        ("{{ $x := \"a\" }}{{ range $i, $e := query \"up\" }}{{ $x = printf \"%s%d\" $x $i }}{{ end }}{{ $x }}", 0.0, "a01"),
+        (
+            "{{ $x := \"a\" }}{{ range $i, $e := query \"up\" }}{{ $x = printf \"%s%d\" $x $i }}{{ end }}{{ $x }}",
+            0.0,
+            "a01",
+        ),
         ("{{- /* a comment */ -}} trimmed {{- \" text\" }}", 0.0, "trimmed text"),
         ("no braces at all: 100 %", 0.0, "no braces at all: 100 %"),
     ];
@@ -132,9 +233,15 @@ fn functions_print_what_prometheus_prints() {
 fn a_failing_template_says_why_and_yields_a_text() {
     for (text, part) in [
         ("{{ query \"broken(\" }}", "no such thing"),
-        ("{{ query \"none\" | first }}", "first() called on vector with no elements"),
+        (
+            "{{ query \"none\" | first }}",
+            "first() called on vector with no elements",
+        ),
         ("{{ humanize \"abc\" }}", "`abc` is no number"),
-        ("{{ template \"own\" }}{{ define \"own\" }}{{ template \"own\" }}{{ end }}", "recursion limit"),
+        (
+            "{{ template \"own\" }}{{ define \"own\" }}{{ template \"own\" }}{{ end }}",
+            "recursion limit",
+        ),
         ("{{ range $labels.job }}x{{ end }}", "range"),
         ("{{ reReplaceAll \"(\" \"\" \"a\" }}", "no regular expression"),
     ] {
@@ -149,7 +256,10 @@ fn a_failing_template_says_why_and_yields_a_text() {
             externals: &Externals::default(),
             answers: Rc::new(Canned),
         };
-        assert!(template.expand(&scope).starts_with("<error expanding template: ") || text.contains("job"), "{text}");
+        assert!(
+            template.expand(&scope).starts_with("<error expanding template: ") || text.contains("job"),
+            "{text}"
+        );
     }
 }
 
@@ -162,13 +272,21 @@ fn what_is_no_template_is_refused_at_load_with_its_place() {
         ("{{ $lables.job }}", 3, "undefined variable `$lables`"),
         ("é {{ if }}", 0, "empty command"),
         ("{{ template \"gone\" . }}", 3, "no template `gone`"),
-        ("{{ define \"x\" }}{{ $value }}{{ end }}", 19, "undefined variable `$value`"),
+        (
+            "{{ define \"x\" }}{{ $value }}{{ end }}",
+            19,
+            "undefined variable `$value`",
+        ),
         ("abc {{ end }} lost", 4, "unexpected `end`"),
         ("{{ if true }}a{{ end }}{{else}} lost", 23, "unexpected `end` or `else`"),
     ] {
         let fault = Template::parse(text).unwrap_err();
         assert!(fault.message.contains(part), "{text}: {}", fault.message);
-        assert!(at == 0 || fault.at.abs_diff(at) <= 1, "{text}: {} and not {at}", fault.at);
+        assert!(
+            at == 0 || fault.at.abs_diff(at) <= 1,
+            "{text}: {} and not {at}",
+            fault.at
+        );
     }
     let hint = Template::parse("{{ humanise $value }}").unwrap_err().hint;
     assert_eq!(hint.as_deref(), Some("did you mean `humanize`?"));
@@ -176,14 +294,22 @@ fn what_is_no_template_is_refused_at_load_with_its_place() {
 
 #[test]
 fn no_template_outgrows_its_limits() {
-    let doubling = format!("{{{{ $x := \"0123456789\" }}}}{}{{{{ $x }}}}", "{{ $x = printf \"%s%s\" $x $x }}".repeat(200));
+    let doubling = format!(
+        "{{{{ $x := \"0123456789\" }}}}{}{{{{ $x }}}}",
+        "{{ $x = printf \"%s%s\" $x $x }}".repeat(200)
+    );
     assert!(expand(&doubling, 0.0).contains("longer than"), "doubling");
-    let piped = format!("{{{{ $x := \"0123456789\" }}}}{}{{{{ $x }}}}", "{{ $x = $x | print $x }}".repeat(200));
+    let piped = format!(
+        "{{{{ $x := \"0123456789\" }}}}{}{{{{ $x }}}}",
+        "{{ $x = $x | print $x }}".repeat(200)
+    );
     assert!(expand(&piped, 0.0).contains("longer than"), "piped");
     let mut bush = "{{ define \"t0\" }}{{ end }}".to_owned();
     for at in 1..60 {
         let below = at - 1;
-        bush += &format!("{{{{ define \"t{at}\" }}}}{{{{ template \"t{below}\" }}}}{{{{ template \"t{below}\" }}}}{{{{ end }}}}");
+        bush += &format!(
+            "{{{{ define \"t{at}\" }}}}{{{{ template \"t{below}\" }}}}{{{{ template \"t{below}\" }}}}{{{{ end }}}}"
+        );
     }
     bush += "{{ template \"t59\" }}";
     assert!(expand(&bush, 0.0).contains("too many steps"), "bush");

@@ -17,12 +17,12 @@ pub(super) const SHOW: &str = "_show";
 
 /// Functions of the engine itself.
 const BUILTIN: [&str; 21] = [
-    "and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge", "len", "index", "slice", "call", "print", "printf", "println",
-    "html", "js", "urlquery", "true", "false",
+    "and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge", "len", "index", "slice", "call", "print", "printf",
+    "println", "html", "js", "urlquery", "true", "false",
 ];
 
 /// Checks all trees of a template and weaves guards into them.
-pub(super) fn guarded(parsed: gotmpl::Template, main: &str) -> Result<gotmpl::Template, TemplateFault> {
+pub(super) fn guarded(parsed: &gotmpl::Template, main: &str) -> Result<gotmpl::Template, TemplateFault> {
     let names: Vec<String> = parsed.templates().iter().map(|name| (*name).to_owned()).collect();
     let mut guarded = parsed.clone();
     for name in &names {
@@ -34,9 +34,18 @@ pub(super) fn guarded(parsed: gotmpl::Template, main: &str) -> Result<gotmpl::Te
         };
         weaver.list(&mut list)?;
         // What calls only other templates computes nothing, and would count nothing.
-        let tick = pipe_of(list.pos, vec![command(list.pos, vec![Expr::String(list.pos, "".into())])]);
+        let tick = pipe_of(
+            list.pos,
+            vec![command(list.pos, vec![Expr::String(list.pos, "".into())])],
+        );
         if name != main {
-            list.nodes.insert(0, Node::Action(gotmpl::parse::ActionNode { pos: list.pos, pipe: with_guard(tick) }));
+            list.nodes.insert(
+                0,
+                Node::Action(gotmpl::parse::ActionNode {
+                    pos: list.pos,
+                    pipe: with_guard(tick),
+                }),
+            );
         }
         guarded = guarded.add_parse_tree(name, list);
     }
@@ -63,7 +72,10 @@ impl Weaver<'_> {
                 self.pipe(&mut action.pipe)?;
                 let pos = action.pos;
                 if action.pipe.decl.is_empty() {
-                    action.pipe.commands.push(command(pos, vec![Expr::Identifier(pos, SHOW.into())]));
+                    action
+                        .pipe
+                        .commands
+                        .push(command(pos, vec![Expr::Identifier(pos, SHOW.into())]));
                 }
                 Ok(())
             }
@@ -128,12 +140,9 @@ impl Weaver<'_> {
             Expr::Variable(pos, name, _) => self.variable(*pos, name),
             Expr::Pipe(_, pipe) => self.pipe(pipe),
             Expr::Chain(_, inner, _) => self.expr(inner),
-            Expr::Dot(_)
-            | Expr::Field(..)
-            | Expr::String(..)
-            | Expr::Number(..)
-            | Expr::Bool(..)
-            | Expr::Nil(_) => Ok(()),
+            Expr::Dot(_) | Expr::Field(..) | Expr::String(..) | Expr::Number(..) | Expr::Bool(..) | Expr::Nil(_) => {
+                Ok(())
+            }
         }
     }
 
@@ -170,7 +179,8 @@ fn with_guard(mut pipe: PipeNode) -> PipeNode {
     let steps = std::mem::take(&mut pipe.commands);
     for step in steps {
         pipe.commands.push(step);
-        pipe.commands.push(command(pos, vec![Expr::Identifier(pos, GUARD.into())]));
+        pipe.commands
+            .push(command(pos, vec![Expr::Identifier(pos, GUARD.into())]));
     }
     pipe
 }

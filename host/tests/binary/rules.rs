@@ -1,0 +1,90 @@
+//! Rules of the running host: fired, kept over a kill, ended by a reload, refused when they are bad.
+
+use crate::host::Place;
+
+/// Ticks and slots every second, and a rule file.
+const RULES: &str =
+    "[history]\ninterval = \"1s\"\n\n[alerting]\nrule_files = [\"rules/*.yml\"]\nevaluation_interval = \"1s\"\n\n";
+
+const FIRES: &str = "groups:
+- name: own
+  rules:
+  - record: host:up
+    expr: count(bellwether_build_info)
+  - alert: Here
+    expr: host:up == 1
+    for: 2s
+    annotations: {summary: '{{ $value }} host'}
+";
+
+fn place() -> Place {
+    let place = Place::new(RULES);
+    std::fs::create_dir(place.path("rules")).expect("a folder");
+    place.write("rules/own.yml", FIRES);
+    place
+}
+
+fn line(host: &mut crate::host::Running, wanted: &str) -> serde_json::Value {
+    serde_json::from_str(&host.line(wanted)).expect("a JSON line")
+}
+
+#[test]
+fn an_alert_fires_survives_a_kill_and_ends_with_its_rule() {
+    let place = place();
+    let mut host = place.run();
+    let fired = line(&mut host, "An alert is firing.");
+    assert_eq!(fired["context"]["alert"], "Here");
+    assert_eq!(fired["data"]["reason"], "held_for_long");
+    assert_eq!(fired["data"]["labels"]["alertname"], "Here");
+    assert!(
+        fired["data"]["rule"]
+            .as_str()
+            .is_some_and(|rule| rule.ends_with("own.yml:6")),
+        "{fired}"
+    );
+    host.reaches(
+        "bellwether_alert_changes_total{reason=\"held_for_long\",state=\"firing\"}",
+        1.0,
+    );
+    // What is queued is committed with the next write that is.
+    let written = host.value("bellwether_store_writes_total");
+    host.reaches("bellwether_store_writes_total", written + 2.0);
+    host.signal("KILL");
+    host.wait();
+
+    let mut host = place.run();
+    // The recorded series, and the two that show the alert.
+    host.eventually("/metrics", |body| {
+        body.lines()
+            .any(|line| line.starts_with("bellwether_rule_group_last_samples{") && line.ends_with(" 3"))
+    });
+    place.write("rules/own.yml", "groups: []\n");
+    let over = line(&mut host, "An alert is over.");
+    assert_eq!(over["data"]["reason"], "rule_removed");
+    let lines = host.stop();
+    let again = lines.iter().filter(|line| line.contains("An alert is firing.")).count();
+    assert_eq!(again, 0, "it fired once and is not announced again");
+}
+
+#[test]
+fn bad_rules_leave_the_good_ones_running_and_refuse_a_start() {
+    let place = place();
+    let mut host = place.run();
+    line(&mut host, "An alert is firing.");
+    place.write(
+        "rules/own.yml",
+        "groups:\n- name: own\n  rules:\n  - alert: Here\n    expr: up =\n",
+    );
+    let refused = line(&mut host, "The new configuration was refused");
+    let problem = refused["data"]["problem"].as_str().unwrap_or_default();
+    assert!(problem.contains("own.yml:5:14"), "{refused}");
+    host.eventually("/metrics", |body| body.contains("bellwether_rule_evaluations_total{"));
+    host.stop();
+
+    let finished = place.finish(&["run"]);
+    assert_eq!(finished.code, 2, "{}", finished.stderr);
+    assert!(finished.stderr.contains("own.yml:5:14"), "{}", finished.stderr);
+    let validated = place.finish(&["validate", "--no-plugins"]);
+    assert_eq!(validated.code, 2);
+    assert!(validated.stderr.contains("own.yml:5:14"), "{}", validated.stderr);
+}
