@@ -9,7 +9,8 @@ use bellwether_promql::{ast::Matcher, parse};
 
 use super::Failure;
 
-/// Furthest time from the epoch, in milliseconds, some 280,000 years: sums of times and durations fit in 64 bits.
+/// Furthest time from the epoch, in milliseconds, some 280,000 years: sums of times and durations fit in 64 bits. What is further
+/// away is taken for it.
 const TIME_MAX: i64 = 1 << 53;
 
 /// Longest span in milliseconds: some 290 years, what Prometheus' nanoseconds hold.
@@ -121,7 +122,13 @@ fn not_a(name: &str, text: &str, what: &str) -> Failure {
 /// Seconds since the epoch, or RFC 3339.
 fn time(text: &str) -> Option<i64> {
     let millis = match text.parse::<f64>() {
-        Ok(seconds) => whole(seconds.trunc() * 1_000.0 + (seconds.fract() * 1_000.0).round())?,
+        // Clients that mean all time send its ends as numbers too.
+        Ok(seconds) if seconds.is_finite() => {
+            let most = TIME_MAX as f64;
+            let millis = seconds.trunc() * 1_000.0 + (seconds.fract() * 1_000.0).round();
+            whole(millis.clamp(-most, most))?
+        }
+        Ok(_) => return None,
         Err(_) if text == BEGINNING => -TIME_MAX,
         Err(_) if text == END => TIME_MAX,
         Err(_) => text.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
@@ -161,7 +168,8 @@ mod tests {
             (END, Some(TIME_MAX)),
             ("NaN", None),
             ("Inf", None),
-            ("1e300", None),
+            ("1e300", Some(TIME_MAX)),
+            ("-9223309901257974", Some(-TIME_MAX)),
             ("yesterday", None),
             ("2023-11-14", None),
         ] {
