@@ -1,5 +1,6 @@
 //! `bellwether alerts`: which alerts of a running host are pending or firing.
 
+use bellwether_promql::functions::format;
 use serde_json::Value;
 
 use super::{
@@ -58,12 +59,17 @@ fn describe(data: &Value) -> String {
         [
             text(alert, "state"),
             text(alert, "activeAt"),
-            text(alert, "value"),
+            readable(&text(alert, "value")),
             titled(&alert["labels"]),
             summary(&alert["annotations"]),
         ]
     });
     expression::table(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
+}
+
+/// The API has every value with an exponent.
+fn readable(value: &str) -> String {
+    value.parse().map_or_else(|_| value.to_owned(), format::general)
 }
 
 /// `NAME{other labels}`.
@@ -91,7 +97,7 @@ mod tests {
     fn what_fires_comes_first_and_is_bad() {
         let alert = |state: &str, since: &str| {
             json!({
-                "state": state, "activeAt": since, "value": "1e+00",
+                "state": state, "activeAt": since, "value": "1.5e+01",
                 "labels": {"alertname": "Deep", "queue": "a"}, "annotations": {"summary": "it\nis"},
             })
         };
@@ -99,8 +105,8 @@ mod tests {
         assert_eq!(
             describe(&data),
             "STATE    SINCE  VALUE  ALERT            SUMMARY\n\
-             firing   2      1e+00  Deep{queue=\"a\"}  it is\n\
-             pending  1      1e+00  Deep{queue=\"a\"}  it is\n"
+             firing   2      15     Deep{queue=\"a\"}  it is\n\
+             pending  1      15     Deep{queue=\"a\"}  it is\n"
         );
         assert!(is_any_firing(&data) && !is_any_firing(&json!({"alerts": [alert("pending", "1")]})));
         assert_eq!(describe(&json!({"alerts": []})), "no alert is pending or firing\n");
