@@ -34,7 +34,7 @@ use crate::{
     },
     clock::Clock,
     config::{LoadRequest, Loaded, Problems},
-    expose::{self, CERTIFICATE_POLL, ListenError, ServeError, ServeHandle, ServeOptions},
+    expose::{self, CERTIFICATE_POLL, ListenError, ServeError, ServeHandle, ServeOptions, Sources},
     history::{self, Reporter},
     rule::{self, Externals, RuleOptions, RuleWarnings, Rules, RulesHandle},
     sandbox::{
@@ -237,6 +237,10 @@ impl App {
             ServeOptions {
                 access: config.access.clone(),
                 snapshots: board.snapshots(),
+                sources: Sources {
+                    views: rules.views(),
+                    rules: rules.status(),
+                },
                 control: Arc::new(door.clone()),
                 telemetry: telemetry.clone(),
                 redactor: redactor.clone(),

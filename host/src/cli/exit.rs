@@ -10,7 +10,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// It worked, and what was looked at is fine.
     Ok,
-    /// It worked, and what was looked at is bad: a check that is not ok, a plugin that is refused. Also a host that was
+    /// It worked, and what was looked at is bad: a check that is not ok, a plugin that is refused, an alert that fires. Also a host that was
     /// told twice to stop, and left running checks behind.
     Bad,
     /// The command line or the configuration is wrong, or another host holds the state directory: nothing was done.

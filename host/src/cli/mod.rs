@@ -1,16 +1,21 @@
 //! The command line: one file per verb. Parses, calls `app`, prints, and answers with an exit code; it decides nothing.
 
+mod alerts;
 mod completions;
 mod compile;
 mod exit;
+mod expression;
+mod host;
 mod inspect;
 mod once;
 mod output;
 mod plugins;
+mod query;
 mod run;
 mod session;
 mod shape;
 mod validate;
+mod why;
 
 use std::path::PathBuf;
 
@@ -21,10 +26,11 @@ pub use exit::Exit;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   it worked, and what was looked at is fine
-  1   it worked, and what was looked at is bad (a check that is not ok, a plugin that is refused);
+  1   it worked, and what was looked at is bad (a check that is not ok, a plugin that is refused, an alert that fires,
+      an expression that fails);
       or `run` was told twice to stop and did not wait for running checks
   2   the command line or the configuration is wrong, or another host holds the state directory
-  3   something could not be reached (the port is taken, a file cannot be read)
+  3   something could not be reached (the port is taken, a file cannot be read, no host answers)
   70  a fault of the host itself; please report it
   130 interrupted with Ctrl-C before it was done, 143 by SIGTERM: what shells say for 128 + signal
       (`run` takes both as a request to stop, and exits 0)";
@@ -68,6 +74,17 @@ enum Verb {
     /// List the plugins that came with this host
     #[command(after_help = "Examples:\n  bellwether plugins\n  bellwether plugins --json")]
     Plugins(plugins::Arguments),
+    /// Ask a running host what an expression yields, now or over the last hours
+    #[command(
+        after_help = "Examples:\n  bellwether query 'up == 0'\n  bellwether query --range 1h --step 1m 'rate(requests_total[5m])'"
+    )]
+    Query(query::Arguments),
+    /// List the alerts of a running host that are pending or firing
+    #[command(after_help = "Examples:\n  bellwether alerts\n  bellwether alerts --json\n\nExits 1 when one is firing.")]
+    Alerts(alerts::Arguments),
+    /// Show why an alert of a running host is as it is: its condition with current values, and the verdict behind it
+    #[command(after_help = "Example:\n  bellwether why QueueDeep\n\nExits 1 when it is firing.")]
+    Why(why::Arguments),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  bellwether completions bash > /etc/bash_completion.d/bellwether")]
     Completions(completions::Arguments),
@@ -88,6 +105,9 @@ pub fn main() -> Exit {
         Verb::Once(arguments) => once::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),
         Verb::Plugins(arguments) => plugins::run(&arguments),
+        Verb::Query(arguments) => query::run(&arguments),
+        Verb::Alerts(arguments) => alerts::run(&arguments),
+        Verb::Why(arguments) => why::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Compile => compile::run(),
     }

@@ -238,3 +238,48 @@ impl Event for Panicked {
         })
     }
 }
+
+/// A request about history or rules came to an end.
+pub(super) struct Queried {
+    pub(super) endpoint: &'static str,
+    /// `ok`, `busy`, or what kind of failure it was.
+    pub(super) outcome: &'static str,
+    pub(super) took: std::time::Duration,
+    /// The expression, or its beginning.
+    pub(super) text: String,
+}
+
+impl Event for Queried {
+    fn level(&self) -> Level {
+        Level::Debug
+    }
+    fn message(&self) -> Cow<'_, str> {
+        format!(
+            "{} took {:.1} ms: {}",
+            self.endpoint,
+            self.took.as_secs_f64() * 1e3,
+            self.outcome
+        )
+        .into()
+    }
+    fn module(&self) -> &'static str {
+        MODULE
+    }
+    fn fields(&self, fields: &mut Fields) {
+        fields.data("endpoint", self.endpoint).data("outcome", self.outcome);
+        if !self.text.is_empty() {
+            fields.data("query", self.text.as_str());
+        }
+    }
+    fn count(&self) -> Option<Count> {
+        Some(Count {
+            name: "bellwether_query_requests_total",
+            help: "Requests about history and rules, by what was asked for and how it ended.",
+            labels: vec![
+                ("endpoint", self.endpoint.to_owned()),
+                ("outcome", self.outcome.to_owned()),
+            ],
+            by: 1,
+        })
+    }
+}

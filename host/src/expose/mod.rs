@@ -6,7 +6,8 @@
 //! that answers: a check that burns a core must not delay a scrape.
 //!
 //! `listen` takes the port; `server` accepts and drains; `seats` says who may stay when many come; `connection` closes the
-//! slow; `auth` decides; `route` knows the paths; one folder per surface answers; `large` and `worker` make what takes long.
+//! slow; `auth` decides; `route` knows the paths; one folder per surface answers; `large` and `worker` make what takes long, and queries are
+//! evaluated on threads of their own (`api::prometheus`).
 
 mod api;
 mod auth;
@@ -42,11 +43,12 @@ use axum::response::Response;
 use serde::Serialize;
 use tokio::sync::watch;
 
+pub use api::Sources;
 pub use listen::{ListenError, Owner, bind, check_exposure};
 pub use tls::TlsError;
 
 use self::{
-    api::Waiting,
+    api::{Waiting, prometheus::Prometheus},
     auth::Auth,
     connection::Patience,
     large::{Large, Made, NotMade},
@@ -99,6 +101,8 @@ pub struct ServeOptions {
     pub access: Access,
     /// From the board.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// What queries are about.
+    pub sources: Sources,
     /// What requests may change.
     pub control: Arc<dyn Control>,
     /// For logs and counters.
@@ -163,6 +167,7 @@ struct Shared {
     cache: Cache,
     worker: Worker,
     large: Large,
+    prometheus: Prometheus,
     waiting: Waiting,
     control: Arc<dyn Control>,
     telemetry: Telemetry,
@@ -205,6 +210,7 @@ impl Shared {
     fn stop_workers(&self) {
         self.worker.stop();
         self.large.stop();
+        self.prometheus.stop();
     }
 
     fn look_at_certificate(&self) {
@@ -286,6 +292,7 @@ fn serve_with(
     let (large, large_jobs) = Large::new();
     let ServeOptions {
         snapshots,
+        sources,
         control,
         telemetry,
         redactor,
@@ -302,6 +309,7 @@ fn serve_with(
         cache: Cache::default(),
         worker,
         large,
+        prometheus: Prometheus::new(sources, &clock),
         waiting: Waiting::default(),
         control,
         telemetry,
@@ -330,7 +338,7 @@ fn serve_with(
     Ok(handle)
 }
 
-/// The three threads: one answers, two prepare what it answers with.
+/// The threads: one answers, the others prepare what it answers with.
 fn start(
     listener: TcpListener,
     runtime: tokio::runtime::Runtime,
@@ -344,6 +352,7 @@ fn start(
         jobs.work(&of_worker.clock, certificate_poll, || of_worker.look_at_certificate());
     })?;
     supervisor.thread("http-large", move || large_jobs.work_only())?;
+    shared.prometheus.start(supervisor)?;
     let (of_http, spawner) = (Arc::clone(shared), supervisor.clone());
     supervisor.thread("http", move || {
         runtime.block_on(server::run(listener, Arc::clone(&of_http), spawner));

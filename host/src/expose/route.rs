@@ -9,7 +9,12 @@ use axum::{
 };
 use hyper::{Method, StatusCode, Uri};
 
-use super::{Shared, api, auth::Need, health, metrics, page, reply};
+use super::{
+    Shared,
+    api::{self, prometheus},
+    auth::Need,
+    health, metrics, page, reply,
+};
 
 /// Whether the caller may read; for surfaces that are open and say more to those who may.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +26,8 @@ pub(super) enum Surface {
     Metrics,
     Health,
     Api,
+    /// What Prometheus answers too.
+    Query,
     Page,
     Admin,
     Other,
@@ -32,6 +39,7 @@ impl Surface {
             Self::Metrics => "metrics",
             Self::Health => "health",
             Self::Api => "api",
+            Self::Query => "query",
             Self::Page => "page",
             Self::Admin => "admin",
             Self::Other => "other",
@@ -41,7 +49,7 @@ impl Surface {
     /// Whether its problems are JSON.
     pub(super) const fn speaks_json(self) -> bool {
         match self {
-            Self::Api | Self::Admin => true,
+            Self::Api | Self::Query | Self::Admin => true,
             Self::Metrics | Self::Health | Self::Page | Self::Other => false,
         }
     }
@@ -67,6 +75,7 @@ pub(super) fn classify(path: &str) -> (Need, Surface) {
         return (*need, *surface);
     }
     match path.strip_prefix("/api/") {
+        Some(_) if prometheus::owns(path) => (Need::Read, Surface::Query),
         Some(rest) if rest.starts_with("v1/checks/") && rest.ends_with("/run") => (Need::Admin, Surface::Admin),
         Some(_) => (Need::Read, Surface::Api),
         None => (Need::Read, Surface::Other),
@@ -74,7 +83,7 @@ pub(super) fn classify(path: &str) -> (Need, Surface) {
 }
 
 pub(super) fn routes(shared: Arc<Shared>) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/", get(page::index))
         .route("/favicon.svg", get(page::favicon))
         .route("/metrics", get(metrics::metrics))
@@ -85,7 +94,8 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router {
         .route("/health/detailed", get(health::detailed))
         .route("/-/reload", post(api::reload).put(api::reload))
         .route("/api/v1/checks", get(api::checks))
-        .route("/api/v1/checks/{name}/run", post(api::run))
+        .route("/api/v1/checks/{name}/run", post(api::run));
+    prometheus::add_routes(router)
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared)
@@ -96,9 +106,9 @@ const ALIKE: f64 = 0.85;
 
 async fn unknown(uri: Uri) -> Response {
     let path = uri.path();
-    let alike = PATHS
-        .iter()
-        .map(|(known, _, _)| (*known, strsim::jaro_winkler(path, known)))
+    let known = PATHS.iter().map(|(known, _, _)| *known).chain(prometheus::paths());
+    let alike = known
+        .map(|known| (known, strsim::jaro_winkler(path, known)))
         .filter(|(_, likeness)| *likeness >= ALIKE)
         .max_by(|one, other| one.1.total_cmp(&other.1));
     let hint = match alike {
@@ -127,6 +137,8 @@ mod tests {
             ("/api/v1/checks/db/run", Need::Admin, Surface::Admin),
             ("/api/v1/checks/a%2Fb/run", Need::Admin, Surface::Admin),
             ("/api/v1/nothing", Need::Read, Surface::Api),
+            ("/api/v1/query", Need::Read, Surface::Query),
+            ("/api/v1/label/a%2Fb/values", Need::Read, Surface::Query),
             ("/secret", Need::Read, Surface::Other),
             ("/health/live/", Need::Read, Surface::Other),
             ("//metrics", Need::Read, Surface::Other),

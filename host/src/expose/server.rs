@@ -23,9 +23,11 @@ use tower::ServiceExt as _;
 
 use super::{
     Shared,
+    api::prometheus::FORM_BYTES_MAX,
     auth::{Claims, Need, Refusal},
     connection::{CloseReason, Look, Watch, Watched},
-    events, reply, route,
+    events, reply,
+    route::{self, Surface},
     seats::{self, Entry, Seat, Seats},
     tls::Tls,
 };
@@ -43,8 +45,15 @@ const HEADER_FIELDS_MAX: usize = 100;
 /// HTTP/2 streams at once on one connection.
 const STREAMS_MAX: u32 = 32;
 
-/// Nothing that is served takes a body. A small one is ignored, a larger one is refused unread.
+/// Nothing that is served takes a body, but for queries. A small one is ignored, a larger one is refused unread.
 const BODY_BYTES_MAX: u64 = 64 * 1024;
+
+const fn body_bytes_max(surface: Surface) -> u64 {
+    match surface {
+        Surface::Query => FORM_BYTES_MAX,
+        _ => BODY_BYTES_MAX,
+    }
+}
 
 /// How long answers may take to leave once the host is asked to stop.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -259,7 +268,7 @@ impl Server {
                 reply::problem(StatusCode::BAD_REQUEST, is_json, "a request has one Host header")
             }
             Err(refusal) => refuse(&self.shared, peer, refusal, is_json),
-            Ok(()) if body_bytes(&request) > BODY_BYTES_MAX => reply::problem(
+            Ok(()) if body_bytes(&request) > body_bytes_max(surface) => reply::problem(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 is_json,
                 "no request here needs a body of that size",

@@ -7,7 +7,7 @@ use std::{
 };
 
 use prometheus::{
-    GaugeVec, IntCounterVec, Opts, Registry,
+    CounterVec, GaugeVec, IntCounterVec, Opts, Registry,
     core::Collector,
     proto::{LabelPair, Metric, MetricType},
 };
@@ -27,6 +27,7 @@ pub struct Instruments {
 struct Shared {
     registry: Registry,
     counters: HashMap<&'static str, IntCounterVec>,
+    totals: HashMap<&'static str, CounterVec>,
     gauges: HashMap<&'static str, GaugeVec>,
 }
 
@@ -41,6 +42,7 @@ impl Instruments {
         let shared = Shared {
             registry: Registry::new(),
             counters: HashMap::new(),
+            totals: HashMap::new(),
             gauges: HashMap::new(),
         };
         Self {
@@ -64,6 +66,23 @@ impl Instruments {
             .entry(count.name)
             .or_insert_with(|| registered(registry, new_counter(count)))
             .clone()
+    }
+
+    /// Adds to a total that is no whole number, such as one of seconds. Less than nothing is not added.
+    pub fn add(&self, name: &'static str, help: &'static str, labels: &[(&'static str, &str)], by: f64) {
+        let names: Vec<&str> = labels.iter().map(|(name, _)| *name).collect();
+        let values: Vec<&str> = labels.iter().map(|(_, value)| *value).collect();
+        let total = {
+            let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+            let Shared { registry, totals, .. } = &mut *shared;
+            totals
+                .entry(name)
+                .or_insert_with(|| registered(registry, new_total(name, help, &names)))
+                .clone()
+        };
+        if let Ok(total) = total.get_metric_with_label_values(&values) {
+            total.inc_by(by.max(0.0));
+        }
     }
 
     /// Sets a gauge.
@@ -90,6 +109,9 @@ impl Instruments {
         // A family without this label refuses, and has nothing to forget.
         for counter in shared.counters.values() {
             let _ = counter.remove(&labels);
+        }
+        for total in shared.totals.values() {
+            let _ = total.remove(&labels);
         }
         for gauge in shared.gauges.values() {
             let _ = gauge.remove(&labels);
@@ -123,6 +145,14 @@ fn new_counter(count: &Count) -> IntCounterVec {
 )]
 fn new_gauge(name: &str, help: &str, names: &[&str]) -> GaugeVec {
     GaugeVec::new(Opts::new(name, help), names).expect("gauge name")
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "names are constants of ours; a bad one is a bug that any test of the event shows"
+)]
+fn new_total(name: &str, help: &str, names: &[&str]) -> CounterVec {
+    CounterVec::new(Opts::new(name, help), names).expect("total name")
 }
 
 fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> C {

@@ -19,6 +19,7 @@ mod host;
 mod hostile;
 mod log;
 mod process;
+mod queries;
 mod reload;
 mod rules;
 mod samples;

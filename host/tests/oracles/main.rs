@@ -1,5 +1,5 @@
 //! What others make of our output: Prometheus' `promtool`, the Python client's two parsers, and a Prometheus server that
-//! scrapes the running host for a minute. And what `promtool` makes of the rules that plugins bring.
+//! scrapes the running host for a minute. And what `promtool` makes of the rules that plugins bring, and of a host that it queries.
 //!
 //! Needs: promtool, prometheus, python
 //! Budget: 6 min
@@ -18,6 +18,7 @@ mod guests;
 mod host;
 mod parsers;
 mod prometheus;
+mod queries;
 mod rules;
 mod shop;
 mod tools;

@@ -51,6 +51,17 @@ fn special(value: f64) -> Option<&'static str> {
     }
 }
 
+/// With an exponent, always: how Prometheus' API writes the value of an alert, Go's `%e` with as many digits as needed.
+pub fn scientific(value: f64) -> String {
+    match special(value) {
+        Some(word) => word.to_owned(),
+        None => {
+            let text = format!("{value:e}");
+            with_exponent(&text, exponent(&text))
+        }
+    }
+}
+
 fn exponent(scientific: &str) -> i32 {
     let digits = scientific.split_once('e').map_or("0", |(_, exponent)| exponent);
     digits.parse().unwrap_or_default()
@@ -125,6 +136,21 @@ mod tests {
         ];
         for (value, text) in cases {
             assert_eq!(api(value), text);
+        }
+    }
+
+    #[test]
+    fn alerts_always_have_exponents() {
+        let cases = [
+            (1.0, "1e+00"),
+            (0.0, "0e+00"),
+            (15.0, "1.5e+01"),
+            (-0.00025, "-2.5e-04"),
+            (1e100, "1e+100"),
+            (f64::NAN, "NaN"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(scientific(value), text);
         }
     }
 

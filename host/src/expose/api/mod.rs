@@ -6,7 +6,11 @@
 //! | `POST /api/v1/checks/NAME/run` | what a run of it yields, now; 404 for a name that is not configured, 429 when many wait for runs |
 //! | `POST /-/reload` (or PUT) | what changed; 422 when the new configuration is no good and the old one goes on |
 //!
+//! What Prometheus answers too is in [`prometheus`].
+//!
 //! Every answer is `{"status": "success", "data": …}` or `{"status": "error", "errorType": …, "error": …}`.
+
+pub(super) mod prometheus;
 
 use std::sync::Arc;
 
@@ -18,6 +22,7 @@ use hyper::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+pub use self::prometheus::Sources;
 use super::{
     Shared,
     large::Made,

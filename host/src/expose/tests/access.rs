@@ -184,6 +184,7 @@ fn nothing_is_served_off_loopback_without_tokens() {
     let listener = bind("0.0.0.0:0".parse().expect("an address")).expect("a free port");
     let donor = host();
     let options = ServeOptions {
+        sources: Setup::default().sources,
         access: Access::default(),
         snapshots: donor.snapshots.subscribe(),
         control: Arc::clone(&donor.control) as Arc<dyn Control>,

@@ -46,7 +46,7 @@ pub(in crate::expose) fn snapshot(checks: Vec<CheckState>, families: Vec<MetricF
     Snapshot::for_tests(Timestamp::from_seconds(1_700_000_000), checks, families)
 }
 
-pub(super) const TEXT: &str = "# TYPE load gauge\nload{core=\"0\"} 1\n";
+pub(in crate::expose) const TEXT: &str = "# TYPE load gauge\nload{core=\"0\"} 1\n";
 
 /// `load` on this many cores; on one core it is [`TEXT`].
 pub(super) fn load(cores: usize, value: f64) -> MetricFamily {

@@ -9,21 +9,21 @@ use std::{
 /// Nothing in these tests takes longer; past it a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(super) trait Stream: Read + Write {}
+pub(in crate::expose) trait Stream: Read + Write {}
 impl<S: Read + Write> Stream for S {}
 
-pub(super) struct Client {
-    pub(super) stream: BufReader<Box<dyn Stream>>,
+pub(in crate::expose) struct Client {
+    pub(in crate::expose) stream: BufReader<Box<dyn Stream>>,
 }
 
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+pub(in crate::expose) struct Answer {
+    pub(in crate::expose) status: u16,
+    pub(in crate::expose) headers: Vec<(String, String)>,
+    pub(in crate::expose) body: Vec<u8>,
 }
 
-pub(super) fn tcp(address: SocketAddr) -> TcpStream {
+pub(in crate::expose) fn tcp(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("connects");
     stream.set_read_timeout(Some(PATIENCE)).expect("set");
     stream.set_write_timeout(Some(PATIENCE)).expect("set");
@@ -31,22 +31,22 @@ pub(super) fn tcp(address: SocketAddr) -> TcpStream {
 }
 
 impl Client {
-    pub(super) fn connect(address: SocketAddr) -> Self {
+    pub(in crate::expose) fn connect(address: SocketAddr) -> Self {
         Self::over(tcp(address))
     }
 
-    pub(super) fn over(stream: impl Stream + 'static) -> Self {
+    pub(in crate::expose) fn over(stream: impl Stream + 'static) -> Self {
         Self {
             stream: BufReader::new(Box::new(stream)),
         }
     }
 
-    pub(super) fn send(&mut self, bytes: &[u8]) {
+    pub(in crate::expose) fn send(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).expect("sent");
         self.stream.get_mut().flush().expect("sent");
     }
 
-    pub(super) fn ask(&mut self, method: &str, path: &str, headers: &[&str]) -> Answer {
+    pub(in crate::expose) fn ask(&mut self, method: &str, path: &str, headers: &[&str]) -> Answer {
         let host = if headers.iter().any(|line| line.starts_with("Host:")) {
             ""
         } else {
@@ -63,7 +63,7 @@ impl Client {
         line.trim_end().to_owned()
     }
 
-    pub(super) fn hear(&mut self, is_head: bool) -> Answer {
+    pub(in crate::expose) fn hear(&mut self, is_head: bool) -> Answer {
         let first = self.line();
         let status = first.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status line: {first:?}"));
@@ -91,7 +91,7 @@ impl Client {
     }
 
     /// Everything until the server hangs up, cleanly or not.
-    pub(super) fn drain(&mut self) -> Vec<u8> {
+    pub(in crate::expose) fn drain(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         match self.stream.read_to_end(&mut rest) {
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("still open"),
@@ -101,18 +101,18 @@ impl Client {
 }
 
 impl Answer {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(in crate::expose) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(in crate::expose) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("text")
     }
 
-    pub(super) fn json(&self) -> serde_json::Value {
+    pub(in crate::expose) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 }

@@ -2,7 +2,7 @@
 
 mod access;
 pub(super) mod board;
-mod client;
+pub(super) mod client;
 mod connections;
 mod surfaces;
 mod tls;
@@ -105,7 +105,7 @@ fn an_outcome(check: &str) -> Outcome {
 }
 
 /// A running server with everything a test may want to turn.
-struct Host {
+pub(super) struct Host {
     handle: ServeHandle,
     supervisor: Supervisor,
     snapshots: watch::Sender<Arc<Snapshot>>,
@@ -114,16 +114,31 @@ struct Host {
     log: Arc<Mutex<Vec<u8>>>,
 }
 
-#[derive(Default)]
-struct Setup {
-    access: Access,
-    snapshot: Option<Snapshot>,
-    patience: Patience,
-    redactor: Redactor,
+pub(super) struct Setup {
+    pub(super) access: Access,
+    pub(super) snapshot: Option<Snapshot>,
+    pub(super) patience: Patience,
+    pub(super) redactor: Redactor,
+    pub(super) sources: Sources,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            access: Access::default(),
+            snapshot: None,
+            patience: Patience::default(),
+            redactor: Redactor::default(),
+            sources: Sources {
+                views: watch::channel(Arc::default()).1,
+                rules: watch::channel(Arc::default()).1,
+            },
+        }
+    }
 }
 
 impl Setup {
-    fn start(self) -> Host {
+    pub(super) fn start(self) -> Host {
         let supervisor = Supervisor::new(|panic| panic!("{panic}"));
         let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
         let (snapshots, receiver) = watch::channel(Arc::new(self.snapshot.unwrap_or_else(board::three_checks)));
@@ -134,6 +149,7 @@ impl Setup {
         let options = ServeOptions {
             access: self.access,
             snapshots: receiver,
+            sources: self.sources,
             control: Arc::clone(&control) as Arc<dyn Control>,
             telemetry: telemetry.clone(),
             redactor: self.redactor,
@@ -163,16 +179,16 @@ impl Host {
         self.handle.address()
     }
 
-    fn connect(&self) -> Client {
+    pub(super) fn connect(&self) -> Client {
         Client::connect(self.address())
     }
 
     /// One request on a connection of its own; `headers` are whole lines.
-    fn ask(&self, method: &str, path: &str, headers: &[&str]) -> Answer {
+    pub(super) fn ask(&self, method: &str, path: &str, headers: &[&str]) -> Answer {
         self.connect().ask(method, path, headers)
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub(super) fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &[])
     }
 
@@ -181,7 +197,7 @@ impl Host {
     }
 
     /// The value of one of the host's own counters, whose labels have these values.
-    fn counted(&self, name: &str, labels: &[&str]) -> f64 {
+    pub(super) fn counted(&self, name: &str, labels: &[&str]) -> f64 {
         let families = self.telemetry.instruments().families();
         let Some(family) = families.iter().find(|family| family.head.name.as_str() == name) else {
             return 0.0;
@@ -197,8 +213,12 @@ impl Host {
         samples.iter().filter(matches).map(|sample| sample.value).sum()
     }
 
+    pub(super) fn supervisor_stops(&self) {
+        self.supervisor.stopping().cancel();
+    }
+
     /// Waits until something is so. Bounded; the events come from another thread.
-    fn wait_for(&self, what: &str, so: impl Fn(&Self) -> bool) {
+    pub(super) fn wait_for(&self, what: &str, so: impl Fn(&Self) -> bool) {
         let (_never, pause) = std::sync::mpsc::sync_channel::<()>(0);
         for _ in 0..1000 {
             if so(self) {

@@ -1,0 +1,308 @@
+//! A host that runs, asked over HTTP by verbs that look at it: where it is, which token it wants, what it said.
+//!
+//! Flows in: the configuration, or `--url`. Flows out: the `data` of an answer, or a [`Trouble`] with its exit code. The token of
+//! the configuration goes to the address of the configuration and nowhere else.
+
+use std::{net::IpAddr, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{Method, Request, StatusCode, client::conn::http1, header};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    runtime::Runtime,
+};
+use url::{Host as UrlHost, Url};
+
+use super::{ConfigArgument, Exit, output, session};
+use crate::{
+    capability::tls::{Certificate, HTTP_1_1, Trust},
+    clock::Clock,
+    config::{Environment, Loaded, TlsOptions},
+    secret::Secret,
+};
+
+/// How long dialling may take. The host is on this machine or nearby.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long an answer may take: longer than any query may.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bytes of an answer: more than a host sends.
+const ANSWER_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// Where the token for `--url` is read from.
+const TOKEN: &str = "BELLWETHER_TOKEN";
+
+/// Which host to ask.
+#[derive(Debug, clap::Args)]
+pub(super) struct HostArgument {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// Ask the host at this address rather than the one of the configuration; its token is read from $BELLWETHER_TOKEN
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    url: Option<Url>,
+}
+
+/// Why there is no `data`.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// Nobody answered, or nobody that speaks our language.
+    Unreachable(String),
+    /// It wants another token.
+    Access(String),
+    /// It said that it cannot.
+    Refused {
+        /// The `errorType`.
+        kind: String,
+        /// In words.
+        message: String,
+        /// Bytes of the expression at fault.
+        position: Option<(usize, usize)>,
+    },
+}
+
+impl Trouble {
+    /// Says it and hands the exit code back.
+    pub(super) fn report(&self) -> Exit {
+        match self {
+            Self::Unreachable(why) => output::fail(Exit::Unreachable, why),
+            Self::Access(why) => output::fail(Exit::Usage, why),
+            Self::Refused { kind, message, .. } => output::fail(Self::exit(kind), message),
+        }
+    }
+
+    fn exit(kind: &str) -> Exit {
+        match kind {
+            "bad_data" | "not_found" => Exit::Usage,
+            "execution" => Exit::Bad,
+            "internal" => Exit::Internal,
+            _ => Exit::Unreachable,
+        }
+    }
+}
+
+/// What a host said that could answer.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// Of its answer.
+    pub(super) data: Value,
+    /// Its warnings and remarks.
+    pub(super) notes: Vec<String>,
+}
+
+/// A host to ask.
+pub(super) struct Host {
+    runtime: Runtime,
+    base: Url,
+    tls: Option<TlsOptions>,
+    token: Option<Secret>,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host")
+            .field("base", &self.base.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// The one that is meant. What is wrong with the configuration is printed.
+    pub(super) fn of(argument: &HostArgument) -> Result<Self, Exit> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| output::fail(Exit::Internal, &format!("cannot start: {error}")))?;
+        let (base, tls, token) = match &argument.url {
+            Some(url) => named(url)?,
+            None => configured(&session::load(&session::request(&argument.config))?)?,
+        };
+        Ok(Self {
+            runtime,
+            base,
+            tls,
+            token,
+        })
+    }
+
+    /// Reads something. `parameters`: names and values.
+    pub(super) fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Said, Trouble> {
+        let mut url = self.url(path);
+        if !parameters.is_empty() {
+            url.query_pairs_mut().extend_pairs(parameters);
+        }
+        self.ask(Method::GET, &url, Bytes::new())
+    }
+
+    /// Asks what may be longer than a URL.
+    pub(super) fn post(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Said, Trouble> {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(parameters)
+            .finish();
+        self.ask(Method::POST, &self.url(path), form.into())
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        let prefix = self.base.path().trim_end_matches('/');
+        url.set_path(&format!("{prefix}{path}"));
+        url
+    }
+
+    fn ask(&self, method: Method, url: &Url, form: Bytes) -> Result<Said, Trouble> {
+        let request = self
+            .request(method, url, form)
+            .map_err(|error| self.unreachable(&error.to_string()))?;
+        let answered = self.runtime.block_on(async {
+            match tokio::time::timeout(ANSWER_PATIENCE, self.exchange(request)).await {
+                Ok(answered) => answered,
+                Err(_) => Err(format!("no answer within {} s", ANSWER_PATIENCE.as_secs())),
+            }
+        });
+        let (status, body) = answered.map_err(|why| self.unreachable(&why))?;
+        self.read(status, &body)
+    }
+
+    fn unreachable(&self, why: &str) -> Trouble {
+        Trouble::Unreachable(format!("cannot reach a host at {}: {why}; is it running?", self.base))
+    }
+
+    fn request(&self, method: Method, url: &Url, form: Bytes) -> Result<Request<Full<Bytes>>, http::Error> {
+        let target = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
+        let mut request = Request::builder().method(method).uri(target).header(header::HOST, host);
+        if !form.is_empty() {
+            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
+        }
+        request.body(Full::new(form))
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
+        let port = self.base.port_or_known_default().unwrap_or(80);
+        let host = match self.base.host() {
+            Some(UrlHost::Domain(name)) => name.to_owned(),
+            Some(UrlHost::Ipv4(address)) => address.to_string(),
+            Some(UrlHost::Ipv6(address)) => address.to_string(),
+            None => return Err("the URL names no host".to_owned()),
+        };
+        let dialled = tokio::time::timeout(CONNECT_PATIENCE, TcpStream::connect((host.as_str(), port))).await;
+        let stream = dialled
+            .map_err(|_| format!("no connection within {} s", CONNECT_PATIENCE.as_secs()))?
+            .map_err(|error| error.to_string())?;
+        let Some(options) = &self.tls else {
+            return converse(stream, request).await;
+        };
+        let client = Trust::default().client(options).map_err(|error| error.to_string())?;
+        let deadline = Clock::system().monotonic() + CONNECT_PATIENCE;
+        let shaken = client.handshake(&host, &[HTTP_1_1], stream, deadline).await;
+        let (stream, _) = shaken.map_err(|failure| failure.to_string())?;
+        converse(stream, request).await
+    }
+
+    fn read(&self, status: StatusCode, body: &[u8]) -> Result<Said, Trouble> {
+        let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+        let body: Value = serde_json::from_slice(body)
+            .map_err(|_| self.unreachable(&format!("what answers there is no Bellwether: {status} without JSON")))?;
+        if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN {
+            return Err(Trouble::Access(text(&body, "error")));
+        }
+        if body["status"] != "success" {
+            let end = |key: &str| body["position"][key].as_u64().and_then(|at| usize::try_from(at).ok());
+            return Err(Trouble::Refused {
+                kind: text(&body, "errorType"),
+                message: text(&body, "error"),
+                position: end("start").zip(end("end")),
+            });
+        }
+        let notes = ["warnings", "infos"]
+            .iter()
+            .filter_map(|key| body[*key].as_array())
+            .flatten();
+        let notes = notes.filter_map(Value::as_str).map(str::to_owned).collect();
+        let mut body = body;
+        Ok(Said {
+            data: body["data"].take(),
+            notes,
+        })
+    }
+}
+
+type Place = (Url, Option<TlsOptions>, Option<Secret>);
+
+/// The host at a URL.
+fn named(url: &Url) -> Result<Place, Exit> {
+    let tls = match url.scheme() {
+        "http" => None,
+        "https" => Some(TlsOptions::default()),
+        other => {
+            let why = format!("--url has the scheme `{other}`; a host speaks http or https");
+            return Err(output::fail(Exit::Usage, &why));
+        }
+    };
+    let token = Environment::of_process().non_empty(TOKEN).map(Secret::new);
+    Ok((url.clone(), tls, token))
+}
+
+/// The host of a configuration, on this machine.
+fn configured(loaded: &Loaded) -> Result<Place, Exit> {
+    let access = &loaded.config.access;
+    let mut address = loaded.config.host.listen;
+    if address.port() == 0 {
+        let why = "`listen` has port 0, so the configuration does not say where the host is; name it with --url";
+        return Err(output::fail(Exit::Usage, why));
+    }
+    address.set_ip(match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    });
+    let tls = access.tls.as_ref().map(|files| own_certificate(&files.certificate));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let base = format!("{scheme}://{address}").parse();
+    let base = base.map_err(|error| output::fail(Exit::Usage, &format!("{address} is no address to ask: {error}")))?;
+    let token = access.read.first().or_else(|| access.admin.first()).cloned();
+    Ok((base, tls, token))
+}
+
+/// The certificate of the configuration is for a name, and the host is asked by its address: what it shows has to be for the
+/// same name, and trusted by the system or that certificate itself.
+fn own_certificate(path: &std::path::Path) -> TlsOptions {
+    let shown = CertificateDer::from_pem_file(path)
+        .map(|der| Certificate::of(&der))
+        .unwrap_or_default();
+    let names = shown.dns_names.iter().chain(&shown.ip_addresses);
+    let server_name = names.map(|name| name.replacen('*', "any", 1)).next();
+    TlsOptions {
+        ca: Some(path.to_owned()),
+        server_name,
+        ..TlsOptions::default()
+    }
+}
+
+/// One request on a connection of its own.
+async fn converse<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let handshake = http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
+    let exchange = async move {
+        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| error.to_string())?;
+        Ok((status, body.to_bytes()))
+    };
+    // The connection ends when the sender is gone, which the exchange takes along.
+    let (answered, _ended) = tokio::join!(exchange, connection);
+    answered
+}
