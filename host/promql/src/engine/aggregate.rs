@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Context, EvalError,
-    block::{ABSENT, Block, Distinct, Numbers, is_absent},
+    block::{ABSENT, Block, Distinct, Numbers, is_absent, present},
     frame::Frame,
     meter::LABEL_WORK,
     plan::{Scalar, Vector},
@@ -183,37 +183,74 @@ impl CountValues {
             Grouping::By(_) => false,
             Grouping::Without(names) => &*self.label == METRIC_NAME || names.contains(&self.label),
         };
-        let mut rows = Distinct::default();
-        let mut values: Vec<f64> = Vec::new();
-        for (group, members) in groups.iter().enumerate() {
-            // Of equal values (NaNs of the same bits among them) the text is written once.
-            let mut by_value: HashMap<u64, u32> = HashMap::new();
+        let mut counts = Counts {
+            label: (!deleted).then_some(&*self.label),
+            rows: Distinct::default(),
+            values: Vec::new(),
+            steps: frame.count,
+            span,
+        };
+        for (labels, members) in groups.labels.iter().zip(groups.iter()) {
+            let mut known = HashMap::new();
             for row in members {
                 cx.meter.work(frame.count, span)?;
-                for (step, value) in block
-                    .row(*row as usize)
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, value)| !is_absent(**value))
-                {
-                    let place = *by_value.entry(value.to_bits()).or_insert_with(|| {
-                        let text = if deleted { String::new() } else { format::float(*value) };
-                        rows.row(groups.labels[group].with(&self.label, &text))
-                    });
-                    if rows.len() * frame.count > values.len() {
-                        cx.meter.make(1, frame.count, span)?;
-                        cx.meter.work(LABEL_WORK, span)?;
-                        values.resize(rows.len() * frame.count, ABSENT);
-                    }
-                    let count = &mut values[place as usize * frame.count + step];
-                    *count = if is_absent(*count) { 1.0 } else { *count + 1.0 };
+                for (step, value) in present(block.row(*row as usize)) {
+                    counts.add(labels, step, value, &mut known, cx)?;
                 }
             }
         }
         Ok(Block {
-            labels: rows.finish(),
-            values,
+            labels: counts.rows.finish(),
+            values: counts.values,
             steps: frame.count,
         })
+    }
+}
+
+/// How often each value was there, in a row of its own.
+struct Counts<'a> {
+    /// None: deleted again by `without`.
+    label: Option<&'a str>,
+    rows: Distinct,
+    values: Vec<f64>,
+    steps: usize,
+    span: Span,
+}
+
+impl Counts<'_> {
+    /// `known` holds the rows of the values of this group, by their bits: so each is written as text once only.
+    fn add(
+        &mut self,
+        group: &Labels,
+        step: usize,
+        value: f64,
+        known: &mut HashMap<u64, usize>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), EvalError> {
+        let row = match known.get(&value.to_bits()) {
+            Some(row) => *row,
+            None => {
+                let row = self.row(group, value, cx)?;
+                known.insert(value.to_bits(), row);
+                row
+            }
+        };
+        let count = &mut self.values[row * self.steps + step];
+        *count = if is_absent(*count) { 1.0 } else { *count + 1.0 };
+        Ok(())
+    }
+
+    fn row(&mut self, group: &Labels, value: f64, cx: &mut Context<'_>) -> Result<usize, EvalError> {
+        cx.meter.work(LABEL_WORK, self.span)?;
+        let labels = match self.label {
+            Some(label) => group.with(label, &format::float(value)),
+            None => group.clone(),
+        };
+        let row = self.rows.row(labels) as usize;
+        if self.rows.len() * self.steps > self.values.len() {
+            cx.meter.make(1, self.steps, self.span)?;
+            self.values.resize(self.rows.len() * self.steps, ABSENT);
+        }
+        Ok(row)
     }
 }

@@ -17,6 +17,12 @@ pub(super) const fn is_absent(value: f64) -> bool {
     value::is_stale(value)
 }
 
+/// The values of a row that are there, with the numbers of their moments.
+pub(super) fn present(row: &[f64]) -> impl Iterator<Item = (usize, f64)> {
+    let all = row.iter().copied().enumerate();
+    all.filter(|(_, value)| !is_absent(*value))
+}
+
 /// Distinct label sets, and `steps` values for each, one set after another.
 #[derive(Clone, Debug)]
 pub(super) struct Block {
@@ -208,12 +214,7 @@ fn merge(
     let mut merged = Block::absent(Arc::clone(to), block.steps, span, cx)?;
     let mut taken_by = vec![None; to.len()];
     for (old, new) in rows.iter().map(|row| *row as usize).enumerate() {
-        for (step, value) in block
-            .row(old)
-            .iter()
-            .enumerate()
-            .filter(|(_, value)| !is_absent(**value))
-        {
+        for (step, value) in present(block.row(old)) {
             let place = &mut merged.values[new * block.steps + step];
             let taken = match collision {
                 Collision::SameMoment => !is_absent(*place),
@@ -224,7 +225,7 @@ fn merge(
                 let other = (0..old).find(same_moment).or(taken_by[new]).unwrap_or(old);
                 return Err(duplicate(span, &to[new], &block.labels[other], &block.labels[old]));
             }
-            *place = *value;
+            *place = value;
             taken_by[new] = Some(old);
         }
     }

@@ -36,7 +36,10 @@ pub(super) fn range(plan: &mut Plan, frame: Frame, cx: &mut Context<'_>) -> Resu
         Plan::Ranges(ranges) => return refuse(ranges.span(), "range vector"),
         _ if frame.count == 0 => Vec::new(),
         Plan::Scalar(scalar) => vec![of_numbers(&scalar.eval(frame, cx)?, frame, scalar.span, cx)?],
-        Plan::Vector(vector) => series(&vector.eval(frame, cx)?, frame),
+        Plan::Vector(vector) => {
+            let block = vector.eval(frame, cx)?;
+            series(&block, frame, vector.span, cx)?
+        }
     };
     Ok(Value::Matrix(sorted(all)))
 }
@@ -52,9 +55,10 @@ fn samples(block: &Block) -> Vec<Sample> {
         .collect()
 }
 
-fn series(block: &Block, frame: Frame) -> Vec<Series> {
+fn series(block: &Block, frame: Frame, span: Span, cx: &mut Context<'_>) -> Result<Vec<Series>, EvalError> {
     let mut all = Vec::new();
     for (row, labels) in block.labels.iter().enumerate() {
+        cx.meter.work(frame.count, span)?;
         let mut points = Vec::new();
         select::points_of(block.row(row), frame, &mut points);
         if !points.is_empty() {
@@ -64,7 +68,7 @@ fn series(block: &Block, frame: Frame) -> Vec<Series> {
             });
         }
     }
-    all
+    Ok(all)
 }
 
 fn of_numbers(numbers: &Numbers, frame: Frame, span: Span, cx: &mut Context<'_>) -> Result<Series, EvalError> {
@@ -85,7 +89,10 @@ fn contents(ranges: &mut Ranges, frame: Frame, cx: &mut Context<'_>) -> Result<V
         Ranges::Subquery(subquery) => {
             let moments = frame.shifted(subquery.shift, cx);
             let inner = subquery.eval(moments, cx)?;
-            Ok(inner.map_or_else(Vec::new, |(moments, block)| series(&block, moments)))
+            match inner {
+                Some((moments, block)) => series(&block, moments, subquery.span, cx),
+                None => Ok(Vec::new()),
+            }
         }
         Ranges::Samples { select, range } => {
             let moments = frame.shifted(select.shift, cx);

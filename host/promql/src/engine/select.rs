@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Context, EvalError,
-    block::{Block, is_absent},
+    block::{Block, present},
     frame::Frame,
     meter::{LABEL_WORK, Meter},
 };
@@ -217,9 +217,8 @@ pub(super) fn slide(
 /// What one row of a block holds, as points.
 pub(super) fn points_of(row: &[f64], moments: Frame, out: &mut Vec<Point>) {
     out.clear();
-    let present = row.iter().enumerate().filter(|(_, value)| !is_absent(**value));
-    out.extend(present.map(|(step, value)| Point {
+    out.extend(present(row).map(|(step, value)| Point {
         at: moments.at(step),
-        value: *value,
+        value,
     }));
 }

@@ -7,6 +7,7 @@ use super::{
     block::{ABSENT, Block, Distinct, is_absent},
     frame::Frame,
     matching::Signatures,
+    meter::LABEL_WORK,
     plan::Vector,
 };
 use crate::{
@@ -90,7 +91,7 @@ impl Union {
             Some(known) if Arc::ptr_eq(&known.from[0], &lhs.labels) && Arc::ptr_eq(&known.from[1], &rhs.labels) => {
                 known
             }
-            outdated => outdated.insert(Known::new(&lhs.labels, &rhs.labels)),
+            outdated => outdated.insert(Known::new(&lhs.labels, &rhs.labels, span, cx)?),
         };
         cx.meter.make(known.to.len() - lhs.rows(), lhs.steps, span)?;
         let mut block = Block {
@@ -111,16 +112,18 @@ impl Union {
 }
 
 impl Known {
-    fn new(left: &Arc<[Labels]>, right: &Arc<[Labels]>) -> Self {
+    fn new(left: &Arc<[Labels]>, right: &Arc<[Labels]>, span: Span, cx: &mut Context<'_>) -> Result<Self, EvalError> {
         let mut distinct = Distinct::default();
-        left.iter().for_each(|labels| {
-            distinct.row(labels.clone());
-        });
-        let rows = right.iter().map(|labels| distinct.row(labels.clone())).collect();
-        Self {
+        let mut row = |labels: &Labels| {
+            cx.meter.work(LABEL_WORK, span)?;
+            Ok(distinct.row(labels.clone()))
+        };
+        left.iter().try_for_each(|labels| row(labels).map(drop))?;
+        let right_rows = right.iter().map(row).collect::<Result<_, EvalError>>()?;
+        Ok(Self {
             from: [Arc::clone(left), Arc::clone(right)],
             to: distinct.finish(),
-            right: rows,
-        }
+            right: right_rows,
+        })
     }
 }

@@ -148,11 +148,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         bug: "count_values writes exponents",
-        changes: &[(
-            "engine/aggregate.rs",
-            "format::float(*value)",
-            "format::general(*value)",
-        )],
+        changes: &[("engine/aggregate.rs", "format::float(value)", "format::general(value)")],
     },
     Mutant {
         bug: "topk keeps NaN before numbers",

@@ -148,6 +148,41 @@ fn too_many_elements_are_refused_before_memory_is_taken() {
 }
 
 #[test]
+fn a_selector_of_everything_is_refused_with_the_limit_and_its_place() {
+    let names: Vec<String> = (0..1000)
+        .map(|number| format!("many_{}{{i=\"{number}\"}}", number % 7))
+        .collect();
+    let series: Vec<(&str, &[f64])> = names.iter().map(|name| (name.as_str(), &[1.0, 2.0][..])).collect();
+    let memory = load(MINUTE, &series);
+    let few_samples = Options { samples: 500, ..PLENTY };
+    let few_elements = Options {
+        elements: 1500,
+        ..PLENTY
+    };
+    let everything = r#"{__name__=~".+"}"#;
+    for (options, limit, text, place) in [
+        (few_samples, Kind::SampleLimit, "1 + X", "X"),
+        (few_samples, Kind::SampleLimit, "sum(rate(X[5m]))", "X[5m]"),
+        (few_elements, Kind::ElementLimit, "X * on() group_left X", "X"),
+        (few_elements, Kind::ElementLimit, "sum(X or X)", "X"),
+        (few_elements, Kind::ElementLimit, "max(max_over_time(X[1h:1s]))", "X"),
+    ] {
+        let text = text.replace('X', everything);
+        let error = Query::new(parse(&text).unwrap())
+            .instant(&memory, 60_000, &options)
+            .unwrap_err();
+        assert_eq!(error.kind, limit, "{text}");
+        let number = if limit == Kind::SampleLimit { "500" } else { "1500" };
+        assert!(error.message.contains(&format!("limit of {number}")), "{error}");
+        assert_eq!(
+            &text[error.span.start..error.span.end],
+            place.replace('X', everything),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn a_query_stops_when_told_to() {
     let memory = load(MINUTE, &[("a", &[1.0])]);
     let asked = Cell::new(0);
@@ -185,4 +220,43 @@ fn texts_and_ranges_have_no_values_at_moments() {
         let error = ask_range(&memory, [0, 60, 60], text).unwrap_err();
         assert_eq!(error.kind, Kind::Type, "{text}");
     }
+}
+
+/// What threads of a runtime have, of which an optimised build needs less than half. A build without optimisation needs twice as much.
+const SMALL_STACK: usize = if cfg!(debug_assertions) { 4 << 20 } else { 2 << 20 };
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a thread whose stack is known, joined at once")]
+fn the_deepest_expressions_that_can_be_read_are_evaluated_on_a_small_stack() {
+    let deep = |open: &str, inner: &str, close: &str| {
+        // As deep as the parser lets it be.
+        let text = |depth: usize| format!("{}{inner}{}", open.repeat(depth), close.repeat(depth));
+        let deepest = (1..).take_while(|depth| parse(&text(*depth)).is_ok()).last().unwrap();
+        assert!(deepest > 30, "{open} only {deepest} deep");
+        text(deepest)
+    };
+    let texts = [
+        deep("(", "a", ")"),
+        deep("-", "a", ""),
+        deep("1+", "a", ""),
+        deep("", "a", " + a"),
+        deep("", "1", " + time()"),
+        deep("a and (", "a", ")"),
+        deep("sum(", "a", ")"),
+        deep("max_over_time(", "a", "[1m:1m])"),
+        deep("vector(scalar(", "a", "))"),
+        deep("label_replace(", "a", r#", "a", "", "", "")"#),
+    ];
+    let evaluate = move || {
+        let memory = load(MINUTE, &[("a", &[1.0])]);
+        for text in &texts {
+            ask(&memory, 0, text).unwrap();
+            ask_range(&memory, [0, 60, 60], text).unwrap();
+        }
+    };
+    let thread = std::thread::Builder::new()
+        .stack_size(SMALL_STACK)
+        .spawn(evaluate)
+        .unwrap();
+    thread.join().unwrap();
 }
