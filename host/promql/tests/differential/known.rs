@@ -1,6 +1,6 @@
 //! Where answers may differ, and why: versions of Prometheus, its defects, and what has no one right answer.
 //!
-//! Left out of the comparison besides: `first_over_time`, which the server knows since 3.7; logarithms of the smallest numbers, which
+//! Left out of the comparison besides: `first_over_time`, which the server knows, as an experiment, since 3.7; logarithms of the smallest numbers, which
 //! Go 1.27 computes wrongly; powers with exponents of many digits, which Go multiplies out.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ pub(crate) struct Known {
 pub(crate) const KNOWN: &[Known] = &[
     Known {
         name: "histogram_fraction's lowest bucket",
-        reason: "since 3.6 it starts at 0 if its bound is above, and is not divided if it is not; before, any bound inside it gave NaN",
+        reason: "since 3.8 it starts at 0 if its bound is above, and is not divided if it is not; before, any bound inside it gave NaN",
         applies: |case, ours, theirs| {
             case.expression.contains("histogram_fraction")
                 && difference(ours, &with_ours_for_nan(ours, theirs), Tolerance::default(), false).is_none()
@@ -37,7 +37,7 @@ pub(crate) const KNOWN: &[Known] = &[
     },
     Known {
         name: "partners of a comparison that filters",
-        reason: "since 3.6 too many of them are an error even where the comparison filters them; before, only if they would remain",
+        reason: "since 3.9 too many of them are an error even where the comparison filters them; before, only if they would remain",
         applies: |_, ours, theirs| {
             matches!(ours, Outcome::Error(error) if error.contains("multiple matches for labels"))
                 && !matches!(theirs, Outcome::Error(_))
@@ -45,7 +45,7 @@ pub(crate) const KNOWN: &[Known] = &[
     },
     Known {
         name: "equal labels at different moments",
-        reason: "since 3.6 a sign and functions of labels merge them; before, a subquery with both was an error, though each moment was none",
+        reason: "since 3.9 a sign and functions of labels merge them; before, a subquery with both was an error, though each moment was none",
         applies: |case, _, theirs| {
             words::words_of(&case.expression).contains("subquery")
                 && matches!(theirs, Outcome::Error(error) if error.contains("vector cannot contain metrics with the same labelset"))

@@ -56,7 +56,7 @@ const WORKERS: usize = 3;
 
 /// When an answer differs, the question is asked this often again, and a range also one moment after the other: what Prometheus itself
 /// answers in different ways has no right answer (which of equal elements `topk` keeps where an inner expression over a range yields
-/// them in no order; equal labels at different moments of a range, an error before 3.6).
+/// them in no order; equal labels at different moments of a range, an error before 3.9).
 const AGAIN: usize = 30;
 
 fn from_environment(name: &str, default: u64) -> u64 {
