@@ -5,7 +5,7 @@
 //! an answer differs, `BELLWETHER_TEST_QUESTION='EXPRESSION|START|END|STEP'` (milliseconds; at one moment where the step is 0) also prints both.
 //!
 //! Needs: prometheus-3
-//! Budget: 10 min
+//! Budget: 15 min
 
 #![expect(
     clippy::disallowed_methods,
