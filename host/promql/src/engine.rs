@@ -29,7 +29,7 @@ mod top;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
 pub use self::error::{EvalError, EvalErrorKind};
 use self::{frame::Frame, meter::Meter, notes::Notes, plan::Plan};
@@ -41,6 +41,10 @@ use crate::{
 
 /// How far an instant selector looks back for a sample, unless told otherwise, in milliseconds: Prometheus' five minutes.
 pub const LOOKBACK: i64 = 300_000;
+
+/// The first and last moments there are, 285,000 years from the epoch: floats tell all milliseconds between them apart, and no
+/// range or offset takes one of them out of 64 bits.
+pub const TIMES: RangeInclusive<i64> = -(1 << 53)..=1 << 53;
 
 /// What one evaluation may use.
 #[derive(Clone, Copy)]
@@ -150,6 +154,10 @@ impl Query {
         evaluate: impl FnOnce(&mut Plan, &mut Context<'_>) -> Result<Value, EvalError>,
     ) -> Result<Answer, EvalError> {
         let plan = self.plan.as_mut().map_err(|error| error.clone())?;
+        if !(TIMES.contains(&start) && TIMES.contains(&end)) {
+            let message = format!("no evaluation from {start} to {end}: these milliseconds are too far from the epoch");
+            return Err(EvalError::new(plan.span(), EvalErrorKind::Parameter, message));
+        }
         let mut cx = Context {
             storage,
             lookback: options.lookback,

@@ -19,7 +19,8 @@ pub enum EvalErrorKind {
     ElementLimit,
     /// [`super::Options::stop`] said so.
     Stopped,
-    /// A parameter that has no meaning: NaN elements of `topk`, a label's name that is none.
+    /// A parameter that has no meaning: NaN elements of `topk`, a label's name that is none, a moment outside of
+    /// [`super::TIMES`].
     Parameter,
     /// An expression that has no value of the kind asked for.
     Type,

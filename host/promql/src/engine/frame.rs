@@ -1,6 +1,6 @@
 //! Moments: those of an evaluation, and those that `offset` and `@` make of them.
 
-use super::Context;
+use super::{Context, TIMES};
 use crate::ast::{At, Shift};
 
 /// `count` moments, `step` milliseconds apart.
@@ -50,6 +50,8 @@ impl Frame {
             At::Start => cx.start,
             At::End => cx.end,
         });
+        // There are no samples further away.
+        let fixed = fixed.map(|time| time.clamp(*TIMES.start(), *TIMES.end()));
         Self {
             start: fixed.unwrap_or(self.start).saturating_sub(shift.offset),
             step: if fixed.is_some() { 0 } else { self.step },

@@ -116,6 +116,17 @@ pub(super) enum VectorKind {
     },
 }
 
+impl Plan {
+    pub(super) fn span(&self) -> Span {
+        match self {
+            Self::Scalar(scalar) => scalar.span,
+            Self::Vector(vector) => vector.span,
+            Self::Ranges(ranges) => ranges.span(),
+            Self::Text(_, span) => *span,
+        }
+    }
+}
+
 impl Evaluated {
     /// A scalar becomes one element without labels.
     pub(super) fn eval_vector(&mut self, frame: Frame, cx: &mut Context<'_>) -> Result<Block, EvalError> {

@@ -38,7 +38,7 @@ impl Top {
         }
         let groups = self.groups.of(&self.grouping, &block.labels, span, cx)?;
         let mut order = Vec::new();
-        let mut chosen: Vec<Element> = Vec::new();
+        let mut chosen: Vec<(u32, f64)> = Vec::new();
         for rows in groups.iter() {
             for step in 0..frame.count {
                 chosen.clear();
@@ -93,42 +93,50 @@ type Element = (u32, f64);
 /// Moves the `count` elements that are to be kept before the others. Among equals those stay that stay in Prometheus, which keeps a
 /// heap with the worst element at its root: a new one takes the root's place only if it is better.
 fn select(elements: &mut [Element], count: usize, greatest: bool) -> (&mut [Element], &[Element]) {
-    let count = count.min(elements.len());
-    let (heap, others) = elements.split_at_mut(count);
+    let (heap, others) = elements.split_at_mut(count.min(elements.len()));
     let worse = |a: f64, b: f64| a.is_nan() || if greatest { a < b } else { a > b };
     for new in 1..heap.len() {
-        let mut at = new;
-        while at > 0 && worse(heap[at].1, heap[(at - 1) / 2].1) {
-            heap.swap(at, (at - 1) / 2);
-            at = (at - 1) / 2;
-        }
+        sift_up(heap, new, worse);
     }
-    let Some(last) = count.checked_sub(1) else {
-        return (heap, others);
-    };
     for other in others.iter_mut() {
-        let (root, new) = (heap[0].1, other.1);
-        let better = !new.is_nan() && worse(root, new);
-        if !better {
-            continue;
-        }
-        std::mem::swap(&mut heap[0], other);
-        let mut at = 0;
-        while 2 * at < last {
-            let (left, right) = (2 * at + 1, 2 * at + 2);
-            let child = if right <= last && worse(heap[right].1, heap[left].1) {
-                right
-            } else {
-                left
-            };
-            if !worse(heap[child].1, heap[at].1) {
-                break;
-            }
-            heap.swap(child, at);
-            at = child;
+        let Some(root) = heap.first_mut() else { break };
+        let better = !other.1.is_nan() && worse(root.1, other.1);
+        if better {
+            std::mem::swap(root, other);
+            sift_down(heap, worse);
         }
     }
     (heap, others)
+}
+
+/// Moves the element at `at` towards the root.
+fn sift_up(heap: &mut [Element], mut at: usize, worse: impl Fn(f64, f64) -> bool) {
+    while at > 0 {
+        let parent = (at - 1) / 2;
+        if !worse(heap[at].1, heap[parent].1) {
+            return;
+        }
+        heap.swap(at, parent);
+        at = parent;
+    }
+}
+
+/// Moves the root towards the leaves.
+fn sift_down(heap: &mut [Element], worse: impl Fn(f64, f64) -> bool) {
+    let mut at = 0;
+    loop {
+        let (left, right) = (2 * at + 1, 2 * at + 2);
+        if left >= heap.len() {
+            return;
+        }
+        let right_is_worse = right < heap.len() && worse(heap[right].1, heap[left].1);
+        let child = if right_is_worse { right } else { left };
+        if !worse(heap[child].1, heap[at].1) {
+            return;
+        }
+        heap.swap(child, at);
+        at = child;
+    }
 }
 
 /// NaN comes last in either direction.

@@ -148,18 +148,14 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         bug: "count_values writes exponents",
-        changes: &[(
-            "engine/aggregate.rs",
-            "format::float(value)",
-            "format::general(value)",
-        )],
+        changes: &[("engine/aggregate.rs", "format::float(value)", "format::general(value)")],
     },
     Mutant {
         bug: "topk keeps NaN before numbers",
         changes: &[(
             "engine/top.rs",
-            "let better = !new.is_nan() && worse(root, new);",
-            "let better = new.is_nan() || worse(root, new);",
+            "let better = !other.1.is_nan() && worse(root.1, other.1);",
+            "let better = other.1.is_nan() || worse(root.1, other.1);",
         )],
     },
     Mutant {

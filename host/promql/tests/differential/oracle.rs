@@ -87,10 +87,9 @@ impl Oracle {
         loop {
             let log = self.log();
             let line = log.lines().find(|line| line.contains("msg=\"Listening on\""));
-            if let Some(address) = line.and_then(|line| line.split("address=").nth(1)) {
-                if log.contains("Server is ready to receive web requests") {
-                    return address.trim().parse().expect("an address");
-                }
+            let address = line.and_then(|line| line.split("address=").nth(1));
+            if let Some(address) = address.filter(|_| log.contains("Server is ready to receive web requests")) {
+                return address.trim().parse().expect("an address");
             }
             assert!(Instant::now() < deadline, "it is not ready: {log}");
             std::thread::sleep(Duration::from_millis(50));

@@ -56,6 +56,9 @@ pub(crate) struct Case {
     pub(crate) when: When,
 }
 
+/// Labels, and values with their moments.
+pub(crate) type Row = (BTreeMap<String, String>, Vec<(i64, f64)>);
+
 /// One answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outcome {
@@ -65,7 +68,7 @@ pub(crate) enum Outcome {
     /// In the order given; labels to the moments and values.
     Series {
         kind: &'static str,
-        rows: Vec<(BTreeMap<String, String>, Vec<(i64, f64)>)>,
+        rows: Vec<Row>,
     },
 }
 
@@ -207,8 +210,6 @@ fn abbreviated(outcome: &Outcome) -> String {
     const LETTERS: usize = 400;
     format!("{outcome:?}").chars().take(LETTERS).collect()
 }
-
-type Row = (BTreeMap<String, String>, Vec<(i64, f64)>);
 
 fn between(ours: &[Row], theirs: &[Row], tolerance: Tolerance, ordered: bool) -> Option<String> {
     let index: BTreeMap<_, _> = theirs.iter().map(|(labels, points)| (labels, points)).collect();

@@ -358,7 +358,7 @@ impl Data {
             self.add("dense", &[("n", &number.to_string())], points);
         }
         // The only ones on a grid, so that samples lie exactly at the edges of ranges and of the lookback.
-        for number in 0..3 {
+        for (number, job) in JOBS.iter().enumerate() {
             let mut points = Vec::new();
             let mut at = BEGIN;
             while at < END {
@@ -368,7 +368,7 @@ impl Data {
                 });
                 at += self.random.pick(&[15_000, 15_000, 60_000, 300_000, 330_000]);
             }
-            self.add("gridded", &[("n", &number.to_string()), ("job", JOBS[number])], points);
+            self.add("gridded", &[("n", &number.to_string()), ("job", job)], points);
         }
         // Comes and goes: two minutes of samples, a marker, a pause of up to two minutes.
         for number in 0..3 {

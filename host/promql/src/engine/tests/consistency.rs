@@ -1,6 +1,7 @@
 //! A range query is the instant queries at its moments, and a query that was used before is one that was not.
 
 use super::*;
+use crate::engine::{EvalErrorKind, TIMES};
 
 /// Expressions of every kind of node.
 const EXPRESSIONS: &[&str] = &[
@@ -213,5 +214,40 @@ fn a_query_used_before_and_after_the_series_changed_yields_what_a_new_one_does()
                 value: f64::from(round),
             }),
         );
+    }
+}
+
+#[test]
+fn moments_at_the_ends_of_time_are_moments_like_others() {
+    let mut memory = storage();
+    let ends = [*TIMES.start(), TIMES.start() + 1, TIMES.end() - 1, *TIMES.end()];
+    let beyond = [i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX];
+    for name in [r#"a{x="1",z="1"}"#, r#"c{x="1"}"#, r#"h_bucket{le="1"}"#] {
+        memory.extend(
+            &metric(name),
+            ends.into_iter().chain(beyond).map(|at| Point { at, value: 1.0 }),
+        );
+    }
+    let far = [
+        "a @ 4398046511104",
+        "a @ -4398046511104 offset 100y",
+        "rate(a[100y] @ 4398046511104)",
+        "predict_linear(a[100y] offset -100y, 1e300)",
+        "sum_over_time(a[10s:1s] @ -4398046511104 offset 100y)",
+    ];
+    for text in EXPRESSIONS.iter().chain(&far) {
+        let mut query = Query::new(parse(text).unwrap());
+        for at in ends {
+            query.instant(&memory, at, &PLENTY).unwrap();
+            query
+                .range(&memory, at.max(TIMES.start() + 3) - 3, at, 1, &PLENTY)
+                .unwrap();
+        }
+        for at in beyond {
+            let error = query.instant(&memory, at, &PLENTY).unwrap_err();
+            assert_eq!(error.kind, EvalErrorKind::Parameter);
+        }
+        // Too many moments, if the whole depends on them.
+        drop(query.range(&memory, *TIMES.start(), *TIMES.end(), 1, &PLENTY));
     }
 }

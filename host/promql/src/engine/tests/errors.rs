@@ -148,6 +148,41 @@ fn too_many_elements_are_refused_before_memory_is_taken() {
 }
 
 #[test]
+fn a_selector_of_everything_is_refused_with_the_limit_and_its_place() {
+    let names: Vec<String> = (0..1000)
+        .map(|number| format!("many_{}{{i=\"{number}\"}}", number % 7))
+        .collect();
+    let series: Vec<(&str, &[f64])> = names.iter().map(|name| (name.as_str(), &[1.0, 2.0][..])).collect();
+    let memory = load(MINUTE, &series);
+    let few_samples = Options { samples: 500, ..PLENTY };
+    let few_elements = Options {
+        elements: 1500,
+        ..PLENTY
+    };
+    let everything = r#"{__name__=~".+"}"#;
+    for (options, limit, text, place) in [
+        (few_samples, Kind::SampleLimit, "1 + X", "X"),
+        (few_samples, Kind::SampleLimit, "sum(rate(X[5m]))", "X[5m]"),
+        (few_elements, Kind::ElementLimit, "X * on() group_left X", "X"),
+        (few_elements, Kind::ElementLimit, "sum(X or X)", "X"),
+        (few_elements, Kind::ElementLimit, "max(max_over_time(X[1h:1s]))", "X"),
+    ] {
+        let text = text.replace('X', everything);
+        let error = Query::new(parse(&text).unwrap())
+            .instant(&memory, 60_000, &options)
+            .unwrap_err();
+        assert_eq!(error.kind, limit, "{text}");
+        let number = if limit == Kind::SampleLimit { "500" } else { "1500" };
+        assert!(error.message.contains(&format!("limit of {number}")), "{error}");
+        assert_eq!(
+            &text[error.span.start..error.span.end],
+            place.replace('X', everything),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn a_query_stops_when_told_to() {
     let memory = load(MINUTE, &[("a", &[1.0])]);
     let asked = Cell::new(0);
