@@ -5,7 +5,7 @@ use std::time::Duration;
 use bellwether_sdk::{
     FailureKind, context,
     context::Previous,
-    fake::{Fake, describe, json},
+    fake::{Fake, answer, assert_readme, assert_rules, assert_sample, describe, json, no_answer},
     http, log, postgres,
     prelude::*,
     redis,
@@ -212,42 +212,15 @@ fn http_is_answered_by_the_test() {
             Ok(report)
         }
     );
-    let phases = || http::Phases {
-        resolve_ns: None,
-        connect_ns: None,
-        tls_ns: None,
-        processing_ns: None,
-        transfer_ns: None,
-        total_ns: 1,
-    };
     let mut fake = Fake::new().with_http(move |request| {
         assert_eq!((request.method.as_str(), request.url.as_str()), ("GET", "status"));
         Ok(http::Response {
-            status: 200,
-            http_version: "1.1".to_owned(),
             headers: vec![("server".to_owned(), b"nginx".to_vec())],
-            body: Vec::new(),
-            body_truncated: false,
-            url: String::new(),
-            redirects: 0,
-            remote_address: String::new(),
-            reused_connection: false,
-            phases: phases(),
-            tls: None,
+            ..answer(200, "")
         })
     });
     assert_eq!(fake.run::<Site>(json!({})).status("nginx"), Status::Ok);
-    let mut fake = Fake::new().with_http(move |_| {
-        Err(Box::new(http::Failure {
-            error: http::Error::Timeout(http::Phase::Connect),
-            url: String::new(),
-            redirects: 0,
-            status: None,
-            remote_address: None,
-            phases: phases(),
-            tls: None,
-        }))
-    });
+    let mut fake = Fake::new().with_http(|_| Err(no_answer(http::Error::Timeout(http::Phase::Connect))));
     let run = fake.run::<Site>(json!({}));
     assert_eq!(run.failure().message(), "no answer in time, while connecting");
     assert!(run.failure().is_retryable());
@@ -400,4 +373,60 @@ fn a_run_that_panics_leaves_the_thread_clean_for_the_next() {
     let outcome = std::panic::catch_unwind(|| Fake::new().run::<Bad>(json!({})));
     assert!(outcome.is_err());
     assert!(Fake::new().run::<Good>(json!({})).result.is_ok());
+}
+
+check!(Loaded, |about| about.metric(&LOAD), { Ok(Report::new()) });
+
+#[test]
+fn rules_about_what_is_described_are_fine() {
+    assert_rules::<Loaded>(
+        "- alert: A\n  expr: avg by (check) (load{check!=\"x\"}) > 1\n  annotations: { summary: '{{ $labels.check }}' }\n",
+    );
+}
+
+#[test]
+#[should_panic(expected = "A: `lod` is not described")]
+fn a_rule_about_a_metric_that_is_not_described_is_refused() {
+    assert_rules::<Loaded>("- alert: A\n  expr: lod > 1\n");
+}
+
+#[test]
+#[should_panic(expected = "A: `load` has no label `cpu`")]
+fn a_rule_about_a_label_that_the_metric_does_not_have_is_refused() {
+    assert_rules::<Loaded>("- alert: A\n  expr: load{cpu=\"0\"} > 1\n");
+}
+
+#[test]
+#[should_panic(expected = "A: none of its metrics has a label `cpu`")]
+fn a_text_with_a_label_that_no_metric_has_is_refused() {
+    assert_rules::<Loaded>("- alert: A\n  expr: load > 1\n  annotations:\n    summary: '{{ $labels.cpu }}'\n");
+}
+
+#[test]
+fn a_readme_that_names_everything_is_fine() {
+    assert_readme::<Loaded>("It reports `load`.");
+}
+
+#[test]
+#[should_panic(expected = "the README says nothing of metric `load`")]
+fn a_readme_that_leaves_a_metric_out_is_refused() {
+    assert_readme::<Loaded>("It reports `loads`, and the load.");
+}
+
+#[test]
+fn a_sample_whose_checks_run_is_fine() {
+    let sample = json!({ "check": { "a": { "plugin": "probe" }, "b": { "plugin": "probe", "settings": {} } } });
+    let mut runs = 0;
+    assert_sample(&sample, |settings| {
+        runs += 1;
+        Fake::new().run::<Loaded>(settings)
+    });
+    assert_eq!(runs, 2);
+}
+
+#[test]
+#[should_panic(expected = "[check.a] is not understood")]
+fn a_sample_with_settings_that_are_refused_is_found() {
+    let sample = json!({ "check": { "a": { "settings": { "lod": 1 } } } });
+    assert_sample(&sample, |settings| Fake::new().run::<Loaded>(settings));
 }

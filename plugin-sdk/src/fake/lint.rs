@@ -45,6 +45,18 @@ pub(super) fn description(description: &Description) -> Vec<String> {
     problems
 }
 
+/// Of what a person reads about the plugin.
+pub(super) fn readme(description: &Description, readme: &str) -> Vec<String> {
+    let metrics = description.metrics.iter().map(|metric| ("metric", &metric.name));
+    let codes = description.codes.iter().map(|code| ("code", &code.code));
+    let silent = metrics
+        .chain(codes)
+        .filter(|(_, name)| !readme.contains(&format!("`{name}`")));
+    silent
+        .map(|(what, name)| format!("the README says nothing of {what} `{name}`"))
+        .collect()
+}
+
 fn is_kebab(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.split('-').all(|word| {

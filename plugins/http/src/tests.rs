@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bellwether_sdk::{
     FailureKind, Status,
-    fake::{Fake, Run, describe, json},
+    fake::{self, Fake, Run, assert_readme, assert_rules, assert_sample, json},
     http::{AddressFamily, Certificate, Error, Failure, Phase, Phases, Request, Response, Tls},
 };
 use serde_json::Value;
@@ -49,43 +49,32 @@ const fn phases() -> Phases {
 
 fn answer(status: u16, body: &str) -> Response {
     Response {
-        status,
         http_version: "2".into(),
         headers: vec![
             ("Content-Type".into(), b"application/json".to_vec()),
             ("content-length".into(), b"4".to_vec()),
             ("last-modified".into(), b"Thu, 01 Jan 2026 00:00:00 GMT".to_vec()),
         ],
-        body: body.as_bytes().to_vec(),
-        body_truncated: false,
         url: "https://www.example.com/?token=abc".into(),
-        redirects: 0,
         remote_address: "192.0.2.7:443".into(),
-        reused_connection: false,
         phases: phases(),
         tls: Some(tls(vec![
             certificate("CN=www.example.com", 60 * DAY),
             certificate("CN=Example CA", 900 * DAY),
         ])),
+        ..fake::answer(status, body)
     }
 }
 
 fn failure(error: Error) -> Box<Failure> {
+    let unanswered = fake::no_answer(error);
     Box::new(Failure {
-        error,
         url: "https://www.example.com/".into(),
-        redirects: 0,
-        status: None,
-        remote_address: None,
         phases: Phases {
             resolve_ns: Some(1_000_000),
-            connect_ns: None,
-            tls_ns: None,
-            processing_ns: None,
-            transfer_ns: None,
-            total_ns: 2_000_000,
+            ..unanswered.phases
         },
-        tls: None,
+        ..*unanswered
     })
 }
 
@@ -703,34 +692,16 @@ fn settings_that_make_no_sense_are_the_users_to_mend() {
 
 #[test]
 fn the_readme_names_every_metric_and_code() {
-    let readme = include_str!("../README.md");
-    let description = format!("{:?}", describe::<Http>());
-    let quoted = description.split('"').skip(1).step_by(2);
-    let names: Vec<&str> = quoted
-        .filter(|word| word.starts_with("http_probe") || word.starts_with("probe_"))
-        .collect();
-    assert!(names.len() > 20, "{names:?}");
-    let silent: Vec<&&str> = names
-        .iter()
-        .filter(|name| !readme.contains(&format!("`{name}`")))
-        .collect();
-    assert!(silent.is_empty(), "{silent:?}");
-    for code in crate::verdict::ALL {
-        assert!(readme.contains(&format!("`{}`", code.name())), "{}", code.name());
-    }
+    assert_readme::<Http>(include_str!("../README.md"));
 }
 
 #[test]
 fn every_check_of_the_sample_has_settings_that_are_understood() {
-    let sample: toml::Table = toml::from_str(include_str!("../sample.toml")).expect("TOML");
-    let checks = sample["check"].as_table().expect("checks");
-    for (name, check) in checks {
-        let settings = check
-            .get("settings")
-            .cloned()
-            .unwrap_or_else(|| toml::Table::new().into());
-        let settings: Value = serde_json::to_value(settings).expect("JSON");
-        let run = run_with(settings, |_| Ok(answer(200, "{}")));
-        assert!(run.result.is_ok(), "{name}: {:?}", run.result);
-    }
+    let sample: Value = toml::from_str(include_str!("../sample.toml")).expect("TOML");
+    assert_sample(&sample, |settings| run_with(settings, |_| Ok(answer(200, "{}"))));
+}
+
+#[test]
+fn rules_speak_of_what_is_reported() {
+    assert_rules::<Http>(include_str!("../rules.yml"));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bellwether_sdk::{
     FailureKind, Status,
-    fake::{Fake, Run, describe, json},
+    fake::{Fake, Run, assert_readme, assert_rules, assert_sample, json},
     postgres::{Error, Rows},
     report::{MetricFamily, Points},
 };
@@ -819,37 +819,40 @@ fn settings_that_make_no_sense_are_the_users_to_mend() {
 
 #[test]
 fn the_readme_names_every_metric_and_code() {
-    let readme = include_str!("../README.md");
-    let description = format!("{:?}", describe::<Postgres>());
-    let quoted = description.split('"').skip(1).step_by(2);
-    let ours = |word: &&str| {
-        ["postgres_", "pg_", "database_", "db_"]
-            .iter()
-            .any(|start| word.starts_with(start))
-    };
-    let names: Vec<&str> = quoted.filter(ours).filter(|word| !word.contains(' ')).collect();
-    assert!(names.len() > 60, "{}", names.len());
-    let silent: Vec<&&str> = names
-        .iter()
-        .filter(|name| !readme.contains(&format!("`{name}`")))
-        .collect();
-    assert!(silent.is_empty(), "{silent:?}");
-    for code in crate::verdict::ALL {
-        assert!(readme.contains(&format!("`{}`", code.name())), "{}", code.name());
-    }
+    assert_readme::<Postgres>(include_str!("../README.md"));
 }
 
 #[test]
 fn every_check_of_the_sample_has_settings_that_are_understood() {
-    let sample: toml::Table = toml::from_str(include_str!("../sample.toml")).expect("TOML");
-    let checks = sample["check"].as_table().expect("checks");
-    for (name, check) in checks {
-        let settings = check
-            .get("settings")
-            .cloned()
-            .unwrap_or_else(|| toml::Table::new().into());
-        let settings: Value = serde_json::to_value(settings).expect("JSON");
-        let run = run_with(settings, healthy);
-        assert!(run.result.is_ok(), "{name}: {:?}", run.result);
-    }
+    let sample: Value = toml::from_str(include_str!("../sample.toml")).expect("TOML");
+    assert_sample(&sample, |settings| run_with(settings, healthy));
+}
+
+#[test]
+fn rules_speak_of_what_is_reported() {
+    assert_rules::<Postgres>(include_str!("../rules.yml"));
+}
+
+#[test]
+fn deadlocks_since_the_runs_before_are_counted() {
+    let mut deadlocks = 40..;
+    let answer = move |sql: &str| match part(sql) {
+        "databases" => {
+            let total = deadlocks.next().map(|total| (total * 3).to_string());
+            Ok(rows(
+                &["id", "database", "deadlocks"],
+                &[&[Some("16384"), Some("shop"), total.as_deref()]],
+            ))
+        }
+        _ => healthy(sql),
+    };
+    let mut answer = answer;
+    let mut fake = Fake::new()
+        .with_connection("default", "postgres", "postgres://db.example.com/shop")
+        .with_postgres(move |_: &str, sql: &str, _: &[Option<String>]| answer(sql));
+    let recent = (0..3).map(|_| {
+        fake.run::<Postgres>(json!({}))
+            .value("postgres_database_recent_deadlocks", &["shop"])
+    });
+    assert_eq!(recent.collect::<Vec<_>>(), [None, Some(3.0), Some(6.0)]);
 }

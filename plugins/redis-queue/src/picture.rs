@@ -102,6 +102,11 @@ impl Queue {
         self.depths.remove(&state);
     }
 
+    /// Jobs in a state are counted one by one from now on; nothing that was counted before is lost.
+    pub(crate) fn count_from_zero(&mut self, state: State) {
+        self.depths.entry(state).or_default();
+    }
+
     /// One more job in a state.
     pub(crate) fn add_depth(&mut self, state: State) {
         *self.depths.entry(state).or_default() += 1;

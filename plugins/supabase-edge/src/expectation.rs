@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use bellwether_sdk::http::Response;
+use bellwether_sdk::{Status, http::Response, settings::Levels};
 use serde_json::Value;
 
 use crate::{
     assertion,
     classes::{self, Weight},
     finding::Finding,
-    settings::expect::{Expect, Levels, expression},
+    settings::expect::{Expect, expression},
 };
 
 /// Size, headers and body. The status was judged before.
@@ -76,6 +76,11 @@ pub(crate) fn slow(levels: Levels, took: Duration) -> Option<Finding> {
 
 /// The heaviest level that `value` has reached.
 pub(crate) fn reached(levels: Levels, value: f64) -> Option<(Weight, f64)> {
-    let of = |level: Option<f64>, weight| level.filter(|level| value >= *level).map(|level| (weight, level));
-    of(levels.critical, Weight::Critical).or_else(|| of(levels.warning, Weight::Warning))
+    let (status, level) = levels.reached(value)?;
+    let weight = if status == Status::Critical {
+        Weight::Critical
+    } else {
+        Weight::Warning
+    };
+    Some((weight, level))
 }

@@ -1,5 +1,6 @@
 //! The tables `expect`: what a good answer is.
 
+use bellwether_sdk::settings::Levels;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::status::StatusSet;
 pub(crate) struct ExpectSettings {
     /// Statuses: numbers, `"2xx"`, `"200-204"`. `["2xx"]` unless said.
     pub(crate) status: Option<StatusSet>,
-    /// How long the whole may take, in seconds.
+    /// How long the whole may take, in seconds; slow from a level on.
     pub(crate) latency_seconds: Option<Levels>,
     /// How many days the certificates must be valid still: `{ warning = 14, critical = 3 }` unless said; `{}` looks at none.
     pub(crate) certificate_days: Option<Remaining>,
@@ -61,19 +62,6 @@ impl ExpectSettings {
             tls,
         )
     }
-}
-
-/// From which value on.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schemars(extend("x-bellwether-ascending" = ["warning", "critical"]))]
-pub(crate) struct Levels {
-    /// Will need a person soon.
-    #[schemars(range(min = 0))]
-    pub(crate) warning: Option<f64>,
-    /// Needs a person now.
-    #[schemars(range(min = 0))]
-    pub(crate) critical: Option<f64>,
 }
 
 /// Below which value.

@@ -6,11 +6,12 @@
 
 use std::rc::Rc;
 
+use super::{WORKERS_MAX, registered};
 use crate::{
     ask::Ask,
     note,
     picture::{ALL, State, Worker},
-    reply::{items, page, texts},
+    reply::{items, texts},
     target::Shared,
     when,
 };
@@ -76,12 +77,9 @@ fn job_of(member: &str) -> &str {
 pub(super) fn whole(target: &Shared) -> Vec<Ask> {
     let mut asks = vec![note::paused(ALL, ["EXISTS", &target.key("suspended")])];
     if target.settings.workers {
-        let words = ["SSCAN", &target.key("workers"), "0", "COUNT", "1000"];
-        asks.push(Ask::then(words, |reply, picture| {
-            picture.add_workers([]);
-            let keys = page(reply).map(|(_, keys)| keys).unwrap_or_default();
-            keys.into_iter().take(super::WORKERS_MAX).map(worker).collect()
-        }));
+        let key = target.key("workers");
+        let about: registered::About = |_, _, keys| keys.iter().cloned().map(worker).collect();
+        asks.push(registered::workers(target, key, WORKERS_MAX, about));
     }
     asks
 }

@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bellwether_sdk::redis::Node;
 
+/// Of a larger hash the host lets nobody ask for all.
+const WHOLE_MAX: usize = 1_000;
+
 /// Entries, by id, and groups.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TinyStream {
@@ -71,6 +74,12 @@ fn array(texts: impl IntoIterator<Item = String>) -> Vec<Node> {
 
 fn optional(text: Option<&String>) -> Vec<Node> {
     vec![text.map_or(Node::Nil, |text| bulk(text))]
+}
+
+fn optionals<'t>(texts: impl ExactSizeIterator<Item = Option<&'t String>>) -> Vec<Node> {
+    let length = u32::try_from(texts.len()).expect("small");
+    let items = texts.map(|text| text.map_or(Node::Nil, |text| bulk(text)));
+    std::iter::once(Node::Array(length)).chain(items).collect()
 }
 
 fn id(text: (u64, u64)) -> String {
@@ -241,7 +250,7 @@ impl Tiny {
 
     fn of_key(&self, command: &str, key: &str, rest: &[&str]) -> Vec<Node> {
         let reply = match self.keys.get(key) {
-            None => nothing(command),
+            None => nothing(command, rest),
             Some(Value::Text(text)) => of_text(text, command),
             Some(Value::List(list)) => of_list(list, command, rest),
             Some(Value::Set(set)) => of_set(set, command, rest),
@@ -298,10 +307,10 @@ impl Tiny {
 }
 
 /// What commands say about a key that is not there.
-fn nothing(command: &str) -> Option<Vec<Node>> {
+fn nothing(command: &str, rest: &[&str]) -> Option<Vec<Node>> {
     match command {
         "GET" | "LINDEX" | "HGET" => Some(vec![Node::Nil]),
-        "HMGET" => Some(vec![Node::Array(2), Node::Nil, Node::Nil]),
+        "HMGET" => Some(optionals(rest.iter().map(|_| None))),
         "SSCAN" => Some(vec![Node::Array(2), bulk("0"), Node::Array(0)]),
         "LRANGE" | "SMEMBERS" | "HGETALL" | "ZRANGE" | "ZRANGEBYSCORE" | "XRANGE" => Some(vec![Node::Array(0)]),
         "XPENDING" => Some(vec![Node::Error("NOGROUP No such key".into())]),
@@ -326,14 +335,20 @@ fn of_set(set: &BTreeSet<String>, command: &str, rest: &[&str]) -> Option<Vec<No
     match (command, rest) {
         ("SISMEMBER", [member]) => Some(integer(usize::from(set.contains(*member)))),
         ("SMEMBERS", []) => Some(array(set.iter().cloned())),
-        ("SSCAN", ["0", "COUNT", _]) => Some(
-            [Node::Array(2), bulk("0")]
-                .into_iter()
-                .chain(array(set.iter().cloned()))
-                .collect(),
-        ),
+        ("SSCAN", [cursor, "COUNT", count]) => Some(set_page(set, cursor, count)),
         _ => None,
     }
+}
+
+/// The cursor is the number of elements that were looked at.
+fn set_page(set: &BTreeSet<String>, cursor: &str, count: &str) -> Vec<Node> {
+    let (from, count): (usize, usize) = (cursor.parse().expect("a cursor"), count.parse().expect("a count"));
+    let next = if from + count < set.len() { from + count } else { 0 };
+    let found = set.iter().skip(from).take(count).cloned();
+    [Node::Array(2), bulk(&next.to_string())]
+        .into_iter()
+        .chain(array(found))
+        .collect()
 }
 
 fn of_hash(hash: &BTreeMap<String, String>, command: &str, rest: &[&str]) -> Option<Vec<Node>> {
@@ -341,14 +356,13 @@ fn of_hash(hash: &BTreeMap<String, String>, command: &str, rest: &[&str]) -> Opt
         ("HGET", [field]) => Some(optional(hash.get(*field))),
         ("HEXISTS", [field]) => Some(integer(usize::from(hash.contains_key(*field)))),
         ("HLEN", []) => Some(integer(hash.len())),
+        ("HGETALL", []) if hash.len() > WHOLE_MAX => Some(vec![Node::Error(
+            "DENIED `HGETALL` was not sent: it would answer with more than 1000 elements".to_owned(),
+        )]),
         ("HGETALL", []) => Some(array(
             hash.iter().flat_map(|(field, value)| [field.clone(), value.clone()]),
         )),
-        ("HMGET", fields) => {
-            let mut reply = vec![Node::Array(u32::try_from(fields.len()).expect("small"))];
-            reply.extend(fields.iter().flat_map(|field| optional(hash.get(*field))));
-            Some(reply)
-        }
+        ("HMGET", fields) => Some(optionals(fields.iter().map(|field| hash.get(*field)))),
         _ => None,
     }
 }

@@ -1,30 +1,12 @@
-use bellwether_sdk::http::{Phases, Response};
+use bellwether_sdk::{fake, http::Response};
 
 use super::*;
 
 fn answer(status: u16, header: Option<(&str, &str)>, body: &str) -> Response {
+    let headers = header.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
     Response {
-        status,
-        http_version: "2".to_owned(),
-        headers: header
-            .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
-            .into_iter()
-            .collect(),
-        body: body.as_bytes().to_vec(),
-        body_truncated: false,
-        url: String::new(),
-        redirects: 0,
-        remote_address: String::new(),
-        reused_connection: false,
-        phases: Phases {
-            resolve_ns: None,
-            connect_ns: None,
-            tls_ns: None,
-            processing_ns: None,
-            transfer_ns: None,
-            total_ns: 0,
-        },
-        tls: None,
+        headers: headers.into_iter().collect(),
+        ..fake::answer(status, body)
     }
 }
 
