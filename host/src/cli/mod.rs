@@ -10,6 +10,7 @@ mod plugins;
 mod run;
 mod session;
 mod shape;
+mod test;
 mod validate;
 
 use std::path::PathBuf;
@@ -68,6 +69,9 @@ enum Verb {
     /// List the plugins that came with this host
     #[command(after_help = "Examples:\n  bellwether plugins\n  bellwether plugins --json")]
     Plugins(plugins::Arguments),
+    /// Test what stands beside the configuration: rule files
+    #[command(after_help = "Example:\n  bellwether test rules rules_test.yml")]
+    Test(test::Arguments),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  bellwether completions bash > /etc/bash_completion.d/bellwether")]
     Completions(completions::Arguments),
@@ -88,6 +92,7 @@ pub fn main() -> Exit {
         Verb::Once(arguments) => once::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),
         Verb::Plugins(arguments) => plugins::run(&arguments),
+        Verb::Test(arguments) => test::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Compile => compile::run(),
     }

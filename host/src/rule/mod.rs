@@ -22,6 +22,8 @@ mod status;
 mod store;
 mod table;
 pub mod template;
+pub mod trial;
+mod yaml;
 
 use std::sync::Arc;
 

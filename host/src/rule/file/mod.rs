@@ -3,17 +3,15 @@
 //! Flows in: a file's text. Flows out: its groups, and every problem at once, each with line and column, inside expressions
 //! and templates too. Strict where Prometheus is: unknown fields are errors. What is merely unwise is for lints.
 
-mod yaml;
-
 use std::{ops::Range, sync::Arc};
 
 use bellwether_promql::parse;
 
-use self::yaml::{Kind, Node};
 use super::{
     Group,
     check::{self, Draft, Places, Surroundings},
     template::Template,
+    yaml::{self, Kind, Node},
 };
 use crate::config::{EVALUATION_INTERVAL_MAX, Location, OnNoData, Problem, RULE_DURATION_MAX, nearest, place_within};
 
