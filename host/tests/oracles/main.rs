@@ -1,8 +1,9 @@
 //! What others make of our output: Prometheus' `promtool`, the Python client's two parsers, and a Prometheus server that
-//! scrapes the running host for a minute. And what `promtool` makes of the rules that plugins bring.
+//! scrapes the running host for a minute. And what `promtool` makes of the rules that plugins bring, and
+//! whether our own test runner for rules agrees with it.
 //!
 //! Needs: promtool, prometheus, python
-//! Budget: 6 min
+//! Budget: 8 min
 
 #![expect(
     clippy::disallowed_methods,
@@ -18,6 +19,7 @@ mod guests;
 mod host;
 mod parsers;
 mod prometheus;
+mod rule_tests;
 mod rules;
 mod shop;
 mod tools;

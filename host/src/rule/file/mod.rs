@@ -10,6 +10,7 @@ use bellwether_promql::parse;
 use super::{
     Group,
     check::{self, Draft, Places, Surroundings},
+    lint::Lints,
     template::Template,
     yaml::{self, Kind, Node},
 };
@@ -40,12 +41,19 @@ const PROBLEMS_MAX: usize = 500;
 const QUERY_OFFSET_MAX: i64 = 3_600_000;
 
 /// Reads one file. `interval` is for groups that name none, in milliseconds. Groups with problems are not among those returned.
-pub(super) fn read(file: &str, text: &str, interval: i64, problems: &mut Vec<Problem>) -> Vec<Group> {
+pub(super) fn read(
+    file: &str,
+    text: &str,
+    interval: i64,
+    lints: Option<&Lints>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Group> {
     let before = problems.len();
     let mut reader = Reader {
         file,
         text,
         lines: text.match_indices('\n').map(|(at, _)| at).collect(),
+        lints,
         problems,
     };
     let groups = reader.file(interval);
@@ -73,6 +81,7 @@ struct Reader<'f> {
     text: &'f str,
     /// Where each line ends.
     lines: Vec<usize>,
+    lints: Option<&'f Lints>,
     problems: &'f mut Vec<Problem>,
 }
 
@@ -383,6 +392,7 @@ impl Reader<'_> {
             labels,
             on_no_data: OnNoData::Resolve,
             location: format!("{}:{line}", self.file),
+            lints: self.lints,
         };
         if unreadable {
             return None;

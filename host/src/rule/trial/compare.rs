@@ -80,7 +80,7 @@ fn sample((labels, value): &(Labels, f64)) -> String {
 }
 
 /// `1h30m`, as promtool and the file write it.
-pub(super) fn duration(millis: i64) -> String {
+pub(in crate::rule) fn duration(millis: i64) -> String {
     const UNITS: [(&str, i64); 5] = [
         ("d", 86_400_000),
         ("h", 3_600_000),

@@ -13,6 +13,7 @@ mod run;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
+pub(super) use compare::duration;
 use regex::Regex;
 use serde::Serialize;
 
