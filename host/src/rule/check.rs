@@ -92,7 +92,11 @@ pub(super) fn rule(
         location: around.location.clone(),
     };
     if let Some(lints) = around.lints {
-        problems.extend(lint::findings(&rule, lints).into_iter().map(|finding| warning(finding, places)));
+        problems.extend(
+            lint::findings(&rule, lints)
+                .into_iter()
+                .map(|finding| warning(finding, places)),
+        );
     }
     Some(rule)
 }
@@ -102,7 +106,9 @@ fn warning(finding: lint::Finding, places: &dyn Places) -> Problem {
         Part::Expr(bytes) => places.value(&["expr"], Some(bytes)),
         Part::Label(name) => places.value(&["labels", &name], None),
     };
-    Problem::at(place, finding.message).with_hint(finding.hint).into_warning()
+    Problem::at(place, finding.message)
+        .with_hint(finding.hint)
+        .into_warning()
 }
 
 /// A name for labels of a group, and of rules; problems are for the caller.

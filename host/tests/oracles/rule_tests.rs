@@ -36,7 +36,10 @@ fn agreed(file: &Path, disagreements: &mut Vec<String>) -> i32 {
     let (ours, theirs) = (ours(file), theirs(file));
     if ours.code != theirs.code {
         let text = fs::read_to_string(file).unwrap_or_default();
-        disagreements.push(format!("{}\n{text}\nours: {ours:#?}\ntheirs: {theirs:#?}", file.display()));
+        disagreements.push(format!(
+            "{}\n{text}\nours: {ours:#?}\ntheirs: {theirs:#?}",
+            file.display()
+        ));
     }
     ours.code.unwrap_or(-1)
 }
@@ -45,7 +48,13 @@ fn agreed(file: &Path, disagreements: &mut Vec<String>) -> i32 {
 fn the_tests_of_all_packs_hold_here_as_they_hold_there() {
     let mut disagreements = Vec::new();
     for (_, tests) in packs() {
-        assert_eq!(agreed(&tests, &mut disagreements), 0, "{}: {:?}", tests.display(), ours(&tests));
+        assert_eq!(
+            agreed(&tests, &mut disagreements),
+            0,
+            "{}: {:?}",
+            tests.display(),
+            ours(&tests)
+        );
     }
     assert!(disagreements.is_empty(), "{}", disagreements.join("\n"));
 }
@@ -121,7 +130,12 @@ fn what_is_changed_in_a_test_is_noticed_by_both_or_by_neither() {
             refused += usize::from(agreed(&file, &mut disagreements) == 1);
         }
     }
-    assert!(disagreements.is_empty(), "{} of {copies}:\n{}", disagreements.len(), disagreements.join("\n"));
+    assert!(
+        disagreements.is_empty(),
+        "{} of {copies}:\n{}",
+        disagreements.len(),
+        disagreements.join("\n")
+    );
     assert!(refused >= REFUSED_MIN, "only {refused} of {copies} were refused");
 }
 

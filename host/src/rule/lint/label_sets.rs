@@ -55,9 +55,10 @@ fn aggregated(aggregate: &Aggregate) -> LabelSet {
     let mut labels = match (&aggregate.grouping, inner) {
         (Grouping::By(labels), None) => labels.iter().cloned().collect(),
         (Grouping::By(labels), Some(inner)) => labels.iter().filter(|label| inner.contains(*label)).cloned().collect(),
-        (Grouping::Without(labels), Some(inner)) => {
-            inner.into_iter().filter(|label| !labels.contains(label)).collect::<BTreeSet<_>>()
-        }
+        (Grouping::Without(labels), Some(inner)) => inner
+            .into_iter()
+            .filter(|label| !labels.contains(label))
+            .collect::<BTreeSet<_>>(),
         (Grouping::Without(_), None) => return None,
     };
     if let (AggregateOp::CountValues, Some(ExprKind::String(label))) =

@@ -50,8 +50,11 @@ const SUFFIXES: [&str; 7] = ["", "_total", "_bucket", "_sum", "_count", "_create
 impl Metrics {
     fn may_have(&self, name: &str) -> bool {
         let own = OWN_NAMES.contains(&name) || OWN.iter().any(|start| name.starts_with(start));
-        let described = |suffix: &&str| name.strip_suffix(**suffix).is_some_and(|family| self.families.contains(family));
-        own || self.recorded.contains(name) || SUFFIXES.iter().any(|suffix| described(&suffix))
+        let described = |suffix: &&str| {
+            name.strip_suffix(*suffix)
+                .is_some_and(|family| self.families.contains(family))
+        };
+        own || self.recorded.contains(name) || SUFFIXES.iter().any(described)
     }
 }
 
@@ -186,7 +189,9 @@ impl Linter<'_> {
 
     /// A window of a function that needs two samples.
     fn window(&mut self, window: &Expr) {
-        let ExprKind::Range { range, .. } = window.kind else { return };
+        let ExprKind::Range { range, .. } = window.kind else {
+            return;
+        };
         if range < 2 * self.lints.tick {
             let message = format!(
                 "a window of {} seldom holds the two samples that this function needs: history has one every {}",
@@ -206,7 +211,11 @@ impl Linter<'_> {
                 let name = selector.name.as_deref().unwrap_or("_bucket");
                 if name.ends_with("_bucket") {
                     let hint = "put `rate(…[5m])` around the buckets to judge the last minutes";
-                    self.say(buckets.span, "these buckets count since the start of whatever reports them", hint);
+                    self.say(
+                        buckets.span,
+                        "these buckets count since the start of whatever reports them",
+                        hint,
+                    );
                 } else if !name.contains(':') {
                     self.without_buckets(buckets.span, name);
                 }
@@ -229,7 +238,9 @@ impl Linter<'_> {
 
     /// `rate(x[5m])` where `x` should be `x_bucket`.
     fn rated_buckets(&mut self, expr: &Expr) {
-        let ExprKind::Call { args, .. } = &expr.kind else { return };
+        let ExprKind::Call { args, .. } = &expr.kind else {
+            return;
+        };
         let Some(ExprKind::Range { selector, .. }) = args.first().map(|arg| &arg.kind) else {
             return;
         };

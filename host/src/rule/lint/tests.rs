@@ -98,7 +98,10 @@ fn quantiles_are_taken_of_buckets_of_the_last_minutes() {
         let said = said(&format!(
             "histogram_quantile(0.9, {lost} (rate(latency_seconds_bucket[5m]))) > 1"
         ));
-        assert!(said.len() == 1 && said[0].contains("`le` is aggregated away"), "{lost}: {said:?}");
+        assert!(
+            said.len() == 1 && said[0].contains("`le` is aggregated away"),
+            "{lost}: {said:?}"
+        );
     }
 }
 
@@ -108,7 +111,10 @@ fn metrics_that_nobody_reports_are_named() {
     assert_eq!(said("depht > 1"), [format!("1: {}", of("depht"))]);
     assert_eq!(
         said("depth > 1 and rate(works_total[5m]) > 1 or zone:depth:max"),
-        [format!("20: {}", of("works_total")), format!("48: {}", of("zone:depth:max"))]
+        [
+            format!("20: {}", of("works_total")),
+            format!("48: {}", of("zone:depth:max"))
+        ]
     );
     let unknown = Lints {
         metrics: None,
@@ -121,10 +127,7 @@ fn metrics_that_nobody_reports_are_named() {
 fn what_lies_beyond_history_is_said_with_the_setting() {
     let beyond = |back: &str| format!("this looks back {back}, and history keeps 6h of what rules read");
     assert_eq!(said("max_over_time(depth[7h]) > 1"), [format!("15: {}", beyond("7h"))]);
-    assert_eq!(
-        said("depth > depth offset 1d"),
-        [format!("9: {}", beyond("1d5m"))]
-    );
+    assert_eq!(said("depth > depth offset 1d"), [format!("9: {}", beyond("1d5m"))]);
     assert_eq!(
         said("max_over_time(sum(rate(work_total[5m] offset 1h))[5h:1m]) > 1"),
         [format!("24: {}", beyond("6h5m"))]
@@ -154,13 +157,18 @@ fn labels_that_change_with_the_value_are_named() {
     let text = "groups:\n- name: g\n  labels: {all: '{{ .Value }}'}\n  rules:\n  - alert: A\n    expr: depth > 1\n    labels:\n      severity: warning\n      now: 'at {{ $value }}'\n      plain: $value\n  - record: a:b\n    expr: depth\n    labels: {v: '{{ $value }}'}\n";
     let said = said_of(text, &lints());
     assert_eq!(said.len(), 2, "{said:?}");
-    assert!(said.iter().any(|said| said.contains("the label `now` changes with the value")), "{said:?}");
+    assert!(
+        said.iter()
+            .any(|said| said.contains("the label `now` changes with the value")),
+        "{said:?}"
+    );
     assert!(said.iter().any(|said| said.contains("the label `all`")), "{said:?}");
 }
 
 #[test]
 fn operands_that_never_meet_are_named() {
-    let of = |side: &str, label: &str| format!("nothing ever matches here: only the {side} side has the label `{label}`");
+    let of =
+        |side: &str, label: &str| format!("nothing ever matches here: only the {side} side has the label `{label}`");
     let cases = [
         ("sum by (zone) (depth) / sum(work) > 1", 23, of("left", "zone")),
         ("sum(depth) / sum by (zone) (work) > 1", 12, of("right", "zone")),

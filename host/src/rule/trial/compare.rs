@@ -71,7 +71,9 @@ fn fired(fired: &Fired) -> String {
 }
 
 fn quoted<'t>(texts: &'t Texts, between: &'t str) -> impl Iterator<Item = String> + 't {
-    texts.iter().map(move |(name, text)| format!("{name}{between}{}", quote(text)))
+    texts
+        .iter()
+        .map(move |(name, text)| format!("{name}{between}{}", quote(text)))
 }
 
 /// All digits, because the last one may be what differs.

@@ -118,7 +118,11 @@ impl Reader<'_> {
                 continue;
             };
             if fields.iter().any(|(own, _)| own == text) {
-                self.error(key, format!("`{text}` is set twice"), Some("keep one of them".to_owned()));
+                self.error(
+                    key,
+                    format!("`{text}` is set twice"),
+                    Some("keep one of them".to_owned()),
+                );
             } else if let Some(keys) = keys.filter(|keys| !keys.contains(&text.as_str())) {
                 let hint = match nearest(text, keys.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
@@ -167,7 +171,9 @@ impl Reader<'_> {
     }
 
     fn texts(&mut self, fields: &Entries<'_>, key: &str) -> Vec<(Arc<str>, Arc<str>)> {
-        let Some(node) = get(fields, key) else { return Vec::new() };
+        let Some(node) = get(fields, key) else {
+            return Vec::new();
+        };
         let entries = self.fields(node, &format!("`{key}`"), None);
         entries
             .into_iter()
@@ -229,7 +235,10 @@ impl Reader<'_> {
         let alerts = self.list(&fields, "alert_rule_test");
         let expressions = self.list(&fields, "promql_expr_test");
         Trial {
-            name: self.text(&fields, "name").filter(|name| !name.is_empty()).map(str::to_owned),
+            name: self
+                .text(&fields, "name")
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned),
             line: self.line(node),
             interval: own.filter(|own| *own > 0).unwrap_or(interval),
             start: self.start(&fields),
@@ -245,11 +254,17 @@ impl Reader<'_> {
 
     /// Milliseconds since the epoch: from seconds, or from a date with a time and its zone.
     fn start(&mut self, fields: &Entries<'_>) -> i64 {
-        let Some(node) = get(fields, "start_timestamp") else { return 0 };
+        let Some(node) = get(fields, "start_timestamp") else {
+            return 0;
+        };
         let text = self.word(node, "`start_timestamp`");
         let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite());
         let millis = seconds.map(|seconds| (seconds * 1000.0).round() as i64);
-        let millis = millis.or_else(|| text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond));
+        let millis = millis.or_else(|| {
+            text.parse::<jiff::Timestamp>()
+                .ok()
+                .map(jiff::Timestamp::as_millisecond)
+        });
         millis.unwrap_or_else(|| {
             let hint = "1609459200, or 2021-01-01T00:00:00Z".to_owned();
             self.error(node, "`start_timestamp` is no moment".to_owned(), Some(hint));
@@ -318,7 +333,11 @@ impl Reader<'_> {
         };
         number.unwrap_or_else(|| {
             let hint = "numbers stand without quotes; infinity is `.inf`, not a number is `.nan`".to_owned();
-            self.error(node, format!("`value` must be a number, not {}", node.what()), Some(hint));
+            self.error(
+                node,
+                format!("`value` must be a number, not {}", node.what()),
+                Some(hint),
+            );
             0.0
         })
     }

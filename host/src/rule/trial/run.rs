@@ -145,10 +145,14 @@ impl<'t> Runner<'t> {
             }
             let test = self.test;
             // A moment between two slots sees what the first of them made.
-            let due = test.alerts.iter().filter(|case| (after..after + interval).contains(&case.at));
+            let due = test
+                .alerts
+                .iter()
+                .filter(|case| (after..after + interval).contains(&case.at));
             let mut due: Vec<&AlertCase> = due.collect();
             due.sort_by_key(|case| case.at);
-            self.failures.extend(due.into_iter().filter_map(|case| alert(&self.rules, case)));
+            self.failures
+                .extend(due.into_iter().filter_map(|case| alert(&self.rules, case)));
             after += interval;
         }
         Ok(())
@@ -180,10 +184,12 @@ impl<'t> Runner<'t> {
         let mut troubles = Vec::new();
         let mut rules = std::mem::take(&mut self.rules);
         for run in &mut rules {
-            let evaluated = self.evaluated(run, after).and_then(|evaluated| match evaluated.problem {
-                None => Ok(evaluated),
-                Some(problem) => Err(problem),
-            });
+            let evaluated = self
+                .evaluated(run, after)
+                .and_then(|evaluated| match evaluated.problem {
+                    None => Ok(evaluated),
+                    Some(problem) => Err(problem),
+                });
             match evaluated {
                 Ok(evaluated) => self.take(run, evaluated, after),
                 Err(problem) => {
@@ -268,7 +274,9 @@ impl Answers for TrialAnswers {
 
 /// Alerts of a name may come from several rules.
 fn alert(rules: &[RuleRun], case: &AlertCase) -> Option<Failure> {
-    let named = rules.iter().filter(|run| run.rule.alert().is_some() && *run.rule.name == *case.name);
+    let named = rules
+        .iter()
+        .filter(|run| run.rule.alert().is_some() && *run.rule.name == *case.name);
     let firing = named
         .flat_map(|run| run.alerts.values())
         .filter(|alert| alert.state == AlertState::Firing);
@@ -276,7 +284,10 @@ fn alert(rules: &[RuleRun], case: &AlertCase) -> Option<Failure> {
     got.sort();
     let what = format!("alert `{}` at {}", case.name, compare::duration(case.at));
     let mut failure = compare::alerts(case.line, &what, &case.expected, &got)?;
-    if rules.iter().all(|run| run.rule.alert().is_none() || *run.rule.name != *case.name) {
+    if rules
+        .iter()
+        .all(|run| run.rule.alert().is_none() || *run.rule.name != *case.name)
+    {
         failure.what.push_str(", of which there is no rule");
     }
     Some(failure)
@@ -285,7 +296,9 @@ fn alert(rules: &[RuleRun], case: &AlertCase) -> Option<Failure> {
 fn fired(alert: &Alert) -> Fired {
     let labels = alert.labels.iter();
     Fired {
-        labels: labels.map(|(name, value)| (Arc::clone(name), Arc::clone(value))).collect(),
+        labels: labels
+            .map(|(name, value)| (Arc::clone(name), Arc::clone(value)))
+            .collect(),
         annotations: alert.annotations.clone(),
     }
 }

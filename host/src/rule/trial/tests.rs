@@ -34,7 +34,11 @@ fn a_start_moves_samples_slots_and_time() {
         assert!(asked("", &start, time).ok);
     }
     let bad = asked("", "    start_timestamp: soon\n", "expr: '1', eval_time: 1m");
-    assert!(bad.problems.to_string().contains("`start_timestamp` is no moment"), "{}", bad.problems);
+    assert!(
+        bad.problems.to_string().contains("`start_timestamp` is no moment"),
+        "{}",
+        bad.problems
+    );
 }
 
 #[test]
@@ -84,8 +88,18 @@ fn what_differs_is_told_with_its_line_and_with_what_came_instead() {
 fn native_histograms_are_refused_by_name() {
     let text = "tests:\n  - input_series: [{series: depth, values: '{{schema:0}}'}]\n";
     let failure = &report(text).tests[0].failures[0];
-    assert!(failure.problem.as_ref().is_some_and(|said| said.contains("native histograms")), "{failure:?}");
-    let found = asked("", "", "expr: depth, eval_time: 1m, exp_samples: [{labels: depth, histogram: '{{schema:0}}'}]");
+    assert!(
+        failure
+            .problem
+            .as_ref()
+            .is_some_and(|said| said.contains("native histograms")),
+        "{failure:?}"
+    );
+    let found = asked(
+        "",
+        "",
+        "expr: depth, eval_time: 1m, exp_samples: [{labels: depth, histogram: '{{schema:0}}'}]",
+    );
     assert!(format!("{:?}", found.tests[0].failures).contains("native histograms"));
 }
 
@@ -110,5 +124,11 @@ fn every_problem_of_a_file_is_told_with_its_place_and_what_to_do() {
 fn a_test_that_would_run_for_hours_is_refused() {
     let text = "evaluation_interval: 1s\ntests:\n  - promql_expr_test: [{expr: '1', eval_time: 1y}]\n";
     let failure = &report(text).tests[0].failures[0];
-    assert!(failure.problem.as_ref().is_some_and(|said| said.contains("1000000 evaluations")), "{failure:?}");
+    assert!(
+        failure
+            .problem
+            .as_ref()
+            .is_some_and(|said| said.contains("1000000 evaluations")),
+        "{failure:?}"
+    );
 }
