@@ -25,7 +25,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Rule files with the files of their tests: `rules.yml` of each plugin, `NAME.rules.yml` of the examples.
-fn packs() -> Vec<(PathBuf, PathBuf)> {
+pub(crate) fn packs() -> Vec<(PathBuf, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let of_plugins = entries(&root.join("plugins"))
         .into_iter()
