@@ -54,12 +54,16 @@ impl Line {
         ["LRANGE".to_owned(), self.list.clone(), first, last]
     }
 
-    fn jobs(&self, reply: Reply, count: usize, picture: &mut Picture) -> Vec<String> {
+    /// The jobs of an answer, outermost first, and whether there are no more.
+    fn jobs(&self, reply: Reply, count: usize, picture: &mut Picture) -> (Vec<String>, bool) {
         let mut jobs = texts(reply);
+        let complete = jobs.len() < count;
         if matches!(self.taken, End::Right) {
             jobs.reverse();
         }
-        let Some((marker, part)) = self.marker else { return jobs };
+        let Some((marker, part)) = self.marker else {
+            return (jobs, complete);
+        };
         if jobs.first().is_some_and(|job| job.starts_with(marker)) {
             jobs.remove(0);
             // The length is corrected once, however often the list is looked at.
@@ -67,20 +71,20 @@ impl Line {
                 picture.queue(&self.queue).shorten_part(part);
             }
         }
-        jobs
+        (jobs, complete)
     }
 }
 
 fn look(line: &Rc<Line>, count: usize) -> Ask {
     let line = Rc::clone(line);
     Ask::then(line.words(count), move |reply, picture| {
-        let jobs = line.jobs(reply, count, picture);
-        times(&line, &jobs, count)
+        let (jobs, complete) = line.jobs(reply, count, picture);
+        times(&line, &jobs, complete, count)
     })
 }
 
 /// Asks for the time of each; the last answer decides.
-fn times(line: &Rc<Line>, jobs: &[String], count: usize) -> Vec<Ask> {
+fn times(line: &Rc<Line>, jobs: &[String], complete: bool, count: usize) -> Vec<Ask> {
     let known = Rc::new(RefCell::new(Vec::with_capacity(jobs.len())));
     let total = jobs.len();
     let ask = |job: &String| {
@@ -90,15 +94,15 @@ fn times(line: &Rc<Line>, jobs: &[String], count: usize) -> Vec<Ask> {
             if known.borrow().len() < total {
                 return Vec::new();
             }
-            settle(&line, &known.borrow(), total, count, picture)
+            settle(&line, &known.borrow(), complete, count, picture)
         })
     };
     jobs.iter().map(ask).collect()
 }
 
-fn settle(line: &Rc<Line>, times: &[Option<f64>], total: usize, count: usize, picture: &mut Picture) -> Vec<Ask> {
+fn settle(line: &Rc<Line>, times: &[Option<f64>], complete: bool, count: usize, picture: &mut Picture) -> Vec<Ask> {
     let queue = picture.queue(&line.queue);
-    match oldest(times, total < count) {
+    match oldest(times, complete) {
         Oldest::At(at) => queue.waits_since(at),
         Oldest::Further if count == FIRST => return vec![look(line, MOST)],
         Oldest::Further => queue.hide_waiting_since(),

@@ -130,6 +130,24 @@ fn a_marker_of_old_versions_is_no_job() {
 }
 
 #[test]
+fn behind_a_marker_jobs_may_have_jumped_the_line_as_well() {
+    let mut lab = Lab::new(fill);
+    lab.with(|redis| {
+        redis.delete("bull:mail:prioritized");
+        redis.rpush("bull:mail:wait", "lifo");
+        job(redis, "lifo", "timestamp", 200);
+        redis.rpush("bull:mail:wait", "0:1767225600000");
+    });
+    let run = lab.run(settings());
+    assert_eq!(
+        depth(&run, "mail", "waiting"),
+        Some(3.0),
+        "the marker is taken off once"
+    );
+    assert_eq!(of(&run, "queue_oldest_age_seconds", "mail"), Some(30.5));
+}
+
+#[test]
 fn jobs_of_a_paused_queue_still_wait() {
     let mut lab = Lab::new(fill);
     lab.with(|redis| {
