@@ -10,7 +10,7 @@ use std::{
 };
 
 use bellwether_promql::{
-    ast::{BinaryOp, Expr, ExprKind, MatchOp, Matcher, Selector},
+    ast::{Binary, BinaryOp, Cardinality, Expr, ExprKind, MatchOp, Matcher, Selector},
     engine::LOOKBACK,
     labels::{Labels, METRIC_NAME},
     signature::Function,
@@ -150,15 +150,7 @@ impl<S: Storage + ?Sized> Presence<'_, S> {
             ExprKind::Selector(selector) => self.selected(selector, labels, offset, range + LOOKBACK),
             ExprKind::Range { selector, range: own } => self.selected(selector, labels, offset, range + own),
             ExprKind::Paren(inner) | ExprKind::Unary { expr: inner, .. } => self.has(inner, labels, offset, range),
-            ExprKind::Binary(binary) => {
-                let left = || self.has(&binary.lhs, labels, offset, range);
-                let right = || self.has(&binary.rhs, labels, offset, range);
-                match binary.op {
-                    BinaryOp::Or => left() || right(),
-                    BinaryOp::Unless => left(),
-                    _ => left() && right(),
-                }
-            }
+            ExprKind::Binary(binary) => self.has_both(binary, labels, offset, range),
             ExprKind::Aggregate(aggregate) => self.has(&aggregate.expr, labels, offset, range),
             // What is absent is there when its series are.
             ExprKind::Call {
@@ -170,6 +162,29 @@ impl<S: Storage + ?Sized> Presence<'_, S> {
                 let own = subquery.shift.offset;
                 self.has(&subquery.expr, labels, offset + own, range + subquery.range)
             }
+        }
+    }
+
+    /// Each side is asked about the labels that the result has from it.
+    fn has_both(&self, binary: &Binary, labels: &Labels, offset: i64, range: i64) -> bool {
+        let matching = &binary.matching;
+        let included = |name: &str| matching.include.iter().any(|own| **own == *name);
+        let compared = |name: &str| matching.labels.iter().any(|own| **own == *name) == matching.on;
+        let one = || labels.filtered(|name| compared(name) || included(name));
+        let many = || labels.filtered(|name| !included(name));
+        let (left, right) = match (binary.op, matching.cardinality) {
+            (BinaryOp::Or, _) => (labels.clone(), labels.clone()),
+            (BinaryOp::And | BinaryOp::Unless, _) => (labels.clone(), one()),
+            (_, Cardinality::ManyToOne) => (many(), one()),
+            (_, Cardinality::OneToMany) => (one(), many()),
+            (_, Cardinality::OneToOne | Cardinality::ManyToMany) => (one(), one()),
+        };
+        let left = || self.has(&binary.lhs, &left, offset, range);
+        let right = || self.has(&binary.rhs, &right, offset, range);
+        match binary.op {
+            BinaryOp::Or => left() || right(),
+            BinaryOp::Unless => left(),
+            _ => left() && right(),
         }
     }
 

@@ -80,6 +80,42 @@ fn a_condition_that_ended_is_told_from_series_that_vanished() {
 }
 
 #[test]
+fn a_side_of_a_match_is_asked_about_its_own_labels_only() {
+    let storage = memory(&[
+        ("restarts", &[("pod", "p"), ("instance", "ksm:8080"), ("job", "ksm")], 0),
+        (
+            "info",
+            &[
+                ("pod", "p"),
+                ("node", "n"),
+                ("instance", "kubelet:10250"),
+                ("job", "kubelet"),
+            ],
+            0,
+        ),
+        ("gone", &[("pod", "q")], 0),
+    ]);
+    let alert = &[("pod", "p"), ("instance", "ksm:8080"), ("job", "ksm"), ("node", "n")];
+    for (expr, alert, expected) in [
+        ("restarts * on(pod) group_left(node) info > 5", &alert[..], true),
+        ("info * on(pod) group_right(node) restarts > 5", alert, true),
+        ("restarts * on(pod) group_left(node) gone > 5", alert, false),
+        (
+            "restarts * ignoring(instance, job, node) group_left(node) info > 5",
+            alert,
+            true,
+        ),
+        ("restarts > 5 and on(pod) info", &alert[..3], true),
+        ("restarts > 5 and on(pod) gone", &alert[..3], false),
+        ("restarts > 5 unless on(pod) gone", &alert[..3], true),
+        ("restarts / on(pod) info > 5", &alert[..1], true),
+        ("restarts / ignoring(instance, job, node) info > 5", &alert[..1], true),
+    ] {
+        assert_eq!(has(expr, alert, &storage), expected, "{expr}");
+    }
+}
+
+#[test]
 fn an_ended_series_is_gone_at_once() {
     let mut storage = memory(&[("depth", &[("queue", "a")], 15_000)]);
     let labels = Labels::new([("__name__", "depth"), ("queue", "a")]);

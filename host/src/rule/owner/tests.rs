@@ -350,8 +350,10 @@ async fn a_reload_keeps_states_by_name_and_ends_what_is_gone() {
     );
     assert_eq!(world.query("depth:max").len(), 0, "what was recorded ends");
 
-    // As another process finds it.
-    let mut next = world.killed(moved, 0).await;
+    // Moved once more, and killed before anything is evaluated.
+    let again = "groups: [{name: third, rules: [{alert: Deep, expr: depth > 11, for: 1m}]}]";
+    world.core.replace(&set(again));
+    let mut next = world.killed(again, 0).await;
     assert_eq!(next.state("Deep a"), Some(AlertState::Firing));
     next.core.replace(&RuleSet::default());
     assert!(next.alerts().is_empty());
