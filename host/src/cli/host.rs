@@ -9,7 +9,6 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Method, Request, StatusCode, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -298,15 +297,9 @@ fn configured(loaded: &Loaded) -> Result<Place, Exit> {
 /// The host of a configuration is asked by its address, and its certificate is for a name and perhaps signed by nobody this machine
 /// knows: it has to show that very certificate, and to have the key to it.
 fn own_certificate(path: &Path) -> Result<Encryption, Exit> {
-    let read = CertificateDer::from_pem_file(path);
-    let read = read.map_err(|error| {
-        let why = format!(
-            "the certificate {} cannot be read: {error}; name the host with --url",
-            path.display()
-        );
-        output::fail(Exit::Unreachable, &why)
-    })?;
-    Ok(Encryption::Shown(Certificate::of(&read).sha256))
+    let read = Certificate::of_file(path);
+    let read = read.map_err(|error| output::fail(Exit::Unreachable, &format!("{error}; name the host with --url")))?;
+    Ok(Encryption::Shown(read.sha256))
 }
 
 /// One request on a connection of its own.
