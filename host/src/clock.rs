@@ -64,6 +64,19 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// RFC 3339 in UTC, with as many digits of a second as there are; of milliseconds since the epoch. `None`: too far away for a year of
+/// four digits.
+pub fn rfc3339(millis: i64) -> Option<String> {
+    jiff::Timestamp::from_millisecond(millis).ok().map(|at| at.to_string())
+}
+
+/// Milliseconds since the epoch of a time as RFC 3339 writes it, in whatever zone.
+pub fn of_rfc3339(text: &str) -> Option<i64> {
+    text.parse::<jiff::Timestamp>()
+        .ok()
+        .map(jiff::Timestamp::as_millisecond)
+}
+
 /// Where time comes from. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Clock {

@@ -3,13 +3,12 @@
 //! Flows in: the configuration, or `--url`. Flows out: the `data` of an answer, or a [`Trouble`] with its exit code. The token of
 //! the configuration goes to the address of the configuration and nowhere else.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, path::Path, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Method, Request, StatusCode, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -95,11 +94,21 @@ pub(super) struct Said {
     pub(super) notes: Vec<String>,
 }
 
+/// How the host is known to be the one that is meant.
+enum Encryption {
+    /// It is not: there is none.
+    None,
+    /// It has a certificate for the URL's host that the system trusts.
+    Trusted,
+    /// Its certificate has this SHA-256.
+    Shown(String),
+}
+
 /// A host to ask.
 pub(super) struct Host {
     runtime: Runtime,
     base: Url,
-    tls: Option<TlsOptions>,
+    encryption: Encryption,
     token: Option<Secret>,
 }
 
@@ -116,14 +125,14 @@ impl Host {
     pub(super) fn of(argument: &HostArgument) -> Result<Self, Exit> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| output::fail(Exit::Internal, &format!("cannot start: {error}")))?;
-        let (base, tls, token) = match &argument.url {
+        let (base, encryption, token) = match &argument.url {
             Some(url) => named(url)?,
             None => configured(&session::load(&session::request(&argument.config))?)?,
         };
         Ok(Self {
             runtime,
             base,
-            tls,
+            encryption,
             token,
         })
     }
@@ -198,13 +207,23 @@ impl Host {
         let stream = dialled
             .map_err(|_| format!("no connection within {} s", CONNECT_PATIENCE.as_secs()))?
             .map_err(|error| error.to_string())?;
-        let Some(options) = &self.tls else {
-            return converse(stream, request).await;
+        let options = TlsOptions {
+            insecure: matches!(self.encryption, Encryption::Shown(_)),
+            ..TlsOptions::default()
         };
-        let client = Trust::default().client(options).map_err(|error| error.to_string())?;
+        if matches!(self.encryption, Encryption::None) {
+            return converse(stream, request).await;
+        }
+        let client = Trust::default().client(&options).map_err(|error| error.to_string())?;
         let deadline = Clock::system().monotonic() + CONNECT_PATIENCE;
         let shaken = client.handshake(&host, &[HTTP_1_1], stream, deadline).await;
-        let (stream, _) = shaken.map_err(|failure| failure.to_string())?;
+        let (stream, session) = shaken.map_err(|failure| failure.to_string())?;
+        if let Encryption::Shown(wanted) = &self.encryption
+            && session.chain.first().is_none_or(|shown| shown.sha256 != *wanted)
+        {
+            // Before the token is sent.
+            return Err("it shows another certificate than the one of the configuration".to_owned());
+        }
         converse(stream, request).await
     }
 
@@ -236,20 +255,20 @@ impl Host {
     }
 }
 
-type Place = (Url, Option<TlsOptions>, Option<Secret>);
+type Place = (Url, Encryption, Option<Secret>);
 
 /// The host at a URL.
 fn named(url: &Url) -> Result<Place, Exit> {
-    let tls = match url.scheme() {
-        "http" => None,
-        "https" => Some(TlsOptions::default()),
+    let encryption = match url.scheme() {
+        "http" => Encryption::None,
+        "https" => Encryption::Trusted,
         other => {
             let why = format!("--url has the scheme `{other}`; a host speaks http or https");
             return Err(output::fail(Exit::Usage, &why));
         }
     };
     let token = Environment::of_process().non_empty(TOKEN).map(Secret::new);
-    Ok((url.clone(), tls, token))
+    Ok((url.clone(), encryption, token))
 }
 
 /// The host of a configuration, on this machine.
@@ -265,27 +284,22 @@ fn configured(loaded: &Loaded) -> Result<Place, Exit> {
         IpAddr::V6(ip) if ip.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     });
-    let tls = access.tls.as_ref().map(|files| own_certificate(&files.certificate));
-    let scheme = if tls.is_some() { "https" } else { "http" };
+    let (scheme, encryption) = match &access.tls {
+        Some(files) => ("https", own_certificate(&files.certificate)?),
+        None => ("http", Encryption::None),
+    };
     let base = format!("{scheme}://{address}").parse();
     let base = base.map_err(|error| output::fail(Exit::Usage, &format!("{address} is no address to ask: {error}")))?;
     let token = access.read.first().or_else(|| access.admin.first()).cloned();
-    Ok((base, tls, token))
+    Ok((base, encryption, token))
 }
 
-/// The certificate of the configuration is for a name, and the host is asked by its address: what it shows has to be for the
-/// same name, and trusted by the system or that certificate itself.
-fn own_certificate(path: &std::path::Path) -> TlsOptions {
-    let shown = CertificateDer::from_pem_file(path)
-        .map(|der| Certificate::of(&der))
-        .unwrap_or_default();
-    let names = shown.dns_names.iter().chain(&shown.ip_addresses);
-    let server_name = names.map(|name| name.replacen('*', "any", 1)).next();
-    TlsOptions {
-        ca: Some(path.to_owned()),
-        server_name,
-        ..TlsOptions::default()
-    }
+/// The host of a configuration is asked by its address, and its certificate is for a name and perhaps signed by nobody this machine
+/// knows: it has to show that very certificate, and to have the key to it.
+fn own_certificate(path: &Path) -> Result<Encryption, Exit> {
+    let read = Certificate::of_file(path);
+    let read = read.map_err(|error| output::fail(Exit::Unreachable, &format!("{error}; name the host with --url")))?;
+    Ok(Encryption::Shown(read.sha256))
 }
 
 /// One request on a connection of its own.

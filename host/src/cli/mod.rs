@@ -27,8 +27,8 @@ pub use exit::Exit;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   it worked, and what was looked at is fine
-  1   it worked, and what was looked at is bad (a check that is not ok, a plugin that is refused, an alert that fires,
-      an expression that fails);
+  1   it worked, and what was looked at is bad (a check that is not ok, a plugin that is refused,
+      an alert that fires, an expression that fails);
       or `run` was told twice to stop and did not wait for running checks
   2   the command line or the configuration is wrong, or another host holds the state directory
   3   something could not be reached (the port is taken, a file cannot be read, no host answers)

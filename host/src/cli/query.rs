@@ -10,7 +10,7 @@ use super::{
     host::{Host, HostArgument, Said, Trouble},
     output,
 };
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 
 /// Rows that a person reads at once, of a range that names no step.
 const ROWS: i64 = 60;
@@ -144,7 +144,7 @@ fn describe_matrix(result: &Value) -> String {
 )]
 fn moment(seconds: &Value) -> String {
     let millis = (seconds.as_f64().unwrap_or(0.0) * 1_000.0).round() as i64;
-    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| seconds.to_string(), |at| at.to_string())
+    clock::rfc3339(millis).unwrap_or_else(|| seconds.to_string())
 }
 
 #[cfg(test)]

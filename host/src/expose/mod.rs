@@ -48,7 +48,7 @@ pub use listen::{ListenError, Owner, bind, check_exposure};
 pub use tls::TlsError;
 
 use self::{
-    api::{Waiting, prometheus::Prometheus},
+    api::{Prometheus, Waiting},
     auth::Auth,
     connection::Patience,
     large::{Large, Made, NotMade},

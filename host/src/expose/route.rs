@@ -11,7 +11,7 @@ use hyper::{Method, StatusCode, Uri};
 
 use super::{
     Shared,
-    api::{self, prometheus},
+    api,
     auth::Need,
     health, metrics, page, reply,
 };
@@ -75,7 +75,7 @@ pub(super) fn classify(path: &str) -> (Need, Surface) {
         return (*need, *surface);
     }
     match path.strip_prefix("/api/") {
-        Some(_) if prometheus::owns(path) => (Need::Read, Surface::Query),
+        Some(_) if api::owns(path) => (Need::Read, Surface::Query),
         Some(rest) if rest.starts_with("v1/checks/") && rest.ends_with("/run") => (Need::Admin, Surface::Admin),
         Some(_) => (Need::Read, Surface::Api),
         None => (Need::Read, Surface::Other),
@@ -95,7 +95,7 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router {
         .route("/-/reload", post(api::reload).put(api::reload))
         .route("/api/v1/checks", get(api::checks))
         .route("/api/v1/checks/{name}/run", post(api::run));
-    prometheus::add_routes(router)
+    api::add_routes(router)
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared)
@@ -106,7 +106,7 @@ const ALIKE: f64 = 0.85;
 
 async fn unknown(uri: Uri) -> Response {
     let path = uri.path();
-    let known = PATHS.iter().map(|(known, _, _)| *known).chain(prometheus::paths());
+    let known = PATHS.iter().map(|(known, _, _)| *known).chain(api::paths());
     let alike = known
         .map(|known| (known, strsim::jaro_winkler(path, known)))
         .filter(|(_, likeness)| *likeness >= ALIKE)

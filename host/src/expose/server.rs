@@ -23,7 +23,7 @@ use tower::ServiceExt as _;
 
 use super::{
     Shared,
-    api::prometheus::FORM_BYTES_MAX,
+    api::FORM_BYTES_MAX,
     auth::{Claims, Need, Refusal},
     connection::{CloseReason, Look, Watch, Watched},
     events, reply,

@@ -167,20 +167,24 @@ fn what_cannot_be_answered_is_said_with_the_place_and_the_right_exit_code() {
     assert!(unsaid.stderr.contains("--url"), "{unsaid:?}");
 }
 
-#[test]
-fn the_address_and_the_token_of_the_configuration_are_used() {
-    const TOKEN: &str = "a-token-for-readers";
-    let place = Place::new("[access]\nread = \"${secret:READ}\"\n");
-    // A port that was free a moment ago, so that the configuration says where the host is.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a port")
-        .port();
+/// A place whose configuration says where its host will be: at a port that was free a moment ago.
+fn at_a_port(rest: &str) -> Place {
+    let place = Place::new(rest);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let text = std::fs::read_to_string(place.path("bellwether.toml")).expect("read");
     place.write(
         "bellwether.toml",
-        &text.replace("127.0.0.1:0", &format!("127.0.0.1:{port}")),
+        &text.replace("127.0.0.1:0", &free.expect("a port").to_string()),
     );
+    place
+}
+
+#[test]
+fn the_address_and_the_token_of_the_configuration_are_used() {
+    const TOKEN: &str = "a-token-for-readers";
+    let place = at_a_port("[access]\nread = \"${secret:READ}\"\n");
+    let text = std::fs::read_to_string(place.path("bellwether.toml")).expect("read");
+    let address = text.split('"').nth(1).expect("an address").to_owned();
     let host = place.run_with(|command| {
         command.env("READ", TOKEN);
     });
@@ -195,7 +199,7 @@ fn the_address_and_the_token_of_the_configuration_are_used() {
         (0, "no alert is pending or firing\n"),
         "{alerts:?}"
     );
-    let url = format!("http://127.0.0.1:{port}");
+    let url = format!("http://{address}");
     assert_eq!(
         with_token("BELLWETHER_TOKEN", &["query", "1", "--url", &url]).stdout,
         "1\n"
@@ -203,6 +207,24 @@ fn the_address_and_the_token_of_the_configuration_are_used() {
     let stranger = place.finish(&["alerts", "--url", &url]);
     assert_eq!(stranger.code, 2, "{stranger:?}");
     assert!(stranger.stderr.contains("a token is needed"), "{stranger:?}");
+    host.stop();
+}
+
+#[test]
+fn a_host_with_a_certificate_is_asked_only_when_it_shows_that_very_one() {
+    let made = |name: &str| rcgen::generate_simple_self_signed(vec![name.to_owned()]).expect("a certificate");
+    let (own, other) = (made("*.example.com"), made("*.example.com"));
+    let place = at_a_port("[access.tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n");
+    place.write("cert.pem", &own.cert.pem());
+    place.write("key.pem", &own.signing_key.serialize_pem());
+    let host = place.run();
+    let answered = place.finish(&["query", "6 * 7"]);
+    assert_eq!((answered.code, answered.stdout.as_str()), (0, "42\n"), "{answered:?}");
+    // As if somebody else had the port.
+    place.write("cert.pem", &other.cert.pem());
+    let refused = place.finish(&["query", "6 * 7"]);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(refused.stderr.contains("another certificate"), "{refused:?}");
     host.stop();
 }
 

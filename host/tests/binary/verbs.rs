@@ -275,7 +275,18 @@ fn help_has_an_example_for_each_verb_and_the_table_of_exit_codes() {
     let help = place.finish(&["--help"]);
     assert_eq!(help.code, 0);
     insta::assert_snapshot!("help", help.stdout);
-    for verb in ["run", "validate", "once", "inspect", "plugins", "test", "completions"] {
+    for verb in [
+        "run",
+        "validate",
+        "once",
+        "inspect",
+        "plugins",
+        "query",
+        "alerts",
+        "why",
+        "test",
+        "completions",
+    ] {
         assert!(help.stdout.contains(verb), "{}", help.stdout);
         let of_verb = place.finish(&[verb, "--help"]);
         assert_eq!(of_verb.code, 0);

@@ -10,11 +10,12 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("wasmtime_wasi_http", &["sandbox"]),
     ("wasmparser", &["sandbox"]),
     ("jsonschema", &["sandbox"]),
-    ("hyper", &["expose", "capability/http"]),
-    ("hyper_util", &["expose", "capability/http"]),
+    // The command line asks a running host.
+    ("hyper", &["expose", "capability/http", "cli/host"]),
+    ("hyper_util", &["expose", "capability/http", "cli/host"]),
     (
         "http_body_util",
-        &["expose", "capability/http", "sandbox/calls/wasi_http"],
+        &["expose", "capability/http", "sandbox/calls/wasi_http", "cli/host"],
     ),
     ("axum", &["expose"]),
     ("tower", &["expose"]),
@@ -32,7 +33,10 @@ const CONFINED: &[(&str, &[&str])] = &[
     // Beside the machine: who holds a port, and what the host itself uses.
     ("procfs", &["capability/system", "expose/listen", "board/host"]),
     // Each module that keeps something owns its tables, in one file.
-    ("rusqlite", &["store", "capability/state", "board/restore", "rule/store"]),
+    (
+        "rusqlite",
+        &["store", "capability/state", "board/restore", "rule/store"],
+    ),
     ("toml", &["config"]),
     ("saphyr_parser", &["rule/file"]),
     ("gotmpl", &["rule/template"]),

@@ -1,9 +1,11 @@
 //! What a person wants to know about a certificate.
 
-use std::{fmt::Write as _, net::IpAddr};
+use std::{fmt::Write as _, net::IpAddr, path::Path};
 
 use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{AttributeTypeAndValue, FromDer as _, GeneralName, X509Certificate, X509Name};
+
+use super::pem::{self, PemError};
 
 /// Names of one certificate that are listed. Content networks put a hundred on one; nobody reads more.
 const NAMES_MAX: usize = 200;
@@ -45,6 +47,16 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// The first one in a PEM file, which is the server's own where a chain is kept.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or holds none.
+    pub fn of_file(path: &Path) -> Result<Self, PemError> {
+        let chain = pem::certificates(path)?;
+        Ok(chain.first().map(|der| Self::of(der)).unwrap_or_default())
+    }
+
     /// Of DER.
     pub fn of(der: &[u8]) -> Self {
         let sha256 = hex(&Sha256::digest(der));

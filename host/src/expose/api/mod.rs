@@ -10,7 +10,7 @@
 //!
 //! Every answer is `{"status": "success", "data": …}` or `{"status": "error", "errorType": …, "error": …}`.
 
-pub(super) mod prometheus;
+mod prometheus;
 
 use std::sync::Arc;
 
@@ -23,6 +23,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 pub use self::prometheus::Sources;
+pub(super) use self::prometheus::{FORM_BYTES_MAX, Prometheus, add_routes, owns, paths};
 use super::{
     Shared,
     large::Made,

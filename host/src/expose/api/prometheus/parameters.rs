@@ -8,6 +8,7 @@ use std::time::Duration;
 use bellwether_promql::{ast::Matcher, parse};
 
 use super::Failure;
+use crate::clock;
 
 /// Furthest time from the epoch, in milliseconds, some 280,000 years: sums of times and durations fit in 64 bits. What is further
 /// away is taken for it.
@@ -131,7 +132,7 @@ fn time(text: &str) -> Option<i64> {
         Ok(_) => return None,
         Err(_) if text == BEGINNING => -TIME_MAX,
         Err(_) if text == END => TIME_MAX,
-        Err(_) => text.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
+        Err(_) => clock::of_rfc3339(text)?,
     };
     (-TIME_MAX..=TIME_MAX).contains(&millis).then_some(millis)
 }

@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use super::{Asked, Failure};
 use crate::{
     alert::{Alert, AlertState, Annotations},
+    clock,
     rule::{GroupStatus, Health, Rule, RuleReport, Template},
 };
 
@@ -44,7 +45,7 @@ fn texts(texts: &[(Arc<str>, Template)]) -> Set<impl Iterator<Item = (&str, &str
 
 /// RFC 3339.
 fn moment(millis: i64) -> String {
-    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| NEVER.to_owned(), |at| at.to_string())
+    clock::rfc3339(millis).unwrap_or_else(|| NEVER.to_owned())
 }
 
 fn seconds(millis: i64) -> f64 {
