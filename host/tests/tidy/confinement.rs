@@ -34,7 +34,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     // Each module that keeps something owns its tables, in one file.
     ("rusqlite", &["store", "capability/state", "board/restore", "rule/store"]),
     ("toml", &["config"]),
-    ("saphyr_parser", &["rule/file"]),
+    ("saphyr_parser", &["rule/yaml"]),
     ("gotmpl", &["rule/template"]),
     ("jiff", &["clock", "config"]),
     ("clap", &["cli", "main"]),
