@@ -32,7 +32,10 @@ const CONFINED: &[(&str, &[&str])] = &[
     // Beside the machine: who holds a port, and what the host itself uses.
     ("procfs", &["capability/system", "expose/listen", "board/host"]),
     // Each module that keeps something owns its tables, in one file.
-    ("rusqlite", &["store", "capability/state", "board/restore", "rule/store"]),
+    (
+        "rusqlite",
+        &["store", "capability/state", "board/restore", "rule/store"],
+    ),
     ("toml", &["config"]),
     ("saphyr_parser", &["rule/yaml"]),
     ("gotmpl", &["rule/template"]),

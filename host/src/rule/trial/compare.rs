@@ -78,7 +78,11 @@ fn quoted<'t>(texts: &'t Texts, between: &'t str) -> impl Iterator<Item = String
 
 /// All digits, because the last one may be what differs.
 fn sample((labels, value): &(Labels, f64)) -> String {
-    let remark = if value.is_nan() { " (which equals nothing, not even itself)" } else { "" };
+    let remark = if value.is_nan() {
+        " (which equals nothing, not even itself)"
+    } else {
+        ""
+    };
     format!("{labels} {}{remark}", format::api(*value))
 }
 
