@@ -66,6 +66,7 @@ fn nothing_is_said_of_good_rules() {
         "sum by (zone) (depth) / on (x) depth > 1",
         "sum by (zone) (depth) or sum by (x) (depth)",
         "sum without (zone) (depth) / sum by (zone) (depth) > 1",
+        "histogram_quantile(0.9, sum by (le, x) (rate(work_bucket[5m]))) > 1 and sum by (x) (rate(work_count[5m])) > 0",
         "topk(3, depth) > 1 and on (zone) sum by (zone) (depth) > 1",
         "count_values(\"value\", depth) > 1 and on (value) sum by (value) (depth)",
         "label_replace(sum(depth), \"zone\", \"a\", \"\", \"\") == on (zone) sum by (zone) (depth)",
