@@ -38,7 +38,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &["store", "capability/state", "board/restore", "rule/store"],
     ),
     ("toml", &["config"]),
-    ("saphyr_parser", &["rule/file"]),
+    ("saphyr_parser", &["rule/yaml"]),
     ("gotmpl", &["rule/template"]),
     ("jiff", &["clock", "config"]),
     ("clap", &["cli", "main"]),

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bellwether_promql::{
     ast::{Aggregate, AggregateOp, Binary, BinaryOp, Cardinality, Expr, ExprKind, Grouping},
+    labels::BUCKET,
     signature::Function,
     value::ValueType,
 };
@@ -77,6 +78,11 @@ fn called(function: Function, args: &[Expr]) -> LabelSet {
             if let Some(ExprKind::String(made)) = args.get(1).map(|made| &made.kind) {
                 labels.insert(Arc::clone(made));
             }
+            Some(labels)
+        }
+        Function::HistogramQuantile | Function::HistogramFraction => {
+            let mut labels = of(args.last()?)?;
+            labels.remove(BUCKET);
             Some(labels)
         }
         // Of the matchers, which is not worth following here.

@@ -78,7 +78,12 @@ fn quoted<'t>(texts: &'t Texts, between: &'t str) -> impl Iterator<Item = String
 
 /// All digits, because the last one may be what differs.
 fn sample((labels, value): &(Labels, f64)) -> String {
-    format!("{labels} {}", format::api(*value))
+    let remark = if value.is_nan() {
+        " (which equals nothing, not even itself)"
+    } else {
+        ""
+    };
+    format!("{labels} {}{remark}", format::api(*value))
 }
 
 /// `1h30m`, as promtool and the file write it.

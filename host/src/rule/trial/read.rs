@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     alert::ALERT_NAME,
+    clock,
     config::{Location, Problem, nearest},
 };
 
@@ -260,11 +261,7 @@ impl Reader<'_> {
         let text = self.word(node, "`start_timestamp`");
         let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite());
         let millis = seconds.map(|seconds| (seconds * 1000.0).round() as i64);
-        let millis = millis.or_else(|| {
-            text.parse::<jiff::Timestamp>()
-                .ok()
-                .map(jiff::Timestamp::as_millisecond)
-        });
+        let millis = millis.or_else(|| clock::millis_of(text));
         millis.unwrap_or_else(|| {
             let hint = "1609459200, or 2021-01-01T00:00:00Z".to_owned();
             self.error(node, "`start_timestamp` is no moment".to_owned(), Some(hint));
