@@ -132,7 +132,7 @@ fn gzip_bomb() -> SocketAddr {
 }
 
 /// Chunks of one byte.
-const TINY: [u8; 6 * 4096] = {
+static TINY: [u8; 6 * 4096] = {
     let mut chunks = [b'x'; 6 * 4096];
     let mut at = 0;
     while at < chunks.len() {
