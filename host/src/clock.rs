@@ -53,6 +53,13 @@ impl std::ops::Add<Duration> for Timestamp {
     }
 }
 
+/// Milliseconds since the Unix epoch of a date with a time and its zone, `2021-01-01T00:00:00Z`; what lies before is negative. None: it is
+/// none.
+pub fn millis_of(text: &str) -> Option<i64> {
+    let moment: jiff::Timestamp = text.parse().ok()?;
+    Some(moment.as_millisecond())
+}
+
 /// ISO 8601 with milliseconds and `Z`, as in logs and `/health/detailed`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

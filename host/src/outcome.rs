@@ -191,7 +191,7 @@ pub struct Failure {
 pub struct Usage {
     /// Wall clock, from instantiation to the end of conversion.
     pub duration: Duration,
-    /// CPU time of the guest and of the host calls polled with it.
+    /// CPU time of the guest and of the host calls polled with it, other than requests over HTTP.
     pub cpu: Duration,
     /// Highest sum of all linear memories.
     pub memory_peak_bytes: u64,

@@ -305,6 +305,14 @@ guests! {
         outside::http_clients(bench).await;
     }
 
+    async fn two_doors(bench) {
+        outside::two_doors(bench).await;
+    }
+
+    async fn request_hoard(bench) {
+        outside::request_hoard(bench).await;
+    }
+
     async fn foreign_interface(bench) {
         let refused = bench.refused(&guests::rust("foreign_interface").await).await;
         says(&refused.to_string(), &["acme:gadgets/telepathy@1.2.0"]);

@@ -5,11 +5,11 @@ use std::time::Duration;
 use bellwether_sdk::{
     FailureKind, context,
     context::Previous,
-    fake::{Fake, describe, json},
+    fake::{Fake, answer, describe, json, no_answer},
     http, log, postgres,
     prelude::*,
     redis,
-    report::{MetricFamily, Points, Status},
+    report::{MetricFamily, Points, Sample, Status},
     system::{self, Cpu, Load, Memory, ProcessGroup, ProcessQuery, Processes, Section, Snapshot},
 };
 
@@ -212,42 +212,15 @@ fn http_is_answered_by_the_test() {
             Ok(report)
         }
     );
-    let phases = || http::Phases {
-        resolve_ns: None,
-        connect_ns: None,
-        tls_ns: None,
-        processing_ns: None,
-        transfer_ns: None,
-        total_ns: 1,
-    };
     let mut fake = Fake::new().with_http(move |request| {
         assert_eq!((request.method.as_str(), request.url.as_str()), ("GET", "status"));
         Ok(http::Response {
-            status: 200,
-            http_version: "1.1".to_owned(),
             headers: vec![("server".to_owned(), b"nginx".to_vec())],
-            body: Vec::new(),
-            body_truncated: false,
-            url: String::new(),
-            redirects: 0,
-            remote_address: String::new(),
-            reused_connection: false,
-            phases: phases(),
-            tls: None,
+            ..answer(200, "")
         })
     });
     assert_eq!(fake.run::<Site>(json!({})).status("nginx"), Status::Ok);
-    let mut fake = Fake::new().with_http(move |_| {
-        Err(Box::new(http::Failure {
-            error: http::Error::Timeout(http::Phase::Connect),
-            url: String::new(),
-            redirects: 0,
-            status: None,
-            remote_address: None,
-            phases: phases(),
-            tls: None,
-        }))
-    });
+    let mut fake = Fake::new().with_http(|_| Err(no_answer(http::Error::Timeout(http::Phase::Connect))));
     let run = fake.run::<Site>(json!({}));
     assert_eq!(run.failure().message(), "no answer in time, while connecting");
     assert!(run.failure().is_retryable());
@@ -349,6 +322,77 @@ fn the_same_series_twice_fails_the_test() {
         Ok(report)
     });
     Fake::new().run::<Twice>(json!({}));
+}
+
+const DONE: Increments<1> = Increments::new("done_total", "Jobs done.", ["queue"]);
+
+/// By hand, as [`Report::push_family`] takes them.
+fn by_hand(points: Points) -> MetricFamily {
+    MetricFamily {
+        name: "done_total".to_owned(),
+        help: String::new(),
+        unit: String::new(),
+        label_names: vec!["queue".to_owned()],
+        points,
+    }
+}
+
+fn sample(queue: &str) -> Sample {
+    Sample {
+        label_values: vec![queue.to_owned()],
+        value: 1.0,
+    }
+}
+
+#[test]
+#[should_panic(expected = "series `done_total`[\"mail\"] is reported twice")]
+fn one_total_twice_fails_the_test_as_the_host_refuses_it() {
+    check!(Twofold, |about| about.metric(&DONE), {
+        let mut report = Report::new();
+        let points = Points::Increments(vec![sample("mail"), sample("mail")]);
+        report.push_family(by_hand(points)).map_err(Failure::internal)?;
+        Ok(report)
+    });
+    Fake::new().run::<Twofold>(json!({}));
+}
+
+#[test]
+#[should_panic(expected = "is reported twice")]
+fn two_series_that_the_host_would_expose_alike_fail_the_test() {
+    check!(Alike, |about| about.metric(&DONE), {
+        let mut report = Report::new();
+        let points = Points::Increments(vec![sample("a\u{1}"), sample("a\u{2}")]);
+        report.push_family(by_hand(points)).map_err(Failure::internal)?;
+        Ok(report)
+    });
+    Fake::new().run::<Alike>(json!({}));
+}
+
+#[test]
+#[should_panic(expected = "metric `done_total` stands in the report twice")]
+fn the_same_metric_twice_fails_the_test() {
+    check!(Again, |about| about.metric(&DONE), {
+        let mut report = Report::new();
+        for queue in ["mail", "video"] {
+            let points = Points::Increments(vec![sample(queue)]);
+            report.push_family(by_hand(points)).map_err(Failure::internal)?;
+        }
+        Ok(report)
+    });
+    Fake::new().run::<Again>(json!({}));
+}
+
+#[test]
+fn what_is_added_to_one_total_twice_is_one_sample_with_the_sum() {
+    check!(Sums, |about| about.metric(&DONE), {
+        let mut report = Report::new();
+        let mut done = report.increments(&DONE);
+        done.add(["mail"], 1).add(["video"], 5).add(["mail"], 2);
+        Ok(report)
+    });
+    let run = Fake::new().run::<Sums>(json!({}));
+    assert_eq!(run.value("done_total", &["mail"]), Some(3.0));
+    assert_eq!(run.value("done_total", &["video"]), Some(5.0));
 }
 
 #[test]

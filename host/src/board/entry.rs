@@ -10,8 +10,10 @@ use super::{
     budget::Judged,
     builtin::{GAUGES, OWN_LABELS},
     catalog::{ExtraLabels, Owner, Refusal},
+    merge::Notice,
     snapshot::CheckState,
     totals::Totals,
+    turn::Told,
 };
 use crate::{
     clock::{Instant, Timestamp},
@@ -102,6 +104,8 @@ pub(super) struct Entry {
     /// Refusals that were said already, so that each is one line in the log and not one per run.
     pub(super) said: BTreeMap<String, String>,
     pub(super) over_budget: bool,
+    /// What the log says of how it is doing.
+    pub(super) told: Told,
     /// Of the last run.
     pub(super) memory_peak_bytes: Option<u64>,
     /// What the catalogue shows about the check, so that only changes are put there.
@@ -148,6 +152,7 @@ impl Entry {
             state: Arc::new(state),
             said: BTreeMap::new(),
             over_budget: false,
+            told: Told::default(),
             memory_peak_bytes: None,
             shown_gauges: [None; GAUGES],
             shown_statuses: None,
@@ -166,6 +171,19 @@ impl Entry {
     /// Changes what people see.
     pub(super) fn update(&mut self, change: impl FnOnce(&mut CheckState)) {
         change(Arc::make_mut(&mut self.state));
+    }
+
+    /// What to say of an outcome that was noted; `None`: nothing new.
+    pub(super) fn turned(&mut self, outcome: &Outcome, now: Now) -> Option<Notice> {
+        let word = outcome.word();
+        let turn = self.told.hear(word, now.monotonic)?;
+        Some(Notice::Turned {
+            check: Arc::clone(&self.name),
+            turn,
+            word,
+            code: code(outcome),
+            message: self.state.message.clone(),
+        })
     }
 
     /// Takes over everything about an outcome but its families.
@@ -195,12 +213,28 @@ impl Entry {
     }
 }
 
-fn message(outcome: &Outcome) -> String {
+fn code(outcome: &Outcome) -> String {
     match &outcome.result {
         Ok(report) => worst(&report.verdicts)
-            .map(|verdict| verdict.summary.clone())
+            .map(|verdict| verdict.code.clone())
             .unwrap_or_default(),
+        Err(failure) => failure.code.clone(),
+    }
+}
+
+fn message(outcome: &Outcome) -> String {
+    match &outcome.result {
+        Ok(report) => worst(&report.verdicts).map(said).unwrap_or_default(),
         Err(failure) => failure.message.clone(),
+    }
+}
+
+/// With the target, for a check may have many; one that is judged as a whole has none to name.
+fn said(verdict: &Verdict) -> String {
+    match (&*verdict.target, verdict.summary.as_str()) {
+        ("", summary) => summary.to_owned(),
+        (target, "") => target.to_owned(),
+        (target, summary) => format!("{target}: {summary}"),
     }
 }
 

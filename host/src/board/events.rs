@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::merge::Notice;
+use super::{merge::Notice, turn::Turn};
 use crate::{
+    outcome::Status,
     store::StoreError,
     supervisor::Panic,
     telemetry::{Count, Event, Fields, Level},
@@ -12,7 +13,10 @@ use crate::{
 impl Event for Notice {
     fn level(&self) -> Level {
         match self {
-            Self::Refused { first: true, .. } | Self::OverBudget { .. } | Self::Stale { .. } => Level::Warn,
+            Self::Turned { word, .. } if *word == Status::Ok.as_str() => Level::Info,
+            Self::Refused { first: true, .. } | Self::OverBudget { .. } | Self::Turned { .. } | Self::Stale { .. } => {
+                Level::Warn
+            }
             Self::Refused { first: false, .. } | Self::Outdated { .. } => Level::Debug,
         }
     }
@@ -25,6 +29,9 @@ impl Event for Notice {
                  Raise `limits.series` or report less."
             )
             .into(),
+            Self::Turned {
+                turn, word, message, ..
+            } => turned(*turn, word, message).into(),
             Self::Stale { .. } => "No report for too long: the series of the check are gone until it reports.".into(),
             Self::Outdated { .. } => "An outcome was dropped because its check was changed or removed.".into(),
         }
@@ -37,11 +44,21 @@ impl Event for Notice {
     fn fields(&self, fields: &mut Fields) {
         let (Self::Refused { check, .. }
         | Self::OverBudget { check, .. }
+        | Self::Turned { check, .. }
         | Self::Stale { check }
         | Self::Outdated { check }) = self;
         fields.context("check", &**check);
-        if let Self::Refused { family, .. } = self {
-            fields.data("family", family.as_str());
+        match self {
+            Self::Refused { family, .. } => {
+                fields.data("family", family.as_str());
+            }
+            Self::Turned { turn, word, code, .. } => {
+                fields.data("outcome", *word).data("before", turn.from);
+                if !code.is_empty() {
+                    fields.data("code", code.as_str());
+                }
+            }
+            Self::OverBudget { .. } | Self::Stale { .. } | Self::Outdated { .. } => {}
         }
     }
 
@@ -57,7 +74,7 @@ impl Event for Notice {
                 "Times that the series of a check were let go of because it had not reported for too long.",
                 Vec::new(),
             ),
-            Self::OverBudget { .. } | Self::Outdated { .. } => return None,
+            Self::OverBudget { .. } | Self::Turned { .. } | Self::Outdated { .. } => return None,
         };
         Some(Count {
             name,
@@ -65,6 +82,21 @@ impl Event for Notice {
             labels,
             by: 1,
         })
+    }
+}
+
+fn turned(turn: Turn, word: &str, message: &str) -> String {
+    let often = match turn.unsaid {
+        0 => String::new(),
+        times => format!(" after {times} turns that were not logged"),
+    };
+    let why = if message.is_empty() { "." } else { ": " };
+    if turn.from == word {
+        format!("The check is still {word}{often}{why}{message}")
+    } else if word == Status::Ok.as_str() {
+        format!("The check is ok again, after {}{often}{why}{message}", turn.from)
+    } else {
+        format!("The check turned from {} to {word}{often}{why}{message}", turn.from)
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
     snapshot::{Block, CheckState, Snapshot},
     taking::Taking,
     totals::Totals,
+    turn::Turn,
 };
 use crate::{
     clock::Timestamp,
@@ -43,6 +44,14 @@ pub(super) enum Notice {
         check: Arc<str>,
         dropped: usize,
         limit: usize,
+    },
+    /// Another outcome than the one that was said last. `code` and `message` are those of the worst target, or of the failure.
+    Turned {
+        check: Arc<str>,
+        turn: Turn,
+        word: &'static str,
+        code: String,
+        message: String,
     },
     /// No report for too long; the series of the check vanish.
     Stale { check: Arc<str> },
@@ -195,6 +204,7 @@ impl State {
             self.outstanding = self.outstanding.saturating_sub(1);
         }
         entry.note(&outcome);
+        notices.extend(entry.turned(&outcome, now));
         entry.account(&outcome, now.wall);
         if let Ok(report) = &mut outcome.result {
             self.take(&name, std::mem::take(report), now, &mut notices);

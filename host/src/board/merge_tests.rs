@@ -161,6 +161,42 @@ fn what_is_known_about_a_check_is_reported() {
 }
 
 #[test]
+fn a_check_that_turns_is_said_once_with_its_worst_target_and_the_way_back_too() {
+    let (mut state, now) = with_checks(&["a"]);
+    let judged = |status| {
+        let report = Report {
+            verdicts: vec![verdict("web", Status::Ok), verdict("db", status)],
+            ..Report::default()
+        };
+        outcome("a", report)
+    };
+    let mut said = |outcome| {
+        let notices = state.ended(None, outcome, now);
+        let turned = notices.into_iter().filter_map(|notice| match notice {
+            Notice::Turned {
+                check,
+                turn,
+                word,
+                message,
+                ..
+            } => Some(format!("{check}: {} to {word}: {message}", turn.from)),
+            _ => None,
+        });
+        turned.collect::<Vec<_>>()
+    };
+    assert!(said(judged(Status::Ok)).is_empty(), "nobody asked how it began");
+    assert_eq!(
+        said(judged(Status::Critical)),
+        ["a: ok to critical: db: db is critical"]
+    );
+    assert!(said(judged(Status::Critical)).is_empty(), "said already");
+    assert_eq!(said(failure("a", Reason::Cpu)), ["a: critical to cpu: it was cpu"]);
+    assert!(said(failure("a", Reason::Cpu)).is_empty());
+    assert_eq!(said(judged(Status::Ok)), ["a: cpu to ok: web: web is ok"]);
+    assert_eq!(state_of(&state, "a").message, "web: web is ok");
+}
+
+#[test]
 fn a_total_is_zero_for_one_snapshot() {
     let (mut state, now) = with_checks(&["a"]);
     state.ended(

@@ -19,6 +19,7 @@ mod restore;
 mod snapshot;
 mod taking;
 mod totals;
+mod turn;
 
 use std::{fmt, sync::Arc};
 

@@ -260,7 +260,7 @@ async fn last_reports_survive_a_restart_with_their_age() {
     assert!(health.restored && !health.ran);
     assert_eq!(
         (health.status, &*health.message),
-        (Some(Status::Warning), "/ is warning")
+        (Some(Status::Warning), "/: / is warning")
     );
 }
 

@@ -47,8 +47,8 @@ pub enum TlsError {
     Root {
         /// The file.
         path: PathBuf,
-        /// What rustls said.
-        reason: rustls::Error,
+        /// Why.
+        reason: String,
     },
     /// The system has none, and no `ca` is set.
     #[error(
@@ -60,8 +60,8 @@ pub enum TlsError {
     Client {
         /// The certificate file.
         path: PathBuf,
-        /// What rustls said.
-        reason: rustls::Error,
+        /// Why.
+        reason: String,
     },
     /// rustls does not want this.
     #[error("TLS cannot be set up: {0}")]
@@ -177,9 +177,9 @@ impl Trust {
 
 fn with_roots(mut roots: RootCertStore, ca: &Path) -> Result<RootCertStore, TlsError> {
     for certificate in pem::certificates(ca)? {
-        roots.add(certificate).map_err(|reason| TlsError::Root {
+        roots.add(certificate).map_err(|error| TlsError::Root {
             path: ca.to_owned(),
-            reason,
+            reason: explain::file(&error),
         })?;
     }
     Ok(roots)
@@ -197,9 +197,9 @@ fn identity(options: &TlsOptions) -> Result<Option<Arc<SingleCertAndKey>>, TlsEr
     let Some(files) = &options.client else { return Ok(None) };
     let chain = pem::certificates(&files.certificate)?;
     let key = pem::private_key(&files.key)?;
-    let pair = CertifiedKey::from_der(chain, key, &provider()).map_err(|reason| TlsError::Client {
+    let pair = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| TlsError::Client {
         path: files.certificate.clone(),
-        reason,
+        reason: explain::file(&error),
     })?;
     Ok(Some(Arc::new(SingleCertAndKey::from(pair))))
 }
@@ -248,8 +248,10 @@ impl TlsClient {
                 let session = session(&stream, &witness);
                 Ok((stream, session))
             }
-            Ok(Err(error)) => Err(failed(HandshakeError::Refused(explain::io(&error)), &witness)),
-            Err(_) => Err(failed(HandshakeError::Timeout, &witness)),
+            Ok(Err(error)) => Err(failed(&witness, |shown| {
+                HandshakeError::Refused(explain::io(&error, shown))
+            })),
+            Err(_) => Err(failed(&witness, |_| HandshakeError::Timeout)),
         }
     }
 
@@ -260,8 +262,9 @@ impl TlsClient {
     }
 }
 
-fn failed(error: HandshakeError, witness: &Witness) -> HandshakeFailure {
+fn failed(witness: &Witness, why: impl FnOnce(Option<&Certificate>) -> HandshakeError) -> HandshakeFailure {
     let chain = described(&witness.chain());
+    let error = why(chain.first());
     let session = (!chain.is_empty()).then(|| Session {
         chain,
         ..Session::default()

@@ -14,6 +14,7 @@ mod query;
 mod run;
 mod session;
 mod shape;
+mod test;
 mod validate;
 mod why;
 
@@ -85,6 +86,9 @@ enum Verb {
     /// Show why an alert of a running host is as it is: its condition with current values, and the verdict behind it
     #[command(after_help = "Example:\n  bellwether why QueueDeep\n\nExits 1 when it is firing.")]
     Why(why::Arguments),
+    /// Test what stands beside the configuration: rule files
+    #[command(after_help = "Example:\n  bellwether test rules rules_test.yml")]
+    Test(test::Arguments),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  bellwether completions bash > /etc/bash_completion.d/bellwether")]
     Completions(completions::Arguments),
@@ -108,6 +112,7 @@ pub fn main() -> Exit {
         Verb::Query(arguments) => query::run(&arguments),
         Verb::Alerts(arguments) => alerts::run(&arguments),
         Verb::Why(arguments) => why::run(&arguments),
+        Verb::Test(arguments) => test::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Compile => compile::run(),
     }

@@ -1,5 +1,7 @@
 //! `bellwether validate`: every problem of the configuration and of the plugins it names.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{ConfigArgument, Exit, output, session};
@@ -7,8 +9,11 @@ use crate::{
     app::{LoadedCheck, effective_limits, load_checks},
     config::{InForce, Loaded, Location, Problem, Problems, Severity},
     expose::check_access,
-    rule,
+    rule::{self, Lints, Metrics},
 };
+
+/// The detail with which a plugin says that the names of its metrics come from what it watches.
+const DYNAMIC_METRICS: &str = "dynamic-metrics";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -30,13 +35,13 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     match crate::config::load(&request) {
         Err(problems) => say(arguments, None, &[], &problems.0),
         Ok(loaded) if arguments.no_plugins => {
-            let problems = of_host(&loaded);
+            let problems = of_host(&loaded, None);
             say(arguments, Some(&loaded), &[], &problems)
         }
         Ok(loaded) => session::with_sandbox(Some(loaded.config.host.cache_dir.clone()), async |one_shot| {
             one_shot.redactor.learn(&loaded.config.secrets);
             let checks = load_checks(&one_shot.sandbox, &loaded, &session::progress).await;
-            let mut problems = of_host(&loaded);
+            let mut problems = of_host(&loaded, metrics(&checks));
             problems.extend(
                 checks
                     .iter()
@@ -52,10 +57,33 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     }
 }
 
+/// The metrics that checks say they report; None: one of them may report others.
+fn metrics(checks: &[LoadedCheck]) -> Option<Metrics> {
+    let mut metrics = Metrics::default();
+    for LoadedCheck { check, plugin, .. } in checks {
+        let description = plugin.as_ref().ok()?.description();
+        // Who describes nothing may report anything all the same.
+        if description.metrics.is_empty() || description.detail(DYNAMIC_METRICS) == Some("true") {
+            return None;
+        }
+        let families = description.metrics.iter();
+        metrics
+            .families
+            .extend(families.map(|family| format!("{}{}", check.prefix, family.name)));
+    }
+    Some(metrics)
+}
+
 /// What is to be said about everything but checks.
-fn of_host(loaded: &Loaded) -> Vec<Problem> {
+fn of_host(loaded: &Loaded, metrics: Option<Metrics>) -> Vec<Problem> {
     let mut problems = loaded.warnings.0.clone();
-    problems.extend(match rule::load(loaded) {
+    let history = &loaded.config.history;
+    let lints = Lints {
+        tick: millis(history.interval),
+        retention: millis(history.retention),
+        metrics,
+    };
+    problems.extend(match rule::lint(loaded, lints) {
         Ok((_, warnings)) => warnings,
         Err(problems) => problems,
     });
@@ -65,6 +93,10 @@ fn of_host(loaded: &Loaded) -> Vec<Problem> {
         problems.push(loaded.conceal(Problem::at(place, format!("`[access] tls`: {error}"))));
     }
     problems
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Imports that no grant covers: a warning, because toolchains of some languages import their whole world.

@@ -80,6 +80,15 @@ pub fn read_file(path: &std::path::Path) -> Result<String, Problems> {
     search::read(path)
 }
 
+/// The files that a pattern with `*` and `?` names, sorted; relative to `folder`. Blocks on file access.
+///
+/// # Errors
+///
+/// A folder on the way cannot be listed.
+pub fn matching_files(folder: &std::path::Path, pattern: &str) -> std::io::Result<Vec<std::path::PathBuf>> {
+    search::matching(folder, pattern)
+}
+
 /// `[check.web]`: how a table begins that has this path.
 pub fn header(path: &[&str]) -> String {
     let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();

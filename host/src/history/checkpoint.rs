@@ -9,7 +9,10 @@ use std::{
     io::{self, BufWriter, Read as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::{
@@ -46,23 +49,43 @@ pub struct CheckpointError {
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
     view: Arc<View>,
+    /// Among those of one history.
+    number: u64,
+    order: Arc<Order>,
+}
+
+/// Lets one thread write at a time, and no older checkpoint replace a newer one: a disk that was slow may be done after the host's end
+/// has begun.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    next: AtomicU64,
+    /// The newest that was written, and 1.
+    written: Mutex<u64>,
 }
 
 impl History {
     /// Everything there is now, to be written by whoever has time.
     pub fn checkpoint(&self) -> Checkpoint {
-        Checkpoint { view: self.view() }
+        Checkpoint {
+            view: self.view(),
+            number: self.order.next.fetch_add(1, Ordering::Relaxed),
+            order: Arc::clone(&self.order),
+        }
     }
 }
 
 impl Checkpoint {
     /// Writes it into a state directory, in the place of the one before. Blocks on the disk: tens of milliseconds and more for
-    /// megabytes. Returns how many bytes it has.
+    /// megabytes; and on another thread that writes. Returns how many bytes it has; 0 when a later one was written already.
     ///
     /// # Errors
     ///
     /// When the disk is full or not writable; the one before then stands as it was.
     pub fn write(&self, state_dir: &Path) -> Result<u64, CheckpointError> {
+        let mut last = self.order.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last > self.number {
+            return Ok(0);
+        }
         let path = state_dir.join(NEW);
         let failed = |source| CheckpointError {
             path: path.clone(),
@@ -72,6 +95,7 @@ impl Checkpoint {
         let place = state_dir.join(CHECKPOINT);
         let kept = fs::rename(&path, &place).and_then(|()| File::open(state_dir)?.sync_all());
         kept.map_err(failed)?;
+        *last = self.number + 1;
         Ok(written)
     }
 
@@ -114,7 +138,8 @@ pub enum Restored {
 }
 
 /// History as it was when a state directory's checkpoint was written, or without any series. What follows leaves a gap: nothing is
-/// marked as ended in it, as after the restart of a Prometheus. `now` is milliseconds since the epoch. Blocks on the disk.
+/// marked as ended in it, as after the restart of a Prometheus. Series that rules read count as such until [`History::select`] says otherwise.
+/// `now` is milliseconds since the epoch. Blocks on the disk.
 pub fn restore(settings: Settings, state_dir: &Path, now: i64) -> (History, Restored) {
     let place = state_dir.join(CHECKPOINT);
     let bytes = match read(&place, settings.memory as u64 * FILE_SHARE) {

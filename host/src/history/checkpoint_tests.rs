@@ -78,6 +78,38 @@ fn what_was_saved_comes_back_to_the_bit() {
 }
 
 #[test]
+fn a_series_of_a_rule_that_lost_its_oldest_samples_comes_back() {
+    let settings = || Settings {
+        retention: Duration::from_secs(3600),
+        ..settings()
+    };
+    let mut history = History::new(settings());
+    for number in 0..700 {
+        let at = START + number * STEP;
+        history.append(&labels("recorded", 1), Point { at, value: 1.0 });
+    }
+    let held = read(history.current(), &labels("recorded", 1), 0, i64::MAX).len();
+    assert!((240..400).contains(&held), "{held}");
+    let folder = written(&history);
+    let (mut back, restored) = restore(settings(), folder.path(), START + 700 * STEP);
+    assert_eq!(
+        restored,
+        Restored::All {
+            series: 1,
+            last_tick: None
+        }
+    );
+    assert_eq!(all(&back), all(&history));
+    for number in 700..1400 {
+        for history in [&mut history, &mut back] {
+            let at = START + number * STEP;
+            history.append(&labels("recorded", 1), Point { at, value: 1.0 });
+        }
+    }
+    assert_eq!(all(&back), all(&history));
+}
+
+#[test]
 fn a_restart_is_a_gap_and_no_end() {
     let history = some(100);
     let folder = written(&history);
@@ -144,6 +176,23 @@ fn what_is_older_than_anything_kept_is_not_taken_up() {
 }
 
 #[test]
+fn what_rules_read_keeps_its_past_until_they_are_known_again() {
+    let mut history = History::new(settings());
+    let values = [(labels("load", 1), 1.0), (labels("load", 2), 1.0)];
+    history.select(vec![vec![matcher("host", MatchOp::Equal, "h1")]]);
+    for number in 0..600 {
+        tick(&mut history, START + number * STEP, &values);
+    }
+    let folder = written(&history);
+    let (mut back, _) = restore(settings(), folder.path(), START + 600 * STEP);
+    for number in 600..640 {
+        tick(&mut back, START + number * STEP, &values);
+    }
+    assert_eq!(read(back.current(), &labels("load", 1), 0, i64::MAX).len(), 640);
+    assert!(read(back.current(), &labels("load", 2), 0, i64::MAX).len() < 440);
+}
+
+#[test]
 fn without_a_file_history_begins_anew() {
     let folder = tempfile::tempdir().expect("a folder");
     let (back, restored) = restore(settings(), folder.path(), START);
@@ -195,6 +244,19 @@ fn a_file_that_cannot_be_read_is_set_aside_with_its_reason() {
     fs::create_dir(&place).expect("made");
     fs::remove_file(folder.path().join(SET_ASIDE)).expect("it was a file");
     assert!(reason(folder.path()).contains("no regular file"));
+}
+
+#[test]
+fn an_older_checkpoint_does_not_replace_a_newer_one() {
+    let mut history = some(20);
+    let older = history.checkpoint();
+    tick(&mut history, START + 20 * STEP, &[(labels("load", 1), 7.0)]);
+    let folder = written(&history);
+    let before = fs::read(folder.path().join(CHECKPOINT)).expect("there");
+    assert_eq!(older.write(folder.path()).expect("nothing to do"), 0);
+    assert_eq!(fs::read(folder.path().join(CHECKPOINT)).expect("there"), before);
+    let again = history.checkpoint().write(folder.path()).expect("written");
+    assert_eq!(again, before.len() as u64, "and the next one is written again");
 }
 
 #[test]

@@ -405,3 +405,110 @@ fn checkpoints(result: &str) -> Option<Count> {
         1,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::{
+        clock::Clock,
+        outcome::ReportedPoints,
+        secret::Redactor,
+        telemetry::{LogOptions, Sink},
+    };
+
+    fn ticked() -> Ticked {
+        let mut history = super::super::tests::small();
+        history.tick(1_700_000_000_000, |_| {})
+    }
+
+    /// The lines of the log at level `WARN` and above, and a counter's values by reason.
+    fn said(of: impl FnOnce(&mut Reporter)) -> (Vec<String>, Vec<(String, f64)>) {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let sink = Sink::Memory(Arc::clone(&lines));
+        let telemetry = Telemetry::new(sink, LogOptions::default(), Redactor::default(), Clock::system());
+        let mut reporter = Reporter::new(telemetry.clone());
+        of(&mut reporter);
+        let text = String::from_utf8(lines.lock().expect("nobody panicked").clone()).expect("text");
+        let loud = text
+            .lines()
+            .filter(|line| line.contains("WARN") || line.contains("ERROR"));
+        let families = telemetry.instruments().families();
+        let shed = families
+            .iter()
+            .filter(|family| family.head.name.as_str() == "bellwether_history_shed_total");
+        let counted = shed.flat_map(|family| match &family.points {
+            ReportedPoints::Values(samples) => samples.clone(),
+            _ => Vec::new(),
+        });
+        let counted = counted.map(|sample| (sample.label_values[0].to_string(), sample.value));
+        (loud.map(str::to_owned).collect(), counted.collect())
+    }
+
+    #[test]
+    fn a_loss_is_said_when_it_begins_and_counted_each_time() {
+        let (lines, counted) = said(|reporter| {
+            let loss = Ticked {
+                shed_unselected: 128,
+                dropped_unselected: 3,
+                ..ticked()
+            };
+            (0..5).for_each(|_| reporter.tick(&loss));
+            (0..QUIET_TICKS).for_each(|_| reporter.tick(&ticked()));
+            reporter.tick(&loss);
+        });
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(
+            lines[0].contains("WARN") && lines[0].contains("no rule reads"),
+            "{lines:?}"
+        );
+        let counted: Vec<_> = counted
+            .iter()
+            .map(|(reason, count)| (reason.as_str(), *count))
+            .collect();
+        assert_eq!(counted, [("unselected_samples", 768.0), ("unselected_series", 18.0)]);
+    }
+
+    #[test]
+    fn what_rules_do_not_see_is_an_error() {
+        let (lines, counted) = said(|reporter| {
+            reporter.tick(&Ticked {
+                shed_selected: 7,
+                ..ticked()
+            });
+            reporter.appended(Appended::NoRoom);
+            reporter.appended(Appended::Taken);
+        });
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(
+            lines[0].contains("ERROR") && lines[0].contains("Raise `memory`"),
+            "{lines:?}"
+        );
+        let counted: Vec<_> = counted
+            .iter()
+            .map(|(reason, count)| (reason.as_str(), *count))
+            .collect();
+        assert_eq!(counted, [("selected_refused", 1.0), ("selected_samples", 7.0)]);
+    }
+
+    #[test]
+    fn a_file_that_was_set_aside_and_a_clock_that_was_set_back_are_said() {
+        let (lines, _) = said(|reporter| {
+            reporter.restored(&Restored::Nothing);
+            reporter.restored(&Restored::SetAside {
+                reason: "it is damaged".to_owned(),
+                place: Some("/var/lib/bellwether/history.damaged".into()),
+            });
+            reporter.tick(&Ticked {
+                admission: Admission::SetBack,
+                ..ticked()
+            });
+        });
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(
+            lines[0].contains("ERROR") && lines[0].contains("it is damaged") && lines[0].contains("history.damaged")
+        );
+        assert!(lines[1].contains("WARN") && lines[1].contains("set back"), "{lines:?}");
+    }
+}

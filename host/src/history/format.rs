@@ -180,6 +180,7 @@ fn write_page<W: io::Write>(grid: &Grid, number: usize, page: &Page, strings: &S
         out.number(row.base);
         out.number(row.born);
         out.number(row.seen);
+        out.buffer.push(u8::from(row.selected));
         out.bytes(row.strip.bytes());
         let mut newest = Vec::with_capacity(HEAD as usize);
         let row = u32::try_from(number * PAGE + at).unwrap_or(u32::MAX);
@@ -394,6 +395,7 @@ impl Reader<'_> {
         let base = self.number()?;
         let born = self.number()?;
         let seen = self.number()?;
+        let selected = self.cursor.byte()? != 0;
         let past = sealed.checked_sub(base)?;
         if !past.is_multiple_of(BLOCK as u32) || born > self.next || seen > self.next {
             return None;
@@ -406,7 +408,7 @@ impl Reader<'_> {
             base,
             born,
             seen,
-            selected: false,
+            selected,
             strip,
         })
     }

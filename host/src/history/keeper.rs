@@ -13,6 +13,7 @@ use bellwether_promql::{
 };
 
 use super::{
+    checkpoint::Order,
     feed::Feed,
     grid::{HEAD, Keep, Row},
     index::Index,
@@ -104,8 +105,8 @@ pub struct History {
     pub(super) view: View,
     numbers: HashMap<Labels, u32>,
     strings: HashSet<Arc<str>>,
-    /// Numbers of nobody that the index does not have any more.
-    free: Vec<u32>,
+    /// Numbers of nobody that the index does not have any more: of rows, and of series with times of their own.
+    free: [Vec<u32>; 2],
     /// Numbers of nobody that it still has.
     retired: Vec<u32>,
     selection: Selection,
@@ -115,6 +116,8 @@ pub struct History {
     pub(super) feed: Feed,
     /// The next tick is the first of this process.
     fresh: bool,
+    /// Of checkpoints.
+    pub(super) order: Arc<Order>,
 }
 
 impl History {
@@ -126,13 +129,14 @@ impl History {
             view: View::default(),
             numbers: HashMap::new(),
             strings: HashSet::new(),
-            free: Vec::new(),
+            free: [Vec::new(), Vec::new()],
             retired: Vec::new(),
             selection: Selection::default(),
             unselected: 0,
             account: Account::default(),
             feed: Feed::default(),
             fresh: true,
+            order: Arc::default(),
         }
     }
 
@@ -159,7 +163,10 @@ impl History {
         history.retired = rows
             .filter_map(|(number, row)| row.labels.is_empty().then_some(number))
             .collect();
-        history.unselected = grid.len() - history.retired.len();
+        history.unselected = grid
+            .rows()
+            .filter(|row| !row.selected && !row.labels.is_empty())
+            .count();
         let strips: usize = grid
             .rows()
             .filter(|row| !row.labels.is_empty())
@@ -366,8 +373,7 @@ impl History {
     }
 
     fn take_free(&mut self, loose: bool) -> Option<u32> {
-        let at = self.free.iter().rposition(|number| (number & LOOSE != 0) == loose)?;
-        Some(self.free.swap_remove(at) & !LOOSE)
+        self.free[usize::from(loose)].pop().map(|number| number & !LOOSE)
     }
 
     fn rebuild_if_worn(&mut self) {
@@ -378,7 +384,9 @@ impl History {
 
     pub(super) fn rebuild(&mut self) {
         self.view.index = Index::of(self.view.numbered());
-        self.free.append(&mut self.retired);
+        for number in self.retired.drain(..) {
+            self.free[usize::from(number & LOOSE != 0)].push(number);
+        }
         // Only the set has what no series has any more. Views may, until they are gone; then it is cleared the next time.
         self.strings.retain(|text| Arc::strong_count(text) > 1);
         self.account.strings = self.strings.iter().map(|text| text.len() + STRING_BYTES).sum();

@@ -36,6 +36,9 @@ impl History {
         while freed < bytes {
             let Some(oldest) = self.past(due) else { break };
             let (bytes, samples) = self.view.grid.shed(oldest + FRAME_TICKS, due);
+            if samples == 0 {
+                break;
+            }
             freed += bytes;
             gone += samples;
         }

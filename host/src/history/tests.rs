@@ -32,6 +32,11 @@ pub(super) fn settings() -> Settings {
     }
 }
 
+/// Without any series.
+pub(super) fn small() -> History {
+    History::new(settings())
+}
+
 pub(super) fn labels(name: &str, host: usize) -> Labels {
     Labels::new([("__name__", name.to_owned()), ("host", format!("h{host}"))])
 }

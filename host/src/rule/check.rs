@@ -7,7 +7,11 @@ use std::{ops::Range, sync::Arc};
 
 use bellwether_promql::{ast::Expr, labels::METRIC_NAME, parse, value::ValueType};
 
-use super::{AlertRule, Rule, RuleKind, template::Template};
+use super::{
+    AlertRule, Rule, RuleKind,
+    lint::{self, Lints, Part},
+    template::Template,
+};
 use crate::{
     alert::ALERT_NAME,
     config::{Location, OnNoData, Problem},
@@ -38,6 +42,8 @@ pub(super) struct Surroundings<'g> {
     pub(super) labels: &'g [(String, String)],
     pub(super) on_no_data: OnNoData,
     pub(super) location: String,
+    /// None: nobody wants to know what is unwise.
+    pub(super) lints: Option<&'g Lints>,
 }
 
 /// Knows where the parts of a draft stand; a path names a key, and a part that is not there is the rule itself.
@@ -77,14 +83,32 @@ pub(super) fn rule(
             on_no_data: around.on_no_data,
         }),
     };
-    Some(Rule {
+    let rule = Rule {
         name: name.into(),
         kind,
         text: draft.expr.as_deref().unwrap_or_default().into(),
         expr,
         labels,
         location: around.location.clone(),
-    })
+    };
+    if let Some(lints) = around.lints {
+        problems.extend(
+            lint::findings(&rule, lints)
+                .into_iter()
+                .map(|finding| warning(finding, places)),
+        );
+    }
+    Some(rule)
+}
+
+fn warning(finding: lint::Finding, places: &dyn Places) -> Problem {
+    let place = match finding.part {
+        Part::Expr(bytes) => places.value(&["expr"], Some(bytes)),
+        Part::Label(name) => places.value(&["labels", &name], None),
+    };
+    Problem::at(place, finding.message)
+        .with_hint(finding.hint)
+        .into_warning()
 }
 
 /// A name for labels of a group, and of rules; problems are for the caller.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bellwether_promql::{
-    ast::{Binary, BinaryOp, Cardinality, Expr, ExprKind, MatchOp, Matcher, Selector},
+    ast::{Binary, BinaryOp, Cardinality, Expr, ExprKind, MatchOp, Matcher, Selector, Span},
     engine::LOOKBACK,
     labels::{Labels, METRIC_NAME},
     signature::Function,
@@ -46,6 +46,8 @@ pub struct Reads {
     pub range: i64,
     /// Whether the length is the expression's own.
     pub is_range: bool,
+    /// Of the expression: where it stands.
+    pub span: Span,
 }
 
 /// All selectors of an expression; those of subqueries reach back over all of their moments. A fixed `@` is no window that
@@ -68,6 +70,7 @@ fn collect(expr: &Expr, offset: i64, range: i64, found: &mut Vec<Reads>) {
                 },
             range: range + own.unwrap_or(LOOKBACK),
             is_range: own.is_some() || range > 0,
+            span: expr.span,
         });
     };
     match &expr.kind {
@@ -117,6 +120,7 @@ pub fn through(reads: &[Reads], records: &BTreeMap<Arc<str>, Vec<Reads>>) -> Vec
             offset: inner.offset + read.offset,
             range: inner.range + if read.is_range { read.range } else { 0 },
             is_range: inner.is_range || read.is_range,
+            span: read.span,
         }));
     }
     all

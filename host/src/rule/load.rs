@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Group, RuleSet, file, table};
-use crate::config::{Loaded, Problem, Problems, RULES_MAX, Severity, read_file};
+use super::{
+    Group, RuleSet, file,
+    lint::{self, Lints},
+    table,
+};
+use crate::config::{Loaded, Location, Problem, Problems, RULES_MAX, Severity, read_file};
 
 /// Reads the rule files of a configuration and its `[[rule]]` tables. Blocks on file access. What can be used but should be
 /// looked at comes back beside the rules.
@@ -12,17 +16,59 @@ use crate::config::{Loaded, Problem, Problems, RULES_MAX, Severity, read_file};
 ///
 /// Every problem of every file, warnings too, in the order of files and lines.
 pub fn load(loaded: &Loaded) -> Result<(RuleSet, Problems), Problems> {
+    read(loaded, None)
+}
+
+/// The same with what is unwise about the rules among the warnings. Names of recorded series are added to `lints`.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn lint(loaded: &Loaded, mut lints: Lints) -> Result<(RuleSet, Problems), Problems> {
+    if let (Some(metrics), Ok((set, _))) = (&mut lints.metrics, load(loaded)) {
+        let rules = set.groups.iter().flat_map(|group| &group.rules);
+        let records = rules.filter(|rule| rule.alert().is_none());
+        metrics.recorded.extend(records.map(|rule| Arc::clone(&rule.name)));
+    }
+    let (set, mut warnings) = read(loaded, Some(&lints))?;
+    let rules = set.groups.iter().flat_map(|group| &group.rules);
+    let twice = lint::duplicates(rules).into_iter().map(|(rule, first)| {
+        let message = format!("`{}` is the same rule as that at {}", rule.name, first.location);
+        Problem::at(place(&rule.location), message)
+            .with_hint("remove one of them: both make the same series and the same alerts")
+            .into_warning()
+    });
+    warnings.0.extend(twice);
+    Ok((set, warnings))
+}
+
+/// Where a rule begins, from `rules/web.yml:12`.
+fn place(location: &str) -> Location {
+    let (file, line) = location.rsplit_once(':').unwrap_or((location, "0"));
+    let mut place = Location::file(file);
+    place.line = line.parse().unwrap_or(0);
+    place.column = usize::from(place.line > 0);
+    place
+}
+
+fn read(loaded: &Loaded, lints: Option<&Lints>) -> Result<(RuleSet, Problems), Problems> {
     let mut problems = Vec::new();
     let alerting = &loaded.config.alerting;
     let interval = i64::try_from(alerting.evaluation_interval.as_millis()).unwrap_or(i64::MAX);
     let mut groups = Vec::new();
     for path in &alerting.rule_files {
         match read_file(path) {
-            Ok(text) => groups.extend(file::read(&path.display().to_string(), &text, interval, &mut problems)),
+            Ok(text) => groups.extend(file::read(
+                &path.display().to_string(),
+                &text,
+                interval,
+                lints,
+                &mut problems,
+            )),
             Err(unreadable) => problems.extend(unreadable),
         }
     }
-    groups.extend(table::read(loaded, &mut problems));
+    groups.extend(table::read(loaded, lints, &mut problems));
     refuse_too_many(&groups, &mut problems);
     finish(
         groups,
@@ -37,7 +83,7 @@ pub fn load(loaded: &Loaded) -> Result<(RuleSet, Problems), Problems> {
 /// As [`load`].
 pub fn load_text(file: &str, text: &str, interval: i64) -> Result<(RuleSet, Problems), Problems> {
     let mut problems = Vec::new();
-    let groups = file::read(file, text, interval, &mut problems);
+    let groups = file::read(file, text, interval, None, &mut problems);
     finish(groups, problems)
 }
 
@@ -56,7 +102,7 @@ fn refuse_too_many(groups: &[Group], problems: &mut Vec<Problem>) {
     let rules: usize = groups.iter().map(|group| group.rules.len()).sum();
     if rules > RULES_MAX {
         let file = groups.last().map_or("", |group| &group.file);
-        let location = crate::config::Location::file(file);
+        let location = Location::file(file);
         let message = format!("{rules} rules in all; at most {RULES_MAX} are accepted");
         problems.push(Problem::at(location, message).with_hint("evaluate the rest on another host"));
     }

@@ -14,6 +14,7 @@ pub mod data;
 mod events;
 mod file;
 pub mod group;
+mod lint;
 mod load;
 mod owner;
 pub mod schedule;
@@ -22,6 +23,8 @@ mod status;
 mod store;
 mod table;
 pub mod template;
+pub mod trial;
+mod yaml;
 
 use std::sync::Arc;
 
@@ -31,7 +34,8 @@ pub use self::{
     data::CHECKS_HOLD_MAX,
     events::RuleWarnings,
     group::{ELEMENTS_MAX, RESULTS_MAX, RuleProblem, SAMPLES_MAX},
-    load::{load, load_text},
+    lint::{Lints, Metrics},
+    load::{lint, load, load_text},
     owner::{RuleOptions, Rules, RulesHandle},
     status::{GroupStatus, Health, RuleReport, RuleStatus},
     template::{Externals, Template},

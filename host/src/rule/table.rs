@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 use super::{
     Group,
     check::{self, Draft, Places, Surroundings},
+    lint::Lints,
 };
 use crate::config::{Loaded, Location, Problem, RuleTable};
 
@@ -15,7 +16,7 @@ use crate::config::{Loaded, Location, Problem, RuleTable};
 const GROUP: &str = "bellwether";
 
 /// Reads all of them.
-pub(super) fn read(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<Group> {
+pub(super) fn read(loaded: &Loaded, lints: Option<&Lints>, problems: &mut Vec<Problem>) -> Vec<Group> {
     let config = &loaded.config;
     let file: Arc<str> = config
         .files
@@ -48,6 +49,7 @@ pub(super) fn read(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<Group> {
             labels: &[],
             on_no_data: table.on_no_data,
             location: format!("{}:{}", line.file, line.line),
+            lints,
         };
         let rule = check::rule(&draft(table), &around, &places, problems);
         group.rules.extend(rule.map(Arc::new));

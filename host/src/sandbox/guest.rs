@@ -11,8 +11,8 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
     calls::wasi_http::Hooks,
-    limits::{HANDLES_MAX, HOSTCALL_FUEL, Limiter, RANDOM_BYTES_MAX, RunLimits},
-    meter::Meter,
+    limits::{FIELDS_BYTES_MAX, HANDLES_MAX, HOSTCALL_FUEL, Limiter, RANDOM_BYTES_MAX, RunLimits},
+    meter::{Meter, unmetered},
     stdio::{Lines, SharedLog},
 };
 use crate::{
@@ -127,7 +127,7 @@ impl Guest {
         let guest = Self {
             wasi: wasi(log),
             table: table(),
-            wasi_http: WasiHttpCtx::new(),
+            wasi_http: wasi_http(),
             hooks: Hooks::new(run.as_ref().map(|run| Arc::clone(&run.http))),
             limiter: Limiter::new(limits.memory_bytes),
             log: Arc::clone(log),
@@ -146,6 +146,12 @@ impl Guest {
 
     pub(super) fn cpu_budget(&self) -> Duration {
         self.cpu_budget
+    }
+
+    /// Awaits work of the host's, whose CPU time is not the guest's.
+    pub(super) fn hosts_work<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        let meter = Arc::clone(&self.meter);
+        async move { unmetered(&meter, work).await }
     }
 
     /// What a run has; ends a call of `describe`.
@@ -189,6 +195,12 @@ fn wasi(log: &SharedLog) -> WasiCtx {
         .allow_udp(false)
         .allow_ip_name_lookup(false)
         .build()
+}
+
+fn wasi_http() -> WasiHttpCtx {
+    let mut context = WasiHttpCtx::new();
+    context.set_field_size_limit(FIELDS_BYTES_MAX);
+    context
 }
 
 fn table() -> ResourceTable {

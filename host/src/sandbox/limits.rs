@@ -26,6 +26,8 @@ pub(super) const TABLES_MAX: usize = 64;
 pub(super) const MEMORIES_MAX: usize = 8;
 /// Handles a guest may hold, and entries of the host's resource table: a check has a few streams and pollables.
 pub(super) const HANDLES_MAX: usize = 1_000;
+/// Headers of one request of `wasi:http`, in memory. They are the host's memory, and a guest may hold as many as handles.
+pub(super) const FIELDS_BYTES_MAX: usize = 32 * 1024;
 /// Bytes that a guest may pass to the host in one call, the report included. 10,000 samples take under 2 MiB.
 pub(super) const HOSTCALL_FUEL: usize = 4 * MIB as usize;
 /// One `get-random-bytes`.

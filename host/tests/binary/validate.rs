@@ -52,6 +52,41 @@ fn validate_tells_good_from_bad_and_says_it_to_people_and_programs() {
 }
 
 #[test]
+fn validate_warns_of_rules_that_are_unwise_and_where() {
+    const RULES: &str = "groups:
+- name: own
+  rules:
+  - alert: Misspelt
+    expr: system_memory_used_byte > 1
+  - alert: LongAgo
+    expr: bellwether_check_up == 0 and bellwether_check_up offset 1d == 1
+  - alert: Changing
+    expr: up == 0
+    labels: {value: '{{ $value }}'}
+";
+    let place = Place::new(&format!("[alerting]\nrule_files = [\"rules.yml\"]\n\n{MACHINE}"));
+    place.write("rules.yml", RULES);
+    let found = place.finish(&["validate"]);
+    assert_eq!(
+        (found.code, found.stdout.as_str()),
+        (0, "ok: 1 check, 3 rules\n"),
+        "{found:?}"
+    );
+    for part in [
+        "rules.yml:5:11: warning: no configured check describes a metric `system_memory_used_byte`",
+        "rules.yml:7:38: warning: this looks back 1d5m, and history keeps 6h of what rules read",
+        "`[history] retention`",
+        "rules.yml:10:21: warning: the label `value` changes with the value",
+    ] {
+        assert!(found.stderr.contains(part), "{part}\n{}", found.stderr);
+    }
+    assert_eq!(found.stderr.matches("warning:").count(), 3, "{}", found.stderr);
+    // Without the plugins nobody knows what they report.
+    let found = place.finish(&["validate", "--no-plugins"]);
+    assert_eq!(found.stderr.matches("warning:").count(), 2, "{}", found.stderr);
+}
+
+#[test]
 fn validate_finds_a_certificate_that_run_would_refuse() {
     let place = Place::new(MACHINE);
     let pipe = place.path("pipe.pem");

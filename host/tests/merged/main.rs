@@ -17,6 +17,7 @@ mod node;
 #[path = "../oracles/parsers.rs"]
 #[expect(dead_code, reason = "shared with a suite that asks more of it")]
 mod parsers;
+mod targets;
 #[path = "../oracles/tools.rs"]
 #[expect(dead_code, reason = "shared with a suite that runs more programs")]
 mod tools;

@@ -1,8 +1,9 @@
 //! What others make of our output: Prometheus' `promtool`, the Python client's two parsers, and a Prometheus server that
-//! scrapes the running host for a minute. And what `promtool` makes of the rules that plugins bring, and of a host that it queries.
+//! scrapes the running host for a minute. And what `promtool` makes of the rules that plugins bring, and of a host that it queries,
+//! and whether our own test runner for rules agrees with it.
 //!
 //! Needs: promtool, prometheus, python
-//! Budget: 6 min
+//! Budget: 8 min
 
 #![expect(
     clippy::disallowed_methods,
@@ -19,6 +20,7 @@ mod host;
 mod parsers;
 mod prometheus;
 mod queries;
+mod rule_tests;
 mod rules;
 mod shop;
 mod tools;

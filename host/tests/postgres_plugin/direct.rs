@@ -120,6 +120,18 @@ async fn a_query_of_one_s_own_becomes_metrics_and_a_verdict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_that_are_more_than_the_host_takes_are_not_ok() {
+    let started = Started::new().await;
+    let more = "settings.sections = []\n[[check.direct.settings.queries]]\nname = \"big\"\nlabels = [\"l\"]\n\
+                sql = \"SELECT repeat('x', 10000000) AS l, 5000 AS a\"\nmetrics.a = { above = { warning = 3000 } }\n";
+    let place = Place::new(&check("direct", started.port, more));
+    let said = once(&place, "direct");
+    let (status, code, summary) = said.judged("query big");
+    assert_eq!((status, code), ("unknown", "query_rows"), "{summary}");
+    assert!(summary.contains("all rows after the first 0 are missing"), "{summary}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_may_not_see_everything_costs_what_it_may_not_see() {
     let started = Started::new().await;
     started.operate("REVOKE pg_monitor FROM monitor; CREATE TABLE secret (id int)");
@@ -137,6 +149,13 @@ async fn a_role_that_may_not_see_everything_costs_what_it_may_not_see() {
     assert_eq!(said.sample("shop_postgres_transaction_oldest_seconds", &[]), None);
     let (status, code, summary) = said.judged("query secret");
     assert_eq!((status, code), ("unknown", "permission_missing"), "{summary}");
+    assert!(summary.contains("GRANT SELECT ON secret TO \"monitor\""), "{summary}");
+    started.operate("GRANT SELECT ON secret TO \"monitor\"");
+    assert_eq!(
+        once(&place, "direct").judged("query secret").0,
+        "ok",
+        "the advice mends it"
+    );
     assert_eq!(said.sample("shop_secret_rows", &[]), None);
     assert_eq!(said.sample("shop_jobs_rows", &[]), Some(2.0));
     for family in [

@@ -1,5 +1,5 @@
 //! The `postgres` plugin in the real binary, against a real server whose connections are used up, directly and behind
-//! PgBouncer; transactions that are left open, queries of one's own, and a role that may not see everything.
+//! PgBouncer; transactions that are left open, a standby without a primary, queries of one's own, and a role that may not see everything.
 //!
 //! Flows in: a server with 17 connections for ordinary roles, and `psql` holding them. Flows out: what `once` and a running host
 //! say of it.
@@ -19,6 +19,7 @@ mod pooled;
 #[expect(dead_code, reason = "shared with a suite that asks more of it")]
 mod said;
 mod sessions;
+mod standby;
 #[path = "../postgres_server/started.rs"]
 #[expect(dead_code, reason = "shared with a suite that asks the server itself")]
 mod started;

@@ -12,11 +12,13 @@
 )]
 
 mod canary;
+mod crowd;
 mod misbehaving;
 mod phases;
 #[expect(dead_code, reason = "shared with a suite that looks at labels, too")]
 mod said;
 mod servers;
+mod turns;
 
 #[path = "../support"]
 mod support {

@@ -131,6 +131,19 @@ fn gzip_bomb() -> SocketAddr {
     says(ok("content-encoding: gzip\r\n", encoder.finish().expect("finished")))
 }
 
+/// Chunks of one byte.
+const TINY: [u8; 6 * 4096] = {
+    let mut chunks = [b'x'; 6 * 4096];
+    let mut at = 0;
+    while at < chunks.len() {
+        let [size, cr, lf] = *b"1\r\n";
+        (chunks[at], chunks[at + 1], chunks[at + 2]) = (size, cr, lf);
+        (chunks[at + 4], chunks[at + 5]) = (cr, lf);
+        at += 6;
+    }
+    chunks
+};
+
 /// A reset is what the kernel sends when what a client said was not read.
 fn resets() -> SocketAddr {
     serve(|mut client| {
@@ -172,8 +185,8 @@ fn closed() -> SocketAddr {
     listener.local_addr().expect("bound")
 }
 
-/// A body that is kept in part cannot be the whole of what was wanted.
-const SHORT: &str = "expect.body_bytes = { maximum = 1000 }\n";
+/// A body that is read in part cannot be the whole of what was wanted, unless that is said.
+const A_PART_IS_ENOUGH: &str = "expect.whole_body = false\n";
 
 fn targets(dir: &std::path::Path) -> Vec<Target> {
     let silent = serve(|client| {
@@ -184,7 +197,7 @@ fn targets(dir: &std::path::Path) -> Vec<Target> {
     let broken = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n";
     let is_late = |name, address, words| Target::at(name, address, "timeout", words);
     let is_wrong = |name, address, words| Target::at(name, address, "protocol_error", words);
-    let is_long = |name, address| Target::at(name, address, "body_size_unexpected", "more than").with(SHORT);
+    let is_long = |name, address| Target::at(name, address, "body_too_long", "set `expect.whole_body = false`");
     vec![
         Target::healthy("healthy first"),
         is_late("never answers", silent, "waiting for the first byte").hung_in("processing"),
@@ -206,6 +219,16 @@ fn targets(dir: &std::path::Path) -> Vec<Target> {
         Target::healthy("healthy between"),
         is_long("never ends", floods("HTTP/1.1 200 OK\r\n\r\n", &[b'x'; 64 * 1024])),
         is_long("explodes", gzip_bomb()),
+        Target {
+            url: format!("http://{}/", floods("HTTP/1.1 200 OK\r\n\r\n", &[b'x'; 64 * 1024])),
+            ..Target::healthy("never ends, and may").with(A_PART_IS_ENOUGH)
+        },
+        Target::at(
+            "never ends, byte by byte",
+            floods("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", &TINY),
+            "over_limit",
+            "reading the body: it comes in more than",
+        ),
         Target::at(
             "has 10 MiB of headers",
             ten_mebibytes_of_headers(),

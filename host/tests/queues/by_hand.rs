@@ -29,6 +29,12 @@ fn groups_of_streams() {
     server.cli(&["XGROUP", "CREATE", "events", "mailers", "0"]);
     let take = "XREADGROUP GROUP mailers c1 COUNT 2 STREAMS events >";
     server.cli(&take.split(' ').collect::<Vec<_>>());
+    // Given out when `TIME` says, long after they were added; the second one later than the first.
+    let taken = first + 20_000;
+    for (job, at) in [(0, taken), (1, taken + 5_000)] {
+        let claim = format!("XCLAIM events mailers c1 0 {first}-{job} TIME {at}");
+        server.cli(&claim.split(' ').collect::<Vec<_>>());
+    }
     let fill = "for i = 1, tonumber(ARGV[1]) do redis.call('XADD', KEYS[1], '*', 'k', 'v') end";
     server.cli(&["EVAL", fill, "1", "events", &MANY.to_string()]);
     let queue = "events/mailers";
@@ -38,9 +44,24 @@ fn groups_of_streams() {
             { "queue": queue, "state": "active", "jobs": 2 },
         ],
         "oldest": { queue: oldest },
-        "in_flight": { queue: oldest },
+        "in_flight": { queue: taken as f64 / 1e3 },
     });
     agrees(&server, "backend = \"streams\"\nqueues = [\"events\"]", &expected);
+}
+
+#[test]
+fn a_stream_that_is_not_there_is_no_refused_command() {
+    let server = Server::start();
+    let once = Once::of(&place(&server, "backend = \"streams\"\nqueues = [\"nowhere\"]"));
+    assert_eq!(once.reported.value("queue_commands_refused", &[]), Some(0.0));
+    let labels = [
+        ("target", "queue nowhere"),
+        ("queue", "nowhere"),
+        ("code", "unreadable"),
+        ("severity", "unknown"),
+    ];
+    let found = once.reported.value("queue_finding_runs", &labels);
+    assert_eq!(found, Some(1.0), "{:#?}", once.reported);
 }
 
 #[test]

@@ -71,9 +71,9 @@ impl Drop for Deno {
     }
 }
 
-/// What `once edge --json` says, with these settings.
-fn once(address: &str, settings: &str) -> (Place, Value) {
-    let place = Place::new(&format!(
+/// A check of the project at an address, with these settings.
+fn place(address: &str, settings: &str) -> Place {
+    Place::new(&format!(
         r#"
 [connection.supabase]
 url = "http://{address}/"
@@ -87,7 +87,12 @@ timeout = "30s"
 
 {settings}
 "#
-    ));
+    ))
+}
+
+/// What `once edge --json` says, with these settings.
+fn once(address: &str, settings: &str) -> (Place, Value) {
+    let place = place(address, settings);
     let said = place.finish(&["once", "edge", "--json"]);
     assert!(
         !said.stdout.contains(CANARY) && !said.stderr.contains(CANARY),
@@ -175,6 +180,18 @@ json = { user_id = 1 }"#;
 }
 
 #[test]
+fn an_expression_that_cannot_be_read_is_refused_before_anything_runs() {
+    let settings = "[check.edge.settings.functions.hello]\nexpect.json = [{ pointer = \"/a\", matches = \"(\" }]\n\
+                    [check.edge.settings.functions.other]\nexpect.headers = { x-version = \"[\" }\n";
+    let place = place("127.0.0.1:1", settings);
+    let said = place.finish(&["validate"]);
+    let all = format!("{}{}", said.stdout, said.stderr);
+    for pattern in ["`(`", "`[`"] {
+        assert!(all.contains(&format!("{pattern} is not a regular expression")), "{all}");
+    }
+}
+
+#[test]
 fn a_flow_makes_reads_and_removes_and_cleans_up_after_a_failure() {
     let deno = Deno::start();
     let flow = |name: &str, middle: &str| {
@@ -221,13 +238,35 @@ fn the_runtime_tells_its_health() {
     assert_eq!(verdict(&outcome, "runtime"), ("", "ok"));
 }
 
+/// The value of the one sample that has these labels, among others.
+fn sample(outcome: &Value, metric: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let families = outcome["families"].as_array().expect("families");
+    let family = families.iter().find(|family| family["name"] == metric)?;
+    let samples = family["samples"].as_array().expect("samples");
+    let fits = |sample: &&Value| labels.iter().all(|(name, value)| sample["labels"][name] == *value);
+    samples.iter().find(fits)?["value"].as_f64()
+}
+
+#[test]
+fn a_cold_start_is_two_calls_and_costs_no_other_function_its_count() {
+    let deno = Deno::start();
+    let cold = "[check.edge.settings.functions.healthy.cold]\nevery = \"30m\"\n";
+    let settings = functions("liveness", &["healthy", "own_500"]) + cold;
+    let (_place, outcome) = once(&deno.address, &settings);
+    for (name, calls) in [("healthy", 2.0), ("own_500", 1.0)] {
+        let found = sample(&outcome, "edge_requests_total", &[("operation", name)]);
+        assert_eq!(found, Some(calls), "{name}: {outcome:#}");
+    }
+    assert!(sample(&outcome, "edge_cold_start_seconds", &[("operation", "healthy")]).is_some());
+}
+
 #[test]
 fn what_only_the_hosted_platform_sends_is_understood() {
     let stub = Stub::start();
     let names = HOSTED.map(|answer| answer.name);
     let (_place, outcome) = once(&stub.address, &functions("invoke", &names));
     for answer in HOSTED {
-        let (code, _) = verdict(&outcome, &format!("function {}", answer.name));
-        assert_eq!(code, answer.code, "{}", answer.name);
+        let found = verdict(&outcome, &format!("function {}", answer.name));
+        assert_eq!(found, answer.verdict, "{}", answer.name);
     }
 }

@@ -9,79 +9,78 @@ use std::{
     net::{TcpListener, TcpStream},
 };
 
-/// One documented answer, and the code that the plugin is to give it.
+/// One documented answer, and the code and status that the plugin is to give it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answer {
     pub(crate) name: &'static str,
     status: u16,
     header: &'static str,
-    pub(crate) code: &'static str,
+    /// Code and status.
+    pub(crate) verdict: (&'static str, &'static str),
 }
 
-const fn answer(name: &'static str, status: u16, header: &'static str, code: &'static str) -> Answer {
+/// The function, or what is behind it, does not work.
+const fn down(name: &'static str, status: u16, header: &'static str, code: &'static str) -> Answer {
     Answer {
         name,
         status,
         header,
-        code,
+        verdict: (code, "critical"),
+    }
+}
+
+/// The check's own matter: nobody can tell how the function is.
+const fn misconfigured(name: &'static str, header: &'static str, code: &'static str) -> Answer {
+    Answer {
+        verdict: (code, "unknown"),
+        ..down(name, 401, header, code)
     }
 }
 
 /// In the order of the documents.
-pub(crate) const HOSTED: [Answer; 18] = [
-    answer("threw", 500, "sb-error-code: EDGE_FUNCTION_ERROR", "function_error"),
-    answer("idle", 504, "sb-error-code: IDLE_TIMEOUT", "idle_timeout"),
-    answer("limit", 546, "sb-error-code: WORKER_RESOURCE_LIMIT", "resource_limit"),
-    answer("module", 500, "sb-error-code: WORKER_ERROR", "worker_error"),
-    answer(
+pub(crate) const HOSTED: [Answer; 20] = [
+    down("threw", 500, "sb-error-code: EDGE_FUNCTION_ERROR", "function_error"),
+    down("idle", 504, "sb-error-code: IDLE_TIMEOUT", "idle_timeout"),
+    down("limit", 546, "sb-error-code: WORKER_RESOURCE_LIMIT", "resource_limit"),
+    down("module", 500, "sb-error-code: WORKER_ERROR", "worker_error"),
+    down("quiet", 200, "sb-error-code: WORKER_ERROR", "worker_error"),
+    down(
         "status",
         500,
         "sb-error-code: INVALID_RESPONSE_STATUS_CODE",
         "invalid_response",
     ),
-    answer(
-        "keyless",
-        401,
-        "sb-error-code: UNAUTHORIZED_NO_AUTH_HEADER",
-        "key_missing",
-    ),
-    answer(
-        "expired",
-        401,
-        "sb-error-code: UNAUTHORIZED_ASYMMETRIC_JWT",
-        "token_invalid",
-    ),
-    answer(
-        "revoked",
-        401,
-        "sb-error-code: UNAUTHORIZED_LEGACY_JWT",
-        "token_invalid",
-    ),
-    answer(
+    misconfigured("keyless", "sb-error-code: UNAUTHORIZED_NO_AUTH_HEADER", "key_missing"),
+    misconfigured("expired", "sb-error-code: UNAUTHORIZED_ASYMMETRIC_JWT", "token_invalid"),
+    misconfigured("revoked", "sb-error-code: UNAUTHORIZED_LEGACY_JWT", "token_invalid"),
+    misconfigured(
         "malformed",
-        401,
         "sb-error-code: UNAUTHORIZED_INVALID_JWT_FORMAT",
         "token_malformed",
     ),
-    answer("recursive", 429, "sb-error-code: RATE_LIMIT_EXCEEDED", "rate_limited"),
-    answer("absent", 404, "sb-error-code: NOT_FOUND", "not_deployed"),
-    answer(
+    misconfigured("refused", "x-nothing: 1", "unauthorized"),
+    Answer {
+        verdict: ("rate_limited", "warning"),
+        ..down("recursive", 429, "sb-error-code: RATE_LIMIT_EXCEEDED", "rate_limited")
+    },
+    down("absent", 404, "sb-error-code: NOT_FOUND", "not_deployed"),
+    down(
         "blobless",
         404,
         "sb-error-code: NOT_FOUND_FUNCTION_BLOB",
         "bundle_missing",
     ),
-    answer("unbooted", 503, "sb-error-code: BOOT_ERROR", "boot_error"),
-    answer(
+    down("unbooted", 503, "sb-error-code: BOOT_ERROR", "boot_error"),
+    down(
         "unloaded",
         500,
         "sb-error-code: LOAD_FUNCTION_UNBUNDLING_ERROR",
         "load_failed",
     ),
-    answer("relay", 200, "x-relay-error: true", "relay_error"),
-    answer("restricted", 402, "x-nothing: 1", "service_restricted"),
-    answer("paused", 540, "x-nothing: 1", "project_paused"),
-    answer("gateway", 544, "x-nothing: 1", "gateway_timeout"),
+    down("relay", 200, "x-relay-error: true", "relay_error"),
+    down("restricted", 402, "x-nothing: 1", "service_restricted"),
+    down("paused", 540, "x-nothing: 1", "project_paused"),
+    down("gateway", 544, "x-nothing: 1", "gateway_timeout"),
 ];
 
 /// More than any test sends; then it ends by itself.

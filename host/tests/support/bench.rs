@@ -10,6 +10,7 @@ use std::{
 use bellwether::{
     board::{Board, BoardCheck, BoardHandle, BoardOptions, Snapshot},
     capability::{
+        dial::{Resolve, SystemResolver},
         reach::Reach,
         state::{QUOTA_BYTES_DEFAULT, StateBank},
         system::SystemReader,
@@ -43,6 +44,7 @@ pub(crate) struct Bench {
     pub(crate) sandbox: Sandbox,
     pub(crate) clock: Clock,
     pub(crate) telemetry: Telemetry,
+    pub(crate) redactor: Redactor,
     bank: StateBank,
     supervisor: Supervisor,
     log: Arc<Mutex<Vec<u8>>>,
@@ -78,12 +80,17 @@ impl Bench {
 
     /// `cpu` and `wall` bound the compiler.
     pub(crate) fn compiling_within(cpu: Duration, wall: Duration) -> Self {
+        Self::resolving_by(cpu, wall, Arc::new(SystemResolver))
+    }
+
+    /// Names resolve to what `resolver` says.
+    pub(crate) fn resolving_by(cpu: Duration, wall: Duration, resolver: Arc<dyn Resolve>) -> Self {
         let (clock, log) = (Clock::system(), Arc::new(Mutex::new(Vec::new())));
         let redactor = Redactor::default();
         let sink = Sink::Memory(Arc::clone(&log));
         let telemetry = Telemetry::new(sink, LogOptions::default(), redactor.clone(), clock.clone());
         let supervisor = Supervisor::new(|panic| panic!("{panic}"));
-        let sandbox = Sandbox::new(SandboxOptions {
+        let options = SandboxOptions {
             // Shared by all tests, as it is shared by restarts: a guest is compiled once.
             cache_dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled-guests"),
             compiler: CompilerOptions {
@@ -96,14 +103,15 @@ impl Bench {
             concurrency: CONCURRENCY_DEFAULT,
             system: SystemReader::new(supervisor.clone(), telemetry.clone(), clock.clone()),
             telemetry: telemetry.clone(),
-            redactor,
+            redactor: redactor.clone(),
             supervisor: supervisor.clone(),
             clock: clock.clone(),
-        });
+        };
         Self {
-            sandbox: sandbox.expect("a sandbox"),
+            sandbox: Sandbox::with_resolver(options, resolver).expect("a sandbox"),
             clock,
             telemetry,
+            redactor,
             bank: StateBank::default(),
             supervisor,
             log,

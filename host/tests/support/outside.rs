@@ -1,8 +1,12 @@
 //! Guests that reach what is outside, and the small servers on loopback that they talk to, each for one conversation.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use bellwether::{capability::reach::Reach, config::Connection, secret::Secret};
+use bellwether::{
+    capability::reach::Reach,
+    config::{Connection, Limits},
+    secret::Secret,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
@@ -165,6 +169,70 @@ pub(crate) async fn http_clients(bench: &Bench) {
         1,
         "it asks what it was given: its own verdict is left"
     );
+}
+
+/// What it is for is shown in `walls`; here, that it sees through both doors and that what it says is said without secrets.
+pub(crate) async fn two_doors(bench: &Bench) {
+    const KEY: &str = "canary-of-the-host";
+    let plugin = bench.load(&guests::rust("two_doors").await).await;
+    bench.redactor.learn(&[Secret::new(KEY)]);
+    let reach = Arc::new(Reach {
+        addresses: vec![Arc::new(
+            Connection::at_address("http://localhost/").expect("an address"),
+        )],
+        ..Reach::default()
+    });
+    let run = async |end: &str| {
+        let settings = serde_json::json!({ "asked": [{ "method": "GET", "url": "http://nowhere.test/" }], "end": end,
+            "last_words": format!("it was <{KEY}>: ") });
+        let given = Given {
+            settings: settings.to_string().leak(),
+            reach: Arc::clone(&reach),
+            ..Given::default()
+        };
+        bench.run("hostile", &plugin, &given).await
+    };
+    let words = run("report").await;
+    let words: Vec<_> = report(&words)
+        .verdicts
+        .iter()
+        .map(|verdict| (&*verdict.target, &*verdict.summary))
+        .collect();
+    assert_eq!(words, [("contract 0", "denied"), ("wasi 0", "denied")]);
+    for (end, word) in [("panic", "trap"), ("failure", "target")] {
+        says(
+            &failure(&run(end).await, word).message,
+            &["it was <[redacted]>: no connection of this check"],
+        );
+    }
+}
+
+pub(crate) async fn request_hoard(bench: &Bench) {
+    const MIB: usize = 1024 * 1024;
+    let plugin = bench.load(&guests::rust("request_hoard").await).await;
+    let reach = Reach {
+        addresses: vec![Arc::new(
+            Connection::at_address("http://127.0.0.1/").expect("an address"),
+        )],
+        ..Reach::default()
+    };
+    let limits = Limits {
+        cpu: Some(Duration::from_secs(20)),
+        ..Limits::default()
+    };
+    let given = Given {
+        reach: Arc::new(reach),
+        limits,
+        ..Given::default()
+    };
+    let end = bench.run("hostile", &plugin, &given).await;
+    let verdict = &report(&end).verdicts[0];
+    let taken: usize = verdict.summary.parse().expect("a number");
+    assert!(
+        (7 * MIB..9 * MIB).contains(&taken),
+        "the host took {taken} bytes: {verdict:?}"
+    );
+    says(&verdict.details[0].1, &["Closed"]);
 }
 
 async fn redis() -> TcpListener {

@@ -23,7 +23,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["expose", "capability/tls", "capability/http"]),
     ("rustls_native_certs", &["capability/tls"]),
     ("x509_parser", &["capability/tls"]),
-    ("brotli_decompressor", &["capability/http/decode"]),
+    ("brotli_decompressor", &["capability/http/brotli"]),
     // Signing; TLS takes it through rustls.
     ("ring", &["capability/http/credentials"]),
     ("postgres_protocol", &["capability/postgres"]),
@@ -38,7 +38,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &["store", "capability/state", "board/restore", "rule/store"],
     ),
     ("toml", &["config"]),
-    ("saphyr_parser", &["rule/file"]),
+    ("saphyr_parser", &["rule/yaml"]),
     ("gotmpl", &["rule/template"]),
     ("jiff", &["clock", "config"]),
     ("clap", &["cli", "main"]),

@@ -99,7 +99,8 @@ impl From<Error> for Failure {
             Error::Connect(reason) => Self::target(format_args!("cannot connect: {reason}")),
             Error::Authentication(reason) => Self::target(format_args!("refused to log in: {reason}")).permanent(),
             Error::Timeout => Self::target("no answer in time"),
-            Error::Protocol(reason) => Self::target(format_args!("the answer is not Redis: {reason}")),
+            // The host says what is wrong with it: no Redis, or too much.
+            Error::Protocol(reason) => Self::target(reason),
         }
     }
 }

@@ -45,6 +45,18 @@ pub(super) fn description(description: &Description) -> Vec<String> {
     problems
 }
 
+/// Of what a person reads about the plugin.
+pub(super) fn readme(description: &Description, readme: &str) -> Vec<String> {
+    let metrics = description.metrics.iter().map(|metric| ("metric", &metric.name));
+    let codes = description.codes.iter().map(|code| ("code", &code.code));
+    let silent = metrics
+        .chain(codes)
+        .filter(|(_, name)| !readme.contains(&format!("`{name}`")));
+    silent
+        .map(|(what, name)| format!("the README says nothing of {what} `{name}`"))
+        .collect()
+}
+
 fn is_kebab(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.split('-').all(|word| {
@@ -76,11 +88,21 @@ pub(super) fn outcome(description: &Description, outcome: &Result<Report, Failur
             let verdicts = report.verdicts.iter().flat_map(|each| verdict(description, each));
             let families = report.families.iter().flat_map(|each| family(description, each));
             let targets = twice_judged(&report.verdicts);
-            verdicts.chain(families).chain(targets).collect()
+            let names = twice_reported(&report.families);
+            verdicts.chain(families).chain(targets).chain(names).collect()
         }
         Err(failure) if failure.code.is_empty() => Vec::new(),
         Err(failure) => code(description, &failure.code).into_iter().collect(),
     }
+}
+
+/// The host keeps the first family of a name and refuses the others.
+fn twice_reported(families: &[MetricFamily]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let again = families.iter().filter(|family| !seen.insert(&family.name));
+    again
+        .map(|family| format!("metric `{}` stands in the report twice", family.name))
+        .collect()
 }
 
 fn twice_judged(verdicts: &[Verdict]) -> Vec<String> {
@@ -159,15 +181,24 @@ fn names(family: &MetricFamily) -> Option<String> {
     })
 }
 
+/// Of all kinds but raw values, the host refuses a family with one label set twice.
 fn series_twice(family: &MetricFamily) -> Vec<String> {
-    if matches!(family.points, Points::Increments(_) | Points::Observations(_)) {
+    if matches!(family.points, Points::Observations(_)) {
         return Vec::new();
     }
     let mut seen = BTreeSet::new();
-    let again = label_sets(&family.points)
-        .into_iter()
-        .filter(|values| !seen.insert(*values));
+    let sets = label_sets(&family.points).into_iter();
+    let again = sets.map(as_exposed).filter(|values| !seen.insert(values.clone()));
     again
         .map(|values| format!("series `{}`{values:?} is reported twice", family.name))
         .collect()
+}
+
+/// Label values as the host exposes them, by which it tells series apart: a character that could mislead a reader becomes U+FFFD.
+fn as_exposed(values: &[String]) -> Vec<String> {
+    let odd = |c: char| {
+        let unseen = matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        (c.is_control() && c != '\n' && c != '\t') || unseen
+    };
+    values.iter().map(|value| value.replace(odd, "\u{fffd}")).collect()
 }

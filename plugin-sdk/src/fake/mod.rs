@@ -30,6 +30,7 @@
 
 pub(crate) mod host;
 mod lint;
+mod rules;
 mod run;
 mod world;
 
@@ -55,6 +56,72 @@ pub fn describe<C: Check>() -> Description {
     let description = description::<C>(Package::default());
     lint::fail_with(&lint::description(&description.0));
     description
+}
+
+/// Panics with all that a pack of alert rules (the text of a Prometheus rule file) names and the plugin does not describe: metrics,
+/// their labels, and labels in `$labels.NAME` of the texts. An alert on what is never reported never fires.
+pub fn assert_rules<C: Check>(file: &str) {
+    lint::fail_with(&rules::problems(&describe::<C>().0, file));
+}
+
+/// Panics with the metrics and codes that the plugin describes and its README does not name, each in backticks.
+pub fn assert_readme<C: Check>(readme: &str) {
+    lint::fail_with(&lint::readme(&describe::<C>().0, readme));
+}
+
+/// Runs each check of a configuration, such as that of a `sample.toml` once it is read, with its settings. Panics when it has no
+/// checks, or one fails: an example that is not understood helps nobody.
+pub fn assert_sample(file: &Value, mut run: impl FnMut(Value) -> Run) {
+    let checks = file.get("check").and_then(Value::as_object);
+    let checks = checks.expect("the file has a table `check`");
+    for (name, check) in checks {
+        let settings = check.get("settings").cloned().unwrap_or_else(|| json!({}));
+        if let Err(failure) = run(settings).result {
+            panic!("[check.{name}] is not understood: {failure}");
+        }
+    }
+}
+
+/// An HTTP answer for [`Fake::with_http`]: over HTTP/1.1 and a new connection, without headers and TLS, after 20 ms. Change what a
+/// test is about: `Response { redirects: 1, ..answer(200, "") }`.
+pub fn answer(status: u16, body: impl AsRef<[u8]>) -> http::Response {
+    http::Response {
+        status,
+        http_version: "1.1".to_owned(),
+        headers: Vec::new(),
+        body: body.as_ref().to_vec(),
+        body_truncated: false,
+        url: String::new(),
+        redirects: 0,
+        remote_address: "192.0.2.1:80".to_owned(),
+        reused_connection: false,
+        phases: phases(20_000_000),
+        tls: None,
+    }
+}
+
+/// No HTTP answer, for [`Fake::with_http`]: none after 10 ms, and nothing known but the error.
+pub fn no_answer(error: http::Error) -> Box<http::Failure> {
+    Box::new(http::Failure {
+        error,
+        url: String::new(),
+        redirects: 0,
+        status: None,
+        remote_address: None,
+        phases: phases(10_000_000),
+        tls: None,
+    })
+}
+
+const fn phases(total_ns: u64) -> http::Phases {
+    http::Phases {
+        resolve_ns: None,
+        connect_ns: None,
+        tls_ns: None,
+        processing_ns: None,
+        transfer_ns: None,
+        total_ns,
+    }
 }
 
 /// A host without grants, at 2026-01-01 00:00 UTC, with nothing in the state.

@@ -90,12 +90,16 @@ impl<const N: usize> Values<'_, N> {
 pub struct Added<'r, const N: usize>(pub(super) &'r mut Vec<wit::Sample>);
 
 impl<const N: usize> Added<'_, N> {
-    /// What to add to one total; label sets may repeat, and 0 makes a total known that has not moved yet. Panics on a
-    /// negative value: a total only goes up.
+    /// What to add to one total; 0 makes a total known that has not moved yet. Label sets may repeat: a report has each
+    /// once, as the host wants it, with the sum. Panics on a negative value: a total only goes up.
     pub fn add(&mut self, labels: [&str; N], value: impl Number) -> &mut Self {
         let value = value.to_f64();
         assert!(value >= 0.0, "a total only goes up: {value} cannot be added");
-        push(self.0, &labels, value);
+        // From the end: plugins add to one target's totals before they come to the next one's.
+        match self.0.iter_mut().rev().find(|sample| sample.label_values == labels) {
+            Some(sample) => sample.value += value,
+            None => push(self.0, &labels, value),
+        }
         self
     }
 }

@@ -9,7 +9,9 @@ use crate::{
     certificate::out_of_time,
     judge::Finding,
     observation::Observation,
-    verdict::{CERTIFICATE_EXPIRED, CONNECT, DENIED, INVALID, LIMIT, PROTOCOL, RESOLVE, TIMEOUT, TLS},
+    verdict::{
+        BODY_TOO_LONG, CERTIFICATE_EXPIRED, CONNECT, DENIED, INVALID, LIMIT, NOT_ASKED, PROTOCOL, RESOLVE, TIMEOUT, TLS,
+    },
 };
 
 /// What came of it instead. `failed` is how bad the target's own failures are; what the configuration has wrong says
@@ -17,6 +19,7 @@ use crate::{
 pub(crate) fn finding(error: &Error, seen: &Observation, failed: Status, now: i64) -> Finding {
     let status = match error {
         Error::Denied(_) | Error::Invalid(_) => Status::Unknown,
+        Error::Limit(_) if !was_asked(seen) => Status::Unknown,
         Error::Resolve(_)
         | Error::Connect(_)
         | Error::Tls(_)
@@ -28,13 +31,21 @@ pub(crate) fn finding(error: &Error, seen: &Observation, failed: Status, now: i6
     let code = if expired.is_some() {
         &CERTIFICATE_EXPIRED
     } else {
-        code(error)
+        code(error, seen)
     };
-    let why = expired.unwrap_or_else(|| reason(error));
+    let mut why = expired.unwrap_or_else(|| reason(error));
+    if *code == BODY_TOO_LONG {
+        why.push_str("; where a part of it is enough, set `expect.whole_body = false`");
+    }
     Finding::new(status, code, prefixed(seen, &why))
 }
 
-const fn code(error: &Error) -> &'static Code {
+/// What the run or the host has no more of, before there was anybody to ask, says nothing about the target.
+fn was_asked(seen: &Observation) -> bool {
+    seen.remote.is_some() || seen.redirects > 0 || seen.phases().next().is_some()
+}
+
+fn code(error: &Error, seen: &Observation) -> &'static Code {
     match error {
         Error::Denied(_) => &DENIED,
         Error::Invalid(_) => &INVALID,
@@ -43,6 +54,9 @@ const fn code(error: &Error) -> &'static Code {
         Error::Tls(_) => &TLS,
         Error::Timeout(_) => &TIMEOUT,
         Error::Protocol(_) => &PROTOCOL,
+        Error::Limit(_) if !was_asked(seen) => &NOT_ASKED,
+        // The host measures the transfer of a body that it stopped reading, and of no other that failed.
+        Error::Limit(_) if seen.phases.transfer_ns.is_some() => &BODY_TOO_LONG,
         Error::Limit(_) => &LIMIT,
     }
 }

@@ -36,7 +36,7 @@ fn one(target: &Target, share: u32) -> Request {
         fresh_connection: wanted.fresh_connection.unwrap_or(true),
         address_family: family(wanted.address_family.unwrap_or_default()),
         connect_to: wanted.connect_to.clone(),
-        options: options(wanted),
+        options: options(target),
         ..empty(&target.place)
     }
 }
@@ -68,13 +68,21 @@ const fn family(family: Family) -> AddressFamily {
     }
 }
 
-fn options(wanted: &RequestSettings) -> Vec<(String, String)> {
+fn options(target: &Target) -> Vec<(String, String)> {
+    let wanted = &target.request;
     let version = wanted.http_version.map(|version| ("http-version", version.as_str()));
     let server_name = wanted.server_name.as_deref().map(|name| ("server-name", name));
-    let options = version.into_iter().chain(server_name);
+    // Whether a body ends is known only at its end, however little of it is kept.
+    let whole = wants_whole_body(target).then_some(("whole-body", "true"));
+    let options = version.into_iter().chain(server_name).chain(whole);
     options
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+}
+
+/// Whether a body that does not end where the host stops reading is a fault.
+pub(crate) fn wants_whole_body(target: &Target) -> bool {
+    target.expect.whole_body.unwrap_or(true)
 }
 
 /// Whether an answer to this request has a body at all.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bellwether_sdk::{
     FailureKind, Status,
-    fake::{Fake, Run, describe, json},
+    fake::{self, Fake, Run, assert_readme, assert_rules, assert_sample, json},
     http::{AddressFamily, Certificate, Error, Failure, Phase, Phases, Request, Response, Tls},
 };
 use serde_json::Value;
@@ -49,43 +49,32 @@ const fn phases() -> Phases {
 
 fn answer(status: u16, body: &str) -> Response {
     Response {
-        status,
         http_version: "2".into(),
         headers: vec![
             ("Content-Type".into(), b"application/json".to_vec()),
             ("content-length".into(), b"4".to_vec()),
             ("last-modified".into(), b"Thu, 01 Jan 2026 00:00:00 GMT".to_vec()),
         ],
-        body: body.as_bytes().to_vec(),
-        body_truncated: false,
         url: "https://www.example.com/?token=abc".into(),
-        redirects: 0,
         remote_address: "192.0.2.7:443".into(),
-        reused_connection: false,
         phases: phases(),
         tls: Some(tls(vec![
             certificate("CN=www.example.com", 60 * DAY),
             certificate("CN=Example CA", 900 * DAY),
         ])),
+        ..fake::answer(status, body)
     }
 }
 
 fn failure(error: Error) -> Box<Failure> {
+    let unanswered = fake::no_answer(error);
     Box::new(Failure {
-        error,
         url: "https://www.example.com/".into(),
-        redirects: 0,
-        status: None,
-        remote_address: None,
         phases: Phases {
             resolve_ns: Some(1_000_000),
-            connect_ns: None,
-            tls_ns: None,
-            processing_ns: None,
-            transfer_ns: None,
-            total_ns: 2_000_000,
+            ..unanswered.phases
         },
-        tls: None,
+        ..*unanswered
     })
 }
 
@@ -188,7 +177,11 @@ fn requests_carry_what_the_settings_say_and_a_target_overrides() {
                 assert_eq!(request.address_family, AddressFamily::Ipv6);
                 assert_eq!(request.connect_to.as_deref(), Some("[::1]:8443"));
                 assert_eq!(request.max_body_bytes, Some(10));
-                let wanted = [("http-version", "1.1"), ("server-name", "b.example")];
+                let wanted = [
+                    ("http-version", "1.1"),
+                    ("server-name", "b.example"),
+                    ("whole-body", "true"),
+                ];
                 assert_eq!(
                     request.options,
                     wanted.map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -292,6 +285,54 @@ fn each_way_to_fail_has_its_code_and_says_in_which_phase() {
             "what was learnt until then"
         );
     }
+}
+
+#[test]
+fn a_body_beyond_what_is_read_is_no_success_and_a_part_is_enough_only_when_that_is_said() {
+    let answered = Failure {
+        status: Some(200),
+        remote_address: Some("192.0.2.7:443".into()),
+        phases: phases(),
+        ..*failure(Error::Limit("the body is longer than 1 MiB".into()))
+    };
+    let run = judged(json!({}), Err(Box::new(answered)));
+    let (status, word, said) = code(&run);
+    assert_eq!((status, word), (Status::Critical, "body_too_long"));
+    assert!(
+        said.contains("answered 200") && said.contains("set `expect.whole_body = false`"),
+        "{said}"
+    );
+    assert_eq!(run.value("http_probe_success", &["t"]), Some(0.0));
+    assert!(run.value("http_probe_phase_seconds", &["t", "transfer"]).is_some());
+    for (expect, wished) in [(json!({}), true), (json!({ "whole_body": false }), false)] {
+        let settings = json!({ "url": "https://a.example/", "name": "t", "expect": expect });
+        let run = run_with(settings, move |request| {
+            let option = ("whole-body".to_owned(), "true".to_owned());
+            assert_eq!(request.options.contains(&option), wished);
+            Ok(Response {
+                body_truncated: true,
+                ..answer(200, "begin")
+            })
+        });
+        assert_eq!(run.status("t"), Status::Ok);
+    }
+}
+
+#[test]
+fn a_target_that_the_run_never_came_to_is_unknown() {
+    let never = Failure {
+        phases: Phases {
+            resolve_ns: None,
+            total_ns: 0,
+            ..failure(Error::Limit(String::new())).phases
+        },
+        ..*failure(Error::Limit("waited for a free seat".into()))
+    };
+    let run = judged(json!({}), Err(Box::new(never)));
+    assert_eq!(
+        code(&run),
+        (Status::Unknown, "not_asked", "over a limit: waited for a free seat")
+    );
 }
 
 #[test]
@@ -703,34 +744,16 @@ fn settings_that_make_no_sense_are_the_users_to_mend() {
 
 #[test]
 fn the_readme_names_every_metric_and_code() {
-    let readme = include_str!("../README.md");
-    let description = format!("{:?}", describe::<Http>());
-    let quoted = description.split('"').skip(1).step_by(2);
-    let names: Vec<&str> = quoted
-        .filter(|word| word.starts_with("http_probe") || word.starts_with("probe_"))
-        .collect();
-    assert!(names.len() > 20, "{names:?}");
-    let silent: Vec<&&str> = names
-        .iter()
-        .filter(|name| !readme.contains(&format!("`{name}`")))
-        .collect();
-    assert!(silent.is_empty(), "{silent:?}");
-    for code in crate::verdict::ALL {
-        assert!(readme.contains(&format!("`{}`", code.name())), "{}", code.name());
-    }
+    assert_readme::<Http>(include_str!("../README.md"));
 }
 
 #[test]
 fn every_check_of_the_sample_has_settings_that_are_understood() {
-    let sample: toml::Table = toml::from_str(include_str!("../sample.toml")).expect("TOML");
-    let checks = sample["check"].as_table().expect("checks");
-    for (name, check) in checks {
-        let settings = check
-            .get("settings")
-            .cloned()
-            .unwrap_or_else(|| toml::Table::new().into());
-        let settings: Value = serde_json::to_value(settings).expect("JSON");
-        let run = run_with(settings, |_| Ok(answer(200, "{}")));
-        assert!(run.result.is_ok(), "{name}: {:?}", run.result);
-    }
+    let sample: Value = toml::from_str(include_str!("../sample.toml")).expect("TOML");
+    assert_sample(&sample, |settings| run_with(settings, |_| Ok(answer(200, "{}"))));
+}
+
+#[test]
+fn rules_speak_of_what_is_reported() {
+    assert_rules::<Http>(include_str!("../rules.yml"));
 }

@@ -29,6 +29,16 @@ pub(crate) const LIMIT: Code = Code::new(
     "over_limit",
     "The answer, or this run, is beyond a limit of the host's.",
 );
+pub(crate) const BODY_TOO_LONG: Code = Code::new(
+    "body_too_long",
+    "The body is longer than the host reads, or never ends. Where a part of it is enough, as of a large download, set \
+     `expect.whole_body = false`.",
+);
+pub(crate) const NOT_ASKED: Code = Code::new(
+    "not_asked",
+    "This run came to its end before it came to this target: shorten `request.timeout_seconds`, or share the targets among \
+     several checks.",
+);
 pub(crate) const DENIED: Code = Code::new(
     "denied",
     "The configuration does not allow this request, or a redirect leads where it does not: the summary names the line.",
@@ -65,7 +75,7 @@ pub(crate) const CONNECTION: Code = Code::new(
     "The version of HTTP, or the use of TLS, is not as expected.",
 );
 
-pub(crate) const ALL: [&Code; 18] = [
+pub(crate) const ALL: [&Code; 20] = [
     &RESOLVE,
     &CONNECT,
     &TLS,
@@ -73,6 +83,8 @@ pub(crate) const ALL: [&Code; 18] = [
     &TIMEOUT,
     &PROTOCOL,
     &LIMIT,
+    &BODY_TOO_LONG,
+    &NOT_ASKED,
     &DENIED,
     &INVALID,
     &STATUS,

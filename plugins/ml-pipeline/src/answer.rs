@@ -74,7 +74,7 @@ pub(crate) fn succeeded<'a>(
     let response = arrived(answer)?;
     let text = || status_text(response, what);
     match response.status {
-        200..=299 => Ok(response),
+        200..=299 => whole(response),
         401 | 403 => Err(Finding::unknown(code::UNAUTHORIZED, text())),
         404 => Err(Finding::critical(unknown, text())),
         400 if own_reason(response).is_some_and(|reason| means_unknown(&reason)) => {
@@ -83,6 +83,15 @@ pub(crate) fn succeeded<'a>(
         429 => Err(Finding::warning(code::OVERLOADED, text())),
         _ => Err(Finding::critical(otherwise, text())),
     }
+}
+
+/// A body that goes on where the host stops reading may never end, and what is missing may be what matters.
+pub(crate) fn whole(response: &Response) -> Result<&Response, Finding> {
+    if response.body_truncated {
+        let text = "the answer is longer than the 1 MiB that the host keeps of one: ask for less of it, by its path or its body";
+        return Err(Finding::unknown(code::UNREADABLE, text));
+    }
+    Ok(response)
 }
 
 /// MLflow and Triton answer 400 to a name that they do not know, as to everything that is wrong with a request.
@@ -103,10 +112,7 @@ pub(crate) fn status_text(response: &Response, what: &str) -> String {
 
 /// The content as JSON.
 pub(crate) fn document(response: &Response) -> Result<Value, Finding> {
-    if response.body_truncated {
-        let text = "the answer is longer than the host keeps: ask for less, or raise `limits` of the check";
-        return Err(Finding::unknown(code::UNREADABLE, text));
-    }
+    whole(response)?;
     json::parse(&response.body).map_err(|error| {
         let start = one_line(&String::from_utf8_lossy(&response.body), 60);
         let text = format!("the answer is not JSON ({error}), it begins with `{start}`");
@@ -184,7 +190,15 @@ mod tests {
     fn an_answer_that_was_cut_off_is_not_judged() {
         let mut cut = response(200, "[1");
         cut.body_truncated = true;
-        assert_eq!(document(&cut).unwrap_err().code, code::UNREADABLE);
+        let finding = document(&cut).unwrap_err();
+        assert_eq!(finding.code, code::UNREADABLE);
+        assert!(
+            !finding.text.contains("limits"),
+            "no limit of a check raises it: {}",
+            finding.text
+        );
+        let found = found(&Ok(cut)).1;
+        assert_eq!(found, "unreadable", "whether or not anybody looks into it");
         let page = document(&response(200, "<html>")).unwrap_err();
         assert!(page.text.contains("<html>"), "{}", page.text);
     }

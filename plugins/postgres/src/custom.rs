@@ -34,7 +34,7 @@ pub(crate) fn report(queries: &[QuerySettings], facts: &Facts, report: &mut Repo
 
 fn one(query: &QuerySettings, table: &Table, report: &mut Report) -> Result<(), Failure> {
     let target = format!("query {}", query.name);
-    let mut troubles: Vec<String> = missing(query, table).into_iter().collect();
+    let mut troubles: Vec<String> = cut(table).into_iter().chain(missing(query, table)).collect();
     let rows = distinct(query, table, &mut troubles);
     let mut worst: Option<(Status, String)> = None;
     for (column, metric) in &query.metrics {
@@ -44,11 +44,23 @@ fn one(query: &QuerySettings, table: &Table, report: &mut Report) -> Result<(), 
         }
     }
     match (worst, troubles.first()) {
+        // A row that was cut off may be worse still.
+        (Some((status, said)), Some(trouble)) if table.truncated() => {
+            add(report, &target, &QUERY, status, one_line(&format!("{said}; {trouble}")))
+        }
         (Some((status, said)), _) => add(report, &target, &QUERY, status, one_line(&said)),
         (None, Some(trouble)) => report.unknown(&target, &ROWS, one_line(trouble)),
         (None, None) => report.ok(&target).summary(format!("{} rows", rows.len())),
     };
     Ok(())
+}
+
+/// The host takes so many rows and bytes of a result.
+fn cut(table: &Table) -> Option<String> {
+    let rows = table.rows().count();
+    table.truncated().then(|| {
+        format!("the result is larger than the host takes: all rows after the first {rows} are missing, select fewer or shorter ones")
+    })
 }
 
 /// A column that the settings name and the result does not have.

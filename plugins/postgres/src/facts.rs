@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bellwether_sdk::{Failure, context, log, postgres::Error};
+use bellwether_sdk::{Failure, context, postgres::Error};
 
 use crate::{
     client::{Table, query},
@@ -16,7 +16,11 @@ use crate::{
         vacuum::{self, TableDebt, Workers},
     },
     settings::{Section, Settings},
+    verdict::OWN_QUERY,
 };
+
+/// Said of a section with more rows than the host takes.
+const CUT: &str = "the server has more rows of this than the host takes, so that they were cut off";
 
 /// With less time than this left, a query would only find out that there is none.
 const TIME_MIN: Duration = Duration::from_millis(50);
@@ -69,7 +73,7 @@ impl Facts {
             facts.section(*section, settings);
         }
         for custom in &settings.queries {
-            let table = facts.ask(&format!("query {}", custom.name), &custom.sql);
+            let table = facts.ask(&format!("{OWN_QUERY}{}", custom.name), &custom.sql);
             facts.custom.push(table);
         }
         Ok(facts)
@@ -115,12 +119,12 @@ impl Facts {
             return None;
         }
         match query(sql) {
-            Ok(table) => {
-                if table.truncated() {
-                    log::warn("the host cut off the rows of a query", &[("query", &what)]);
-                }
-                Some(table)
+            // Half a section would be taken for all of it. What a query of one's own has left is told row by row.
+            Ok(table) if table.truncated() && !what.starts_with(OWN_QUERY) => {
+                self.refused.push((what.to_owned(), Error::Denied(CUT.to_owned())));
+                None
             }
+            Ok(table) => Some(table),
             Err(error) => {
                 self.refused.push((what.to_owned(), error));
                 None

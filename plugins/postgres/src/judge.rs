@@ -29,7 +29,7 @@ const WRAPAROUND_AT: f64 = 2_147_483_648.0;
 
 pub(crate) fn report(facts: &Facts, settings: &Settings, report: &mut Report) {
     if let Some(error) = &facts.down {
-        let (code, summary) = explain(error, None);
+        let (code, summary) = explain("", error, None);
         report.critical("", code, one_line(&format!("{summary}{}", hint(error))));
         return;
     }
@@ -125,7 +125,7 @@ fn whole(facts: &Facts, report: &mut Report) {
 fn refused(facts: &Facts, report: &mut Report) {
     let role = facts.server.as_ref().map(|server| server.role.as_str());
     for (what, error) in &facts.refused {
-        let (code, summary) = explain(error, role);
+        let (code, summary) = explain(what, error, role);
         report.unknown(what, code, one_line(&summary));
     }
 }

@@ -7,6 +7,7 @@
 mod canonical;
 mod client;
 mod custom;
+mod deadlocks;
 mod exporter;
 mod facts;
 mod judge;
@@ -45,6 +46,7 @@ impl Check for Postgres {
         canonical::describe(about);
         exporter::describe(about);
         pool::describe(about);
+        deadlocks::describe(about);
         verdict::describe(about);
     }
 
@@ -59,6 +61,7 @@ impl Check for Postgres {
                 NameSet::Pool => pool::report(&facts, &mut report),
             }
         }
+        deadlocks::report(&facts, &mut report);
         custom::report(&settings.queries, &facts, &mut report)?;
         judge::report(&facts, &settings, &mut report);
         streak::report(&verdict::RUNS, &mut report);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bellwether_sdk::{
     FailureKind, Status,
-    fake::{Fake, Run, describe, json},
+    fake::{Fake, Run, assert_readme, assert_rules, assert_sample, json},
     postgres::{Error, Rows},
     report::{MetricFamily, Points},
 };
@@ -536,6 +536,16 @@ fn a_standby_says_how_far_it_is_behind_and_whether_it_receives() {
 }
 
 #[test]
+fn a_standby_that_cannot_tell_how_far_it_is_behind_has_no_lag() {
+    let columns = ["standby", "lag_seconds", "lag_bytes", "receivers"];
+    let unknown = rows(&columns, &[&[Some("t"), None, None, Some("0")]]);
+    let run = but(json!({}), "standby", Ok(unknown));
+    assert_eq!(run.value("postgres_standby_lag_seconds", &[]), None);
+    assert_eq!(run.value("postgres_standby_receiving", &[]), Some(0.0));
+    assert_eq!(run.status("standby connection"), Status::Warning);
+}
+
+#[test]
 fn a_server_that_cannot_be_asked_is_down_and_says_why() {
     for (error, wanted, said) in [
         (
@@ -762,6 +772,21 @@ fn rows_that_make_no_metrics_are_said() {
         let run = run_with(custom(more), healthy);
         assert_eq!(verdict(&run, "query orders"), (Status::Unknown, "query_rows", said));
     }
+    let cut = |values: &[&[Option<&str>]]| {
+        Ok(Rows {
+            truncated: true,
+            ..rows(&["status", "rows"], values)
+        })
+    };
+    let run = but(custom(json!({})), "custom", cut(&[]));
+    let (status, code, said) = verdict(&run, "query orders");
+    assert_eq!((status, code), (Status::Unknown, "query_rows"));
+    assert!(said.contains("all rows after the first 0 are missing"), "{said}");
+    let high = json!({ "metrics": { "rows": { "above": { "warning": 5 } } } });
+    let run = but(custom(high), "custom", cut(&[&[Some("new"), Some("7")]]));
+    let (status, code, said) = verdict(&run, "query orders");
+    assert_eq!((status, code), (Status::Warning, "query_threshold"));
+    assert!(said.contains("after the first 1 are missing"), "{said}");
     let none = but(custom(json!({})), "custom", Ok(rows(&[], &[])));
     assert_eq!(verdict(&none, "query orders"), (Status::Ok, "", "0 rows"));
 }
@@ -780,6 +805,25 @@ fn a_custom_query_that_is_refused_leaves_the_others() {
         (run.status("query secret"), run.verdict("query secret").code.as_str()),
         (Status::Unknown, "permission_missing")
     );
+    let said = &run.verdict("query secret").summary;
+    assert_eq!(
+        said,
+        "permission denied for table secrets: GRANT SELECT ON secrets TO \"watcher\""
+    );
+}
+
+#[test]
+fn half_a_section_is_not_taken_for_all_of_it() {
+    let whole = healthy("SELECT … FROM pg_stat_activity").expect("rows");
+    let half = Rows {
+        truncated: true,
+        ..whole
+    };
+    let run = but(json!({}), "activity", Ok(half));
+    assert_eq!(run.value("postgres_connections_used", &[]), None);
+    let (status, code, said) = verdict(&run, "section activity");
+    assert_eq!((status, code), (Status::Unknown, "denied"));
+    assert!(said.contains("cut off"), "{said}");
 }
 
 #[test]
@@ -819,37 +863,40 @@ fn settings_that_make_no_sense_are_the_users_to_mend() {
 
 #[test]
 fn the_readme_names_every_metric_and_code() {
-    let readme = include_str!("../README.md");
-    let description = format!("{:?}", describe::<Postgres>());
-    let quoted = description.split('"').skip(1).step_by(2);
-    let ours = |word: &&str| {
-        ["postgres_", "pg_", "database_", "db_"]
-            .iter()
-            .any(|start| word.starts_with(start))
-    };
-    let names: Vec<&str> = quoted.filter(ours).filter(|word| !word.contains(' ')).collect();
-    assert!(names.len() > 60, "{}", names.len());
-    let silent: Vec<&&str> = names
-        .iter()
-        .filter(|name| !readme.contains(&format!("`{name}`")))
-        .collect();
-    assert!(silent.is_empty(), "{silent:?}");
-    for code in crate::verdict::ALL {
-        assert!(readme.contains(&format!("`{}`", code.name())), "{}", code.name());
-    }
+    assert_readme::<Postgres>(include_str!("../README.md"));
 }
 
 #[test]
 fn every_check_of_the_sample_has_settings_that_are_understood() {
-    let sample: toml::Table = toml::from_str(include_str!("../sample.toml")).expect("TOML");
-    let checks = sample["check"].as_table().expect("checks");
-    for (name, check) in checks {
-        let settings = check
-            .get("settings")
-            .cloned()
-            .unwrap_or_else(|| toml::Table::new().into());
-        let settings: Value = serde_json::to_value(settings).expect("JSON");
-        let run = run_with(settings, healthy);
-        assert!(run.result.is_ok(), "{name}: {:?}", run.result);
-    }
+    let sample: Value = toml::from_str(include_str!("../sample.toml")).expect("TOML");
+    assert_sample(&sample, |settings| run_with(settings, healthy));
+}
+
+#[test]
+fn rules_speak_of_what_is_reported() {
+    assert_rules::<Postgres>(include_str!("../rules.yml"));
+}
+
+#[test]
+fn deadlocks_since_the_runs_before_are_counted() {
+    let mut deadlocks = 40..;
+    let answer = move |sql: &str| match part(sql) {
+        "databases" => {
+            let total = deadlocks.next().map(|total| (total * 3).to_string());
+            Ok(rows(
+                &["id", "database", "deadlocks"],
+                &[&[Some("16384"), Some("shop"), total.as_deref()]],
+            ))
+        }
+        _ => healthy(sql),
+    };
+    let mut answer = answer;
+    let mut fake = Fake::new()
+        .with_connection("default", "postgres", "postgres://db.example.com/shop")
+        .with_postgres(move |_: &str, sql: &str, _: &[Option<String>]| answer(sql));
+    let recent = (0..3).map(|_| {
+        fake.run::<Postgres>(json!({}))
+            .value("postgres_database_recent_deadlocks", &["shop"])
+    });
+    assert_eq!(recent.collect::<Vec<_>>(), [None, Some(3.0), Some(6.0)]);
 }

@@ -23,7 +23,7 @@ pub(crate) const TIMEOUT: Code = Code::new(
 pub(crate) const DENIED: Code = Code::new("denied", "The host refused the query: the summary says why.");
 pub(crate) const PERMISSION: Code = Code::new(
     "permission_missing",
-    "Our role may not see this: make it a member of pg_monitor, or grant it what the summary names.",
+    "Our role may not see this: grant it what the summary names.",
 );
 pub(crate) const FAILED: Code = Code::new("query_failed", "The server refused a query: the summary has its words.");
 pub(crate) const CONNECTIONS: Code = Code::new(
@@ -69,7 +69,7 @@ pub(crate) const QUERY: Code = Code::new(
 );
 pub(crate) const ROWS: Code = Code::new(
     "query_rows",
-    "The rows of a query of your own do not make metrics: the summary says why.",
+    "The rows of a query of your own do not all make metrics: the summary says why.",
 );
 
 pub(crate) const ALL: [&Code; 19] = [
@@ -110,8 +110,8 @@ pub(crate) fn describe(about: &mut Description) {
 /// Insufficient privilege.
 const SQLSTATE_PRIVILEGE: &str = "42501";
 
-/// What an error is called, and what is said about it. `role` is ours, where it is known.
-pub(crate) fn explain(error: &Error, role: Option<&str>) -> (&'static Code, String) {
+/// What an error is called, and what is said about it. `what` was asked; `role` is ours, where it is known.
+pub(crate) fn explain(what: &str, error: &Error, role: Option<&str>) -> (&'static Code, String) {
     match error {
         Error::Denied(reason) => (&DENIED, format!("denied: {reason}")),
         Error::Connect(reason) if is_exhausted("", reason) => (&EXHAUSTED, format!("no connection is left: {reason}")),
@@ -121,11 +121,11 @@ pub(crate) fn explain(error: &Error, role: Option<&str>) -> (&'static Code, Stri
         }
         Error::Authentication(reason) => (&LOGIN, format!("login refused: {reason}")),
         Error::Timeout => (&TIMEOUT, "no answer in time".to_owned()),
-        Error::Query((state, message)) => of_query(state, message, role),
+        Error::Query((state, message)) => of_query(what, state, message, role),
     }
 }
 
-fn of_query(state: &str, message: &str, role: Option<&str>) -> (&'static Code, String) {
+fn of_query(what: &str, state: &str, message: &str, role: Option<&str>) -> (&'static Code, String) {
     if is_exhausted(state, message) {
         return (&EXHAUSTED, format!("no connection is left: {message}"));
     }
@@ -133,13 +133,106 @@ fn of_query(state: &str, message: &str, role: Option<&str>) -> (&'static Code, S
         return (&UNREACHABLE, message.to_owned());
     }
     if state == SQLSTATE_PRIVILEGE {
-        return (&PERMISSION, format!("{message}: {}", grant(role)));
+        let mend = if what.starts_with(OWN_QUERY) {
+            grant_of(message, role)
+        } else {
+            grant(role)
+        };
+        return (&PERMISSION, format!("{message}: {mend}"));
     }
     (&FAILED, format!("{message} (SQLSTATE {state})"))
 }
 
-/// The statement that mends it.
+/// How what was asked begins when it was a query of one's own.
+pub(crate) const OWN_QUERY: &str = "query ";
+
+/// The statement that lets our role see what the server knows about itself.
 pub(crate) fn grant(role: Option<&str>) -> String {
+    format!("GRANT pg_monitor TO {}", name_of(role))
+}
+
+/// The statement that lets a query of one's own read what it was refused, by the server's words, which name it without its schema.
+/// pg_monitor would open nothing but the server's own views and functions.
+fn grant_of(message: &str, role: Option<&str>) -> String {
+    let whom = name_of(role);
+    let refused = message
+        .strip_prefix("permission denied for ")
+        .and_then(|rest| rest.split_once(' '));
+    // Two words for one kind.
+    let (kind, object) = match refused {
+        Some(("materialized" | "foreign", rest)) => rest.split_once(' ').unwrap_or_default(),
+        Some(kind_and_object) => kind_and_object,
+        None => ("", ""),
+    };
+    let privilege = match kind {
+        _ if object.starts_with("pg_") => return grant(role),
+        "table" | "view" | "relation" | "sequence" => "SELECT ON",
+        "schema" => "USAGE ON SCHEMA",
+        "function" | "procedure" => "EXECUTE ON FUNCTION",
+        // Another language, or another kind.
+        _ => return format!("grant {whom} what the query reads: SELECT on its tables, USAGE on their schema"),
+    };
+    let sequence = if kind == "sequence" { "SEQUENCE " } else { "" };
+    format!("GRANT {privilege} {sequence}{} TO {whom}", quoted(object))
+}
+
+fn name_of(role: Option<&str>) -> String {
     let role = role.filter(|role| !role.is_empty()).unwrap_or("ROLE");
-    format!("GRANT pg_monitor TO \"{role}\"")
+    format!("\"{role}\"")
+}
+
+/// As it is where that is a name to SQL.
+fn quoted(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if name.bytes().all(plain) && !name.starts_with(|first: char| first.is_ascii_digit()) {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_of_ones_own_is_granted_what_it_was_refused() {
+        let of = |message: &str| grant_of(message, Some("watcher"));
+        for (message, statement) in [
+            (
+                "permission denied for table jobs",
+                "GRANT SELECT ON jobs TO \"watcher\"",
+            ),
+            (
+                "permission denied for view Jobs",
+                "GRANT SELECT ON \"Jobs\" TO \"watcher\"",
+            ),
+            (
+                "permission denied for materialized view sums",
+                "GRANT SELECT ON sums TO \"watcher\"",
+            ),
+            (
+                "permission denied for sequence ids",
+                "GRANT SELECT ON SEQUENCE ids TO \"watcher\"",
+            ),
+            (
+                "permission denied for schema shop",
+                "GRANT USAGE ON SCHEMA shop TO \"watcher\"",
+            ),
+            (
+                "permission denied for function age",
+                "GRANT EXECUTE ON FUNCTION age TO \"watcher\"",
+            ),
+            (
+                "permission denied for function pg_ls_waldir",
+                "GRANT pg_monitor TO \"watcher\"",
+            ),
+        ] {
+            assert_eq!(of(message), statement);
+        }
+        assert_eq!(
+            of("keine Berechtigung für Tabelle jobs"),
+            "grant \"watcher\" what the query reads: SELECT on its tables, USAGE on their schema"
+        );
+    }
 }

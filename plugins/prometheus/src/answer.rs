@@ -9,8 +9,8 @@ use bellwether_sdk::{
 
 use crate::{
     exposition::{Exposition, Format, ParseError, parse},
-    settings::{FormatSetting, Settings},
-    verdict::{DENIED, EMPTY, FORMAT, LIMIT, MALFORMED, NOT_FOUND, REFUSED, STATUS, TIMEOUT, UNREACHABLE},
+    settings::{BODY_BYTES_MAX, FormatSetting, Settings},
+    verdict::{DENIED, EMPTY, FORMAT, LIMIT, MALFORMED, NOT_ASKED, NOT_FOUND, REFUSED, STATUS, TIMEOUT, UNREACHABLE},
 };
 
 /// One good answer.
@@ -55,9 +55,12 @@ pub(crate) fn read(answer: Result<Response, Box<Failure>>, settings: &Settings) 
 }
 
 fn failed(failure: &Failure) -> Refusal {
+    let was_asked = failure.remote_address.is_some() || failure.redirects > 0;
     let code = match failure.error {
         Error::Denied(_) => &DENIED,
         Error::Timeout(_) => &TIMEOUT,
+        // The run had no more of something before there was anybody to ask.
+        Error::Limit(_) if !was_asked => &NOT_ASKED,
         Error::Invalid(_)
         | Error::Resolve(_)
         | Error::Connect(_)
@@ -71,11 +74,7 @@ fn failed(failure: &Failure) -> Refusal {
 fn read_response(response: &Response, settings: &Settings) -> Result<Exposition, Refusal> {
     status(response.status)?;
     if response.body_truncated {
-        let most = settings.maximum.body_bytes;
-        return Err(Refusal::new(
-            &LIMIT,
-            format!("the text is longer than {most} bytes: raise `maximum.body_bytes`"),
-        ));
+        return Err(Refusal::new(&LIMIT, too_long(settings.maximum.body_bytes)));
     }
     let format = format(response.header("content-type"), settings.format)?;
     let text = std::str::from_utf8(&response.body).map_err(|error| not_text(&response.body, &error))?;
@@ -85,6 +84,16 @@ fn read_response(response: &Response, settings: &Settings) -> Result<Exposition,
         return Err(Refusal::new(&EMPTY, "the answer holds no samples"));
     }
     Ok(exposition)
+}
+
+/// With what can be done about it: from a certain length on nothing here can.
+fn too_long(most: u32) -> String {
+    let mend = if most < BODY_BYTES_MAX {
+        "raise `maximum.body_bytes`"
+    } else {
+        "no more is kept of an answer, so have the exporter serve less, or in parts, each a target"
+    };
+    format!("the text is longer than {most} bytes: {mend}")
 }
 
 fn status(status: u16) -> Result<(), Refusal> {

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use bellwether_sdk::{Address, Failure};
+use bellwether_sdk::{Address, Failure, settings::PATTERN_KEYWORD};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
@@ -85,17 +85,20 @@ pub(crate) struct Maximum {
     /// Samples in the text.
     #[schemars(range(min = 1, max = 200_000))]
     pub(crate) samples: u32,
-    /// Bytes of the text, decompressed.
-    #[schemars(range(min = 1, max = 33_554_432))]
+    /// Bytes of the text, decompressed; the host keeps no more of an answer than 1 MiB.
+    #[schemars(range(min = 1, max = BODY_BYTES_MAX))]
     pub(crate) body_bytes: u32,
 }
 
+/// What the host keeps of an answer.
+pub(crate) const BODY_BYTES_MAX: u32 = 1 << 20;
+
 impl Default for Maximum {
-    /// Ten times the series that a check may have, and the text that takes.
+    /// Ten times the series that a check may have, for much of it may be dropped; and all that the host keeps.
     fn default() -> Self {
         Self {
             samples: 50_000,
-            body_bytes: 8 << 20,
+            body_bytes: BODY_BYTES_MAX,
         }
     }
 }
@@ -151,7 +154,7 @@ impl JsonSchema for Whole {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "minLength": 1 })
+        json_schema!({ "type": "string", "minLength": 1, PATTERN_KEYWORD: "regex-lite" })
     }
 }
 

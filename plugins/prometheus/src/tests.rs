@@ -2,8 +2,8 @@
 
 use bellwether_sdk::{
     FailureKind, Status,
-    fake::{Fake, Run, describe, json},
-    http::{Error, Failure, Phase, Phases, Request, Response},
+    fake::{self, Fake, Run, assert_readme, assert_rules, assert_sample, json, no_answer},
+    http::{Error, Failure, Phase, Request, Response},
     report::{MetricFamily, Points},
 };
 use serde_json::Value;
@@ -44,31 +44,11 @@ wait_seconds 2
 # EOF
 ";
 
-const fn phases() -> Phases {
-    Phases {
-        resolve_ns: None,
-        connect_ns: None,
-        tls_ns: None,
-        processing_ns: Some(20_000_000),
-        transfer_ns: Some(5_000_000),
-        total_ns: 25_000_000,
-    }
-}
-
 fn answer(status: u16, content_type: &str, body: &str) -> Response {
-    Response {
-        status,
-        http_version: "1.1".into(),
-        headers: vec![("content-type".into(), content_type.as_bytes().to_vec())],
-        body: body.as_bytes().to_vec(),
-        body_truncated: false,
-        url: String::new(),
-        redirects: 0,
-        remote_address: "192.0.2.7:9100".into(),
-        reused_connection: true,
-        phases: phases(),
-        tls: None,
-    }
+    let mut answer = fake::answer(status, body);
+    answer.headers = vec![("content-type".into(), content_type.as_bytes().to_vec())];
+    answer.phases.total_ns = 25_000_000;
+    answer
 }
 
 fn text(body: &str) -> Response {
@@ -77,18 +57,6 @@ fn text(body: &str) -> Response {
 
 fn open(body: &str) -> Response {
     answer(200, "application/openmetrics-text; version=1.0.0; charset=utf-8", body)
-}
-
-fn failure(error: Error) -> Box<Failure> {
-    Box::new(Failure {
-        error,
-        url: String::new(),
-        redirects: 0,
-        status: None,
-        remote_address: None,
-        phases: phases(),
-        tls: None,
-    })
 }
 
 type Answered = Result<Response, Box<Failure>>;
@@ -265,7 +233,7 @@ fn several_targets_are_told_apart_and_one_that_fails_hides_no_other() {
     let run = run_with(settings, |request| match request.url.as_str() {
         "http://a.example/metrics" => Ok(text("up{instance=\"x\"} 1\n")),
         "http://b.example/metrics" => Ok(text("# TYPE up gauge\nup 1\n")),
-        "http://c.example/metrics" => Err(failure(Error::Connect("refused".into()))),
+        "http://c.example/metrics" => Err(no_answer(Error::Connect("refused".into()))),
         _ => Ok(text("up 0\nscrape_target_up 1\n")),
     });
     assert_eq!(
@@ -314,13 +282,13 @@ fn each_way_to_fail_has_its_code() {
     };
     let cases: [(Answered, Status, &str, &str); 13] = [
         (
-            Err(failure(Error::Timeout(Phase::Processing))),
+            Err(no_answer(Error::Timeout(Phase::Processing))),
             Status::Critical,
             "timeout",
             "while waiting for the first byte",
         ),
         (
-            Err(failure(Error::Tls("unknown issuer".into()))),
+            Err(no_answer(Error::Tls("unknown issuer".into()))),
             Status::Critical,
             "unreachable",
             "TLS failed: unknown issuer",
@@ -369,7 +337,12 @@ fn each_way_to_fail_has_its_code() {
         ),
         (Ok(binary), Status::Critical, "malformed", "line 2 is not UTF-8"),
         (Ok(open("a 1\n")), Status::Critical, "malformed", "`# EOF` is missing"),
-        (Ok(truncated), Status::Critical, "too_large", "maximum.body_bytes"),
+        (
+            Ok(truncated.clone()),
+            Status::Critical,
+            "too_large",
+            "longer than 1048576 bytes: no more is kept of an answer",
+        ),
         (Ok(text("# just a comment\n")), Status::Warning, "empty", "no samples"),
     ];
     for (answered, status, wanted, said) in cases {
@@ -380,6 +353,15 @@ fn each_way_to_fail_has_its_code() {
         assert_eq!(run.value("scrape_target_up", &["t"]), Some(0.0));
         assert_eq!(run.value("a", &[]), None, "nothing is taken over");
     }
+    let run = scraped(json!({}), Err(failure(Error::Limit("waited for a free seat".into()))));
+    let (status, word, said) = code(&run);
+    assert_eq!((status, word), (Status::Unknown, "not_asked"), "{said}");
+    let run = scraped(json!({ "maximum": { "body_bytes": 1000 } }), Ok(truncated));
+    assert!(
+        code(&run)
+            .2
+            .contains("longer than 1000 bytes: raise `maximum.body_bytes`")
+    );
 }
 
 #[test]
@@ -406,9 +388,29 @@ fn more_than_a_report_holds_is_refused_before_the_host_ends_the_run() {
     let filler = "x".repeat(900);
     let body: String = (0..4000).map(|at| format!("a{{b=\"{at}{filler}\"}} 1\n")).collect();
     let run = scraped(json!({}), Ok(text(&body)));
-    assert_eq!(
-        (run.status("t"), run.verdict("t").code.as_str()),
-        (Status::Critical, "too_large")
+    let (status, word, said) = code(&run);
+    assert_eq!((status, word), (Status::Critical, "too_large"));
+    assert!(
+        said.contains("takes 3.7 MiB of a report, which holds 3 MiB for all targets and has 3.0 MiB left"),
+        "{said}"
+    );
+    assert!(!said.contains("a check of its own"), "that would not help: {said}");
+}
+
+#[test]
+fn a_target_that_others_leave_no_room_is_advised_to_have_its_own_check() {
+    let filler = "x".repeat(900);
+    let body: String = (0..2000).map(|at| format!("a{{b=\"{at}{filler}\"}} 1\n")).collect();
+    let settings = json!({ "targets": [
+        { "url": "http://a.example/metrics", "name": "first" }, { "url": "http://b.example/metrics", "name": "second" },
+    ] });
+    let mut fake = Fake::new().with_http(move |_| Ok(text(&body)));
+    let run = fake.run::<Prometheus>(settings);
+    assert_eq!(run.status("first"), Status::Ok);
+    let said = &run.verdict("second").summary;
+    assert!(
+        said.contains("has 1.1 MiB left") && said.ends_with("or give it a check of its own"),
+        "{said}"
     );
 }
 
@@ -434,14 +436,14 @@ fn the_format_can_be_said() {
 
 #[test]
 fn when_the_host_refuses_everything_the_run_is_denied() {
-    let run = scraped(json!({}), Err(failure(Error::Denied("add the address".into()))));
+    let run = scraped(json!({}), Err(no_answer(Error::Denied("add the address".into()))));
     assert_eq!(run.failure().kind(), FailureKind::Denied);
     assert!(run.failure().message().contains("add the address"));
 }
 
 #[test]
 fn runs_in_a_row_are_counted() {
-    let mut fake = Fake::new().with_http(|_| Err(failure(Error::Connect("refused".into()))));
+    let mut fake = Fake::new().with_http(|_| Err(no_answer(Error::Connect("refused".into()))));
     let settings = json!({ "url": "http://127.0.0.1:9100/metrics", "name": "t" });
     fake.run::<Prometheus>(settings.clone());
     let run = fake.run::<Prometheus>(settings);
@@ -488,14 +490,10 @@ fn settings_that_make_no_sense_are_the_users_to_mend() {
 #[test]
 fn the_readme_names_every_metric_code_and_reason() {
     let readme = include_str!("../README.md");
-    describe::<Prometheus>();
+    assert_readme::<Prometheus>(readme);
     let run = scraped(json!({}), Ok(text("a 1\n")));
     for name in crate::verdict::OWN_NAMES {
-        assert!(readme.contains(&format!("`{name}`")), "{name}");
         family(&run, name);
-    }
-    for code in crate::verdict::ALL {
-        assert!(readme.contains(&format!("`{}`", code.name())), "{}", code.name());
     }
     let Points::Gauge(samples) = &family(&run, "scrape_target_dropped").points else {
         panic!("{run:?}")
@@ -507,15 +505,11 @@ fn the_readme_names_every_metric_code_and_reason() {
 
 #[test]
 fn every_check_of_the_sample_has_settings_that_are_understood() {
-    let sample: toml::Table = toml::from_str(include_str!("../sample.toml")).expect("TOML");
-    let checks = sample["check"].as_table().expect("checks");
-    for (name, check) in checks {
-        let settings = check
-            .get("settings")
-            .cloned()
-            .unwrap_or_else(|| toml::Table::new().into());
-        let settings: Value = serde_json::to_value(settings).expect("JSON");
-        let run = run_with(settings, |_| Ok(text("pg_up 1\n")));
-        assert!(run.result.is_ok(), "{name}: {:?}", run.result);
-    }
+    let sample: Value = toml::from_str(include_str!("../sample.toml")).expect("TOML");
+    assert_sample(&sample, |settings| run_with(settings, |_| Ok(text("pg_up 1\n"))));
+}
+
+#[test]
+fn rules_speak_of_what_is_reported() {
+    assert_rules::<Prometheus>(include_str!("../rules.yml"));
 }

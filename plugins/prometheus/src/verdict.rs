@@ -9,6 +9,10 @@ pub(crate) const TIMEOUT: Code = Code::new(
     "timeout",
     "No answer in time: is the exporter slow, or `timeout` too short?",
 );
+pub(crate) const NOT_ASKED: Code = Code::new(
+    "not_asked",
+    "The run came to its end before it came to this target: shorten `timeout_seconds`, or share the targets among several checks.",
+);
 pub(crate) const DENIED: Code = Code::new(
     "denied",
     "The configuration does not allow the request: the summary names the line.",
@@ -41,9 +45,10 @@ pub(crate) const DROPPED: Code = Code::new(
     "A part could not be taken over, as the summary says: double series, types that contradict, values that are none.",
 );
 
-pub(crate) const ALL: [&Code; 12] = [
+pub(crate) const ALL: [&Code; 13] = [
     &UNREACHABLE,
     &TIMEOUT,
+    &NOT_ASKED,
     &DENIED,
     &REFUSED,
     &NOT_FOUND,
@@ -124,7 +129,7 @@ pub(crate) fn report(target: &str, outcome: &Result<Account, Refusal>, report: &
 fn refused(target: &str, refusal: &Refusal, report: &mut Report) {
     let summary = refusal.summary.as_str();
     let verdict = match *refusal.code {
-        DENIED => report.unknown(target, refusal.code, summary),
+        DENIED | NOT_ASKED => report.unknown(target, refusal.code, summary),
         EMPTY => report.warning(target, refusal.code, summary),
         _ => report.critical(target, refusal.code, summary),
     };

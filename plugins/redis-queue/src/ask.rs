@@ -22,10 +22,17 @@ const REMAINING_MIN_MS: u128 = 50;
 /// What is done with an answer that is no error. What it returns is asked in the next round trip.
 pub(crate) type Then = Box<dyn FnOnce(Reply, &mut Picture) -> Vec<Ask>>;
 
+/// What is done when Redis says that the key is not there.
+type Without = Box<dyn FnOnce(&mut Picture)>;
+
+/// How Redis refuses a command on a key that is not there, where that is an error (`XINFO`).
+const NO_SUCH_KEY: &str = "ERR no such key";
+
 /// One command, and what to do with its answer.
 pub(crate) struct Ask {
     pub(crate) words: Vec<String>,
     then: Then,
+    without: Option<Without>,
 }
 
 impl Ask {
@@ -37,7 +44,14 @@ impl Ask {
         Self {
             words: words.into_iter().map(Into::into).collect(),
             then: Box::new(then),
+            without: None,
         }
+    }
+
+    /// That the key is not there is no refusal, but news of its own.
+    pub(crate) fn or_without_key(mut self, without: impl FnOnce(&mut Picture) + 'static) -> Self {
+        self.without = Some(Box::new(without));
+        self
     }
 
     /// A command whose answer is only written down.
@@ -93,9 +107,10 @@ fn round_trip(mut asks: Vec<Ask>, picture: &mut Picture) -> Result<Vec<Ask>, red
     picture.round_trips += 1;
     picture.latency.get_or_insert(latency(&info));
     for (ask, reply) in asks.into_iter().zip(replies) {
-        match reply {
-            Reply::Error(message) => picture.refused(&ask.words, &message),
-            reply => more.extend((ask.then)(reply, picture)),
+        match (reply, ask.without) {
+            (Reply::Error(message), Some(without)) if message.starts_with(NO_SUCH_KEY) => without(picture),
+            (Reply::Error(message), _) => picture.refused(&ask.words, &message),
+            (reply, _) => more.extend((ask.then)(reply, picture)),
         }
     }
     Ok(more)

@@ -191,7 +191,7 @@ fn of_queue(name: &str, queue: &Queue, now: f64, report: &mut Report) {
         report.gauge(&PARTS).set([name, part], jobs);
     }
     let ages = [
-        (&OLDEST, age(queue.waiting_since, queue.depth(State::Waiting), now)),
+        (&OLDEST, age(queue.waiting_since(), queue.depth(State::Waiting), now)),
         (
             &OLDEST_IN_FLIGHT,
             age(queue.in_flight_since, queue.depth(State::Active), now),

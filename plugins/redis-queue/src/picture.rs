@@ -65,8 +65,9 @@ pub(crate) struct Queue {
     depths: BTreeMap<State, u64>,
     /// What the waiting jobs are made of, when that is more than one list. None: asked for, and not known.
     parts: BTreeMap<String, Option<u64>>,
-    /// When the oldest waiting job began to wait, in Unix seconds.
-    pub(crate) waiting_since: Option<f64>,
+    /// When the oldest waiting job that is known began to wait, in Unix seconds.
+    waiting_since: Option<f64>,
+    waiting_since_is_hidden: bool,
     /// When the oldest job in flight was taken, in Unix seconds.
     pub(crate) in_flight_since: Option<f64>,
     pub(crate) paused: Option<bool>,
@@ -82,6 +83,8 @@ pub(crate) struct Queue {
     pub(crate) consumers: Vec<(String, f64)>,
     /// This many and perhaps more wait: there was no exact answer.
     pub(crate) at_least: Option<u64>,
+    /// Why nobody knows how many wait, where no command was refused.
+    pub(crate) uncounted: Option<String>,
 }
 
 impl Queue {
@@ -100,6 +103,11 @@ impl Queue {
     /// What is told of each queue is not told of all together as well.
     pub(crate) fn forget_depth(&mut self, state: State) {
         self.depths.remove(&state);
+    }
+
+    /// Jobs in a state are counted one by one from now on; nothing that was counted before is lost.
+    pub(crate) fn count_from_zero(&mut self, state: State) {
+        self.depths.entry(state).or_default();
     }
 
     /// One more job in a state.
@@ -148,9 +156,19 @@ impl Queue {
         }
     }
 
+    /// Since when the oldest waiting job waits, in Unix seconds; none when nobody can tell.
+    pub(crate) fn waiting_since(&self) -> Option<f64> {
+        self.waiting_since.filter(|_| !self.waiting_since_is_hidden)
+    }
+
     /// Keeps the earlier of two times.
     pub(crate) fn waits_since(&mut self, at: f64) {
         self.waiting_since = Some(self.waiting_since.map_or(at, |known| known.min(at)));
+    }
+
+    /// Some waiting job may be older than all that are known: whatever is known besides, the oldest is not.
+    pub(crate) fn hide_waiting_since(&mut self) {
+        self.waiting_since_is_hidden = true;
     }
 
     /// Keeps the earlier of two times.
@@ -329,7 +347,10 @@ mod tests {
         queue.waits_since(20.0);
         queue.waits_since(10.0);
         queue.waits_since(15.0);
-        assert_eq!(queue.waiting_since, Some(10.0));
+        assert_eq!(queue.waiting_since(), Some(10.0));
+        queue.hide_waiting_since();
+        queue.waits_since(5.0);
+        assert_eq!(queue.waiting_since(), None, "it may be older still");
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(crate) struct Target {
     pub(crate) settings: Settings,
     /// Unix seconds: the time that the run belongs to, on the host's clock. Producers' clocks wrote what it is compared with.
     pub(crate) now: f64,
+    /// Number of the database, of the connection's URL.
+    pub(crate) database: String,
 }
 
 impl Target {
@@ -23,6 +25,7 @@ impl Target {
         Rc::new(Self {
             settings,
             now: since.unwrap_or_default().as_secs_f64(),
+            database: crate::database(),
         })
     }
 

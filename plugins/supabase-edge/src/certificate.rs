@@ -2,14 +2,14 @@
 //!
 //! Flows in: the ends that the ledger noted. Flows out: a gauge and a verdict for each connection that speaks TLS.
 
-use bellwether_sdk::{Description, Report, metric::Gauge};
+use bellwether_sdk::{Description, Report, metric::Gauge, settings::Levels};
 
 use crate::{
     classes,
     expectation::reached,
     finding::{Finding, Outcome, verdict},
     ledger::Ledger,
-    settings::{CertificateDays, Severity, expect::Levels},
+    settings::{CertificateDays, Severity},
 };
 
 const EXPIRY: Gauge<1> = Gauge::new(
@@ -35,10 +35,7 @@ pub(crate) fn report(ledger: &Ledger, days: CertificateDays, now: i64, report: &
 /// Days count downwards, so they are turned round to be compared as levels that are reached.
 fn judge(days: CertificateDays, end: i64, now: i64) -> Outcome {
     let left = (end - now) as f64 / SECONDS_PER_DAY;
-    let levels = Levels {
-        warning: Some(-days.warning),
-        critical: Some(-days.critical),
-    };
+    let levels = Levels::both(-days.warning, -days.critical);
     match reached(levels, -left) {
         None => Ok(format!("{left:.0} days left")),
         Some((weight, _)) => {

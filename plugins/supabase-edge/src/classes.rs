@@ -92,7 +92,7 @@ classes! {
     HEADER_MISMATCH = "header_mismatch", Function, Severity,
         "A header is missing or not as expected.";
     BODY_TOO_LARGE = "body_too_large", Function, Severity,
-        "The body is larger than `expect.body_bytes`.";
+        "The body is larger than `expect.body_bytes`, or than the 1 MiB that is read of any, or never ends.";
     SLOW = "slow", Quality, Warning,
         "The answer is right, but late: see whether the function, what is behind it or the way there got slower.";
     COLD_START_SLOW = "cold_start_slow", Quality, Warning,

@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use bellwether_sdk::http::Response;
+use bellwether_sdk::{Status, http::Response, settings::Levels};
 use serde_json::Value;
 
 use crate::{
     assertion,
     classes::{self, Weight},
     finding::Finding,
-    settings::expect::{Expect, Levels, expression},
+    settings::expect::{Expect, expression},
 };
 
 /// Size, headers and body. The status was judged before.
@@ -22,7 +22,7 @@ pub(crate) fn check(expect: &Expect, response: &Response) -> Result<(), Finding>
         header(name, pattern, response)?;
     }
     if expect.json.is_empty() {
-        return Ok(());
+        return whole(expect, response);
     }
     let body = json(response)?;
     for each in &expect.json {
@@ -41,6 +41,20 @@ fn size(expect: &Expect, response: &Response) -> Result<(), Finding> {
         ));
     }
     Ok(())
+}
+
+/// A body that goes on where the host stops reading may never end: that is no success unless the settings say so.
+fn whole(expect: &Expect, response: &Response) -> Result<(), Finding> {
+    if !response.body_truncated || expect.whole_body == Some(false) {
+        return Ok(());
+    }
+    let read = response.body.len();
+    Err(Finding::new(
+        &classes::BODY_TOO_LARGE,
+        format!(
+            "the body goes on after the {read} bytes that are read; where a part is enough, set `expect.whole_body = false`"
+        ),
+    ))
 }
 
 fn header(name: &str, pattern: &str, response: &Response) -> Result<(), Finding> {
@@ -76,6 +90,11 @@ pub(crate) fn slow(levels: Levels, took: Duration) -> Option<Finding> {
 
 /// The heaviest level that `value` has reached.
 pub(crate) fn reached(levels: Levels, value: f64) -> Option<(Weight, f64)> {
-    let of = |level: Option<f64>, weight| level.filter(|level| value >= *level).map(|level| (weight, level));
-    of(levels.critical, Weight::Critical).or_else(|| of(levels.warning, Weight::Warning))
+    let (status, level) = levels.reached(value)?;
+    let weight = if status == Status::Critical {
+        Weight::Critical
+    } else {
+        Weight::Warning
+    };
+    Some((weight, level))
 }

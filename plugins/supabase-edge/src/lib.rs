@@ -25,7 +25,7 @@ mod surface;
 
 use std::collections::BTreeSet;
 
-use bellwether_sdk::prelude::*;
+use bellwether_sdk::{prelude::*, streak};
 
 pub use self::settings::Settings;
 use self::{
@@ -35,6 +35,13 @@ use self::{
     management::Overview,
     settings::Severity,
 };
+
+/// For rules about what nobody can tell, whichever part of the project it is.
+const NOT_OK_RUNS: Gauge<2> = Gauge::new(
+    "edge_not_ok_runs",
+    "Runs in a row in which the target was not ok (severity warning), or critical.",
+    streak::LABELS,
+);
 
 /// The plugin.
 #[derive(Debug)]
@@ -66,6 +73,7 @@ impl Check for SupabaseEdge {
         flow::describe(about);
         certificate::describe(about);
         classes::describe(about);
+        about.metric(&NOT_OK_RUNS);
     }
 
     fn run(settings: Settings) -> Result<Report, Failure> {
@@ -82,6 +90,7 @@ impl Check for SupabaseEdge {
         flow::run(&settings.flows, now, &mut ledger, &mut report);
         certificate::report(&ledger, settings.certificate_days, now, &mut report);
         ledger.check()?;
+        streak::report(&NOT_OK_RUNS, &mut report);
         Ok(report)
     }
 }

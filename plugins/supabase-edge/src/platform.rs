@@ -57,12 +57,12 @@ pub(crate) fn classify(response: &Response) -> Option<Finding> {
     if relay_failed(response) {
         return Some(said(&classes::RELAY_ERROR, response.status, "x-relay-error"));
     }
-    if response.status < 400 {
-        return None;
+    // A status that a function chose says nothing about what the platform found, so the header counts with every one.
+    let said = by_header(response);
+    if said.is_some() || response.status < 400 {
+        return said;
     }
-    by_header(response)
-        .or_else(|| by_body(response))
-        .or_else(|| by_status(response))
+    by_body(response).or_else(|| by_status(response))
 }
 
 /// An error that has a header of the platform's is never the function's own words, so an unknown code is news too.

@@ -2,6 +2,8 @@
 
 use bellwether_sdk::{
     Code, Description, Report,
+    metric::Gauge,
+    streak,
     system::{Disk, Snapshot},
 };
 
@@ -33,7 +35,14 @@ const SECTION_UNREADABLE: Code = Code::new(
 const PERMISSION_DENIED: &str = "permission denied";
 const NOT_OFFERED: &str = "not offered";
 
+const RUNS: Gauge<2> = Gauge::new(
+    "system_not_ok_runs",
+    "Runs in a row in which the target was not ok (severity warning), or critical.",
+    streak::LABELS,
+);
+
 pub(crate) fn describe(about: &mut Description) {
+    about.metric(&RUNS);
     for code in [
         &CPU_HIGH,
         &MEMORY_HIGH,
@@ -72,6 +81,7 @@ pub(crate) fn report(selection: &Selection<'_>, thresholds: &Thresholds, report:
     }
     silent_disks(selection, report);
     unreadable_sections(snapshot, report);
+    streak::report(&RUNS, report);
 }
 
 /// Nothing without levels, and nothing where there is no value yet.

@@ -1,7 +1,7 @@
 //! The machine the host runs on: CPU, memory, disks, network, processes.
 //!
 //! Flows in: one snapshot of the machine, read by the host. Flows out: families in up to three name sets, and verdicts where
-//! thresholds are set. It keeps nothing between runs: the host knows what a check read last.
+//! thresholds are set. Between runs it keeps for how many in a row something was not ok; what was read last, the host knows.
 
 mod canonical;
 mod judge;

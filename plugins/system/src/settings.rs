@@ -16,6 +16,7 @@ pub struct Settings {
     sections: Option<Vec<SectionName>>,
     /// Groups of processes: a name for the group, and a regular expression that is found in the name of a process or in the
     /// file name of its executable.
+    #[schemars(extend("x-bellwether-pattern" = "regex"))]
     pub(crate) processes: BTreeMap<String, String>,
     /// What to leave out.
     pub(crate) exclude: Exclude,

@@ -2,7 +2,7 @@
 
 use bellwether_sdk::{
     FailureKind, Status,
-    fake::{Fake, Run, describe, json},
+    fake::{Fake, Run, assert_rules, describe, json},
     system::{
         Cpu, CpuTimes, Disk, DiskIo, Load, Machine, Memory, Network, Pressure, ProcessGroup, Processes, Snapshot,
         Temperature,
@@ -286,4 +286,20 @@ fn the_readme_names_every_metric_of_ours() {
     let names = run.report().families().iter().map(|family| &family.name);
     let silent: Vec<&String> = names.filter(|name| !readme.contains(&format!("`{name}`"))).collect();
     assert!(silent.is_empty(), "{silent:?}");
+}
+
+#[test]
+fn rules_speak_of_what_is_reported() {
+    assert_rules::<System>(include_str!("../rules.yml"));
+}
+
+#[test]
+fn runs_in_a_row_are_counted_for_rules() {
+    let mut fake = Fake::new().with_system(machine());
+    let settings = json!({ "thresholds": { "disk_percent": { "warning": 50, "critical": 80 } } });
+    let runs: Vec<Run> = (0..2).map(|_| fake.run::<System>(settings.clone())).collect();
+    let of = |run: &Run, target, severity| run.value("system_not_ok_runs", &[target, severity]);
+    assert_eq!(of(&runs[0], "disk /data", "critical"), Some(1.0));
+    assert_eq!(of(&runs[1], "disk /data", "critical"), Some(2.0));
+    assert_eq!(of(&runs[1], "disk /", "warning"), Some(0.0));
 }

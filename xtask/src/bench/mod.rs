@@ -15,6 +15,7 @@ mod process;
 mod queues;
 mod run_cost;
 mod scrape;
+mod server;
 mod size;
 mod start;
 mod statistics;

@@ -1,21 +1,15 @@
 //! HTTP probes with keep-alive off, at three sizes: many targets in one check, and as many checks of one target each;
 //! beside them `blackbox_exporter` asked for the same.
 
-use std::{
-    fmt::Write,
-    fs,
-    net::{SocketAddr, TcpListener},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fmt::Write, fs, net::SocketAddr, process::Command, thread, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
 use super::{
     Ground,
     finding::{Budget, Finding},
     process,
+    server::Server,
     statistics::median,
     target::Target,
     workload::Workload,
@@ -31,8 +25,6 @@ const ROUNDS: usize = 3;
 const ROUND: Duration = Duration::from_secs(6);
 /// Plugins are loaded and every check has run by then.
 const SETTLE: Duration = Duration::from_secs(6);
-/// How long the peer may take to listen.
-const PEER_PATIENCE: Duration = Duration::from_secs(10);
 /// Of the peer's probes in a round: enough that one more or less does not count.
 const PEER_PROBES: usize = 500;
 
@@ -97,18 +89,8 @@ fn measure_ours(ground: &Ground<'_>, target: &Target, size: usize, what: &str, w
     ))
 }
 
-/// The peer, killed when dropped.
-struct Blackbox {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Drop for Blackbox {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+/// The peer.
+struct Blackbox(Server);
 
 impl Blackbox {
     fn start(ground: &Ground<'_>) -> Result<Self> {
@@ -116,28 +98,17 @@ impl Blackbox {
         let folder = scratch(ground.workspace.target(), "bench-blackbox")?;
         let module = folder.join("blackbox.yml");
         fs::write(&module, PEER_MODULE)?;
-        // It takes no port 0; this one was free a moment ago.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let mut command = Command::new(&program);
-        command.arg(format!("--config.file={}", module.display()));
-        command.arg(format!("--web.listen-address={address}"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let peer = Self { child, address };
-        let began = Instant::now();
-        while Client::connect(&address.to_string()).is_err() {
-            if began.elapsed() > PEER_PATIENCE {
-                bail!("{} does not listen on {address}", program.display());
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        Ok(peer)
+        let server = Server::start(|address| {
+            let mut command = Command::new(&program);
+            command.arg(format!("--config.file={}", module.display()));
+            command.arg(format!("--web.listen-address={address}"));
+            Ok(command)
+        })?;
+        Ok(Self(server))
     }
 
     fn probe(&self, target: SocketAddr, times: usize) -> Result<()> {
-        let mut client = Client::connect(&self.address.to_string())?;
+        let mut client = Client::connect(&self.0.address().to_string())?;
         for _ in 0..times {
             let answer = client.get(&format!("/probe?module=http_2xx&target=http://{target}/"), &[])?;
             anyhow::ensure!(
@@ -154,9 +125,9 @@ fn measure_peer(ground: &Ground<'_>, target: &Target) -> Result<Finding> {
     peer.probe(target.address(), PEER_PROBES / 10)?;
     let mut costs = Vec::new();
     for _ in 0..ROUNDS {
-        let cpu = process::cpu(peer.child.id())?;
+        let cpu = process::cpu(peer.0.pid())?;
         peer.probe(target.address(), PEER_PROBES)?;
-        let cpu = process::cpu(peer.child.id())?.saturating_sub(cpu);
+        let cpu = process::cpu(peer.0.pid())?.saturating_sub(cpu);
         costs.push(cpu.as_secs_f64() * 1e3 / PEER_PROBES as f64);
     }
     Ok(Finding::new(

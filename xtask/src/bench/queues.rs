@@ -2,18 +2,19 @@
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
+    net::TcpStream,
+    process::Command,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
 use super::{
     Ground,
     finding::{Budget, Finding},
     process,
+    server::Server,
     statistics::median,
     workload::Workload,
 };
@@ -27,58 +28,30 @@ const JOBS: usize = 1_000;
 const ROUNDS: usize = 3;
 const ROUND: Duration = Duration::from_secs(10);
 const SETTLE: Duration = Duration::from_secs(5);
-/// How long Redis may take to listen.
-const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The server, killed when dropped.
-struct Redis {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+/// The server.
+struct Redis(Server);
 
 impl Redis {
     fn start(ground: &Ground<'_>) -> Result<Self> {
         let program = setup::ensured(ground.workspace, Need::RedisServer, "redis-server")?;
         let folder = scratch(ground.workspace.target(), "bench-redis")?;
-        // Port 0 would mean none; this one was free a moment ago.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let mut command = Command::new(&program);
-        command.args([
-            "--save",
-            "",
-            "--bind",
-            "127.0.0.1",
-            "--port",
-            &address.port().to_string(),
-        ]);
-        command.arg("--dir").arg(&folder);
-        command.env("LD_LIBRARY_PATH", setup::library_path(ground.workspace)?);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let redis = Self { child, address };
-        let began = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            if began.elapsed() > PATIENCE {
-                bail!("{} does not listen on {address}", program.display());
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        Ok(redis)
+        let libraries = setup::library_path(ground.workspace)?;
+        let server = Server::start(|address| {
+            let mut command = Command::new(&program);
+            command.args(["--save", "", "--bind", "127.0.0.1"]);
+            command.arg("--port").arg(address.port().to_string());
+            command.arg("--dir").arg(&folder);
+            command.env("LD_LIBRARY_PATH", libraries);
+            Ok(command)
+        })?;
+        Ok(Self(server))
     }
 
     /// Queues `queue-0`, `queue-1`, … as plain lists.
     fn fill(&self) -> Result<()> {
         let most = SIZES.into_iter().max().unwrap_or(0);
-        let mut stream = TcpStream::connect(self.address)?;
+        let mut stream = TcpStream::connect(self.0.address())?;
         for queue in 0..most {
             let name = format!("queue-{queue}");
             let job = "{\"id\":1}";
@@ -109,7 +82,7 @@ fn measure_size(ground: &Ground<'_>, redis: &Redis, size: usize) -> Result<Findi
     let check = format!(
         "interval = \"1s\"\nconnection = \"cache\"\nsettings.backend = \"list\"\nsettings.queues = [{}]\n\n[connection.cache]\nurl = \"redis://{}/0\"\n",
         queues.join(", "),
-        redis.address
+        redis.0.address()
     );
     let workload = Workload::new(&ground.cache()).checks("queues", 1, "redis-queue", &check);
     let host = ground.host(&format!("queues-{size}"), workload.text())?;

@@ -14,6 +14,9 @@ pub(crate) const TIMESTAMP_FIXED_AND_SHIFTED: &str = "timestamp(@ offset)";
 /// Nor this: an aggregation of the same vector at every moment, with a parameter that may differ.
 pub(crate) const MOVING_PARAMETER_OF_FIXED: &str = "topk(moving, fixed)";
 
+/// Nor this: `@` somewhere inside a subquery.
+pub(crate) const FIXED_IN_SUBQUERY: &str = "(@)[:]";
+
 /// All of them; none if it does not parse.
 pub(crate) fn words_of(expression: &str) -> BTreeSet<&'static str> {
     let mut words = BTreeSet::new();
@@ -75,7 +78,12 @@ fn walk(expr: &Expr, words: &mut BTreeSet<&'static str>) {
         ExprKind::Subquery(subquery) => {
             words.insert("subquery");
             of_shift(&subquery.shift, words);
-            walk(&subquery.expr, words);
+            let mut inside = BTreeSet::new();
+            walk(&subquery.expr, &mut inside);
+            if inside.contains("@") {
+                inside.insert(FIXED_IN_SUBQUERY);
+            }
+            words.append(&mut inside);
         }
     }
 }

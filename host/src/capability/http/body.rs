@@ -6,7 +6,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use super::{
-    decode::{Decoder, Encoding, Ended},
+    brotli::WINDOW_BITS_MAX,
+    decode::{Cap, Decoder, Encoding, Ended},
     explain,
     members::MEMBERS_MAX,
     message::{Error, Phase},
@@ -15,6 +16,10 @@ use super::{
 /// What a compressed byte counts: a server can send many that are work and yield nothing. Texts are compressed to a quarter
 /// and less, so that ordinary ones count twice what they hold at most.
 const COMPRESSED_WEIGHT: usize = 4;
+
+/// Pieces that one body may come in: 1 MiB in pieces of 32 bytes. Each is work for us, however little is in it, and even a server
+/// that writes line by line sends larger ones.
+const PIECES_MAX: usize = 32 * 1024;
 
 /// Bytes of bodies that one run may still take in, as they come and as they are decoded.
 #[derive(Debug)]
@@ -43,26 +48,35 @@ pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
     /// To its end, so that the connection can be used again.
     pub(super) complete: bool,
+    /// There was more than `bytes`.
+    pub(super) cut: bool,
 }
 
-/// Reads until the end, or until `cap` bytes are decoded.
-pub(super) async fn read(
-    mut incoming: Incoming,
-    encoding: Encoding,
-    cap: usize,
-    budget: &Budget,
-) -> Result<Body, Error> {
+/// Reads until the end, or until `cap` is reached. What is read and not kept takes no room, so it is not spent of the budget;
+/// its bytes are few, for they count towards the cap as they come, too.
+pub(super) async fn read(mut incoming: Incoming, encoding: Encoding, cap: Cap, budget: &Budget) -> Result<Body, Error> {
     let mut decoder = Decoder::new(encoding, cap);
     let mut any = false;
+    let (mut pieces, mut unkept) = (0, 0);
     while let Some(frame) = incoming.frame().await {
         let frame = frame.map_err(|error| explain::hyper(&error, Phase::Transfer))?;
         // Trailers carry nothing that the contract has a place for.
         let Ok(data) = frame.into_data() else { continue };
         any |= !data.is_empty();
+        pieces += 1;
+        if pieces > PIECES_MAX {
+            return Err(Error::Limit(format!(
+                "while reading the body: it comes in more than {PIECES_MAX} pieces"
+            )));
+        }
         let before = decoder.decoded();
         let pushed = decoder.push(&data);
-        budget.spend(cost(data.len(), decoder.decoded() - before, encoding))?;
-        if full(&pushed, encoding)? {
+        if before < cap.keep {
+            budget.spend(cost(data.len(), decoder.decoded() - before, encoding))?;
+        } else {
+            unkept += data.len();
+        }
+        if full(&pushed, encoding)? || unkept > cap.most {
             return Ok(cut(&mut decoder));
         }
     }
@@ -70,6 +84,7 @@ pub(super) async fn read(
         return Ok(cut(&mut decoder));
     }
     Ok(Body {
+        cut: decoder.is_cut(),
         bytes: decoder.take(),
         complete: true,
     })
@@ -86,6 +101,7 @@ fn cut(decoder: &mut Decoder) -> Body {
     Body {
         bytes: decoder.take(),
         complete: false,
+        cut: true,
     }
 }
 
@@ -95,6 +111,10 @@ fn full(pushed: &Result<(), Ended>, encoding: Encoding) -> Result<bool, Error> {
         Err(Ended::Full) => Ok(true),
         Err(Ended::Members) => Err(Error::Limit(format!(
             "the body has more than {MEMBERS_MAX} members of gzip"
+        ))),
+        Err(Ended::Window) => Err(Error::Limit(format!(
+            "the body is compressed by Brotli with a window of more than {} MiB",
+            (1_u32 << WINDOW_BITS_MAX) / (1024 * 1024)
         ))),
         Err(Ended::Broken) => Err(Error::Protocol(format!(
             "the body is not the {encoding:?} it is said to be"

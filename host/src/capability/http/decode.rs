@@ -1,16 +1,13 @@
 //! Undoes content encodings, piece by piece, and never past a cap.
 //!
-//! Flows in: bytes as they come and how many may come out. Flows out: decoded bytes. A bomb stops when the cap is
+//! Flows in: bytes as they come and how many may come out and be kept. Flows out: decoded bytes. A bomb stops when the cap is
 //! reached: what would have come out of it is never in memory.
 
 use std::io::{self, Write};
 
 use flate2::write::{DeflateDecoder, ZlibDecoder};
 
-use super::members::Members;
-
-/// Working memory of the brotli decoder's input side; its window comes with the data.
-const BROTLI_BUFFER_BYTES: usize = 4 * 1024;
+use super::{brotli::Brotli, members::Members};
 
 /// What a server says its body is wrapped in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,21 +44,35 @@ pub(super) enum Ended {
     Broken,
     /// More members than a body has.
     Members,
+    /// A window that is too large to be held.
+    Window,
+}
+
+/// How much of a body comes out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cap {
+    /// Bytes that are kept.
+    pub(super) keep: usize,
+    /// Bytes that are decoded; what is beyond `keep` is counted and let go.
+    pub(super) most: usize,
 }
 
 /// Collects up to a cap.
 #[derive(Debug, Default)]
 struct Sink {
     bytes: Vec<u8>,
-    cap: usize,
+    cap: Cap,
+    /// Came out so far.
+    seen: usize,
     full: bool,
 }
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = self.cap - self.bytes.len();
+        let room = self.cap.keep.saturating_sub(self.bytes.len());
         self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        if bytes.len() > room {
+        self.seen = self.seen.saturating_add(bytes.len());
+        if self.seen > self.cap.most {
             self.full = true;
             return Err(io::Error::other("full"));
         }
@@ -78,7 +89,7 @@ enum Inner {
     Gzip(Members<Sink>),
     Zlib(ZlibDecoder<Sink>),
     Deflate(DeflateDecoder<Sink>),
-    Brotli(Box<brotli_decompressor::DecompressorWriter<Sink>>),
+    Brotli(Box<Brotli<Sink>>),
     /// Deflate, before its first two bytes.
     Undecided {
         sink: Sink,
@@ -100,21 +111,14 @@ impl std::fmt::Debug for Decoder {
 }
 
 impl Decoder {
-    /// At most `cap` bytes come out.
-    pub(super) fn new(encoding: Encoding, cap: usize) -> Self {
-        let sink = Sink {
-            bytes: Vec::new(),
-            cap,
-            full: false,
-        };
+    /// No more comes out than `cap` says.
+    pub(super) fn new(encoding: Encoding, cap: Cap) -> Self {
+        let sink = Sink { cap, ..Sink::default() };
         let inner = match encoding {
             Encoding::Identity => Inner::Identity(sink),
             Encoding::Gzip => Inner::Gzip(Members::new(sink)),
             Encoding::Deflate => Inner::Undecided { sink, head: Vec::new() },
-            Encoding::Brotli => Inner::Brotli(Box::new(brotli_decompressor::DecompressorWriter::new(
-                sink,
-                BROTLI_BUFFER_BYTES,
-            ))),
+            Encoding::Brotli => Inner::Brotli(Box::new(Brotli::new(sink))),
         };
         Self { inner }
     }
@@ -152,7 +156,12 @@ impl Decoder {
         self.judge(&finished)
     }
 
-    /// How much came out so far.
+    /// Whether there was more than is kept.
+    pub(super) fn is_cut(&self) -> bool {
+        self.sink().seen > self.sink().bytes.len()
+    }
+
+    /// How much is kept so far.
     pub(super) fn decoded(&self) -> usize {
         self.sink().bytes.len()
     }
@@ -167,6 +176,7 @@ impl Decoder {
             Ok(()) => Ok(()),
             Err(_) if self.sink().full => Err(Ended::Full),
             Err(_) if matches!(&self.inner, Inner::Gzip(members) if members.is_exhausted()) => Err(Ended::Members),
+            Err(_) if matches!(&self.inner, Inner::Brotli(decoder) if decoder.is_too_wide()) => Err(Ended::Window),
             Err(_) => Err(Ended::Broken),
         }
     }
@@ -198,7 +208,7 @@ impl Decoder {
             Inner::Gzip(members) => members.sink(),
             Inner::Zlib(decoder) => decoder.get_ref(),
             Inner::Deflate(decoder) => decoder.get_ref(),
-            Inner::Brotli(decoder) => decoder.get_ref(),
+            Inner::Brotli(decoder) => decoder.sink(),
         }
     }
 
@@ -208,7 +218,7 @@ impl Decoder {
             Inner::Gzip(members) => members.sink_mut(),
             Inner::Zlib(decoder) => decoder.get_mut(),
             Inner::Deflate(decoder) => decoder.get_mut(),
-            Inner::Brotli(decoder) => decoder.get_mut(),
+            Inner::Brotli(decoder) => decoder.sink_mut(),
         }
     }
 }
@@ -225,6 +235,13 @@ mod tests {
     const TEXT: &[u8] = b"to be or not to be, that is the question, to be or not to be";
     /// Stored, not compressed: one block of five bytes, and the end.
     const BROTLI_HELLO: &[u8] = &[0x0b, 0x02, 0x80, b'h', b'e', b'l', b'l', b'o', 0x03];
+
+    fn up_to(bytes: usize) -> Cap {
+        Cap {
+            keep: bytes,
+            most: bytes,
+        }
+    }
 
     fn gzip(text: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -246,7 +263,7 @@ mod tests {
 
     /// Byte by byte, as the slowest server would send it.
     fn decoded(encoding: Encoding, bytes: &[u8], cap: usize) -> Result<Vec<u8>, Ended> {
-        let mut decoder = Decoder::new(encoding, cap);
+        let mut decoder = Decoder::new(encoding, up_to(cap));
         for byte in bytes {
             decoder.push(&[*byte])?;
         }
@@ -263,7 +280,7 @@ mod tests {
             (Encoding::Deflate, bare(TEXT)),
         ] {
             assert_eq!(decoded(encoding, &bytes, 1000).as_deref(), Ok(TEXT), "{encoding:?}");
-            let mut whole = Decoder::new(encoding, 1000);
+            let mut whole = Decoder::new(encoding, up_to(1000));
             whole.push(&bytes).and_then(|()| whole.finish(true)).expect("decoded");
             assert_eq!(whole.take(), TEXT, "{encoding:?}");
         }
@@ -283,17 +300,24 @@ mod tests {
             decoded(Encoding::Gzip, &many(MEMBERS_MAX + 1), 1000),
             Err(Ended::Members)
         );
-        let mut decoder = Decoder::new(Encoding::Gzip, 1000);
+        let mut decoder = Decoder::new(Encoding::Gzip, up_to(1000));
         assert_eq!(decoder.push(&gzip(b"").repeat(100_000)), Err(Ended::Members));
     }
 
     #[test]
     fn a_bomb_ends_at_the_cap() {
         let bomb = gzip(&vec![0; 50_000_000]);
-        let mut decoder = Decoder::new(Encoding::Gzip, 1000);
+        let mut decoder = Decoder::new(Encoding::Gzip, up_to(1000));
         assert_eq!(decoder.push(&bomb), Err(Ended::Full));
         assert_eq!(decoder.decoded(), 1000);
         assert_eq!(decoder.take(), [0; 1000]);
+    }
+
+    #[test]
+    fn a_window_that_is_too_large_is_its_own_end() {
+        let mut wide = BROTLI_HELLO.to_vec();
+        wide[0] = 0x0f;
+        assert_eq!(decoded(Encoding::Brotli, &wide, 1000), Err(Ended::Window));
     }
 
     #[test]
@@ -306,7 +330,7 @@ mod tests {
     fn nonsense_and_torn_data_are_broken() {
         for encoding in [Encoding::Gzip, Encoding::Deflate, Encoding::Brotli] {
             assert_eq!(
-                decoded(encoding, b"\xff\xff\xffnonsense", 1000),
+                decoded(encoding, b"\xfb\xff\xffnonsense", 1000),
                 Err(Ended::Broken),
                 "{encoding:?}"
             );
@@ -324,5 +348,25 @@ mod tests {
         assert_eq!(Encoding::of("br"), Some(Encoding::Brotli));
         assert_eq!(Encoding::of("zstd"), None);
         assert_eq!(Encoding::of("gzip, br"), None);
+    }
+
+    #[test]
+    fn what_is_not_kept_is_decoded_as_far_as_it_may() {
+        let cap = Cap { keep: 5, most: 60 };
+        for (encoding, bytes) in [(Encoding::Identity, TEXT.to_vec()), (Encoding::Gzip, gzip(TEXT))] {
+            let mut decoder = Decoder::new(encoding, cap);
+            decoder
+                .push(&bytes)
+                .and_then(|()| decoder.finish(true))
+                .expect("60 bytes");
+            assert!(decoder.is_cut() && decoder.decoded() == 5);
+            assert_eq!(decoder.take(), b"to be");
+            let mut short = Decoder::new(encoding, Cap { most: 59, ..cap });
+            assert_eq!(
+                short.push(&bytes).and_then(|()| short.finish(true)),
+                Err(Ended::Full),
+                "{encoding:?}"
+            );
+        }
     }
 }

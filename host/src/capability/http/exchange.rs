@@ -13,15 +13,15 @@ use hyper::{
     body::Incoming,
     header::{
         ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderValue, LOCATION, PROXY_AUTHORIZATION,
-        USER_AGENT,
+        TRANSFER_ENCODING, USER_AGENT,
     },
 };
 use url::{Position, Url};
 
 use super::{
-    body,
+    BODY_BYTES_MAX, body,
     credentials::{self, Filled},
-    decode::{self, Encoding},
+    decode::{self, Cap, Encoding},
     explain,
     message::{Error, Header, Phase, Version},
     redirect::Step,
@@ -99,7 +99,8 @@ pub(super) struct Answer {
     pub(super) version: Version,
     pub(super) headers: Vec<Header>,
     pub(super) body: Vec<u8>,
-    pub(super) complete: bool,
+    /// There was more than `body`.
+    pub(super) cut: bool,
     pub(super) remote: SocketAddr,
 }
 
@@ -175,10 +176,18 @@ impl HttpRun {
         let (head, incoming) = begun.answer.into_parts();
         trace.status = Some(head.status.as_u16());
         let encoding = encoding(&head.headers, asked.wishes.raw_body, self.guarded)?;
-        let cap = keep + if self.guarded { MARGIN } else { 0 };
-        let read = body::read(incoming, encoding, cap, &self.bodies).await?;
+        let keep = keep + if self.guarded { MARGIN } else { 0 };
+        let whole = asked.wishes.whole_body;
+        let most = if whole { keep.max(BODY_BYTES_MAX) } else { keep };
+        let read = body::read(incoming, encoding, Cap { keep, most }, &self.bodies).await?;
         let ended = self.now();
         trace.phases.transfer = Some(ended - begun.at);
+        if whole && !read.complete {
+            return Err(Error::Limit(format!(
+                "the body is longer than {} MiB, which is the most that is read",
+                BODY_BYTES_MAX / (1024 * 1024)
+            )));
+        }
         let remote = begun.wire.remote;
         if read.complete && !asked.fresh {
             self.shared.pool.put(&self.check, begun.route, begun.wire, ended);
@@ -189,7 +198,7 @@ impl HttpRun {
             version: version(head.version),
             headers: listed(&head.headers, decoded),
             body: read.bytes,
-            complete: read.complete,
+            cut: read.cut,
             remote,
         })
     }
@@ -274,6 +283,11 @@ fn encoding(headers: &HeaderMap, raw_body: bool, guarded: bool) -> Result<Encodi
         .iter()
         .map(HeaderValue::as_bytes)
         .collect();
+    if guarded && is_transformed(headers) {
+        return Err(Error::Protocol(
+            "the body is compressed on the way in a way that was not asked for, so credentials could not be taken out of it".to_owned(),
+        ));
+    }
     if raw_body || said.is_empty() {
         return Ok(Encoding::Identity);
     }
@@ -286,6 +300,18 @@ fn encoding(headers: &HeaderMap, raw_body: bool, guarded: bool) -> Result<Encodi
         )),
         None => Ok(Encoding::Identity),
     }
+}
+
+/// Whether the transfer is more than chunks, which are all that is undone.
+fn is_transformed(headers: &HeaderMap) -> bool {
+    let all = headers.get_all(TRANSFER_ENCODING).iter();
+    let mut codings = all.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    codings.any(|coding| {
+        !matches!(
+            coding.trim_ascii().to_ascii_lowercase().as_slice(),
+            b"chunked" | b"identity" | b""
+        )
+    })
 }
 
 /// Of a decoded body, encoding and length are no longer true.

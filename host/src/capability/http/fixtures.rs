@@ -1,32 +1,15 @@
 //! Connections for tests.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
-use crate::{
-    capability::reach::Reach,
-    config::{Addresses, Connection, TlsOptions},
-};
+use crate::{capability::reach::Reach, config::Connection, testing};
 
 /// Without credentials, for GET, HEAD and OPTIONS, wherever it leads on this machine.
 pub(crate) fn connection(name: &str, url: &str) -> Connection {
     Connection {
         name: name.into(),
-        url: url.parse().expect("a URL"),
-        url_is_secret: false,
         methods: BTreeSet::from(["GET", "HEAD", "OPTIONS"].map(str::to_owned)),
-        headers: Vec::new(),
-        query: Vec::new(),
-        secrets: BTreeMap::new(),
-        auth: None,
-        sign: None,
-        user: None,
-        password: None,
-        addresses: Addresses::Private,
-        proxy: None,
-        tls: TlsOptions::default(),
+        ..testing::connection(url)
     }
 }
 

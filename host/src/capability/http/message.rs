@@ -49,14 +49,14 @@ pub struct Phases {
     pub processing: Option<Duration>,
     /// First byte to end of body.
     pub transfer: Option<Duration>,
-    /// All hops and waiting for a permit included.
+    /// All hops included. It begins when the request has its seat: waiting for one is not the target's.
     pub total: Duration,
 }
 
 /// Part of a hop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
-    /// Until an address is known; waiting for a permit counts too.
+    /// Until an address is known.
     #[default]
     Resolve,
     /// Until there is a connection.

@@ -15,6 +15,7 @@
 //! There is no cookie jar, no ambient proxy, no cache.
 
 mod body;
+mod brotli;
 mod credentials;
 mod decode;
 mod exchange;
@@ -28,19 +29,18 @@ mod pool;
 mod redirect;
 mod run;
 mod scrub;
+mod seats;
 mod trace;
 mod wire;
 mod wishes;
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 pub use self::{
     message::{Error, Failure, Header, Phase, Phases, Request, Response, Version},
     run::HttpRun,
 };
-use self::{pool::Pool, wire::Connector};
+use self::{pool::Pool, seats::Seats, wire::Connector};
 use super::{dial::Dialer, reach::Reach, tls::Trust};
 use crate::{
     clock::{Clock, Instant},
@@ -52,7 +52,8 @@ use crate::{
 pub const REQUESTS_MAX: u32 = 1_000;
 /// Requests of one run at the same time: a target each for half a second makes 500 targets in four.
 pub const IN_FLIGHT_MAX: usize = 64;
-/// Requests of all runs at the same time. Each has a socket, and a process has 1,024 of those unless somebody says more.
+/// Requests of all runs at the same time; the last of them are for runs with few, see `seats`. Each has a socket, and a process
+/// has 1,024 of those unless somebody says more.
 const IN_FLIGHT_OF_HOST: usize = 512;
 /// Kept of one body, decompressed. The largest answers that a check reads are metrics and lists of a few hundred KiB.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -86,7 +87,7 @@ struct Shared {
     connector: Connector,
     pool: Pool,
     redactor: Redactor,
-    in_flight: Semaphore,
+    seats: Seats,
 }
 
 impl HttpHost {
@@ -103,7 +104,7 @@ impl HttpHost {
                 connector,
                 pool: Pool::default(),
                 redactor: tools.redactor,
-                in_flight: Semaphore::new(IN_FLIGHT_OF_HOST),
+                seats: Seats::new(IN_FLIGHT_OF_HOST),
             }),
         }
     }

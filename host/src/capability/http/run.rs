@@ -13,7 +13,10 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use tokio::{sync::Semaphore, time::timeout_at};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout_at,
+};
 
 use super::{
     BODIES_BYTES_MAX, BODY_BYTES_MAX, IN_FLIGHT_MAX, REQUESTS_MAX, Shared,
@@ -26,6 +29,7 @@ use super::{
     },
     redirect::{self, Step},
     scrub::{self, Scrubber},
+    seats::{Held, Seat},
     trace::Trace,
     wishes::Wishes,
 };
@@ -46,6 +50,7 @@ pub struct HttpRun {
     hops: AtomicU32,
     pub(super) bodies: Budget,
     seats: Semaphore,
+    held: Held,
     scrubber: OnceLock<Scrubber>,
     outcomes: Mutex<BTreeMap<&'static str, u64>>,
     refusals: Mutex<Vec<String>>,
@@ -62,6 +67,7 @@ impl HttpRun {
             hops: AtomicU32::new(0),
             bodies: Budget::new(BODIES_BYTES_MAX),
             seats: Semaphore::new(IN_FLIGHT_MAX),
+            held: Held::default(),
             scrubber: OnceLock::new(),
             outcomes: Mutex::default(),
             refusals: Mutex::default(),
@@ -73,19 +79,17 @@ impl HttpRun {
         join_all(requests.into_iter().map(|request| self.send(request))).await
     }
 
-    /// One request, with its redirects. Dropping the future ends it.
+    /// One request, with its redirects. Its time begins when it has a seat; until then it waits as long as the run's calls
+    /// may. Dropping the future ends it.
     pub async fn send(&self, request: Request) -> Result<Response, Failure> {
-        let began = self.now();
-        let deadline = self.deadline(began, request.timeout);
         let mut trace = Trace {
             url: asked_url(&request),
             ..Trace::default()
         };
-        let ended = match timeout_at(deadline, self.seated(&request, deadline, &mut trace)).await {
-            Ok(ended) => ended,
-            Err(_) => Err(Error::Timeout(trace.phase)),
+        let (ended, total) = match self.sit().await {
+            Ok(_seat) => self.seated(&request, &mut trace).await,
+            Err(error) => (Err(error), Duration::ZERO),
         };
-        let total = self.now() - began;
         self.count(ended.as_ref().map_or_else(Error::outcome, |_| "ok"));
         match ended {
             Ok(answer) => Ok(self.response(answer, &request, trace, total)),
@@ -95,6 +99,33 @@ impl HttpRun {
                 Err(failure)
             }
         }
+    }
+
+    async fn seated(&self, request: &Request, trace: &mut Trace) -> (Result<Answer, Error>, Duration) {
+        let began = self.now();
+        let deadline = self.deadline(began, request.timeout);
+        let ended = timeout_at(deadline, self.follow(request, deadline, trace)).await;
+        (ended.unwrap_or(Err(Error::Timeout(trace.phase))), self.now() - began)
+    }
+
+    /// One of the run's own seats, and one of the host's. That others take their time says nothing about whom this request is
+    /// for, so it ends as a limit and in no phase.
+    async fn sit(&self) -> Result<(SemaphorePermit<'_>, Seat), Error> {
+        let own = self.in_time(self.seats.acquire()).await;
+        // The semaphore is never closed.
+        let own = own
+            .and_then(Result::ok)
+            .ok_or_else(|| waited(IN_FLIGHT_MAX, "this check"))?;
+        let taken = self.shared.seats.taken();
+        let seat = self.in_time(self.shared.seats.take(&self.held)).await;
+        Ok((own, seat.ok_or_else(|| waited(taken, "all checks"))?))
+    }
+
+    /// `None`: time was up first, or in the same moment, for those who had the seats until then had no more of it.
+    async fn in_time<T>(&self, seat: impl Future<Output = T>) -> Option<T> {
+        let was_late = self.now() >= self.calls_until;
+        let seat = timeout_at(self.calls_until, seat).await.ok()?;
+        (was_late || self.now() < self.calls_until).then_some(seat)
     }
 
     /// What the policy said no to, in order, without repeats.
@@ -131,13 +162,6 @@ impl HttpRun {
     fn deadline(&self, now: Instant, timeout: Option<Duration>) -> Instant {
         let wished = timeout.and_then(|timeout| now.checked_add(timeout));
         wished.map_or(self.calls_until, |wished| wished.min(self.calls_until))
-    }
-
-    async fn seated(&self, request: &Request, deadline: Instant, trace: &mut Trace) -> Result<Answer, Error> {
-        // Neither semaphore is ever closed.
-        let _own = self.seats.acquire().await;
-        let _of_host = self.shared.in_flight.acquire().await;
-        self.follow(request, deadline, trace).await
     }
 
     /// The chain of hops.
@@ -220,7 +244,7 @@ impl HttpRun {
 
     fn response(&self, answer: Answer, request: &Request, trace: Trace, total: Duration) -> Response {
         let keep = keep(request);
-        let truncated = !answer.complete || answer.body.len() > keep;
+        let truncated = answer.cut || answer.body.len() > keep;
         let (headers, body, url, tls) = if self.guarded {
             let scrubber = self.scrubber();
             let headers = answer.headers.into_iter().map(|header| scrubbed(header, scrubber));
@@ -269,6 +293,14 @@ impl HttpRun {
             tls,
         }
     }
+}
+
+/// Of a request that was never made.
+fn waited(others: usize, of_whom: &str) -> Error {
+    Error::Limit(format!(
+        "waited for a free seat until the run's time was up, and was not asked: {others} requests of {of_whom} were in flight. \
+         Give them a shorter timeout than the check's, or share them among several checks"
+    ))
 }
 
 fn keep(request: &Request) -> usize {

@@ -25,6 +25,8 @@ pub(super) struct Wishes {
     pub(super) version: VersionWish,
     pub(super) server_name: Option<String>,
     pub(super) raw_body: bool,
+    /// Read to the end, also past what is kept; a body that is longer than the host reads of any is an error.
+    pub(super) whole_body: bool,
 }
 
 impl Wishes {
@@ -50,9 +52,13 @@ impl Wishes {
             ("raw-body", "true") => self.raw_body = true,
             ("raw-body", "false") => self.raw_body = false,
             ("raw-body", _) => return Err(Error::Invalid("`raw-body` is `true` or `false`".to_owned())),
+            ("whole-body", "true") => self.whole_body = true,
+            ("whole-body", "false") => self.whole_body = false,
+            ("whole-body", _) => return Err(Error::Invalid("`whole-body` is `true` or `false`".to_owned())),
             _ => {
                 return Err(Error::Invalid(
-                    "an option is unknown: there are `http-version`, `server-name` and `raw-body`".to_owned(),
+                    "an option is unknown: there are `http-version`, `server-name`, `raw-body` and `whole-body`"
+                        .to_owned(),
                 ));
             }
         }
@@ -117,9 +123,11 @@ mod tests {
     fn options_are_known_by_name_and_others_are_invalid() {
         assert_eq!(asked("http-version", "2").expect("known").version, VersionWish::Http2);
         assert!(asked("raw-body", "true").expect("known").raw_body);
+        assert!(asked("whole-body", "true").expect("known").whole_body);
         for (name, value) in [
             ("http-version", "3"),
             ("raw-body", "yes"),
+            ("whole-body", ""),
             ("server-name", ""),
             ("colour", "red"),
         ] {

@@ -317,7 +317,9 @@ fn scan(mut arguments: Arguments<'_>) -> Result<(), Why> {
     while !arguments.is_empty() {
         if arguments.word("COUNT") {
             arguments.count()?;
-        } else if arguments.word("MATCH") || arguments.word("TYPE") {
+        } else if arguments.word("MATCH") {
+            arguments.pattern()?;
+        } else if arguments.word("TYPE") {
             arguments.next()?;
         } else if !arguments.word("NOVALUES") {
             return arguments.end();

@@ -239,6 +239,13 @@ fn ranges_without_a_bound_are_refused() {
 }
 
 #[test]
+fn a_pattern_that_old_servers_never_finish_is_refused() {
+    sent(&["SCAN 0 MATCH *:{*}:*:* COUNT 100"]);
+    assert!(why("SCAN 0 MATCH *a*a*a*a*b").contains("4 `*` at most"));
+    refused(&["SSCAN s 0 COUNT 10 MATCH *****", "HSCAN h 0 MATCH a*b*c*d*e*"]);
+}
+
+#[test]
 fn an_argument_that_no_rule_knows_is_refused() {
     refused(&[
         "GET a b",

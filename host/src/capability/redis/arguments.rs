@@ -7,6 +7,10 @@
 /// busy for well under a millisecond.
 pub const ELEMENTS_MAX: i64 = 1_000;
 
+/// `*` of one pattern. Servers before 7.0.9 and 6.2.11 try, for each, every place in a name: with many, one long name keeps
+/// them busy for ever (CVE-2022-36021). Patterns of queues have one or two.
+const STARS_MAX: usize = 4;
+
 /// Why a command is not sent, to stand after "was not sent: ".
 pub(super) type Why = &'static str;
 
@@ -29,6 +33,16 @@ impl<'a> Arguments<'a> {
             return Err("an argument is missing");
         }
         Ok(all)
+    }
+
+    /// A pattern that names are compared with.
+    pub(super) fn pattern(&mut self) -> Result<(), Why> {
+        let stars = self.next()?.iter().filter(|byte| **byte == b'*').count();
+        if stars <= STARS_MAX {
+            Ok(())
+        } else {
+            Err("a pattern may have 4 `*` at most")
+        }
     }
 
     /// Nothing more.
@@ -112,8 +126,8 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_in_messages_is_the_limit() {
-        assert_eq!(ELEMENTS_MAX, 1000);
+    fn the_limits_in_messages_are_the_limits() {
+        assert_eq!((ELEMENTS_MAX, STARS_MAX), (1000, 4));
     }
 
     #[test]

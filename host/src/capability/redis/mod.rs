@@ -7,6 +7,7 @@
 
 pub mod allow;
 mod arguments;
+mod doing;
 mod plan;
 mod refused;
 mod resp;
@@ -17,7 +18,14 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout_at;
 
-use self::{allow::Refusal, plan::Plan, resp::Broken, session::Session, target::Target};
+use self::{
+    allow::Refusal,
+    doing::{Doing, Step},
+    plan::Plan,
+    resp::Broken,
+    session::Session,
+    target::Target,
+};
 pub use self::{
     arguments::ELEMENTS_MAX,
     resp::{Node, REPLIES_BYTES_MAX, REPLIES_NODES_MAX},
@@ -71,9 +79,9 @@ pub enum Error {
     /// The server does not know us.
     #[error("{0}")]
     Authentication(String),
-    /// The deadline passed.
-    #[error("timed out")]
-    Timeout,
+    /// The deadline passed: in which step, and of whom something was expected.
+    #[error("{0}")]
+    Timeout(String),
     /// What came back was no Redis, or too much.
     #[error("{0}")]
     Protocol(String),
@@ -107,10 +115,11 @@ impl Redis {
         let plan = Plan::of(commands)?;
         let target = Target::of(&connection.url)
             .map_err(|why| Error::Denied(format!("connection `{}` is not for Redis: {why}", connection.name)))?;
-        let asked = self.ask(check, connection, &target, &plan, deadline);
+        let doing = Doing::new(&target.place);
+        let asked = self.ask(check, connection, &target, &plan, deadline, &doing);
         let mut answer = match timeout_at(deadline, asked).await {
+            Ok(Err(Error::Timeout(_))) | Err(_) => return Err(Error::Timeout(doing.out_of_time())),
             Ok(answered) => answered.map_err(|error| self.scrubbed(error, connection))?,
-            Err(_) => return Err(Error::Timeout),
         };
         let nodes = answer.replies.iter_mut().flatten();
         nodes.for_each(|node| without_secrets(node, &self.tools, connection));
@@ -126,16 +135,18 @@ impl Redis {
         target: &Target,
         plan: &Plan<'_>,
         deadline: Instant,
+        doing: &Doing,
     ) -> Result<Answer, Error> {
         let now = self.tools.clock.monotonic();
         if let Some(kept) = self.kept.take(check, connection, now) {
-            match self.exchange(check, connection, kept, plan.clone()).await {
+            match self.exchange(check, connection, kept, plan.clone(), doing).await {
                 Err(broken) if broken.is_closed() => {}
                 ended => return ended.map_err(failed),
             }
         }
-        let fresh = Session::open(&self.tools, target, connection, deadline).await?;
-        self.exchange(check, connection, fresh, plan.clone())
+        doing.begin(Step::Connecting(target.place.clone()));
+        let fresh = Session::open(&self.tools, target, connection, deadline, doing).await?;
+        self.exchange(check, connection, fresh, plan.clone(), doing)
             .await
             .map_err(failed)
     }
@@ -146,7 +157,9 @@ impl Redis {
         connection: &Arc<Connection>,
         mut session: Session,
         mut plan: Plan<'_>,
+        doing: &Doing,
     ) -> Result<Answer, Broken> {
+        doing.begin(Step::Asking(session.address.clone()));
         let questions = plan.questions();
         if questions.count > 0 {
             plan.heed(session.exchange(&questions.bytes, questions.count).await?);
@@ -177,7 +190,7 @@ impl Redis {
             Error::Denied(text) => Error::Denied(clean(text)),
             Error::Connect(text) => Error::Connect(clean(text)),
             Error::Authentication(text) => Error::Authentication(clean(text)),
-            Error::Timeout => Error::Timeout,
+            Error::Timeout(text) => Error::Timeout(clean(text)),
             Error::Protocol(text) => Error::Protocol(clean(text)),
         }
     }
@@ -203,3 +216,7 @@ fn without_secrets(node: &mut Node, tools: &Tools, connection: &Connection) {
         Node::Nil | Node::Integer(_) | Node::Array(_) => {}
     }
 }
+
+#[cfg(test)]
+#[path = "late_tests.rs"]
+mod tests;

@@ -44,7 +44,7 @@ pub(super) enum Broken {
     Io(#[from] io::Error),
     #[error("the answer is not Redis' protocol: {0}")]
     Malformed(&'static str),
-    #[error("the replies are larger than {} MiB or have more than {REPLIES_NODES_MAX} parts: ask for less", REPLIES_BYTES_MAX / 1024 / 1024)]
+    #[error("the replies are larger than {} MiB or have more than {REPLIES_NODES_MAX} parts, which is the most of one call", REPLIES_BYTES_MAX / 1024 / 1024)]
     TooLarge,
 }
 
@@ -269,7 +269,7 @@ mod tests {
             b"$8388608\r\n",
             b"*150000\r\n*150000\r\n",
         ] {
-            assert!(read(lie).unwrap_err().contains("ask for less"), "{lie:?}");
+            assert!(read(lie).unwrap_err().contains("the most of one call"), "{lie:?}");
         }
     }
 

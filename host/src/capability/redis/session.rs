@@ -8,6 +8,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::{
     Error,
+    doing::{Doing, Step as At},
     resp::{Broken, Budget, Node, Replies, encode},
     target::Target,
 };
@@ -57,11 +58,14 @@ impl Session {
         target: &Target,
         connection: &Connection,
         deadline: Instant,
+        doing: &Doing,
     ) -> Result<Self, Error> {
         let (mut line, address) = tools.dial(&target.place, connection, deadline).await?;
         if let (true, Some(host)) = (target.tls, target.place.host()) {
+            doing.begin(At::Encrypting(address.clone()));
             line = tools.encrypt(line, host, &connection.tls, deadline).await?;
         }
+        doing.begin(At::LoggingIn(address.clone()));
         let mut session = Self {
             replies: Replies::new(line),
             address,
@@ -181,7 +185,8 @@ impl From<Unreachable> for Error {
         match unreachable {
             Unreachable::Denied(why) => Self::Denied(why),
             Unreachable::Connect(why) => Self::Connect(why),
-            Unreachable::Timeout => Self::Timeout,
+            // Whoever counts the time says in which step.
+            Unreachable::Timeout => Self::Timeout(String::new()),
         }
     }
 }

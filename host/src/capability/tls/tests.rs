@@ -12,6 +12,10 @@ struct Pair {
 }
 
 fn pair(names: &[&str], days: std::ops::Range<i32>) -> Pair {
+    made(names, days, |_| ())
+}
+
+fn made(names: &[&str], days: std::ops::Range<i32>, change: impl FnOnce(&mut rcgen::CertificateParams)) -> Pair {
     let common = names[0];
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut wanted = rcgen::CertificateParams::new(names).expect("names");
@@ -20,6 +24,7 @@ fn pair(names: &[&str], days: std::ops::Range<i32>) -> Pair {
     wanted.distinguished_name.push(rcgen::DnType::CommonName, common);
     wanted.not_before = rcgen::date_time_ymd(days.start, 1, 1);
     wanted.not_after = rcgen::date_time_ymd(days.end, 1, 1);
+    change(&mut wanted);
     let key = rcgen::KeyPair::generate().expect("a key");
     let certificate = wanted.self_signed(&key).expect("a certificate");
     Pair { certificate, key }
@@ -105,10 +110,18 @@ async fn a_refused_certificate_is_shown_all_the_same_and_the_reason_said() {
         pair(&["localhost"], 2019..2020),
         pair(&["other.test"], 2020..2100),
     );
+    let authority = made(&["localhost"], 2020..2100, |wanted| {
+        wanted.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    });
+    let for_clients = made(&["localhost"], 2020..2100, |wanted| {
+        wanted.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    });
     for (shown, trusted, expected) in [
         (&good, &other, "issued by nobody we trust"),
         (&old, &old, "expired at 2020-01-01T00:00:00.000Z"),
-        (&other, &other, "is not for `localhost` but for"),
+        (&other, &other, "is not for `localhost` but for other.test: use"),
+        (&authority, &authority, "is an authority's (`CA:TRUE`)"),
+        (&for_clients, &for_clients, "is not meant for servers"),
     ] {
         let ca = written(dir.path(), "ca.pem", &trusted.certificate.pem());
         let client = Trust::default().client(&trusting(ca)).expect("a client");
@@ -206,5 +219,9 @@ fn files_that_cannot_be_used_are_named() {
             ..TlsOptions::default()
         }
     };
-    assert!(said(&mixed).contains("client certificate"), "{}", said(&mixed));
+    let mixed = said(&mixed);
+    assert!(
+        mixed.contains("client certificate") && mixed.ends_with("the key does not belong to the certificate"),
+        "{mixed}"
+    );
 }

@@ -288,10 +288,19 @@ mod tests {
             assert_eq!(refused(text), AddressError::Character, "{text:?}");
         }
         assert_eq!(refused("https://example.com/#top"), AddressError::Fragment);
-        for text in ["redis:///0", "postgres:///shop"] {
+        for text in [
+            "redis:///0",
+            "postgres:///shop",
+            "postgres:///shop?host=/run/postgresql",
+        ] {
             assert_eq!(refused(text), AddressError::NoHost, "{text}");
         }
-        for text in ["https://example.com./", "redis://a,b/0", "postgres://one,two/shop"] {
+        for text in [
+            "https://example.com./",
+            "redis://a,b/0",
+            "postgres://one,two/shop",
+            "postgres://%2Frun%2Fpostgresql/shop",
+        ] {
             assert_eq!(refused(text), AddressError::Host, "{text}");
         }
         for text in [
@@ -299,6 +308,7 @@ mod tests {
             "redis://cache/0?db=1",
             "postgres://db/a/b",
             "postgres://db/a?sslmode=maybe",
+            "postgres://db/a?host=/run/postgresql",
             "postgres://db/a?options=-c",
             "redis+unix://host/run/redis.sock",
             "unix:///",

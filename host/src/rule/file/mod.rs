@@ -3,17 +3,16 @@
 //! Flows in: a file's text. Flows out: its groups, and every problem at once, each with line and column, inside expressions
 //! and templates too. Strict where Prometheus is: unknown fields are errors. What is merely unwise is for lints.
 
-mod yaml;
-
 use std::{ops::Range, sync::Arc};
 
 use bellwether_promql::parse;
 
-use self::yaml::{Kind, Node};
 use super::{
     Group,
     check::{self, Draft, Places, Surroundings},
+    lint::Lints,
     template::Template,
+    yaml::{self, Kind, Node},
 };
 use crate::config::{EVALUATION_INTERVAL_MAX, Location, OnNoData, Problem, RULE_DURATION_MAX, nearest, place_within};
 
@@ -42,12 +41,19 @@ const PROBLEMS_MAX: usize = 500;
 const QUERY_OFFSET_MAX: i64 = 3_600_000;
 
 /// Reads one file. `interval` is for groups that name none, in milliseconds. Groups with problems are not among those returned.
-pub(super) fn read(file: &str, text: &str, interval: i64, problems: &mut Vec<Problem>) -> Vec<Group> {
+pub(super) fn read(
+    file: &str,
+    text: &str,
+    interval: i64,
+    lints: Option<&Lints>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Group> {
     let before = problems.len();
     let mut reader = Reader {
         file,
         text,
         lines: text.match_indices('\n').map(|(at, _)| at).collect(),
+        lints,
         problems,
     };
     let groups = reader.file(interval);
@@ -75,6 +81,7 @@ struct Reader<'f> {
     text: &'f str,
     /// Where each line ends.
     lines: Vec<usize>,
+    lints: Option<&'f Lints>,
     problems: &'f mut Vec<Problem>,
 }
 
@@ -386,6 +393,7 @@ impl Reader<'_> {
             labels,
             on_no_data: OnNoData::Resolve,
             location: format!("{}:{line}", self.file),
+            lints: self.lints,
         };
         if unreadable {
             return None;

@@ -14,7 +14,8 @@ use crate::{
 
 impl wit::Host for Guest {
     async fn send(&mut self, asked: wit::Request) -> wasmtime::Result<Result<wit::Response, wit::Failure>> {
-        let ended = self.http()?.send(request(asked)).await;
+        let run = self.http()?;
+        let ended = self.hosts_work(async move { run.send(request(asked)).await }).await;
         Ok(ended.map(response).map_err(failure))
     }
 
@@ -22,7 +23,9 @@ impl wit::Host for Guest {
         &mut self,
         asked: Vec<wit::Request>,
     ) -> wasmtime::Result<Vec<Result<wit::Response, wit::Failure>>> {
-        let ended = self.http()?.send_all(asked.into_iter().map(request).collect()).await;
+        let run = self.http()?;
+        let asked = asked.into_iter().map(request).collect();
+        let ended = self.hosts_work(async move { run.send_all(asked).await }).await;
         let mut translated = Vec::with_capacity(ended.len());
         for ended in ended {
             translated.push(ended.map(response).map_err(failure));

@@ -64,7 +64,8 @@ fn error(error: Error) -> wit::Error {
         Error::Denied(why) => wit::Error::Denied(why),
         Error::Connect(why) => wit::Error::Connect(why),
         Error::Authentication(why) => wit::Error::Authentication(why),
-        Error::Timeout => wit::Error::Timeout,
+        // The contract's `timeout` has no place for the step, and a person needs it.
+        Error::Timeout(at) => wit::Error::Connect(at),
         Error::Protocol(why) => wit::Error::Protocol(why),
     }
 }

@@ -3,16 +3,29 @@
 //! Flows in: requests as wasmtime hands them on. Flows out: whole answers. What this interface has no word for follows no
 //! redirect, and a body past the cap is an error, since nothing could say that it was cut.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use ::http::HeaderName;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full};
 use wasmtime_wasi_http::{Error as Refused, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::capability::http::{Error, Failure, HttpRun, Phase, Request, Response};
 
 /// Body of a request: as much as a guest can hand over through the other interface.
 const REQUEST_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bodies of requests that a run may have under way: they are the host's memory, and a guest that waits for no answer could
+/// otherwise leave as many there as it may have handles.
+const REQUEST_BODIES_BYTES_MAX: usize = 2 * REQUEST_BODY_BYTES_MAX;
+/// Of one write to a body, of which two wait in a request that was not sent: what guests' libraries write at once.
+const WRITE_BYTES_MAX: usize = 4 * 1024;
 /// Client libraries set it by themselves; the host decodes and sets its own.
 const ENCODINGS: &str = "accept-encoding";
 /// About the bytes that were on the wire, which are not those that the guest is given.
@@ -27,11 +40,47 @@ type Answer = Result<(::http::Response<WasiBody>, Sending), Refused>;
 pub(in crate::sandbox) struct Hooks {
     /// None while a plugin describes itself.
     http: Option<Arc<HttpRun>>,
+    /// Bytes of bodies under way.
+    under_way: Arc<AtomicUsize>,
 }
 
 impl Hooks {
     pub(in crate::sandbox) fn new(http: Option<Arc<HttpRun>>) -> Self {
-        Self { http }
+        Self {
+            http,
+            under_way: Arc::default(),
+        }
+    }
+}
+
+/// A request's part of what is under way. Dropping it gives that back.
+#[derive(Debug)]
+struct UnderWay {
+    all: Arc<AtomicUsize>,
+    own: usize,
+}
+
+impl UnderWay {
+    fn of(hooks: &Hooks) -> Self {
+        Self {
+            all: Arc::clone(&hooks.under_way),
+            own: 0,
+        }
+    }
+
+    fn add(&mut self, bytes: usize) -> Result<(), Refused> {
+        self.own += bytes;
+        let all = self.all.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if self.own > REQUEST_BODY_BYTES_MAX || all > REQUEST_BODIES_BYTES_MAX {
+            return Err(Refused::HttpRequestBodySize(Some(REQUEST_BODY_BYTES_MAX as u64)));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.own, Ordering::Relaxed);
     }
 }
 
@@ -41,6 +90,10 @@ impl WasiHttpHooks for Hooks {
         false
     }
 
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        WRITE_BYTES_MAX
+    }
+
     fn send_request(
         &mut self,
         request: ::http::Request<WasiBody>,
@@ -48,9 +101,10 @@ impl WasiHttpHooks for Hooks {
         _: Sending,
     ) -> Box<dyn Future<Output = Answer> + Send> {
         let http = self.http.clone();
+        let mut under_way = UnderWay::of(self);
         Box::new(async move {
             let http = http.ok_or(Refused::HttpRequestDenied)?;
-            let request = read(request, options).await?;
+            let request = read(request, options, &mut under_way).await?;
             match http.send(request).await {
                 Ok(answer) => written(answer),
                 Err(failure) => Err(refused(failure)),
@@ -59,13 +113,19 @@ impl WasiHttpHooks for Hooks {
     }
 }
 
-async fn read(request: ::http::Request<WasiBody>, options: Option<RequestOptions>) -> Result<Request, Refused> {
-    let (head, body) = request.into_parts();
-    let too_large = |_| Refused::HttpRequestBodySize(Some(REQUEST_BODY_BYTES_MAX as u64));
-    let body = Limited::new(body, REQUEST_BODY_BYTES_MAX)
-        .collect()
-        .await
-        .map_err(too_large)?;
+async fn read(
+    request: ::http::Request<WasiBody>,
+    options: Option<RequestOptions>,
+    under_way: &mut UnderWay,
+) -> Result<Request, Refused> {
+    let (head, mut body) = request.into_parts();
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        // Trailers are for nobody: the other interface has none.
+        let Ok(data) = frame?.into_data() else { continue };
+        under_way.add(data.len())?;
+        bytes.extend_from_slice(&data);
+    }
     let headers = head.headers.iter().filter(|(name, _)| name.as_str() != ENCODINGS);
     Ok(Request {
         method: head.method.as_str().to_owned(),
@@ -74,7 +134,7 @@ async fn read(request: ::http::Request<WasiBody>, options: Option<RequestOptions
         headers: headers
             .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
             .collect(),
-        body: body.to_bytes().to_vec(),
+        body: bytes,
         timeout: options.and_then(timeout),
         ..Request::default()
     })
@@ -96,7 +156,10 @@ fn written(answer: Response) -> Answer {
         .iter()
         .filter(|(name, _)| !FRAMING.contains(&name.as_str()))
     {
-        written = written.header(name, &value[..]);
+        // One that held a secret is no name any more.
+        if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+            written = written.header(name, &value[..]);
+        }
     }
     let body = Full::new(Bytes::from(answer.body))
         .map_err(Refused::from)

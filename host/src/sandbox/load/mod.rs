@@ -33,7 +33,7 @@ use super::{
 use crate::{
     capability::{
         database::Tools,
-        dial::Dialer,
+        dial::{Dialer, Resolve, SystemResolver},
         http::{HttpHost, HttpTools},
         postgres::Postgres,
         redis::Redis,
@@ -127,13 +127,18 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 impl Sandbox {
     /// Starts the engine and its ticker, and opens the cache.
     pub fn new(options: SandboxOptions) -> Result<Self, SandboxError> {
+        Self::with_resolver(options, Arc::new(SystemResolver))
+    }
+
+    /// With another resolver than the system's: tests make names resolve to what they want.
+    pub fn with_resolver(options: SandboxOptions, resolver: Arc<dyn Resolve>) -> Result<Self, SandboxError> {
         let seats = options.concurrency.saturating_add(SEATS_FOR_DESCRIBE);
         let engine = engine::pooled(seats).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine, &options.supervisor).map_err(SandboxError::Thread)?;
         let cache = Cache::open(&options.cache_dir, &engine)?;
         let tools = Tools {
             clock: options.clock.clone(),
-            dialer: Dialer::new(options.clock.clone()),
+            dialer: Dialer::with_resolver(options.clock.clone(), resolver),
             trust: Trust::default(),
             redactor: options.redactor.clone(),
             telemetry: options.telemetry.clone(),

@@ -3,14 +3,14 @@
 use jsonschema::{PatternOptions, ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::Value;
 
-use super::{ascending, words::shown};
+use super::{ascending, pattern, words::shown};
 
 /// Bytes of a schema. The bundled plugins' are 1 to 8 KB; one generated from a large program's options may reach 100.
 pub(super) const SCHEMA_BYTES_MAX: usize = 256 << 10;
 
 /// Bytes of a compiled pattern, and of the tables the engine builds while matching. `[a-z]{1,63}` takes 10 KB, a full
 /// Unicode word class 100; a repetition of a repetition takes gigabytes.
-const PATTERN_BYTES_MAX: usize = 1 << 20;
+pub(super) const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 /// Patterns of one schema: each may take [`PATTERN_BYTES_MAX`], and the child has a gibibyte.
 const PATTERNS_MAX: usize = 500;
@@ -80,6 +80,7 @@ pub(super) fn compile(schema: &Value) -> Result<Validator, SchemaError> {
     jsonschema::options()
         .with_pattern_options(patterns)
         .with_keyword(ascending::KEYWORD, ascending::compile)
+        .with_keyword(pattern::KEYWORD, pattern::compile)
         .should_validate_formats(true)
         .offline()
         .build(schema)

@@ -9,6 +9,7 @@ mod admit;
 mod ascending;
 mod explain;
 mod grants;
+mod pattern;
 mod words;
 
 use serde::{Deserialize, Serialize};

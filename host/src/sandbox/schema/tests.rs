@@ -380,3 +380,32 @@ fn numbers_that_must_not_descend_are_compared() {
         assert!(refused.to_string().contains("x-bellwether-ascending"), "{refused}");
     }
 }
+
+#[test]
+fn regular_expressions_are_read_while_the_configuration_is() {
+    let of = |engine: &str| json!({ "type": ["string", "array", "object"], "x-bellwether-pattern": engine });
+    let schema = json!({ "properties": { "lite": of("regex-lite"), "full": of("regex") } });
+    for fits in [
+        json!({ "lite": "^a+$", "full": "\\p{Greek}" }),
+        json!({ "lite": ["a", ""], "full": { "web": "nginx|caddy" } }),
+        json!({ "lite": { "not": [1, null] } }),
+    ] {
+        assert_eq!(findings(&schema, &fits), [], "{fits}");
+    }
+    for (wrong, pointer) in [
+        (json!({ "lite": "(" }), "/lite"),
+        (json!({ "lite": "\\p{Greek}" }), "/lite"),
+        (json!({ "lite": ["a", "["] }), "/lite"),
+        (json!({ "full": { "web": "(?=a)" } }), "/full"),
+        (json!({ "full": "(a{1000}){1000}" }), "/full"),
+    ] {
+        let (place, message) = finding(&schema, &wrong);
+        assert_eq!(place, pointer);
+        assert!(
+            message.contains("` is not a regular expression: ") && !message.contains('\n'),
+            "{message}"
+        );
+    }
+    let refused = refusal(&of("javascript"));
+    assert!(refused.to_string().contains("x-bellwether-pattern"), "{refused}");
+}

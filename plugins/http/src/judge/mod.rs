@@ -4,13 +4,13 @@ mod body;
 mod header;
 mod json;
 
-use bellwether_sdk::{Code, Status};
+use bellwether_sdk::{Code, Status, settings::Levels};
 
 use crate::{
     certificate::{days_left, out_of_time, span},
     failed,
     observation::{Answer, Observation},
-    settings::{Levels, Remaining, Severity},
+    settings::{Remaining, Severity},
     target::Target,
     verdict,
 };
@@ -169,14 +169,9 @@ fn connection(target: &Target, seen: &Observation, answer: &Answer, failed: Stat
 }
 
 fn slow(seconds: f64, levels: Levels) -> Option<Finding> {
-    let reached = |level: Option<f64>| level.filter(|level| seconds >= *level);
-    let finding = |status, level: f64| {
-        let text = format!("took {seconds:.2} s, at or above {level} s");
-        Finding::new(status, &verdict::SLOW, text)
-    };
-    reached(levels.critical)
-        .map(|level| finding(Status::Critical, level))
-        .or_else(|| reached(levels.warning).map(|level| finding(Status::Warning, level)))
+    let (status, level) = levels.reached(seconds)?;
+    let text = format!("took {seconds:.2} s, at or above {level} s");
+    Some(Finding::new(status, &verdict::SLOW, text))
 }
 
 fn certificate(seen: &Observation, levels: Remaining, now: i64) -> Option<Finding> {

@@ -1,5 +1,6 @@
 //! The tables `expect`: what a good answer is.
 
+use bellwether_sdk::settings::{Levels, PATTERN_KEYWORD};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::status::StatusSet;
 pub(crate) struct ExpectSettings {
     /// Statuses: numbers, `"2xx"`, `"200-204"`. `["2xx"]` unless said.
     pub(crate) status: Option<StatusSet>,
-    /// How long the whole may take, in seconds.
+    /// How long the whole may take, in seconds; slow from a level on.
     pub(crate) latency_seconds: Option<Levels>,
     /// How many days the certificates must be valid still: `{ warning = 14, critical = 3 }` unless said; `{}` looks at none.
     pub(crate) certificate_days: Option<Remaining>,
@@ -30,6 +31,9 @@ pub(crate) struct ExpectSettings {
     pub(crate) headers: Option<Vec<HeaderExpectation>>,
     /// How long the body is, in bytes, decompressed.
     pub(crate) body_bytes: Option<Range>,
+    /// Whether a body that is longer than 1 MiB, or never ends, is a failure: `true` unless said. With `false`, a part of it is
+    /// enough, and no more than `request.body_bytes` is read.
+    pub(crate) whole_body: Option<bool>,
     /// How many redirects were followed.
     pub(crate) redirects: Option<u8>,
     /// Regular expression found in the URL where the redirects led.
@@ -55,25 +59,13 @@ impl ExpectSettings {
             json,
             headers,
             body_bytes,
+            whole_body,
             redirects,
             final_url,
             http_versions,
             tls,
         )
     }
-}
-
-/// From which value on.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schemars(extend("x-bellwether-ascending" = ["warning", "critical"]))]
-pub(crate) struct Levels {
-    /// Will need a person soon.
-    #[schemars(range(min = 0))]
-    pub(crate) warning: Option<f64>,
-    /// Needs a person now.
-    #[schemars(range(min = 0))]
-    pub(crate) critical: Option<f64>,
 }
 
 /// Below which value.
@@ -200,7 +192,7 @@ impl JsonSchema for Pattern {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "minLength": 1 })
+        schemars::json_schema!({ "type": "string", "minLength": 1, PATTERN_KEYWORD: "regex-lite" })
     }
 }
 

@@ -14,7 +14,7 @@ macro_rules! over {
 mod expect;
 mod request;
 
-pub(crate) use expect::{ExpectSettings, HeaderExpectation, JsonExpectation, JsonKind, Levels, Remaining};
+pub(crate) use expect::{ExpectSettings, HeaderExpectation, JsonExpectation, JsonKind, Remaining};
 pub(crate) use request::{Family, Method, RequestSettings};
 
 /// A target, or several, how to ask and what to expect.

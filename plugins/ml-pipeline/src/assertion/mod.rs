@@ -6,7 +6,7 @@
 mod numbers;
 mod values;
 
-pub(crate) use numbers::width;
+pub(crate) use numbers::widths;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -56,6 +56,7 @@ pub(crate) struct Assertion {
     /// The list has this element, or the text this part.
     contains: Option<Value>,
     /// The regular expression is found in the text.
+    #[schemars(extend("x-bellwether-pattern" = "regex-lite"))]
     matches: Option<String>,
     /// The numbers of the list add up to this, within `tolerance`: 1 for probabilities.
     sum: Option<f64>,

@@ -20,14 +20,12 @@ pub(super) fn dimension(value: &Value, wanted: u64) -> Option<String> {
     Some(format!("must be a vector of numbers and has {}", shown(odd)))
 }
 
-/// The dimension of the first vector found, for the metric.
-pub(crate) fn width(value: &Value) -> Option<u64> {
+/// The dimensions of a vector, or of each in a list of them.
+pub(crate) fn widths(value: &Value) -> Vec<u64> {
     match value {
-        Value::Array(items) => match items.first() {
-            Some(first @ Value::Array(_)) => width(first),
-            _ => Some(items.len() as u64),
-        },
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => None,
+        Value::Array(items) if items.first().is_some_and(Value::is_array) => items.iter().flat_map(widths).collect(),
+        Value::Array(items) => vec![items.len() as u64],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Vec::new(),
     }
 }
 

@@ -139,6 +139,7 @@ mod tests {
         }
     }
 
+    /// The problem of RFC 7807 that both versions document as `Error`.
     #[test]
     fn an_unknown_dag_is_said_with_airflows_words() {
         let gone =

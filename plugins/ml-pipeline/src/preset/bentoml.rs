@@ -28,7 +28,7 @@ mod tests {
 
     use crate::tests::fixture::{Server, ready};
 
-    /// `readyz` answers with a line break, and with 503 while runners are not ready.
+    /// `readyz` of app.py answers with a line break, and with 503 while runners are not ready.
     #[test]
     fn a_service_is_ready_or_not() {
         let of = |status, text: &str| {

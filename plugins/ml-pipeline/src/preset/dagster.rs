@@ -40,6 +40,7 @@ mod tests {
 
     use crate::tests::fixture::{NOW, Server, ready, run_one};
 
+    /// `webserver_info_endpoint` of webserver.py; a failure is Starlette's plain text.
     #[test]
     fn the_webserver_is_up_when_it_says_its_version() {
         let version = json!({ "dagster_webserver_version": "1.11.0", "dagster_version": "1.11.0", "dagster_graphql_version": "1.11.0" });

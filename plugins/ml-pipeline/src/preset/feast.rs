@@ -47,6 +47,7 @@ mod tests {
 
     use crate::tests::fixture::{NOW, Server, ago, ready, run_one};
 
+    /// `/health` answers without a body, and with 503 while there is no registry: sdk/python/feast/feature_server.py.
     #[test]
     fn the_feature_server_answers_or_not() {
         let of = |status| ready(json!({ "preset": "feast" }), Server::new().text("/health", status, ""));
@@ -54,16 +55,21 @@ mod tests {
         assert_eq!(of(503).verdict("ready t").code, "server_not_ready");
     }
 
+    /// "List Projects" of the registry server's page, and the `detail` of its "Error Responses".
     #[test]
     fn the_registry_answers_or_not() {
-        let of = |status| {
+        let of = |status, answer| {
             ready(
                 json!({ "preset": "feast_registry" }),
-                Server::new().json("/api/v1/projects", status, json!({ "projects": [] })),
+                Server::new().json("/api/v1/projects", status, answer),
             )
         };
-        assert_eq!(of(200).status("ready t"), Status::Ok);
-        assert_eq!(of(500).verdict("ready t").code, "server_not_ready");
+        let projects = json!({ "projects": [{ "spec": { "name": "match" } }], "pagination": {}, "relationships": {} });
+        assert_eq!(of(200, projects).status("ready t"), Status::Ok);
+        let down = json!({ "detail": "failed to connect to all addresses" });
+        let run = of(503, down);
+        assert_eq!(run.verdict("ready t").code, "server_not_ready");
+        assert!(run.verdict("ready t").summary.contains("failed to connect"));
     }
 
     /// A feature view as the registry writes its protocol buffer: `meta` with the intervals that were materialized.

@@ -123,6 +123,7 @@ mod tests {
         assert!(run.verdict("ready t").summary.contains("Model two_tower_768 not found"));
     }
 
+    /// "Server Ready": false is 4xx or 5xx; the body is MLServer's.
     #[test]
     fn a_server_that_is_not_ready_is_critical() {
         let server = healthy().json("/v2/health/ready", 503, json!({ "error": "loading models" }));

@@ -65,6 +65,7 @@ mod tests {
 
     use crate::tests::fixture::{Server, ago, ready, run_one};
 
+    /// The answers of reference/api/health.mdx, stats.mdx, indexes.mdx and settings.mdx ("Embedders").
     fn server(status: &str) -> Server {
         Server::new()
             .json("/health", 200, json!({ "status": status }))
@@ -98,6 +99,19 @@ mod tests {
     }
 
     #[test]
+    fn an_embedder_of_another_size_is_found_without_a_search() {
+        let settings = json!({ "preset": "meilisearch", "model": "shops", "dimension": 384 });
+        let run = ready(settings, server("available"));
+        assert_eq!(run.verdict("ready t").code, "wrong_dimension");
+        assert!(
+            run.verdict("ready t").summary.contains("768"),
+            "{:?}",
+            run.verdict("ready t")
+        );
+    }
+
+    /// "Error object" of the reference, reference/errors/overview.mdx.
+    #[test]
     fn a_missing_index_is_said_with_the_servers_words() {
         let gone = json!({ "message": "Index `shops` not found.", "code": "index_not_found", "type": "invalid_request", "link": "https://docs.meilisearch.com/errors#index_not_found" });
         let run = ready(
@@ -108,6 +122,7 @@ mod tests {
         assert!(run.verdict("ready t").summary.contains("Index `shops` not found."));
     }
 
+    /// `results` of reference/api/tasks.mdx.
     fn tasks(status: &str, error: Value) -> Run {
         let task = |status: &str, error: Value, age| {
             json!({
@@ -132,6 +147,7 @@ mod tests {
         run_one(settings, server)
     }
 
+    /// `missing_document_id` of reference/errors/error_codes.mdx.
     #[test]
     fn a_failed_task_carries_its_error() {
         assert_eq!(tasks("succeeded", Value::Null).status("runs t"), Status::Ok);

@@ -39,6 +39,7 @@ mod tests {
 
     use crate::tests::fixture::{Server, ago, ready, run_one};
 
+    /// `perform_readiness_check` of root.py.
     #[test]
     fn the_server_is_ready_while_its_database_is() {
         let of = |status, message: &str| {

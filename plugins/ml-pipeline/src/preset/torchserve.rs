@@ -14,7 +14,7 @@ const WORKERS: Entries = Entries {
 /// Port 8080, and port 8082 for metrics.
 pub(super) const INFERENCE: Preset = Preset {
     name: "torchserve",
-    source: "pytorch/serve docs/inference_api.md, docs/metrics.md",
+    source: "pytorch/serve docs/inference_api.md, docs/metrics_api.md",
     ready: &[status(About::Server, get("/ping"))],
     scrape: Some(ScrapeApi {
         path: "/metrics",
@@ -103,7 +103,8 @@ mod tests {
         assert!(run.verdict("ready t").summary.contains("Model not found: noop"));
     }
 
-    /// "Health check API" of the inference API.
+    /// "Health check API" of the inference API; `Unhealthy` and its status: pytorch/serve
+    /// frontend/server/src/main/java/org/pytorch/serve/util/ApiUtils.java.
     #[test]
     fn the_inference_address_is_asked_by_ping() {
         let ping = |status, text: &str| {

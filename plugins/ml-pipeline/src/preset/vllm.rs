@@ -65,6 +65,7 @@ mod tests {
         assert_eq!(of("other", server()), (Status::Critical, "model_not_found".into()));
     }
 
+    /// Without a body: vllm/entrypoints/openai/api_server.py, when the engine is dead.
     #[test]
     fn a_dead_engine_is_critical() {
         let dead = server().text("/health", 503, "");

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::{Ask, Place, Seen, Target};
 use crate::{
-    answer::{Answer, arrived, document, status_text, succeeded, took},
-    assertion::{Assertion, width},
+    answer::{Answer, arrived, document, status_text, succeeded, took, whole},
+    assertion::{Assertion, widths},
     code,
     finding::{Finding, Judgement},
     memory::Memory,
@@ -90,7 +90,7 @@ impl Canary {
         }
         let response = arrived(answer)?;
         if self.status.contains(&response.status) {
-            return Ok(response);
+            return whole(response);
         }
         Err(Finding::critical(code::UNEXPECTED_STATUS, status_text(response, what)))
     }
@@ -111,10 +111,22 @@ impl Canary {
     }
 
     fn measure_dimension(&self, answer: &Value, name: &str, report: &mut Report) {
-        let asserted = self.assert.iter().find(|assertion| assertion.dim.is_some());
-        let found = asserted.and_then(|assertion| pointer::first(answer, &assertion.at));
-        if let Some(width) = found.and_then(width) {
-            report.gauge(&DIMENSION).set(["canary", name, self.model()], width);
+        let asserted = self
+            .assert
+            .iter()
+            .filter_map(|assertion| assertion.dim.map(|dim| (&assertion.at, dim)));
+        let found: Vec<(u64, u64)> = asserted
+            .flat_map(|(at, dim)| {
+                let vectors = pointer::find(answer, at).into_iter();
+                vectors
+                    .flat_map(|found| widths(found.value))
+                    .map(move |width| (width, dim))
+            })
+            .collect();
+        // One that the verdict speaks of, where there is one.
+        let odd = found.iter().find(|(width, dim)| width != dim);
+        if let Some((width, _)) = odd.or(found.first()) {
+            report.gauge(&DIMENSION).set(["canary", name, self.model()], *width);
         }
     }
 

@@ -294,4 +294,6 @@ impl Target for Scrape {
 }
 
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod tests;

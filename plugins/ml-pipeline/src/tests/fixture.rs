@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bellwether_sdk::{
-    fake::{Fake, Run, json},
-    http::{Error, Failure, Phases, Request, Response},
+    fake::{self, Fake, Run, json},
+    http::{Error, Failure, Request, Response},
 };
 use serde_json::Value;
 
@@ -22,45 +22,16 @@ pub(crate) fn ago(seconds: u64) -> String {
     jiff::Timestamp::from_second(at).unwrap().to_string()
 }
 
-fn phases(milliseconds: u64) -> Phases {
-    Phases {
-        resolve_ns: None,
-        connect_ns: None,
-        tls_ns: None,
-        processing_ns: None,
-        transfer_ns: None,
-        total_ns: milliseconds * 1_000_000,
-    }
-}
-
 /// An answer.
 pub(crate) fn response(status: u16, body: &str) -> Response {
-    Response {
-        status,
-        http_version: "1.1".into(),
-        headers: Vec::new(),
-        body: body.as_bytes().to_vec(),
-        body_truncated: false,
-        url: String::new(),
-        redirects: 0,
-        remote_address: "127.0.0.1:80".into(),
-        reused_connection: false,
-        phases: phases(TOOK_MS),
-        tls: None,
-    }
+    let mut answer = fake::answer(status, body);
+    answer.phases.total_ns = TOOK_MS * 1_000_000;
+    answer
 }
 
 /// No answer.
 pub(crate) fn failure(error: Error) -> Box<Failure> {
-    Box::new(Failure {
-        error,
-        url: String::new(),
-        redirects: 0,
-        status: None,
-        remote_address: None,
-        phases: phases(0),
-        tls: None,
-    })
+    fake::no_answer(error)
 }
 
 type Handler = Box<dyn FnMut(&Request) -> (u16, String)>;

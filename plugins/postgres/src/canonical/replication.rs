@@ -23,7 +23,7 @@ const REPLICA_BYTES: Gauge<2> = Gauge::new(
 );
 const REPLICA_SECONDS: Gauge<2> = Gauge::new(
     "postgres_replica_lag_seconds",
-    "How long the replica takes to replay; absent while nothing is written.",
+    "How long the replica took to replay what it last confirmed; absent while nothing is written.",
     ["replica", "address"],
 );
 const SLOT_ACTIVE: Gauge<2> = Gauge::new("postgres_slot_active", "1 while somebody receives.", ["slot", "kind"]);
@@ -36,7 +36,7 @@ const OF_STANDBY: &[(Gauge<0>, Value<Standby>)] = &[
     (
         Gauge::new(
             "postgres_standby_lag_seconds",
-            "How old the newest replayed transaction is; 0 when all is replayed.",
+            "How old the newest replayed transaction is; 0 when all that it receives is replayed, absent when nobody can tell.",
             [],
         ),
         |standby| standby.lag_seconds,

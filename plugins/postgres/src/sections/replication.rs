@@ -25,11 +25,14 @@ pub(crate) const SLOTS: &str = concat!(
     ", restart_lsn) AS retained_bytes FROM pg_replication_slots ORDER BY 1"
 );
 
-/// A standby that has replayed all that it received is not behind, however long ago the last transaction was.
+/// A standby that has replayed all that it receives is not behind, however long ago the last transaction was. One that receives
+/// nothing may be behind by what it was not sent; one that has replayed no transaction yet does not know. `greatest` passes
+/// over NULL, so it must not see one.
 pub(crate) const STANDBY: &str = "\
 SELECT pg_is_in_recovery() AS standby, \
-CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 \
-ELSE greatest(0, extract(epoch FROM now() - pg_last_xact_replay_timestamp())) END AS lag_seconds, \
+CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0 \
+WHEN pg_last_xact_replay_timestamp() IS NOT NULL \
+THEN greatest(0, extract(epoch FROM now() - pg_last_xact_replay_timestamp())) END AS lag_seconds, \
 pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) AS lag_bytes, \
 (SELECT count(*) FROM pg_stat_wal_receiver) AS receivers";
 
@@ -82,6 +85,7 @@ pub(crate) fn slots(table: &Table) -> Vec<Slot> {
 /// This server, when it receives.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standby {
+    /// None where nobody can tell.
     pub(crate) lag_seconds: Option<f64>,
     pub(crate) lag_bytes: Option<f64>,
     /// It is connected to the one it receives from.

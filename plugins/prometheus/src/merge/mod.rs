@@ -108,8 +108,7 @@ impl Merged {
     fn spend(&mut self, families: &[Pending], latency: std::time::Duration) -> Result<(), Refusal> {
         let bytes: usize = families.iter().map(Pending::cost).sum();
         if self.bytes + bytes > REPORT_BYTES_MAX {
-            let text =
-                "there is more than one report can hold: narrow it down with `keep` or `drop`, or make several checks";
+            let text = no_room(bytes, self.bytes);
             return Err(Refusal {
                 latency: Some(latency),
                 ..Refusal::new(&LIMIT, text)
@@ -146,6 +145,23 @@ impl Merged {
     pub(crate) fn into_families(self) -> impl Iterator<Item = MetricFamily> {
         self.families.into_iter().map(Pending::into_family)
     }
+}
+
+/// Other checks help where other targets take the room, and not where one alone takes all of it.
+fn no_room(bytes: usize, taken: usize) -> String {
+    let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
+    let others = if bytes > REPORT_BYTES_MAX {
+        ""
+    } else {
+        ", or give it a check of its own"
+    };
+    format!(
+        "what is kept of it takes {:.1} MiB of a report, which holds {:.0} MiB for all targets and has {:.1} MiB left: narrow it \
+         down with `keep` or `drop`{others}",
+        mib(bytes),
+        mib(REPORT_BYTES_MAX),
+        mib(REPORT_BYTES_MAX.saturating_sub(taken)),
+    )
 }
 
 fn absent<'r>(families: &[Family], required: &'r [String]) -> Vec<&'r str> {

@@ -11,13 +11,19 @@ use bellwether_sdk::redis::Reply;
 use crate::{
     ask::Ask,
     note,
-    picture::{Heard, Picture, State, Worker},
+    picture::{Heard, Queue, State, Worker},
     reply::{count, items, scored},
     target::Shared,
 };
 
-/// Oldest due jobs among which the running ones are looked for: workers take jobs in the order of the set.
+/// Due jobs that are looked at with one command.
 const LOOKED_AT: usize = 500;
+
+/// Jobs in a row that do not run, behind which none is looked for: workers take jobs in the order of the set.
+const WAITING_MIN: usize = 100;
+
+/// Oldest due jobs among which the running ones are looked for at all: more than a hundred workers run at once.
+const LOOKED_AT_MOST: usize = 5_000;
 
 /// Seconds between two reports of a worker, unless configured.
 const HEALTH_CHECK_SECONDS: f64 = 3600.0;
@@ -45,38 +51,84 @@ fn due(name: &str, now: &str) -> Ask {
     })
 }
 
+/// Looks for running jobs among the due ones, page by page from the oldest on.
 fn running(name: &str, now: &str) -> Ask {
-    let queue = name.to_owned();
-    let limit = LOOKED_AT.to_string();
-    let words = ["ZRANGEBYSCORE", name, "-inf", now, "WITHSCORES", "LIMIT", "0", &limit];
+    page(name, now, 0, 0)
+}
+
+/// A page of due jobs behind `skipped`, of which `active` run.
+fn page(name: &str, now: &str, skipped: usize, active: u64) -> Ask {
+    let (queue, now) = (name.to_owned(), now.to_owned());
+    let words = [
+        "ZRANGEBYSCORE",
+        name,
+        "-inf",
+        &now,
+        "WITHSCORES",
+        "LIMIT",
+        &skipped.to_string(),
+        &LOOKED_AT.to_string(),
+    ]
+    .map(str::to_owned);
     Ask::then(words, move |reply, picture| {
         let jobs = scored(reply);
         if jobs.is_empty() {
-            picture.queue(&queue).set_depth(State::Active, 0);
+            settle(picture.queue(&queue), active);
             return Vec::new();
         }
         let keys = jobs.iter().map(|(id, _)| format!("arq:in-progress:{id}"));
         let words: Vec<String> = std::iter::once("MGET".to_owned()).chain(keys).collect();
-        vec![Ask::note(words, move |reply, picture| {
-            split(&queue, &jobs, reply, picture)
+        vec![Ask::then(words, move |reply, picture| {
+            let marks: Vec<bool> = items(reply).iter().map(|mark| *mark != Reply::Nil).collect();
+            let active = active + marks.iter().filter(|runs| **runs).count() as u64;
+            let known = picture.queue(&queue);
+            if let Some((_, (_, due))) = marks.iter().zip(&jobs).find(|(runs, _)| !**runs) {
+                known.waits_since(due / 1e3);
+            }
+            match further(&marks, skipped) {
+                Further::No => settle(known, active),
+                Further::Look => return vec![page(&queue, &now, skipped + LOOKED_AT, active)],
+                Further::TooFar => unknown(known),
+            }
+            Vec::new()
         })]
     })
 }
 
-/// Running jobs have their key, the others wait. Scores are milliseconds.
-fn split(queue: &str, jobs: &[(String, f64)], reply: Reply, picture: &mut Picture) {
-    let marks = items(reply);
-    let queue = picture.queue(queue);
-    let runs = |at: usize| marks.get(at).is_some_and(|mark| *mark != Reply::Nil);
-    let active = (0..jobs.len()).filter(|at| runs(*at)).count() as u64;
+/// Whether more jobs may run than those of a page.
+#[derive(Debug, PartialEq)]
+enum Further {
+    No,
+    Look,
+    TooFar,
+}
+
+/// `marks`: of each job of the page behind `skipped`, whether it runs.
+fn further(marks: &[bool], skipped: usize) -> Further {
+    let waits = marks.iter().rev().take_while(|runs| !**runs).count();
+    if marks.len() < LOOKED_AT || waits >= WAITING_MIN {
+        Further::No
+    } else if skipped + LOOKED_AT < LOOKED_AT_MOST {
+        Further::Look
+    } else {
+        Further::TooFar
+    }
+}
+
+/// Running jobs are due as well, and do not wait.
+fn settle(queue: &mut Queue, active: u64) {
     queue.set_depth(State::Active, active);
     if let Some(due) = queue.depth(State::Waiting) {
         queue.set_depth(State::Waiting, due.saturating_sub(active));
     }
-    let oldest = jobs.iter().enumerate().find(|(at, _)| !runs(*at));
-    if let Some((_, (_, due))) = oldest {
-        queue.waits_since(due / 1e3);
-    }
+}
+
+/// How many of the due jobs run cannot be known, and so not how many wait.
+fn unknown(queue: &mut Queue) {
+    queue.forget_depth(State::Waiting);
+    queue.uncounted = Some(format!(
+        "more than {LOOKED_AT_MOST} jobs are due, and workers run them up to there"
+    ));
 }
 
 /// The report, and what is left of its life: so it is known when it was written.

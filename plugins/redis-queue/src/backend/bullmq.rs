@@ -2,26 +2,34 @@
 //!
 //! Layout: bullmq 6.7.0, `classes/queue-keys.js`, `commands/getCounts-1.lua`, `commands/pause-7.lua`,
 //! `commands/includes/getDelayedScore.lua`, `commands/includes/collectMetrics.lua`, `classes/queue-getters.js`. Jobs enter `wait` on the
-//! left and leave on the right, so that the oldest is at index -1. Before version 5 the list could end in a marker, `0:…`, which
-//! is no job; before version 6 a paused queue kept its jobs in `paused`. With priorities, the oldest of the highest one is
-//! looked at besides.
+//! left and leave on the right, so that the oldest is at index -1 unless some were put in with `lifo`. Before version 5 the list
+//! could end in a marker, `0:…`, which is no job; before version 6 a paused queue kept its jobs in `paused`. In `prioritized`
+//! the first of each priority is the oldest of it (`commands/includes/getPriorityScore.lua`).
 
 use std::rc::Rc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
+use super::line::Line;
 use crate::{
     ask::Ask,
     note,
     picture::{Heard, Picture, Queue, State, Worker},
-    reply::{count, texts},
+    reply::{count, scored, texts},
     search::Keys,
+    settings::End,
     target::{Shared, Target, plain},
     when,
 };
 
 /// A score of `delayed` is its time in milliseconds times this, plus a number that keeps the order.
 const DELAYED_FACTOR: f64 = 4096.0;
+
+/// A score of `prioritized` is its priority times this, plus a number that keeps the order.
+const PRIORITY_FACTOR: f64 = 4_294_967_296.0;
+
+/// Different priorities whose oldest job is looked at, each in a round trip of its own. Most applications have three to ten.
+const PRIORITIES_MAX: usize = 32;
 
 /// How a marker begins.
 const MARKER: &str = "0:";
@@ -57,32 +65,47 @@ pub(super) fn queue(target: &Shared, name: &str, picture: &mut Picture) -> Vec<A
 
 fn waiting(target: &Shared, name: &str, picture: &mut Picture) -> Vec<Ask> {
     let key = |rest: &str| key(target, name, rest);
-    let head = ["ZRANGE", &key("prioritized"), "0", "0"];
     vec![
         note::part(picture, name, "wait", ["LLEN", &key("wait")]),
-        tail(target, name, "wait"),
+        oldest(target, name, "wait"),
         note::part(picture, name, "paused", ["LLEN", &key("paused")]),
-        tail(target, name, "paused"),
+        oldest(target, name, "paused"),
         note::part(picture, name, "prioritized", ["ZCARD", &key("prioritized")]),
-        of_job(target, name, head, "timestamp", Queue::waits_since),
+        priority(target, name, "-inf", 0),
     ]
 }
 
-/// The end of a list where the oldest job is. A marker there is taken off the length that was answered before.
-fn tail(target: &Shared, name: &str, list: &'static str) -> Ask {
+/// The first job with a score from `least` on, and then the first of the next priority. `seen`: priorities before.
+fn priority(target: &Shared, name: &str, least: &str, seen: usize) -> Ask {
     let (target, name) = (Rc::clone(target), name.to_owned());
-    let words = ["LRANGE".to_owned(), key(&target, &name, list), "-2".into(), "-1".into()];
+    let key = key(&target, &name, "prioritized");
+    let words = ["ZRANGEBYSCORE", &key, least, "+inf", "WITHSCORES", "LIMIT", "0", "1"].map(str::to_owned);
     Ask::then(words, move |reply, picture| {
-        let mut ids = texts(reply);
-        if ids.last().is_some_and(|id| id.starts_with(MARKER)) {
-            ids.pop();
-            picture.queue(&name).shorten_part(list);
+        let first = scored(reply).into_iter().next();
+        let Some((job, score)) = first else { return Vec::new() };
+        if seen >= PRIORITIES_MAX {
+            picture.queue(&name).hide_waiting_since();
+            return Vec::new();
         }
-        let job = ids
-            .last()
-            .map(|id| time_of(&target, &name, id, "timestamp", Queue::waits_since));
-        job.into_iter().collect()
+        let next = plain(((score / PRIORITY_FACTOR).floor() + 1.0) * PRIORITY_FACTOR);
+        vec![
+            time_of(&target, &name, &job, "timestamp", Queue::waits_since),
+            priority(&target, &name, &next, seen + 1),
+        ]
     })
+}
+
+/// The oldest job of a list. A marker at its end is taken off the length that was answered before.
+fn oldest(target: &Shared, name: &str, list: &'static str) -> Ask {
+    let (target, queue) = (Rc::clone(target), name.to_owned());
+    let line = Line {
+        queue: queue.clone(),
+        list: key(&target, name, list),
+        taken: End::Right,
+        marker: Some((MARKER, list)),
+        time: Box::new(move |id| ["HGET".to_owned(), key(&target, &queue, id), "timestamp".into()]),
+    };
+    line.ask()
 }
 
 /// The job that a command answers with first, and a time in its hash.
@@ -123,7 +146,8 @@ fn totals(name: &str, key: &str, failed: bool) -> Ask {
     })
 }
 
-/// Workers are known by the names of their connections only.
+/// Workers are known by the names of their connections only. Those of all databases are listed; a queue of the same name in
+/// another one is another queue.
 pub(super) fn whole(target: &Shared) -> Vec<Ask> {
     if !target.settings.workers {
         return Vec::new();
@@ -134,10 +158,16 @@ pub(super) fn whole(target: &Shared) -> Vec<Ask> {
         move |reply, picture| {
             let prefix = format!("{}:", target.settings.prefix());
             let lines = reply.text().unwrap_or_default().lines();
-            let names = lines.filter_map(|line| line.split(' ').find_map(|field| field.strip_prefix("name=")));
+            let here = lines.filter(|line| field(line, "db=").is_none_or(|number| number == target.database));
+            let names = here.filter_map(|line| field(line, "name="));
             picture.add_workers(names.filter_map(|name| worker(&prefix, name)));
         },
     )]
+}
+
+/// The value of a field of `CLIENT LIST`.
+fn field<'l>(line: &'l str, name: &str) -> Option<&'l str> {
+    line.split(' ').find_map(|field| field.strip_prefix(name))
 }
 
 /// `PREFIX:QUEUE`, or `PREFIX:QUEUE:w:NAME` for a worker with a name; QUEUE in base64. Other suffixes are not workers.

@@ -4,14 +4,11 @@
 //! `BRPOP`, so that the oldest message is at index -1. A message says nothing about when it was sent. Results are kept under a
 //! key each, which cannot be counted without a walk through the keyspace: failures are not known here.
 
-use std::rc::Rc;
-
-use super::celery_unacked;
+use super::{celery_unacked, registered};
 use crate::{
     ask::Ask,
     note,
     picture::{ALL, Heard, Picture, Queue, State, Worker},
-    reply::page,
     search::Keys,
     settings::Celery,
     target::{Shared, Target},
@@ -25,6 +22,9 @@ const EVENTS: &str = "celeryev";
 
 /// The exchange of remote control: every worker binds a queue of its own to it, and unbinds it when it stops.
 const CONTROL_BINDINGS: &str = "_kombu.binding.celery.pidbox";
+
+/// Most workers that are counted; nothing is asked about each.
+const WORKERS_MAX: usize = 5_000;
 
 fn options(target: &Target) -> Celery {
     target.settings.celery.clone().unwrap_or_default()
@@ -67,24 +67,21 @@ pub(super) fn whole(target: &Shared) -> Vec<Ask> {
         note::first_score(ALL, &index, Queue::in_flight_since)
     });
     if target.settings.workers {
-        asks.push(workers(target));
+        let bindings = key(target, CONTROL_BINDINGS);
+        asks.push(registered::workers(target, bindings, WORKERS_MAX, workers));
     }
     asks
 }
 
 /// Workers send no heartbeats to the broker: one that died without a word stays bound.
-fn workers(target: &Shared) -> Ask {
-    let target = Rc::clone(target);
-    let words = ["SSCAN", &key(&target, CONTROL_BINDINGS), "0", "COUNT", "1000"].map(str::to_owned);
-    Ask::note(words, move |reply, picture| {
-        let members = page(reply).map(|(_, members)| members).unwrap_or_default();
-        let separator = options(&target).separator;
-        let queues = members
-            .iter()
-            .filter_map(|member| member.rsplit(separator.as_str()).next());
-        let names = queues.filter_map(|queue| queue.strip_suffix(CONTROL_QUEUE));
-        picture.add_workers(names.map(|name| Worker::of_all(name, Heard::There)));
-    })
+fn workers(target: &Shared, picture: &mut Picture, members: &[String]) -> Vec<Ask> {
+    let separator = &options(target).separator;
+    let queues = members
+        .iter()
+        .filter_map(|member| member.rsplit(separator.as_str()).next());
+    let names = queues.filter_map(|queue| queue.strip_suffix(CONTROL_QUEUE));
+    picture.add_workers(names.map(|name| Worker::of_all(name, Heard::There)));
+    Vec::new()
 }
 
 /// Kombu keeps a set for each exchange with the queues that are bound to it.

@@ -7,7 +7,9 @@ mod bullmq;
 mod celery;
 mod celery_unacked;
 mod dramatiq;
+mod line;
 mod list;
+mod registered;
 mod resque;
 mod rq;
 mod sidekiq;
@@ -22,7 +24,7 @@ use crate::{
     target::{Shared, Target},
 };
 
-/// Most workers that are looked at one by one.
+/// Most workers that are looked at, where each has a hash of its own with all that it works on.
 pub(crate) const WORKERS_MAX: usize = 500;
 
 /// The most elements that the host lets one command ask for, as the last index of a range.

@@ -9,17 +9,25 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 
+use super::registered;
 use crate::{
     ask::Ask,
     note,
-    picture::{ALL, State, Worker},
-    reply::{count, page, pairs, scored},
+    picture::{ALL, Picture, State, Worker},
+    reply::{count, items, scored},
     target::{Shared, plain},
     when,
 };
 
 /// Most points in time at which delayed jobs are due that are counted; each has a list of its own.
 const DELAYED_TIMES_MAX: usize = 1000;
+
+/// Most workers that are looked at: what each is busy with is read whole, and 8 MiB is what the host lets Redis answer in a
+/// round trip. A page of the set has 1,000, so that a job may have 8 KiB on average.
+const WORKERS_MAX: usize = 2_000;
+
+/// Heartbeats that one command asks for: the host takes 1,024 words.
+const HEARTBEATS_AT_ONCE: usize = 500;
 
 /// Where Active Job writes the time, in a job of its wrapper.
 const ACTIVE_JOB_TIME: &str = "/args/0/enqueued_at";
@@ -51,7 +59,8 @@ pub(super) fn whole(target: &Shared) -> Vec<Ask> {
         }),
     ];
     if target.settings.workers {
-        asks.push(workers(target));
+        let key = target.key("workers");
+        asks.push(registered::workers(target, key, WORKERS_MAX, workers));
     }
     asks
 }
@@ -83,21 +92,14 @@ fn add(state: State, list: &str) -> Ask {
     })
 }
 
-fn workers(target: &Shared) -> Ask {
-    let shared = Rc::clone(target);
-    let words = ["SSCAN", &target.key("workers"), "0", "COUNT", "1000"];
-    Ask::then(words, move |reply, picture| {
-        picture.add_workers([]);
-        picture.queue(ALL).set_depth(State::Active, 0);
-        let ids: Vec<String> = page(reply).map(|(_, ids)| ids).unwrap_or_default();
-        let ids: Vec<String> = ids.into_iter().take(super::WORKERS_MAX).collect();
-        let mut asks: Vec<Ask> = ids
-            .iter()
-            .map(|id| working(&shared.key(&format!("worker:{id}"))))
-            .collect();
-        asks.push(heartbeats(&shared.key("workers:heartbeat"), ids));
-        asks
-    })
+fn workers(target: &Shared, picture: &mut Picture, ids: &[String]) -> Vec<Ask> {
+    picture.queue(ALL).count_from_zero(State::Active);
+    let heartbeats_key = target.key("workers:heartbeat");
+    let heard = ids
+        .chunks(HEARTBEATS_AT_ONCE)
+        .map(|ids| heartbeats(&heartbeats_key, ids.to_vec()));
+    let busy = ids.iter().map(|id| working(&target.key(&format!("worker:{id}"))));
+    busy.chain(heard).collect()
 }
 
 /// What a worker is busy with; nothing while it is idle.
@@ -109,8 +111,7 @@ fn working(key: &str) -> Ask {
     Ask::note(["GET", key], |reply, picture| {
         let Some(work) = reply.text() else { return };
         let all = picture.queue(ALL);
-        let before = all.depth(State::Active).unwrap_or(0);
-        all.set_depth(State::Active, before + 1);
+        all.add_depth(State::Active);
         let started = serde_json::from_str::<Work>(work).ok();
         if let Some(at) = started.and_then(|work| when::from_text(&work.run_at)) {
             all.in_flight_since(at);
@@ -118,13 +119,14 @@ fn working(key: &str) -> Ask {
     })
 }
 
+/// By name: all of the hash would be refused where it is large, and it may hold workers that are long gone.
 fn heartbeats(key: &str, ids: Vec<String>) -> Ask {
-    Ask::note(["HGETALL", key], move |reply, picture| {
-        let beats = pairs(reply);
-        let heard = |id: &str| crate::reply::field(&beats, id)?.text().and_then(when::from_text);
-        let workers = ids.iter().map(|id| Worker {
+    let mut words = vec!["HMGET".to_owned(), key.to_owned()];
+    words.extend(ids.iter().cloned());
+    Ask::note(words, move |reply, picture| {
+        let workers = ids.iter().zip(items(reply)).map(|(id, beat)| Worker {
             name: id.clone(),
-            heard: heard(id).into(),
+            heard: beat.text().and_then(when::from_text).into(),
             serves: queues_of(id),
         });
         picture.add_workers(workers);

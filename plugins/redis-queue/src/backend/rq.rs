@@ -1,16 +1,18 @@
 //! RQ: a list of job ids for each queue, a hash for each job, and sorted sets for what became of them.
 //!
 //! Layout: rq 3.0.0, `rq/queue.py`, `rq/registry.py`, `rq/intermediate_queue.py`, `rq/worker/base.py`, `rq/worker_registration.py`.
-//! Producers `RPUSH`, workers take from the left, so that the oldest job is at index 0. Scores of what is finished or failed say
+//! Producers `RPUSH`, workers take from the left, so that the oldest job is at index 0 unless some were put in `at_front`. Scores of what is finished or failed say
 //! when it will be forgotten, and only workers clean up: what has expired is not counted here.
 
 use std::rc::Rc;
 
+use super::{WORKERS_MAX, line::Line, registered};
 use crate::{
     ask::Ask,
     note,
     picture::{ALL, State, Worker},
-    reply::{items, page, texts},
+    reply::{items, texts},
+    settings::End,
     target::Shared,
     when,
 };
@@ -39,13 +41,24 @@ pub(super) fn queue(target: &Shared, name: &str) -> Vec<Ask> {
     ]
 }
 
+/// With `at_front=True` a producer puts a job in where workers take.
 fn oldest(target: &Shared, name: &str, list: &str) -> Ask {
-    let (target, name) = (Rc::clone(target), name.to_owned());
-    Ask::then(["LINDEX", list, "0"], move |reply, _| {
-        let Some(id) = reply.text() else { return Vec::new() };
-        let job = target.key(&format!("job:{id}"));
-        vec![note::waits_since(&name, ["HGET", &job, "enqueued_at"], when::from_text)]
-    })
+    let target = Rc::clone(target);
+    let job = move |id: &str| {
+        [
+            "HGET".to_owned(),
+            target.key(&format!("job:{id}")),
+            "enqueued_at".into(),
+        ]
+    };
+    let line = Line {
+        queue: name.to_owned(),
+        list: list.to_owned(),
+        taken: End::Left,
+        marker: None,
+        time: Box::new(job),
+    };
+    line.ask()
 }
 
 /// A worker prolongs what it works on; one that died does not.
@@ -76,12 +89,9 @@ fn job_of(member: &str) -> &str {
 pub(super) fn whole(target: &Shared) -> Vec<Ask> {
     let mut asks = vec![note::paused(ALL, ["EXISTS", &target.key("suspended")])];
     if target.settings.workers {
-        let words = ["SSCAN", &target.key("workers"), "0", "COUNT", "1000"];
-        asks.push(Ask::then(words, |reply, picture| {
-            picture.add_workers([]);
-            let keys = page(reply).map(|(_, keys)| keys).unwrap_or_default();
-            keys.into_iter().take(super::WORKERS_MAX).map(worker).collect()
-        }));
+        let key = target.key("workers");
+        let about: registered::About = |_, _, keys| keys.iter().cloned().map(worker).collect();
+        asks.push(registered::workers(target, key, WORKERS_MAX, about));
     }
     asks
 }

@@ -4,15 +4,14 @@
 //! processes `BRPOP`, so that the oldest job is at index -1; its `enqueued_at` is in seconds before version 8, in
 //! milliseconds since. What threads work on stands in `PROCESS:workers` up to version 6, in `PROCESS:work` since.
 
-use std::rc::Rc;
-
 use serde::Deserialize;
 
+use super::{WORKERS_MAX, registered};
 use crate::{
     ask::Ask,
     note,
     picture::{ALL, Picture, State, Worker},
-    reply::{items, page, pairs},
+    reply::{items, pairs},
     target::{Shared, plain},
     when,
 };
@@ -52,21 +51,15 @@ pub(super) fn whole(target: &Shared, picture: &mut Picture) -> Vec<Ask> {
     ];
     if target.settings.workers {
         picture.queue(ALL);
-        asks.push(processes(target));
+        let key = target.key("processes");
+        asks.push(registered::workers(target, key, WORKERS_MAX, processes));
     }
     asks
 }
 
-fn processes(target: &Shared) -> Ask {
-    let shared = Rc::clone(target);
-    let words = ["SSCAN", &target.key("processes"), "0", "COUNT", "1000"];
-    Ask::then(words, move |reply, picture| {
-        picture.add_workers([]);
-        picture.queue(ALL).set_depth(State::Active, 0);
-        let names = page(reply).map(|(_, names)| names).unwrap_or_default();
-        let names = names.into_iter().take(super::WORKERS_MAX);
-        names.flat_map(|name| process(&shared, &name)).collect()
-    })
+fn processes(target: &Shared, picture: &mut Picture, names: &[String]) -> Vec<Ask> {
+    picture.queue(ALL).count_from_zero(State::Active);
+    names.iter().flat_map(|name| process(target, name)).collect()
 }
 
 fn process(target: &Shared, name: &str) -> [Ask; 3] {

@@ -19,6 +19,13 @@ use crate::{
 /// Entries that are counted at most where Redis does not know the lag. They are read whole, so there must not be many.
 const COUNTED_MAX: u64 = 100;
 
+/// Said of a stream that is not there.
+const NO_STREAM: &str =
+    "there is no stream of this name: it is misspelt, in another database, or nobody has written to it yet";
+
+/// Pending entries that are looked at: four short fields each.
+const PENDING_MAX: &str = "100";
+
 /// What Redis says about one group.
 struct Said {
     name: String,
@@ -38,6 +45,7 @@ pub(super) fn stream(target: &Shared, stream: &str, picture: &mut Picture) -> Ve
 
 fn groups(target: &Shared, stream: &str) -> Ask {
     let (target, stream) = (Rc::clone(target), stream.to_owned());
+    let absent = stream.clone();
     Ask::then(
         ["XINFO".to_owned(), "GROUPS".to_owned(), stream.clone()],
         move |reply, picture| {
@@ -48,9 +56,12 @@ fn groups(target: &Shared, stream: &str) -> Ask {
             if !said.is_empty() {
                 picture.queues.remove(&stream);
             }
-            said.iter().flat_map(|group| details(&stream, group)).collect()
+            said.iter().flat_map(|group| details(&target, &stream, group)).collect()
         },
     )
+    .or_without_key(move |picture| {
+        picture.queue(&absent).uncounted = Some(NO_STREAM.to_owned());
+    })
 }
 
 /// Writes down what a group says of itself.
@@ -90,10 +101,10 @@ fn said(target: &Shared, stream: &str, group: Reply, picture: &mut Picture) -> O
     })
 }
 
-fn details(stream: &str, group: &Said) -> [Ask; 3] {
+fn details(target: &Shared, stream: &str, group: &Said) -> [Ask; 3] {
     [
         undelivered(stream, group),
-        pending(stream, &group.name),
+        pending(target, stream, &group.name),
         consumers(stream, &group.name),
     ]
 }
@@ -140,16 +151,18 @@ fn counted(stream: &str, group: &str, entries: u64, picture: &mut Picture) {
     }
 }
 
-/// The oldest entry that was given out and not acknowledged: its id tells when it was added, which is as old as it can be.
-fn pending(stream: &str, group: &str) -> Ask {
-    let (stream, group) = (stream.to_owned(), group.to_owned());
-    let words = ["XPENDING", &stream, &group, "-", "+", "1"].map(str::to_owned);
+/// Entries that were given out and not acknowledged, those with the lowest ids: how long ago each was last given out, and how often
+/// the oldest was. Entries are given out in the order of their ids, so the one that is out longest is among the first unless
+/// all of those were claimed anew.
+fn pending(target: &Shared, stream: &str, group: &str) -> Ask {
+    let (now, stream, group) = (target.now, stream.to_owned(), group.to_owned());
+    let words = ["XPENDING", &stream, &group, "-", "+", PENDING_MAX].map(str::to_owned);
     Ask::note(words, move |reply, picture| {
-        let Some(Reply::Array(entry)) = items(reply).into_iter().next() else {
-            return;
-        };
-        if let Some(at) = entry.first().and_then(|id| time_of(id.text()?)) {
-            picture.queue(&queue_name(&stream, &group)).in_flight_since(at);
+        let entries: Vec<Vec<Reply>> = items(reply).into_iter().map(items).collect();
+        let idle = entries.iter().filter_map(|entry| entry.get(2).and_then(count)).max();
+        if let Some(milliseconds) = idle {
+            let queue = picture.queue(&queue_name(&stream, &group));
+            queue.in_flight_since(now - milliseconds as f64 / 1e3);
         }
         let known = picture
             .streams
@@ -158,7 +171,7 @@ fn pending(stream: &str, group: &str) -> Ask {
             .groups
             .entry(group)
             .or_default();
-        known.deliveries = entry.get(3).and_then(count);
+        known.deliveries = entries.first().and_then(|entry| entry.get(3)).and_then(count);
     })
 }
 

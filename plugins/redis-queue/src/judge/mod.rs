@@ -6,9 +6,9 @@ mod queue;
 mod redis;
 mod whole;
 
-use bellwether_sdk::{Code, Description, Report};
+use bellwether_sdk::{Code, Description, Report, Status, settings::Levels};
 
-use crate::{memory::Changes, picture::Picture, settings::Levels, target::Target};
+use crate::{memory::Changes, picture::Picture, target::Target};
 
 /// How bad something is; the worse is the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,12 +48,13 @@ impl Finding {
     /// A value against its levels: nothing while it is not known, or not beyond them. `said` gets the level that was passed.
     fn of(value: Option<f64>, levels: Levels, code: &'static Code, said: impl Fn(f64, f64) -> String) -> Option<Self> {
         let value = value?;
-        let beyond = |level: Option<f64>| level.filter(|level| value > *level);
-        if let Some(level) = beyond(levels.critical) {
-            return Some(Self::new(Severity::Critical, code, said(value, level)));
-        }
-        let level = beyond(levels.warning)?;
-        Some(Self::new(Severity::Warning, code, said(value, level)))
+        let (status, level) = levels.passed(value)?;
+        let severity = if status == Status::Critical {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        };
+        Some(Self::new(severity, code, said(value, level)))
     }
 }
 
@@ -192,7 +193,7 @@ mod tests {
         ];
         verdict(&mut report, "t", findings, "well");
         assert_eq!(report.verdicts()[0].summary, "b; c; a");
-        assert_eq!(report.verdicts()[0].status, bellwether_sdk::Status::Critical);
+        assert_eq!(report.verdicts()[0].status, Status::Critical);
     }
 
     #[test]

@@ -139,7 +139,7 @@ impl Subject<'_> {
             .filter(|(state, jobs)| *jobs > 0 || *state == State::Waiting)
             .map(|(state, jobs)| format!("{jobs} {}", state.name()))
             .collect();
-        if let (Some(since), true) = (self.queue.waiting_since, self.queue.depth(State::Waiting) != Some(0)) {
+        if let (Some(since), true) = (self.queue.waiting_since(), self.queue.depth(State::Waiting) != Some(0)) {
             parts.push(format!("oldest {}", duration((self.target.now - since).max(0.0))));
         }
         parts.join(", ")
@@ -170,6 +170,9 @@ impl Subject<'_> {
     }
 
     fn why_unreadable(&self) -> String {
+        if let Some(why) = &self.queue.uncounted {
+            return format!("how many jobs wait is not known: {why}");
+        }
         let problems = &self.picture.problems;
         let of_this = problems.iter().find(|problem| problem.command.contains(self.name));
         let counting = |problem: &&Problem| COUNTING.iter().any(|verb| problem.command.starts_with(verb));
@@ -184,7 +187,7 @@ impl Subject<'_> {
         let levels = self.target.settings.thresholds.oldest_seconds;
         let since = self
             .queue
-            .waiting_since
+            .waiting_since()
             .filter(|_| self.queue.depth(State::Waiting) != Some(0));
         Finding::of(
             since.map(|since| self.target.now - since),

@@ -1,38 +1,11 @@
 //! When to warn.
 
+use bellwether_sdk::settings::Levels;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// From beyond which value on: `warning = 100` warns of 101.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schemars(extend("x-bellwether-ascending" = ["warning", "critical"]))]
-pub(crate) struct Levels {
-    /// Will need a person soon.
-    #[schemars(range(min = 0))]
-    pub(crate) warning: Option<f64>,
-    /// Needs a person now.
-    #[schemars(range(min = 0))]
-    pub(crate) critical: Option<f64>,
-}
-
-impl Levels {
-    const fn warning(value: f64) -> Self {
-        Self {
-            warning: Some(value),
-            critical: None,
-        }
-    }
-
-    const fn both(warning: f64, critical: f64) -> Self {
-        Self {
-            warning: Some(warning),
-            critical: Some(critical),
-        }
-    }
-}
-
-/// Each takes `{ warning = …, critical = … }`, either or both; `{}` switches one off that is on by default.
+/// Each takes `{ warning = …, critical = … }`, either or both, and is passed beyond the number: `warning = 100` warns of 101. `{}`
+/// switches one off that is on by default.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Thresholds {

@@ -4,7 +4,7 @@ mod check;
 mod levels;
 mod tables;
 
-pub(crate) use levels::{Levels, Thresholds};
+pub(crate) use levels::Thresholds;
 pub(crate) use tables::{Celery, End, List, Score, Zset};
 
 use schemars::JsonSchema;

@@ -50,6 +50,57 @@ fn without_a_report_nobody_works() {
     assert_eq!(code(&run, "queue arq:queue"), "no_workers");
 }
 
+/// So many due jobs, of which the first run.
+fn busy(running: usize, due: usize) -> Lab {
+    Lab::new(|redis| {
+        for job in 0..due {
+            redis.zadd(
+                "arq:queue",
+                (NOW_SCORE - 50.0) * 1e3 + job as f64 * 2.5,
+                format!("j{job:05}"),
+            );
+            if job < running {
+                redis.set(&format!("arq:in-progress:j{job:05}"), "1");
+            }
+        }
+    })
+}
+
+fn settings() -> serde_json::Value {
+    json!({ "backend": "arq", "workers": false })
+}
+
+#[test]
+fn six_hundred_running_jobs_are_six_hundred() {
+    let run = busy(600, 610).run(settings());
+    assert_eq!(depth(&run, "arq:queue", "active"), Some(600.0));
+    assert_eq!(depth(&run, "arq:queue", "waiting"), Some(10.0));
+    assert_eq!(of(&run, "queue_oldest_age_seconds", "arq:queue"), Some(48.5));
+    assert_well(&run);
+    let exactly = busy(500, 500).run(settings());
+    assert_eq!(depth(&exactly, "arq:queue", "active"), Some(500.0));
+    assert_eq!(depth(&exactly, "arq:queue", "waiting"), Some(0.0));
+}
+
+#[test]
+fn where_more_run_than_are_looked_at_nothing_is_made_up() {
+    let run = busy(5_001, 5_010).run(settings());
+    assert_eq!(depth(&run, "arq:queue", "active"), None);
+    assert_eq!(depth(&run, "arq:queue", "waiting"), None);
+    assert_eq!(code(&run, "queue arq:queue"), "unreadable");
+    let summary = &run.verdict("queue arq:queue").summary;
+    assert!(summary.contains("more than 5000 jobs are due"), "{summary}");
+}
+
+#[test]
+fn a_long_backlog_is_not_read_to_its_end() {
+    let mut lab = busy(3, 20_000);
+    let run = lab.run(settings());
+    assert_eq!(depth(&run, "arq:queue", "active"), Some(3.0));
+    assert_eq!(depth(&run, "arq:queue", "waiting"), Some(19_997.0));
+    assert_eq!(run.value("queue_round_trips", &[]), Some(2.0));
+}
+
 #[test]
 fn an_empty_queue_is_empty() {
     let run = Lab::new(|_| {}).run(json!({ "backend": "arq", "queues": ["mail"] }));

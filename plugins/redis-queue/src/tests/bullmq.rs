@@ -74,6 +74,49 @@ fn ages_come_from_hashes_of_jobs() {
     assert_eq!(run.value("queue_round_trips", &[]), Some(2.0));
 }
 
+/// Priority 1 is taken before priority 10, however long that waits.
+#[test]
+fn the_oldest_of_every_priority_is_looked_at() {
+    let mut lab = Lab::new(|redis| {
+        let mut add = |priority: f64, count: f64, id: &str, age_ms| {
+            redis.zadd("bull:mail:prioritized", priority * 4_294_967_296.0 + count, id);
+            job(redis, id, "timestamp", age_ms);
+        };
+        add(1.0, 3.0, "new", 4_400);
+        add(2.0, 2.0, "middle", 5_000);
+        add(10.0, 1.0, "old", 9_500);
+        add(10.0, 4.0, "newest", 1_000);
+    });
+    let run = lab.run(json!({ "backend": "bullmq", "queues": ["mail"], "workers": false }));
+    assert_eq!(of(&run, "queue_oldest_age_seconds", "mail"), Some(9.5));
+}
+
+#[test]
+fn of_more_priorities_than_are_looked_at_the_oldest_is_not_known() {
+    let mut lab = Lab::new(|redis| {
+        for priority in 1..=33_u32 {
+            let score = f64::from(priority) * 4_294_967_296.0;
+            redis.zadd("bull:mail:prioritized", score, format!("p{priority}"));
+            job(redis, &format!("p{priority}"), "timestamp", 5_000);
+        }
+    });
+    let run = lab.run(json!({ "backend": "bullmq", "queues": ["mail"], "workers": false }));
+    assert_eq!(depth(&run, "mail", "waiting"), Some(33.0));
+    assert_eq!(of(&run, "queue_oldest_age_seconds", "mail"), None);
+}
+
+#[test]
+fn jobs_put_in_with_lifo_do_not_hide_the_oldest() {
+    let mut lab = Lab::new(fill);
+    lab.with(|redis| {
+        redis.delete("bull:mail:prioritized");
+        redis.rpush("bull:mail:wait", "lifo");
+        job(redis, "lifo", "timestamp", 200);
+    });
+    let run = lab.run(settings());
+    assert_eq!(of(&run, "queue_oldest_age_seconds", "mail"), Some(30.5));
+}
+
 #[test]
 fn a_marker_of_old_versions_is_no_job() {
     let mut lab = Lab::new(fill);
@@ -83,6 +126,24 @@ fn a_marker_of_old_versions_is_no_job() {
     });
     let run = lab.run(settings());
     assert_eq!(depth(&run, "mail", "waiting"), Some(2.0));
+    assert_eq!(of(&run, "queue_oldest_age_seconds", "mail"), Some(30.5));
+}
+
+#[test]
+fn behind_a_marker_jobs_may_have_jumped_the_line_as_well() {
+    let mut lab = Lab::new(fill);
+    lab.with(|redis| {
+        redis.delete("bull:mail:prioritized");
+        redis.rpush("bull:mail:wait", "lifo");
+        job(redis, "lifo", "timestamp", 200);
+        redis.rpush("bull:mail:wait", "0:1767225600000");
+    });
+    let run = lab.run(settings());
+    assert_eq!(
+        depth(&run, "mail", "waiting"),
+        Some(3.0),
+        "the marker is taken off once"
+    );
     assert_eq!(of(&run, "queue_oldest_age_seconds", "mail"), Some(30.5));
 }
 
@@ -124,7 +185,7 @@ fn workers_are_named_connections() {
         None,
         "they have none"
     );
-    lab.with(|redis| redis.clients = vec!["bull:bWFpbA==:qe".into()]);
+    lab.with(|redis| redis.clients = vec!["bull:bWFpbA==:qe".into(), "bull:bWFpbA== db=3".into()]);
     let run = lab.run(settings());
     assert_eq!(run.status("queue mail"), Status::Critical);
     assert_eq!(code(&run, "queue mail"), "no_workers");

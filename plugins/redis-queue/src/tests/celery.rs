@@ -180,8 +180,23 @@ fn messages_that_workers_hold_are_told_apart_when_asked_for() {
     assert_eq!(depth(&run, "", "active"), None, "it would be counted twice");
     assert_eq!(of(&run, "queue_oldest_inflight_age_seconds", "slow"), Some(40.0));
     assert_eq!(run.value("queue_round_trips", &[]), Some(2.0));
-    lab.with(|redis| (0..100).for_each(|tag| redis.zadd("unacked_index", NOW_SCORE, format!("more-{tag}"))));
+    let more = |redis: &mut Tiny, tags: std::ops::Range<u32>| {
+        for tag in tags {
+            let later = held("\"2026-01-01T01:00:00+00:00\"", "slow");
+            redis.hset("unacked", &[(&format!("more-{tag}"), &later)]);
+            redis.zadd("unacked_index", NOW_SCORE, format!("more-{tag}"));
+        }
+    };
+    lab.with(|redis| more(redis, 0..996));
+    let run = lab.run(settings.clone());
+    assert_eq!(depth(&run, "slow", "delayed"), Some(997.0));
+    assert_eq!(depth(&run, "slow", "active"), Some(2.0));
+    assert_eq!(code(&run, "commands"), "");
+    lab.with(|redis| more(redis, 996..1_000));
     let run = lab.run(settings);
-    assert_eq!(depth(&run, "", "active"), Some(4.0), "too many to be looked into");
+    assert_eq!(depth(&run, "", "active"), Some(1_004.0), "too many to be looked into");
     assert_eq!(depth(&run, "slow", "active"), None);
+    assert_eq!(code(&run, "commands"), "incomplete");
+    let summary = &run.verdict("commands").summary;
+    assert!(summary.contains("hold 1004 messages"), "{summary}");
 }

@@ -96,7 +96,7 @@ fn what_is_known_survives_a_second_round_trip_that_fails() {
     let mut fake = bellwether_sdk::fake::Fake::new().with_redis(move |_, words| match words[0].as_str() {
         "HGET" => Err(redis::Error::Timeout),
         "LLEN" => Ok(vec![redis::Node::Integer(3)]),
-        "LINDEX" => Ok(vec![redis::Node::Bulk(b"job-1".to_vec())]),
+        "LRANGE" => Ok(vec![redis::Node::Array(1), redis::Node::Bulk(b"job-1".to_vec())]),
         "ZCARD" | "ZCOUNT" | "EXISTS" => Ok(vec![redis::Node::Integer(0)]),
         _ => Ok(vec![redis::Node::Array(0)]),
     });

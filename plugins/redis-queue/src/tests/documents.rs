@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bellwether_sdk::fake::{describe, json};
+use bellwether_sdk::fake::{assert_readme, assert_rules, describe, json};
 use serde_json::Value;
 
 use super::lab::Lab;
@@ -25,20 +25,7 @@ fn named<'d>(described: &'d str, after: &str) -> BTreeSet<&'d str> {
 
 #[test]
 fn every_metric_and_code_stands_in_the_readme() {
-    let described = described();
-    let metrics = named(&described, "MetricDescription { name: ");
-    let codes = named(&described, "CodeDescription { code: ");
-    assert!(
-        metrics.len() > 60 && codes.len() > 20,
-        "{} metrics, {} codes",
-        metrics.len(),
-        codes.len()
-    );
-    let absent: Vec<_> = metrics
-        .union(&codes)
-        .filter(|name| !README.contains(&format!("`{name}`")))
-        .collect();
-    assert!(absent.is_empty(), "not in the README: {absent:?}");
+    assert_readme::<RedisQueue>(README);
 }
 
 #[test]
@@ -77,20 +64,8 @@ fn unknown_keys_are_refused_in_every_table() {
 }
 
 #[test]
-fn rules_name_metrics_and_codes_that_there_are() {
-    let described = described();
-    let metrics = named(&described, "MetricDescription { name: ");
-    let words = RULES.split(|character: char| !(character.is_ascii_alphanumeric() || character == '_'));
-    let used: BTreeSet<_> = words
-        .filter(|word| {
-            ["queue_", "stream_", "redis_"]
-                .iter()
-                .any(|prefix| word.starts_with(prefix))
-        })
-        .collect();
-    assert!(used.len() >= 3, "{used:?}");
-    let absent: Vec<_> = used.iter().filter(|word| !metrics.contains(*word)).collect();
-    assert!(absent.is_empty(), "the rules use what is not reported: {absent:?}");
+fn rules_speak_of_what_is_reported() {
+    assert_rules::<RedisQueue>(RULES);
 }
 
 #[test]

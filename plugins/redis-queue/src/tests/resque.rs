@@ -80,3 +80,54 @@ fn a_pause_is_of_all_workers() {
     lab.with(|redis| redis.set("resque:pause-all-workers", "true"));
     assert_eq!(of(&lab.run(settings()), "queue_paused", ""), Some(1.0));
 }
+
+/// That many workers, each heard, the last one longest ago and busy.
+fn crowd(workers: usize) -> Lab {
+    Lab::new(|redis| {
+        let ids: Vec<String> = (0..workers).map(|worker| format!("web:{worker:05}:mail")).collect();
+        for id in &ids {
+            redis.sadd("resque:workers", &[id]);
+            redis.hset("resque:workers:heartbeat", &[(id, "2025-12-31T23:59:45Z")]);
+        }
+        let last = ids.last().expect("workers");
+        redis.hset("resque:workers:heartbeat", &[(last, "2025-12-31T23:59:30Z")]);
+        redis.set(
+            &format!("resque:worker:{last}"),
+            "{\"queue\":\"mail\",\"run_at\":\"2025-12-31T23:58:20Z\",\"payload\":{}}",
+        );
+        redis.sadd("resque:queues", &["mail"]);
+    })
+}
+
+#[test]
+fn more_workers_than_one_answer_may_hold_are_all_heard() {
+    let run = crowd(1_700).run(settings());
+    assert_eq!(of(&run, "queue_workers", "mail"), Some(1_700.0));
+    assert_eq!(run.value("queue_worker_last_heartbeat_age_seconds", &[]), Some(30.0));
+    assert_eq!(depth(&run, "", "active"), Some(1.0));
+    assert_well(&run);
+}
+
+#[test]
+fn no_command_asks_for_more_than_the_host_lets_pass() {
+    let mut lab = crowd(1_700);
+    lab.run(settings());
+    let longest = lab.with(|redis| redis.sent.iter().map(Vec::len).max());
+    assert!(longest <= Some(1_024), "{longest:?} words");
+}
+
+#[test]
+fn workers_beyond_the_limit_are_said_to_be_left_out() {
+    let run = crowd(2_001).run(settings());
+    assert_eq!(of(&run, "queue_workers", "mail"), Some(2_000.0));
+    assert_eq!(code(&run, "commands"), "command_refused");
+    let summary = &run.verdict("commands").summary;
+    assert!(summary.contains("more than 2000 workers"), "{summary}");
+}
+
+#[test]
+fn exactly_the_limit_is_not_beyond_it() {
+    let run = crowd(2_000).run(settings());
+    assert_eq!(of(&run, "queue_workers", "mail"), Some(2_000.0));
+    assert_well(&run);
+}

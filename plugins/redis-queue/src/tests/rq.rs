@@ -73,6 +73,38 @@ fn ages_are_those_of_the_oldest_jobs() {
 }
 
 #[test]
+fn jobs_put_in_at_the_front_do_not_hide_the_oldest() {
+    let mut lab = Lab::new(fill);
+    lab.with(|redis| {
+        for (id, at) in [
+            ("front-1", "2025-12-31T23:59:50.000000Z"),
+            ("front-2", "2025-12-31T23:59:59.000000Z"),
+        ] {
+            redis.lpush("rq:queue:mail", id);
+            redis.hset(&format!("rq:job:{id}"), &[("enqueued_at", at)]);
+        }
+    });
+    let run = lab.run(settings());
+    assert_eq!(of(&run, "queue_oldest_age_seconds", "mail"), Some(119.75));
+    assert_well(&run);
+}
+
+#[test]
+fn behind_more_jobs_at_the_front_than_are_looked_at_the_oldest_is_not_known() {
+    let mut lab = Lab::new(fill);
+    lab.with(|redis| {
+        for job in 10..210_u32 {
+            redis.lpush("rq:queue:mail", format!("front-{job}"));
+            let at = format!("2025-12-31T23:{:02}:{:02}Z", 50 + job / 60, job % 60);
+            redis.hset(&format!("rq:job:front-{job}"), &[("enqueued_at", &at)]);
+        }
+    });
+    let run = lab.run(settings());
+    assert_eq!(depth(&run, "mail", "waiting"), Some(202.0));
+    assert_eq!(of(&run, "queue_oldest_age_seconds", "mail"), None);
+}
+
+#[test]
 fn a_worker_counts_for_its_queues() {
     let mut lab = Lab::new(fill);
     lab.with(|redis| redis.rpush("rq:queue:low", "job-9"));

@@ -21,6 +21,7 @@ fn a_hundred_thousand_jobs_are_counted_without_being_read() {
             );
         }
         redis.hset("bull:mail:0", &[("timestamp", &(NOW_MS - 77_250).to_string())]);
+        redis.hset("bull:mail:1", &[("timestamp", &(NOW_MS - 77_000).to_string())]);
     });
     let run = lab.run(json!({ "backend": "bullmq", "queues": ["mail"], "workers": false }));
     assert_eq!(depth(&run, "mail", "waiting"), Some(JOBS as f64));

@@ -141,3 +141,16 @@ fn a_namespace_stands_before_everything() {
         "a payload without a time"
     );
 }
+
+#[test]
+fn processes_beyond_the_limit_are_said_to_be_left_out() {
+    let run = Lab::new(|redis| {
+        redis.sadd("queues", &["mail"]);
+        for process in 0..501 {
+            redis.sadd("processes", &[&format!("web:{process}")]);
+        }
+    })
+    .run(settings());
+    let summary = &run.verdict("commands").summary;
+    assert!(summary.contains("more than 500 workers"), "{summary}");
+}

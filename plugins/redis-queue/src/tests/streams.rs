@@ -17,7 +17,7 @@ fn stream() -> TinyStream {
             name: "mailers",
             last_delivered: (NOW_MS - 40_000, 0),
             lag: Some(3),
-            pending: vec![((NOW_MS - 50_000, 0), 4)],
+            pending: vec![((NOW_MS - 50_000, 0), 3_000, 4)],
             consumers: vec![("c1", 1, 9_000), ("c2", 0, 90_000)],
         }],
     }
@@ -40,7 +40,8 @@ fn a_group_is_a_queue() {
     );
     assert_eq!(
         of(&run, "queue_oldest_inflight_age_seconds", "events/mailers"),
-        Some(50.0)
+        Some(3.0),
+        "since it was delivered, not since it was added"
     );
     assert_eq!(run.value("queue_round_trips", &[]), Some(2.0));
     assert_well(&run);
@@ -125,20 +126,49 @@ fn ids_of_an_applications_own_have_no_age() {
         let mut stream = stream();
         stream.entries = [(1, 0), (2, 0)].into();
         stream.groups[0].last_delivered = (1, 0);
-        stream.groups[0].pending = vec![((1, 0), 1)];
+        stream.groups[0].pending = vec![((1, 0), 7_000, 1)];
         redis.stream("events", stream);
     });
     let run = lab.run(settings());
     assert_eq!(of(&run, "queue_oldest_age_seconds", "events/mailers"), None);
-    assert_eq!(of(&run, "queue_oldest_inflight_age_seconds", "events/mailers"), None);
+    assert_eq!(
+        of(&run, "queue_oldest_inflight_age_seconds", "events/mailers"),
+        Some(7.0),
+        "delivered by Redis' clock"
+    );
 }
 
 #[test]
-fn a_stream_that_is_not_there_is_unknown_with_the_reason() {
+fn a_job_is_stuck_by_the_time_that_its_consumer_has_had_it() {
+    let limits = json!({ "in_flight_seconds": { "critical": 30 } });
+    let settings = || json!({ "backend": "streams", "queues": ["events"], "thresholds": limits.clone() });
+    let mut lab = Lab::new(|redis| redis.stream("events", stream()));
+    assert_well(&lab.run(settings()));
+    lab.with(|redis| {
+        let mut stream = stream();
+        // The second was claimed anew, the third is with its consumer longest.
+        stream.groups[0].pending = [(50_000, 3_000), (40_000, 1), (30_000, 31_000)]
+            .map(|(age, idle)| ((NOW_MS - age, 0), idle, 1))
+            .into();
+        redis.stream("events", stream);
+    });
+    let run = lab.run(settings());
+    assert_eq!(
+        of(&run, "queue_oldest_inflight_age_seconds", "events/mailers"),
+        Some(31.0)
+    );
+    assert_eq!(code(&run, "queue events/mailers"), "stuck");
+}
+
+#[test]
+fn a_stream_that_is_not_there_is_unknown_and_no_refusal() {
     let run = Lab::new(|_| {}).run(settings());
     assert_eq!(run.status("queue events"), Status::Unknown);
     assert_eq!(code(&run, "queue events"), "unreadable");
-    assert!(run.verdict("queue events").summary.contains("ERR no such key"));
+    let summary = &run.verdict("queue events").summary;
+    assert!(summary.contains("there is no stream of this name"), "{summary}");
+    assert_eq!(code(&run, "commands"), "");
+    assert_eq!(run.value("queue_commands_refused", &[]), Some(0.0));
 }
 
 #[test]

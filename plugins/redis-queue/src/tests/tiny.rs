@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bellwether_sdk::redis::Node;
 
+/// Of a larger hash the host lets nobody ask for all.
+const WHOLE_MAX: usize = 1_000;
+
 /// Entries, by id, and groups.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TinyStream {
@@ -21,8 +24,8 @@ pub(crate) struct TinyGroup {
     pub(crate) name: &'static str,
     pub(crate) last_delivered: (u64, u64),
     pub(crate) lag: Option<i64>,
-    /// Id and deliveries, oldest first.
-    pub(crate) pending: Vec<((u64, u64), i64)>,
+    /// Id, milliseconds since it was delivered, deliveries; oldest first.
+    pub(crate) pending: Vec<((u64, u64), i64, i64)>,
     /// Name, pending entries, idle milliseconds.
     pub(crate) consumers: Vec<(&'static str, i64, i64)>,
 }
@@ -45,7 +48,7 @@ pub(crate) struct Tiny {
     refused: Vec<String>,
     /// Lines of `INFO`.
     pub(crate) info: String,
-    /// Names of connections.
+    /// Names of connections, each to database 0 unless ` db=N` follows.
     pub(crate) clients: Vec<String>,
     /// Keys that one page of `SCAN` looks at; 0: all.
     pub(crate) scan_page: usize,
@@ -71,6 +74,12 @@ fn array(texts: impl IntoIterator<Item = String>) -> Vec<Node> {
 
 fn optional(text: Option<&String>) -> Vec<Node> {
     vec![text.map_or(Node::Nil, |text| bulk(text))]
+}
+
+fn optionals<'t>(texts: impl ExactSizeIterator<Item = Option<&'t String>>) -> Vec<Node> {
+    let length = u32::try_from(texts.len()).expect("small");
+    let items = texts.map(|text| text.map_or(Node::Nil, |text| bulk(text)));
+    std::iter::once(Node::Array(length)).chain(items).collect()
 }
 
 fn id(text: (u64, u64)) -> String {
@@ -241,7 +250,7 @@ impl Tiny {
 
     fn of_key(&self, command: &str, key: &str, rest: &[&str]) -> Vec<Node> {
         let reply = match self.keys.get(key) {
-            None => nothing(command),
+            None => nothing(command, rest),
             Some(Value::Text(text)) => of_text(text, command),
             Some(Value::List(list)) => of_list(list, command, rest),
             Some(Value::Set(set)) => of_set(set, command, rest),
@@ -275,7 +284,10 @@ impl Tiny {
     fn client_list(&self) -> String {
         let lines = self.clients.iter().enumerate();
         lines
-            .map(|(id, name)| format!("id={id} addr=127.0.0.1:5 laddr=127.0.0.1:6 fd=8 name={name} age=5 idle=0\n"))
+            .map(|(id, client)| {
+                let (name, database) = client.split_once(" db=").unwrap_or((client, "0"));
+                format!("id={id} addr=127.0.0.1:5 laddr=127.0.0.1:6 fd=8 name={name} age=5 idle=0 flags=N db={database} sub=0\n")
+            })
             .collect()
     }
 
@@ -298,10 +310,10 @@ impl Tiny {
 }
 
 /// What commands say about a key that is not there.
-fn nothing(command: &str) -> Option<Vec<Node>> {
+fn nothing(command: &str, rest: &[&str]) -> Option<Vec<Node>> {
     match command {
         "GET" | "LINDEX" | "HGET" => Some(vec![Node::Nil]),
-        "HMGET" => Some(vec![Node::Array(2), Node::Nil, Node::Nil]),
+        "HMGET" => Some(optionals(rest.iter().map(|_| None))),
         "SSCAN" => Some(vec![Node::Array(2), bulk("0"), Node::Array(0)]),
         "LRANGE" | "SMEMBERS" | "HGETALL" | "ZRANGE" | "ZRANGEBYSCORE" | "XRANGE" => Some(vec![Node::Array(0)]),
         "XPENDING" => Some(vec![Node::Error("NOGROUP No such key".into())]),
@@ -326,14 +338,20 @@ fn of_set(set: &BTreeSet<String>, command: &str, rest: &[&str]) -> Option<Vec<No
     match (command, rest) {
         ("SISMEMBER", [member]) => Some(integer(usize::from(set.contains(*member)))),
         ("SMEMBERS", []) => Some(array(set.iter().cloned())),
-        ("SSCAN", ["0", "COUNT", _]) => Some(
-            [Node::Array(2), bulk("0")]
-                .into_iter()
-                .chain(array(set.iter().cloned()))
-                .collect(),
-        ),
+        ("SSCAN", [cursor, "COUNT", count]) => Some(set_page(set, cursor, count)),
         _ => None,
     }
+}
+
+/// The cursor is the number of elements that were looked at.
+fn set_page(set: &BTreeSet<String>, cursor: &str, count: &str) -> Vec<Node> {
+    let (from, count): (usize, usize) = (cursor.parse().expect("a cursor"), count.parse().expect("a count"));
+    let next = if from + count < set.len() { from + count } else { 0 };
+    let found = set.iter().skip(from).take(count).cloned();
+    [Node::Array(2), bulk(&next.to_string())]
+        .into_iter()
+        .chain(array(found))
+        .collect()
 }
 
 fn of_hash(hash: &BTreeMap<String, String>, command: &str, rest: &[&str]) -> Option<Vec<Node>> {
@@ -341,14 +359,13 @@ fn of_hash(hash: &BTreeMap<String, String>, command: &str, rest: &[&str]) -> Opt
         ("HGET", [field]) => Some(optional(hash.get(*field))),
         ("HEXISTS", [field]) => Some(integer(usize::from(hash.contains_key(*field)))),
         ("HLEN", []) => Some(integer(hash.len())),
+        ("HGETALL", []) if hash.len() > WHOLE_MAX => Some(vec![Node::Error(
+            "DENIED `HGETALL` was not sent: it would answer with more than 1000 elements".to_owned(),
+        )]),
         ("HGETALL", []) => Some(array(
             hash.iter().flat_map(|(field, value)| [field.clone(), value.clone()]),
         )),
-        ("HMGET", fields) => {
-            let mut reply = vec![Node::Array(u32::try_from(fields.len()).expect("small"))];
-            reply.extend(fields.iter().flat_map(|field| optional(hash.get(*field))));
-            Some(reply)
-        }
+        ("HMGET", fields) => Some(optionals(fields.iter().map(|field| hash.get(*field)))),
         _ => None,
     }
 }
@@ -372,11 +389,12 @@ fn of_sorted(set: &[(f64, String)], command: &str, rest: &[&str]) -> Option<Vec<
                 .map(|(_, member)| member.clone()),
         )),
         ("ZRANGE", [first, last, "WITHSCORES"]) => Some(with_scores(&set[window(first, last, set.len())])),
-        ("ZRANGEBYSCORE", [minimum, maximum, "WITHSCORES", "LIMIT", "0", count]) => {
-            let count = count.parse().expect("a count");
+        ("ZRANGEBYSCORE", [minimum, maximum, "WITHSCORES", "LIMIT", skipped, count]) => {
+            let (skipped, count) = (skipped.parse().expect("a count"), count.parse().expect("a count"));
             let found: Vec<_> = set
                 .iter()
                 .filter(|(score, _)| within(*score, minimum, maximum))
+                .skip(skipped)
                 .take(count)
                 .cloned()
                 .collect();
@@ -404,19 +422,19 @@ fn of_stream(stream: &TinyStream, command: &str, rest: &[&str]) -> Option<Vec<No
             }
             Some(reply)
         }
-        ("XPENDING", [group, "-", "+", "1"]) => {
+        ("XPENDING", [group, "-", "+", count]) => {
             let group = stream.groups.iter().find(|known| known.name == *group)?;
-            let Some((entry, deliveries)) = group.pending.first() else {
-                return Some(vec![Node::Array(0)]);
-            };
-            let fields = [
-                Node::Array(4),
-                bulk(&id(*entry)),
-                bulk("c"),
-                Node::Integer(5),
-                Node::Integer(*deliveries),
-            ];
-            Some([Node::Array(1)].into_iter().chain(fields).collect())
+            let entries: Vec<_> = group.pending.iter().take(count.parse().ok()?).collect();
+            let mut reply = vec![Node::Array(u32::try_from(entries.len()).ok()?)];
+            for (entry, idle, deliveries) in entries {
+                let numbers = [Node::Integer(*idle), Node::Integer(*deliveries)];
+                reply.extend(
+                    [Node::Array(4), bulk(&id(*entry)), bulk("c")]
+                        .into_iter()
+                        .chain(numbers),
+                );
+            }
+            Some(reply)
         }
         _ => None,
     }

@@ -22,6 +22,8 @@ pub(crate) struct Memory {
     pub(crate) status: Option<u16>,
     #[serde(default, skip_serializing_if = "Streaks::is_quiet")]
     pub(crate) streaks: Streaks,
+    #[serde(default)]
+    pub(crate) recent: Recent,
     /// Which worker answered last; "" when it did not say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) worker: String,
@@ -84,6 +86,40 @@ impl Streaks {
     }
 }
 
+/// Calls that are remembered one by one: as many as there are bits.
+const RECENT_CALLS_MAX: u32 = u64::BITS;
+
+/// With fewer, a single error would be more than 5 %.
+const RECENT_CALLS_MIN: u32 = 20;
+
+/// Which of the latest calls went wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recent {
+    calls: u32,
+    /// A bit for each, the latest call's is the lowest.
+    wrong: u64,
+}
+
+impl Recent {
+    /// After one more call. One that never reached the function says nothing about it; a late answer is none that went wrong.
+    pub(crate) fn after(self, outcome: &Outcome) -> Self {
+        let wrong = match outcome.as_ref().err().map(|finding| finding.class.matter) {
+            Some(Matter::Monitor) => return self,
+            None | Some(Matter::Quality) => 0,
+            Some(Matter::Function | Matter::Network | Matter::Platform) => 1,
+        };
+        Self {
+            calls: (self.calls + 1).min(RECENT_CALLS_MAX),
+            wrong: (self.wrong << 1) | wrong,
+        }
+    }
+
+    /// The share of calls that went wrong, 0 to 1; none after few calls.
+    pub(crate) fn error_ratio(self) -> Option<f64> {
+        (self.calls >= RECENT_CALLS_MIN).then(|| f64::from(self.wrong.count_ones()) / f64::from(self.calls))
+    }
+}
+
 fn is_slow(finding: &Finding) -> bool {
     finding.class.code == classes::SLOW.code
 }
@@ -106,5 +142,24 @@ mod tests {
         assert_eq!((streaks.slow, streaks.very_slow), (2, 0));
         assert_eq!(streaks.after(&refused).misconfigured, 1);
         assert_eq!(streaks.after(&Ok(String::new())), Streaks::default());
+    }
+
+    #[test]
+    fn a_share_of_the_latest_calls_is_known_after_twenty_and_forgets_old_ones() {
+        let (good, bad) = (Ok(String::new()), Err(Finding::new(&classes::BOOT_ERROR, "")));
+        let some = (0..18).fold(Recent::default(), |recent, _| recent.after(&good));
+        assert_eq!(some.after(&bad).error_ratio(), None);
+        assert_eq!(some.after(&bad).after(&good).error_ratio(), Some(0.05));
+        let long_ago = (0..64).fold(some.after(&bad), |recent, _| recent.after(&good));
+        assert_eq!(long_ago.error_ratio(), Some(0.0));
+    }
+
+    #[test]
+    fn what_is_the_monitors_own_matter_is_no_call_of_the_function() {
+        let refused = Err(Finding::new(&classes::UNAUTHORIZED, ""));
+        assert_eq!(Recent::default().after(&refused), Recent::default());
+        let late = Err(Finding::new(&classes::SLOW, ""));
+        let all = (0..20).fold(Recent::default(), |recent, _| recent.after(&late));
+        assert_eq!(all.error_ratio(), Some(0.0));
     }
 }

@@ -130,6 +130,7 @@ impl<'s> Call<'s> {
         self.memory.at = Some(now);
         self.memory.status = answer.as_ref().ok().map(|response| response.status);
         self.memory.streaks = self.memory.streaks.after(&outcome);
+        self.memory.recent = self.memory.recent.after(&outcome);
         self.memory.kept = Kept::new(&outcome, latency);
         if self.wants_pair(&outcome, now) {
             self.first = latency.map(|first| Pair {

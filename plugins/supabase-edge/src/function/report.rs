@@ -31,6 +31,11 @@ const CONSECUTIVE: Gauge<4> = Gauge::new(
     "For how many calls in a row the condition has held.",
     ["function", "operation", "region", "condition"],
 );
+const RECENT_ERRORS: Gauge<3> = Gauge::new(
+    "edge_function_recent_error_ratio",
+    "Share of the latest 64 calls that went wrong by the function, the network or the platform; absent before 20 calls.",
+    ["function", "operation", "region"],
+);
 const LAST_DURATION: Gauge<3> = Gauge::new(
     "edge_last_duration_seconds",
     "How long the latest call took.",
@@ -99,6 +104,7 @@ pub(crate) fn describe(about: &mut Description) {
         .metric(&UP)
         .metric(&STATE)
         .metric(&CONSECUTIVE)
+        .metric(&RECENT_ERRORS)
         .metric(&LAST_DURATION)
         .metric(&STATUS)
         .metric(&REQUESTS)
@@ -126,6 +132,9 @@ pub(crate) fn known(probe: &Probe<'_>, memory: &Memory, outcome: &Outcome, repor
         report
             .gauge(&CONSECUTIVE)
             .set([function, operation, region, condition], runs);
+    }
+    if let Some(ratio) = memory.recent.error_ratio() {
+        report.gauge(&RECENT_ERRORS).set(labels, ratio);
     }
     if let Some(latency) = memory.kept.latency() {
         report.gauge(&LAST_DURATION).set(labels, latency);

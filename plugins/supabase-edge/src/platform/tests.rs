@@ -1,30 +1,12 @@
-use bellwether_sdk::http::{Phases, Response};
+use bellwether_sdk::{fake, http::Response};
 
 use super::*;
 
 fn answer(status: u16, header: Option<(&str, &str)>, body: &str) -> Response {
+    let headers = header.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
     Response {
-        status,
-        http_version: "2".to_owned(),
-        headers: header
-            .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
-            .into_iter()
-            .collect(),
-        body: body.as_bytes().to_vec(),
-        body_truncated: false,
-        url: String::new(),
-        redirects: 0,
-        remote_address: String::new(),
-        reused_connection: false,
-        phases: Phases {
-            resolve_ns: None,
-            connect_ns: None,
-            tls_ns: None,
-            processing_ns: None,
-            transfer_ns: None,
-            total_ns: 0,
-        },
-        tls: None,
+        headers: headers.into_iter().collect(),
+        ..fake::answer(status, body)
     }
 }
 
@@ -167,6 +149,16 @@ fn a_relay_that_reached_nothing_says_so_even_with_200() {
         Some("relay_error")
     );
     assert_eq!(code(&answer(200, Some(("x-relay-error", "false")), "")), None);
+}
+
+/// The header is the platform's own, so it counts before any status that nobody asked for.
+#[test]
+fn the_platforms_header_counts_even_with_200() {
+    for (header, class) in [("WORKER_ERROR", "worker_error"), ("NOT_FOUND", "not_deployed")] {
+        assert_eq!(code(&answer(200, Some(("sb-error-code", header)), "")), Some(class));
+    }
+    assert_eq!(code(&answer(200, Some(("sb-error-code", "BRAND_NEW")), "")), None);
+    assert_eq!(code(&answer(200, Some(("sb-error-code", "")), "")), None);
 }
 
 #[test]

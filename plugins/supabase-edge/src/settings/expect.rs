@@ -5,6 +5,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use bellwether_sdk::settings::Levels;
 use regex_lite::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -20,32 +21,19 @@ pub(crate) struct Expect {
     /// What the JSON body must hold.
     pub(crate) json: Vec<Assertion>,
     /// Headers that must be there, each with a regular expression that is found in its value; `""` for any value.
+    #[schemars(extend("x-bellwether-pattern" = "regex-lite"))]
     pub(crate) headers: BTreeMap<String, String>,
-    /// When the answer is slow, in seconds. Unless said: a warning from 2, critical from 5.
+    /// From when on the answer is slow, in seconds. Unless said: a warning from 2, critical from 5.
     pub(crate) latency_seconds: Option<Levels>,
     /// The largest body that is right, in bytes. More is not read.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub(crate) body_bytes: Option<u32>,
-}
-
-/// From which value on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schemars(extend("x-bellwether-ascending" = ["warning", "critical"]))]
-pub(crate) struct Levels {
-    /// Will need a person soon.
-    #[schemars(range(min = 0))]
-    pub(crate) warning: Option<f64>,
-    /// Needs a person now.
-    #[schemars(range(min = 0))]
-    pub(crate) critical: Option<f64>,
+    /// Whether a body that goes on after 1 MiB, or never ends, is wrong: `true` unless said. With `false` a part of it is enough.
+    pub(crate) whole_body: Option<bool>,
 }
 
 /// Answers take this long before people mind, when the settings say nothing.
-const LATENCY: Levels = Levels {
-    warning: Some(2.0),
-    critical: Some(5.0),
-};
+const LATENCY: Levels = Levels::both(2.0, 5.0);
 
 /// One value in the JSON body, and what it must be. At least one of the conditions besides `pointer`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -74,6 +62,7 @@ pub(crate) struct Assertion {
     /// The largest right number.
     pub(crate) max: Option<f64>,
     /// A regular expression that is found in the text.
+    #[schemars(extend("x-bellwether-pattern" = "regex-lite"))]
     pub(crate) matches: Option<String>,
 }
 

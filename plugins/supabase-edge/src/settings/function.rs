@@ -2,15 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bellwether_sdk::settings::Levels;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    Severity,
-    expect::{Expect, Levels},
-    span::Span,
-};
+use super::{Severity, expect::Expect, span::Span};
 
 /// How one function is called and what is expected of it.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

@@ -37,6 +37,19 @@ fn a_function_that_answers_is_up() {
     assert_eq!(asked.lines(), ["OPTIONS functions/v1/hello"]);
 }
 
+#[test]
+fn a_worker_that_failed_is_down_whatever_the_status_unless_the_settings_name_it() {
+    let (mut fake, _) = host(|_| Ok(header(answer(200, ""), "sb-error-code", "WORKER_ERROR")));
+    let run = fake.run::<SupabaseEdge>(json!({ "functions": { "hello": {} } }));
+    let verdict = run.verdict("function hello");
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Critical, "worker_error")
+    );
+    let run = fake.run::<SupabaseEdge>(json!({ "functions": { "hello": { "expect": { "status": [200] } } } }));
+    assert_eq!(run.status("function hello"), Status::Ok);
+}
+
 /// Kong's CORS plugin answers what looks like a browser's preflight itself, and Supabase refuses secret keys from browsers.
 #[test]
 fn liveness_does_not_look_like_a_browser() {
@@ -266,6 +279,25 @@ fn a_body_that_was_cut_off_or_is_no_json_fails_its_assertions() {
         assert_eq!(verdict.code, "assertion_failed");
         assert!(verdict.summary.contains(said), "{}", verdict.summary);
     }
+}
+
+#[test]
+fn a_body_without_an_end_is_no_success_unless_a_part_is_enough() {
+    let (mut fake, _) = host(|_| {
+        let mut response = answer(200, "x");
+        response.body_truncated = true;
+        Ok(response)
+    });
+    let mut verdict = |expect: serde_json::Value| {
+        let run = fake.run::<SupabaseEdge>(json!({ "functions": { "f": { "expect": expect } } }));
+        let verdict = run.verdict("function f");
+        (verdict.status, verdict.code.clone())
+    };
+    let too_large = (Status::Critical, "body_too_large".to_owned());
+    assert_eq!(verdict(json!({})), too_large);
+    assert_eq!(verdict(json!({ "status": [200] })), too_large);
+    assert_eq!(verdict(json!({ "whole_body": false })).0, Status::Ok);
+    assert_eq!(verdict(json!({ "whole_body": false, "body_bytes": 1 })), too_large);
 }
 
 /// Two and five seconds are the thresholds that rules and README speak of.

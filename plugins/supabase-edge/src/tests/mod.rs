@@ -9,7 +9,7 @@ mod surfaces;
 use std::{cell::RefCell, rc::Rc};
 
 use bellwether_sdk::{
-    fake::{Fake, describe},
+    fake::{self, Fake, assert_readme, assert_rules, describe},
     http::{Certificate, Error, Failure, Phases, Request, Response, Tls},
 };
 
@@ -33,19 +33,7 @@ fn phases(milliseconds: u64) -> Phases {
 
 /// An answer after 20 ms.
 fn answer(status: u16, body: &str) -> Response {
-    Response {
-        status,
-        http_version: "2".to_owned(),
-        headers: Vec::new(),
-        body: body.as_bytes().to_vec(),
-        body_truncated: false,
-        url: String::new(),
-        redirects: 0,
-        remote_address: "192.0.2.1:443".to_owned(),
-        reused_connection: true,
-        phases: phases(20),
-        tls: None,
-    }
+    after(fake::answer(status, body), 20)
 }
 
 fn header(mut response: Response, name: &str, value: &str) -> Response {
@@ -80,13 +68,8 @@ fn certified(mut response: Response, days: i64) -> Response {
 
 fn failure(error: Error) -> Box<Failure> {
     Box::new(Failure {
-        error,
         url: PROJECT.to_owned(),
-        redirects: 0,
-        status: None,
-        remote_address: None,
-        phases: phases(10),
-        tls: None,
+        ..*fake::no_answer(error)
     })
 }
 
@@ -133,35 +116,12 @@ fn the_description_is_one_that_the_host_takes() {
     describe::<SupabaseEdge>();
 }
 
-/// The README lists every family, and names none that is not there.
 #[test]
-fn the_readme_tells_of_every_metric() {
-    let readme = include_str!("../../README.md");
-    let source = [
-        include_str!("../function/report.rs"),
-        include_str!("../management/report.rs"),
-        include_str!("../flow/report.rs"),
-        include_str!("../surface.rs"),
-        include_str!("../certificate.rs"),
-    ]
-    .concat();
-    let names: Vec<_> = source.split('"').filter(|word| word.starts_with("edge_")).collect();
-    assert!(names.len() > 30, "{}", names.len());
-    for name in names {
-        assert!(readme.contains(&format!("`{name}`")), "{name}");
-    }
+fn the_readme_tells_of_every_metric_and_code() {
+    assert_readme::<SupabaseEdge>(include_str!("../../README.md"));
 }
 
-/// Alerts on metrics that do not exist never fire.
 #[test]
-fn the_rules_speak_of_metrics_that_the_readme_has() {
-    let (rules, readme) = (include_str!("../../rules.yml"), include_str!("../../README.md"));
-    let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    let words = rules.split(|letter: char| !is_name(letter));
-    let names: Vec<_> = words.filter(|word| word.starts_with("edge_")).collect();
-    assert!(names.len() > 10, "{names:?}");
-    for name in names {
-        let family = name.strip_suffix("_bucket").unwrap_or(name);
-        assert!(readme.contains(&format!("`{family}`")), "{name}");
-    }
+fn rules_speak_of_what_is_reported() {
+    assert_rules::<SupabaseEdge>(include_str!("../../rules.yml"));
 }

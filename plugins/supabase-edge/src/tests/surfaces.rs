@@ -233,3 +233,14 @@ fn failures_are_counted_run_by_run() {
         (Status::Warning, "unreachable")
     );
 }
+
+#[test]
+fn runs_in_which_nobody_can_tell_are_counted() {
+    let (mut fake, _) = host(|_| Ok(answer(401, "")));
+    let settings = || json!({ "surfaces": { "storage": {} } });
+    fake.run::<SupabaseEdge>(settings());
+    let run = fake.run::<SupabaseEdge>(settings());
+    assert_eq!(run.status("storage"), Status::Unknown);
+    assert_eq!(run.value("edge_not_ok_runs", &["storage", "warning"]), Some(2.0));
+    assert_eq!(run.value("edge_not_ok_runs", &["storage", "critical"]), Some(0.0));
+}

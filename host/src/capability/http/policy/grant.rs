@@ -3,14 +3,18 @@
 //! A path prefix is least privilege, not a wall: it keeps a check out of what it has no business with on a server that
 //! reads paths as everybody does.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-use url::Url;
+use url::{Host, Url};
 
 use super::url::{self as urls, BadUrl};
 use crate::{
-    capability::{http::message::Error, reach::Reach},
-    config::Connection,
+    capability::{
+        address::{self, Refusal},
+        http::message::Error,
+        reach::Reach,
+    },
+    config::{Addresses, Connection},
 };
 
 /// Methods that no connection can grant: one turns a request into a tunnel, the other sends credentials back.
@@ -146,28 +150,34 @@ fn outside(connection: &Connection) -> String {
     format!("the URL lies outside of connection `{}`", connection.name)
 }
 
-/// The grant with the longest matching path. A secret URL is reached by its slot only: an answer to guesses would tell it.
+/// The grant with the longest matching path; see [`chosen`] for those that match equally. A secret URL is reached by its slot
+/// only: an answer to guesses would tell it.
 fn longest<'r>(reach: &'r Reach, url: &Url, path: &str) -> Result<&'r Arc<Connection>, Error> {
-    let mut best: Vec<&Arc<Connection>> = Vec::new();
-    for connection in reach.all().filter(|connection| !connection.url_is_secret) {
-        if !covers(connection, url) {
-            continue;
-        }
-        let depth = |connection: &Connection| segments(&connection.url).len();
-        match best.first().map(|found| depth(found).cmp(&depth(connection))) {
-            None | Some(std::cmp::Ordering::Less) => best = vec![connection],
-            Some(std::cmp::Ordering::Equal) if !best.contains(&connection) => best.push(connection),
-            Some(_) => {}
-        }
-    }
-    match *best {
-        [] => Err(Error::Denied(no_grant(url, path))),
-        [connection] => Ok(connection),
-        [one, other, ..] => Err(Error::Invalid(format!(
+    let serves = |connection: &&Arc<Connection>| !connection.url_is_secret && covers(connection, url);
+    let depth = |connection: &&Arc<Connection>| segments(&connection.url).len();
+    let deepest = reach.all().filter(serves).map(|connection| depth(&connection)).max();
+    let best = |connection: &&Arc<Connection>| serves(connection) && Some(depth(connection)) == deepest;
+    chosen(reach.slots.values().filter(best), reach.addresses.iter().find(best))
+        .unwrap_or_else(|| Err(Error::Denied(no_grant(url, path))))
+}
+
+/// Of grants that match equally. A connection that somebody bound to the check was meant for what lies under it, so it serves
+/// with its credentials; of two such nobody can know which was meant. Addresses are all alike, since none has credentials and all
+/// allow the same: the first serves, and so targets may differ in what follows their path.
+fn chosen<'r>(
+    mut bound: impl Iterator<Item = &'r Arc<Connection>>,
+    address: Option<&'r Arc<Connection>>,
+) -> Option<Result<&'r Arc<Connection>, Error>> {
+    let Some(first) = bound.next() else {
+        return address.map(Ok);
+    };
+    Some(match bound.find(|other| *other != first) {
+        None => Ok(first),
+        Some(other) => Err(Error::Invalid(format!(
             "connections `{}` and `{}` both match the URL equally: name the slot to use",
-            one.name, other.name
+            first.name, other.name
         ))),
-    }
+    })
 }
 
 /// Non-ASCII was encoded, so every byte is a character.
@@ -177,10 +187,25 @@ fn shown_path(url: &Url) -> &str {
 
 fn no_grant(url: &Url, path: &str) -> String {
     let origin = &url[..url::Position::BeforePath];
+    if let Some(never) = out_of_reach(url) {
+        return format!("no connection of this check covers {origin}{path}, and none can: {never}");
+    }
     format!(
         "no connection of this check covers {origin}{path}: add a `[connection.NAME]` with `url = \"{origin}/\"` and bind it to \
          the check"
     )
+}
+
+/// Why no connection leads there, whatever its `addresses`: advice to add one would only be refused the next time. Names are
+/// not looked up for it.
+fn out_of_reach(url: &Url) -> Option<Refusal> {
+    let address: IpAddr = match url.host()? {
+        Host::Domain(_) => return None,
+        Host::Ipv4(address) => address.into(),
+        Host::Ipv6(address) => address.into(),
+    };
+    let listed = Addresses::Networks(vec![address.into()]);
+    address::decide(address, &listed).err()
 }
 
 /// Same scheme, host and port, and a path below the connection's, by whole segments.
@@ -259,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_prefix_serves_and_equal_ones_are_an_error() {
+    fn the_longest_prefix_serves_and_two_equal_connections_are_an_error() {
         let mut all = reach([
             ("default", connection("all", "https://h.test/")),
             ("deep", connection("deep", "https://h.test/a/b")),
@@ -268,11 +293,50 @@ mod tests {
         assert_eq!(served(&all, "https://h.test/a/bc").as_deref(), Some("all"));
         all.slots.insert("same".to_owned(), Arc::clone(&all.slots["deep"]));
         assert_eq!(served(&all, "https://h.test/a/b").as_deref(), Some("deep"));
-        all.addresses.push(Arc::new(connection("other", "https://h.test/a/b/")));
+        let other = Arc::new(connection("other", "https://h.test/a/b/"));
+        all.slots.insert("other".to_owned(), other);
         let said = admit(&all, None, "https://h.test/a/b", "GET").expect_err("two");
         assert!(
             matches!(&said, Error::Invalid(text) if text.contains("`deep` and `other`")),
             "{said}"
+        );
+        assert_eq!(served(&all, "https://h.test/a").as_deref(), Some("all"));
+    }
+
+    /// Targets that are one place to the policy, in every spelling that people use.
+    #[test]
+    fn addresses_that_match_equally_serve_each_other() {
+        for (one, other) in [
+            ("http://h.test/x?a=1", "http://h.test/x?a=2"),
+            ("http://h.test/x", "http://h.test/x/"),
+            ("http://h.test", "http://h.test/"),
+            ("http://LOCALHOST/", "http://localhost/"),
+            ("http://127.0.0.1/", "http://2130706433/"),
+            ("http://127.0.0.1/", "http://0177.0.0.1/"),
+        ] {
+            let addresses = [one, other].map(|url| Arc::new(Connection::at_address(url).expect("an address")));
+            let mut all = reach([]);
+            all.addresses.extend(addresses);
+            for asked in [one, other] {
+                let granted = admit(&all, None, asked, "GET").unwrap_or_else(|error| panic!("{asked}: {error}"));
+                assert_eq!(&*granted.connection.name, one, "the first serves {asked}");
+                assert_eq!(granted.url, Url::parse(asked).expect("a URL"), "and changes nothing");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bound_connection_serves_before_an_equal_address_and_a_longer_address_before_it() {
+        let mut all = reach([("default", connection("api", "https://h.test/a"))]);
+        for url in ["https://h.test/a/", "https://h.test/a/b"] {
+            all.addresses
+                .push(Arc::new(Connection::at_address(url).expect("an address")));
+        }
+        assert_eq!(served(&all, "https://h.test/a").as_deref(), Some("api"));
+        assert_eq!(served(&all, "https://h.test/a/c").as_deref(), Some("api"));
+        assert_eq!(
+            served(&all, "https://h.test/a/b").as_deref(),
+            Some("https://h.test/a/b")
         );
     }
 
@@ -355,5 +419,29 @@ mod tests {
             said.contains("https://three.test") && !said.contains("from-the-server"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn nobody_is_advised_to_add_a_connection_that_would_be_refused() {
+        let reach = reach([("default", connection("one", "https://one.test/"))]);
+        let one = Arc::clone(&reach.slots["default"]);
+        for (to, never) in [
+            (
+                "http://169.254.169.254/latest",
+                "169.254.169.254 is the address of a cloud's metadata service, which no connection may reach",
+            ),
+            ("http://[fe80::1]/", "a link-local address"),
+            ("http://0.0.0.0/", "an unspecified address"),
+        ] {
+            let url = Url::parse(to).expect("a URL");
+            let said = readmit(&reach, &one, url, "GET").expect_err("not granted").to_string();
+            assert!(said.contains(never) && !said.contains("add a"), "{said}");
+        }
+        for to in ["http://10.0.0.7/", "http://127.0.0.1/", "http://192.0.2.1/"] {
+            assert!(
+                denied(&reach, None, to, "GET").contains("add a `[connection.NAME]`"),
+                "{to}"
+            );
+        }
     }
 }

@@ -50,6 +50,10 @@ const FORMS: [&str; 6] = [
     "request-range",
 ];
 
+/// Alphabets in which a secret in a body is read as it was written. In another, such as UTF-16, a server reads other letters,
+/// and what it says back is a form of the secret that nobody knows.
+const ALPHABETS: [&str; 6] = ["utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"];
+
 /// Why a guest may not ask for them.
 const UNREADABLE: &str = "is not for a check with credentials: they could not be taken out of the answer";
 
@@ -82,6 +86,13 @@ pub(in crate::capability::http) fn check(
         let value = header_value(&name, value)?;
         if answers == Answers::Whole && plain == "accept" && names_charset(value.as_bytes()) {
             return Err(Error::Denied(format!("`charset` in header `accept` {UNREADABLE}")));
+        }
+        if answers == Answers::Whole && plain == "content-type" && is_transcribed(value.as_bytes()) {
+            return Err(Error::Denied(
+                "`charset` in header `content-type` is `utf-8` in a check with credentials: read in another alphabet, they \
+                 could not be taken out of the answer"
+                    .to_owned(),
+            ));
         }
         if plain != "content-length" {
             checked.push((name, value));
@@ -119,6 +130,19 @@ fn check_name(name: &str, connection: &Connection, answers: Answers) -> Result<(
 
 fn names_charset(value: &[u8]) -> bool {
     String::from_utf8_lossy(value).to_ascii_lowercase().contains("charset")
+}
+
+/// Whether a body of this type would be read in another alphabet, by whoever reads any of its charsets.
+fn is_transcribed(value: &[u8]) -> bool {
+    let value = String::from_utf8_lossy(value).to_ascii_lowercase();
+    let mut named = value.split("charset").skip(1).map(|rest| {
+        let name = rest.trim_start_matches(['=', '"', '\'', ' ', '\t']);
+        name.split(['"', '\'', ';', ',', ' ', '\t'])
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    });
+    named.any(|name| !ALPHABETS.contains(&name.as_str()))
 }
 
 /// Lower case, and with `-` for `_`: many servers take `X_Forwarded_Host` for `X-Forwarded-Host`.
@@ -245,6 +269,31 @@ mod tests {
     fn with_credentials_no_other_alphabet_is_asked_for() {
         for value in [&b"text/plain; charset=utf-16"[..], b"*/*;q=1, text/html;CharSet=utf-7"] {
             assert!(matches!(said("accept", value), Err(Error::Denied(_))), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn with_credentials_no_body_is_read_in_another_alphabet() {
+        for value in [
+            "text/plain",
+            "application/json; charset=utf-8",
+            "text/xml;CharSet=\"UTF-8\"",
+            "text/plain; charset=iso-8859-1",
+        ] {
+            assert_eq!(said("content-type", value.as_bytes()), Ok(1), "{value}");
+        }
+        for value in [
+            "text/plain; charset=utf-16",
+            "text/plain;charset=\"UTF-16LE\"",
+            "text/plain; charset=utf-8; charset=utf-7",
+            "text/plain; charset=",
+            "text/plain; charset = ibm037",
+            "text/plain; charset*=utf-8''utf-7",
+        ] {
+            assert!(
+                matches!(said("content-type", value.as_bytes()), Err(Error::Denied(_))),
+                "{value}"
+            );
         }
     }
 

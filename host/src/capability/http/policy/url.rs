@@ -129,7 +129,7 @@ fn check_path(url: &Url) -> Result<(), BadUrl> {
 fn check_segment(segment: &str) -> Result<(), BadUrl> {
     let mut bytes = segment.as_bytes().to_vec();
     for _ in 0..=LAYERS_MAX {
-        let flat = without_overlong(&bytes);
+        let flat = without_lookalikes(&bytes);
         if flat.iter().any(|byte| *byte < b' ' || matches!(byte, 0x7f | b'\\')) {
             return Err(BadUrl::HiddenControl);
         }
@@ -158,40 +158,82 @@ fn has_dots(segment: &[u8]) -> bool {
     })
 }
 
+/// Also `%uHHHH`, which no standard has and some servers of Microsoft's undo.
 fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
-    let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        match (bytes[at], digit(at + 1), digit(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                decoded.push(u8::try_from(high * 16 + low).unwrap_or_default());
-                at += 3;
-            }
-            (byte, ..) => {
-                decoded.push(byte);
-                at += 1;
-            }
-        }
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        rest = decode_next(rest, &mut decoded);
     }
     decoded
 }
 
-/// Dots and slashes in the overlong forms of UTF-8 that careless decoders take for the short ones.
-fn without_overlong(bytes: &[u8]) -> Vec<u8> {
+/// Returns what is left.
+fn decode_next<'b>(bytes: &'b [u8], decoded: &mut Vec<u8>) -> &'b [u8] {
+    if bytes.first() != Some(&b'%') {
+        decoded.push(bytes[0]);
+        return &bytes[1..];
+    }
+    if let [_, b'u' | b'U', ..] = bytes
+        && let Some(wide) = bytes.get(2..6).and_then(number)
+    {
+        let letter = char::from_u32(wide).unwrap_or(char::REPLACEMENT_CHARACTER);
+        decoded.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+        return &bytes[6..];
+    }
+    match bytes.get(1..3).and_then(number) {
+        Some(byte) => {
+            decoded.push(u8::try_from(byte).unwrap_or_default());
+            &bytes[3..]
+        }
+        None => {
+            decoded.push(b'%');
+            &bytes[1..]
+        }
+    }
+}
+
+/// Of hexadecimal digits.
+fn number(digits: &[u8]) -> Option<u32> {
+    digits
+        .iter()
+        .try_fold(0, |number, digit| Some(number * 16 + char::from(*digit).to_digit(16)?))
+}
+
+/// What careless decoders take for dots and slashes: their overlong forms of UTF-8, and letters that look like them, which
+/// Windows fits to ASCII and NFKC folds to it.
+const LOOKALIKES: [(&[u8], &[u8]); 15] = [
+    (&[0xc0, 0xae], b"."),
+    (&[0xc0, 0xaf], b"/"),
+    (&[0xc1, 0x9c], b"\\"),
+    (&[0xe0, 0x80, 0xae], b"."),
+    (&[0xe0, 0x80, 0xaf], b"/"),
+    (&[0xf0, 0x80, 0x80, 0xae], b"."),
+    (&[0xf0, 0x80, 0x80, 0xaf], b"/"),
+    ("\u{2024}".as_bytes(), b"."),
+    ("\u{2025}".as_bytes(), b".."),
+    ("\u{fe52}".as_bytes(), b"."),
+    ("\u{ff0e}".as_bytes(), b"."),
+    ("\u{2044}".as_bytes(), b"/"),
+    ("\u{2215}".as_bytes(), b"/"),
+    ("\u{ff0f}".as_bytes(), b"/"),
+    ("\u{ff3c}".as_bytes(), b"\\"),
+];
+
+fn without_lookalikes(bytes: &[u8]) -> Vec<u8> {
     let mut flat = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some(first) = rest.first() {
-        let (byte, length) = match rest {
-            [0xc0, 0xae, ..] => (b'.', 2),
-            [0xc0, 0xaf, ..] => (b'/', 2),
-            [0xc1, 0x9c, ..] => (b'\\', 2),
-            [0xe0, 0x80, 0xae, ..] => (b'.', 3),
-            [0xe0, 0x80, 0xaf, ..] => (b'/', 3),
-            _ => (*first, 1),
-        };
-        flat.push(byte);
-        rest = &rest[length..];
+        match LOOKALIKES.iter().find(|(form, _)| rest.starts_with(form)) {
+            Some((form, plain)) => {
+                flat.extend_from_slice(plain);
+                rest = &rest[form.len()..];
+            }
+            None => {
+                flat.push(*first);
+                rest = &rest[1..];
+            }
+        }
     }
     flat
 }
@@ -325,6 +367,13 @@ mod tests {
             "a/%25252e%25252e/b",
             "a/..%252fb",
             "a/%c0%ae%c0%ae/b",
+            "a/%f0%80%80%ae./b",
+            "a/%u002e%u002e/b",
+            "a/..%u002fb",
+            "a/%uff0e%UFF0E/b",
+            "a/\u{ff0e}\u{ff0e}/b",
+            "a/\u{2025}/b",
+            "a/..\u{2215}b",
             "a/..%c0%afb",
             "a/%20../b",
             "a/..%20/b",
@@ -332,7 +381,16 @@ mod tests {
         ] {
             refused(&format!("https://example.com/{path}"), &BadUrl::HiddenDots);
         }
-        for path in ["a/..%5cb", "a/..%00/b", "a/%00", "a/b%0d%0ac", "a/%255c", "a/..%c1%9cb"] {
+        for path in [
+            "a/..%5cb",
+            "a/..%00/b",
+            "a/%00",
+            "a/b%0d%0ac",
+            "a/%255c",
+            "a/..%c1%9cb",
+            "a/..%u005cb",
+            "a/\u{ff3c}",
+        ] {
             refused(&format!("https://example.com/{path}"), &BadUrl::HiddenControl);
         }
         let deep = format!("https://example.com/%{}41", "25".repeat(8));

@@ -86,6 +86,81 @@ async fn an_endless_body_is_cut() {
     assert_eq!(response.body.len(), BODY_BYTES_MAX);
 }
 
+/// To the end, though only a little of it is kept.
+fn whole(url: &str) -> Request {
+    Request {
+        body_bytes_max: Some(1_000),
+        options: vec![("whole-body".to_owned(), "true".to_owned())],
+        ..get(url)
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_wished_for_whole_and_does_not_end_is_a_limit_in_the_transfer() {
+    let world = World::new();
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&vec![0; 4 * BODY_BYTES_MAX]).expect("written");
+    let bomb = Arc::new(encoder.finish().expect("finished"));
+    let port = world.serve(move |mut stream| {
+        let bomb = Arc::clone(&bomb);
+        async move {
+            let heard = hear(&mut stream).await.expect("asked");
+            if heard.line().contains("/bomb") {
+                say(&mut stream, ok("content-encoding: gzip\r\n", &*bomb)).await;
+                return;
+            }
+            say(&mut stream, "HTTP/1.1 200 OK\r\n\r\n").await;
+            while stream.write_all(&[b'x'; 64 * 1024]).await.is_ok() {}
+        }
+    });
+    let run = world.run(fixtures::reach([("default", at(port.await))]));
+    for url in ["endless", "bomb"] {
+        let failure = run.send(whole(url)).await.expect_err("no end");
+        assert!(
+            matches!(&failure.error, Error::Limit(text) if text.contains("longer than 1 MiB")),
+            "{url}: {failure}"
+        );
+        assert_eq!(failure.status, Some(200), "{url}");
+        assert!(failure.phases.transfer.is_some(), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_read_and_not_kept_costs_no_room_and_spares_the_connection() {
+    let world = World::new();
+    let body = Arc::new(vec![b'x'; BODY_BYTES_MAX]);
+    let (port, _) = world.answer(move |_| ok("", &*body)).await;
+    let run = world.run(fixtures::reach([("default", at(port))]));
+    for number in 0..40 {
+        let response = run.send(whole("")).await.expect("more than 32 MiB together");
+        assert_eq!((response.body.len(), response.body_truncated), (1_000, true));
+        assert_eq!(response.reused, number > 0);
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_pieces_without_end_is_a_limit_and_an_ordinary_one_is_not() {
+    let world = World::new();
+    let port = world.serve(|mut stream| async move {
+        let heard = hear(&mut stream).await.expect("asked");
+        if heard.line().contains("/lines") {
+            say(&mut stream, chunked("", &[b'x'; 40_000], 40)).await;
+            return;
+        }
+        say(&mut stream, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
+        let many = b"1\r\nx\r\n".repeat(1_000);
+        while stream.write_all(&many).await.is_ok() {}
+    });
+    let run = world.run(fixtures::reach([("default", at(port.await))]));
+    let failure = run.send(get("tiny")).await.expect_err("no end");
+    assert!(
+        matches!(&failure.error, Error::Limit(text) if text.contains("reading the body") && text.contains("pieces")),
+        "{failure}"
+    );
+    assert_eq!((failure.status, failure.phases.transfer), (Some(200), None));
+    assert_eq!(run.send(get("lines")).await.expect("well").body.len(), 40_000);
+}
+
 #[tokio::test]
 async fn empty_members_of_gzip_without_end_are_a_limit() {
     let failure = beside_healthy(|mut stream| async move {

@@ -7,6 +7,7 @@ mod hostile;
 mod measured;
 mod policy;
 mod scrubbed;
+mod seated;
 mod server;
 mod transport;
 

@@ -164,3 +164,22 @@ async fn while_a_plugin_describes_itself_everything_is_denied() {
     let refused = send(None, "GET", "http://api.test/v1/").await.err();
     assert!(matches!(refused, Some(Refused::HttpRequestDenied)), "{refused:?}");
 }
+
+#[test]
+fn bodies_under_way_are_bounded_one_by_one_and_together() {
+    let hooks = Hooks::new(None);
+    let mut one = UnderWay::of(&hooks);
+    one.add(REQUEST_BODY_BYTES_MAX).expect("as much as one may have");
+    assert!(one.add(1).is_err());
+    drop(one);
+    let full: Vec<_> = (0..REQUEST_BODIES_BYTES_MAX / REQUEST_BODY_BYTES_MAX)
+        .map(|_| {
+            let mut body = UnderWay::of(&hooks);
+            body.add(REQUEST_BODY_BYTES_MAX).expect("room");
+            body
+        })
+        .collect();
+    assert!(UnderWay::of(&hooks).add(1).is_err());
+    drop(full);
+    UnderWay::of(&hooks).add(1).expect("what ended is given back");
+}

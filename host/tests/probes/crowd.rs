@@ -1,0 +1,126 @@
+//! Many targets in one check: more than are asked at once, and some that differ in little.
+
+use std::{fmt::Write as _, net::SocketAddr, sync::Mutex, thread, time::Duration};
+
+use super::{
+    said::Said,
+    servers::{hear, ok, say, serve},
+    support::host::Place,
+};
+
+/// Asked at once by one check.
+const AT_ONCE: usize = 64;
+const SLOW: Duration = Duration::from_millis(900);
+
+/// Never answers on `/hang…`, late on `/slow…`, elsewhere at once with the path that it was asked for.
+fn server() -> SocketAddr {
+    static KEPT: Mutex<Vec<std::net::TcpStream>> = Mutex::new(Vec::new());
+    serve(|mut client| {
+        let head = hear(&mut client)?;
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        if path.starts_with("/hang") {
+            KEPT.lock().expect("not poisoned").push(client);
+            return Ok(());
+        }
+        if path.starts_with("/slow") {
+            thread::sleep(SLOW);
+        }
+        say(&mut client, ok("", path))
+    })
+}
+
+fn targets(kind: &str, count: usize, server: SocketAddr) -> String {
+    let mut text = String::new();
+    for number in 0..count {
+        writeln!(
+            text,
+            "[[check.many.settings.targets]]\nname = \"{kind}{number}\"\nurl = \"http://{server}/{kind}{number}\""
+        )
+        .expect("text");
+    }
+    text
+}
+
+fn said(settings: &str, targets: &[String]) -> Said {
+    let text = format!(
+        "[check.many]\nplugin = \"http\"\ninterval = \"1m\"\n{settings}{}",
+        targets.concat()
+    );
+    Said::of(&Place::new(&text).finish(&["once", "many", "--json"]))
+}
+
+#[test]
+fn targets_that_hang_cost_those_behind_them_nothing_but_time() {
+    let server = server();
+    let said = said(
+        "timeout = \"20s\"\nsettings.request.timeout_seconds = 3\n",
+        &[targets("hang", AT_ONCE + 6, server), targets("well", 5, server)],
+    );
+    for number in 0..5 {
+        let (status, _, summary) = said.judged(&format!("well{number}"));
+        assert_eq!(status, "ok", "{summary}");
+    }
+    let last = format!("hang{}", AT_ONCE + 5);
+    let (status, code, summary) = said.judged(&last);
+    assert_eq!((status, code), ("critical", "timeout"));
+    assert!(summary.contains("waiting for the first byte"), "{summary}");
+}
+
+#[test]
+fn a_target_that_the_run_never_came_to_is_not_called_down() {
+    let server = server();
+    let said = said(
+        "timeout = \"4s\"\n",
+        &[targets("hang", AT_ONCE, server), targets("well", 5, server)],
+    );
+    for number in 0..5 {
+        let (status, code, summary) = said.judged(&format!("well{number}"));
+        assert_eq!((status, code), ("unknown", "not_asked"), "{summary}");
+        assert!(
+            summary.contains("waited for a free seat") && summary.contains("64 requests of this check"),
+            "{summary}"
+        );
+    }
+    assert_eq!(said.judged("hang0").1, "timeout");
+}
+
+#[test]
+fn a_duration_is_the_targets_and_not_the_wait_for_others() {
+    let server = server();
+    let said = said(
+        "timeout = \"30s\"\nsettings.expect.latency_seconds = { warning = 2.5 }\n",
+        &[targets("slow", 4 * AT_ONCE, server)],
+    );
+    assert!(said.duration_seconds() > 4.0 * SLOW.as_secs_f64(), "in four lots");
+    for number in 0..4 * AT_ONCE {
+        let name = format!("slow{number}");
+        let (status, _, summary) = said.judged(&name);
+        assert_eq!(status, "ok", "{name}: {summary}");
+    }
+}
+
+#[test]
+fn targets_that_differ_in_their_query_or_spelling_are_each_asked() {
+    let server = server();
+    let port = server.port();
+    let urls = [
+        ("a", format!("http://{server}/x?a=1"), "/x?a=1"),
+        ("b", format!("http://{server}/x?a=2"), "/x?a=2"),
+        ("bare", format!("http://{server}/x"), "/x"),
+        ("slash", format!("http://{server}/x/"), "/x/"),
+        ("large", format!("http://LOCALHOST:{port}"), "/"),
+        ("small", format!("http://localhost:{port}/"), "/"),
+        ("number", format!("http://2130706433:{port}/x"), "/x"),
+    ];
+    let each = urls.each_ref().map(|(name, url, body)| {
+        format!(
+            "[[check.many.settings.targets]]\nname = \"{name}\"\nurl = \"{url}\"\nexpect.body_matches = [\"^{}$\"]\n",
+            body.replace('?', "[?]")
+        )
+    });
+    let said = said("", &each);
+    for (name, _, _) in &urls {
+        let (status, _, summary) = said.judged(name);
+        assert_eq!(status, "ok", "{name}: {summary}");
+    }
+}
