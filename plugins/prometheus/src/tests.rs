@@ -353,7 +353,7 @@ fn each_way_to_fail_has_its_code() {
         assert_eq!(run.value("scrape_target_up", &["t"]), Some(0.0));
         assert_eq!(run.value("a", &[]), None, "nothing is taken over");
     }
-    let run = scraped(json!({}), Err(failure(Error::Limit("waited for a free seat".into()))));
+    let run = scraped(json!({}), Err(no_answer(Error::Limit("waited for a free seat".into()))));
     let (status, word, said) = code(&run);
     assert_eq!((status, word), (Status::Unknown, "not_asked"), "{said}");
     let run = scraped(json!({ "maximum": { "body_bytes": 1000 } }), Ok(truncated));
