@@ -66,10 +66,10 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     }
 }
 
-/// Ends at the last whole step before now, so that the same command asks for the same moments.
+/// Ends now, whatever the step.
 fn over(host: &Host, expr: &str, range: i64, step: i64) -> Result<Said, Trouble> {
-    let now = i64::try_from(Clock::system().wall().as_nanos() / 1_000_000).unwrap_or(i64::MAX);
-    let end = now - now % step;
+    let end = i64::try_from(Clock::system().wall().as_nanos() / 1_000_000).unwrap_or(i64::MAX);
+    let range = range - range % step;
     let seconds = |millis: i64| format!("{:.3}", millis as f64 / 1_000.0);
     let (start, end, step) = (seconds(end - range), seconds(end), seconds(step));
     let parameters = [
