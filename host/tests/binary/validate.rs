@@ -59,15 +59,17 @@ fn validate_warns_of_rules_that_are_unwise_and_where() {
     const RULES: &str = "groups:
 - name: own
   rules:
-  - alert: Misspelt
-    expr: system_memory_used_byte > 1
+  - alert: WithoutThePrefix
+    expr: http_probe_success == 0 or site_http_probe_success == 0
   - alert: LongAgo
     expr: bellwether_check_up == 0 and bellwether_check_up offset 1d == 1
   - alert: Changing
     expr: up == 0
     labels: {value: '{{ $value }}'}
 ";
-    let place = Place::new(&format!("[alerting]\nrule_files = [\"rules.yml\"]\n\n{MACHINE}"));
+    const SITE: &str =
+        "[check.site]\nplugin = \"http\"\nprefix = \"site_\"\nsettings.url = \"https://www.example.com/\"\n";
+    let place = Place::new(&format!("[alerting]\nrule_files = [\"rules.yml\"]\n\n{SITE}"));
     place.write("rules.yml", RULES);
     let found = place.finish(&["validate"]);
     assert_eq!(
@@ -76,8 +78,8 @@ fn validate_warns_of_rules_that_are_unwise_and_where() {
         "{found:?}"
     );
     for part in [
-        "rules.yml:5:11: warning: no configured check describes a metric `system_memory_used_byte`",
-        "rules.yml:7:38: warning: this looks back 1d5m, and history keeps 6h of what rules read",
+        "rules.yml:5:11: warning: no configured check describes a metric `http_probe_success`",
+        "rules.yml:7:40: warning: this looks back 1d5m, and history keeps 6h of what rules read",
         "`[history] retention`",
         "rules.yml:10:21: warning: the label `value` changes with the value",
     ] {
