@@ -10,7 +10,7 @@ use std::{
 };
 
 use bellwether_promql::{
-    ast::{BinaryOp, Expr, ExprKind, MatchOp, Matcher, Selector, Span},
+    ast::{Binary, BinaryOp, Cardinality, Expr, ExprKind, MatchOp, Matcher, Selector, Span},
     engine::LOOKBACK,
     labels::{Labels, METRIC_NAME},
     signature::Function,
@@ -28,6 +28,9 @@ pub const CHECKS_HOLD_MAX: i64 = 5 * 60_000;
 /// how long at most. An hour of silence after an outage of hours is the price of not judging a day by its last minute.
 const RANGE_HOLD_MAX: i64 = 60 * 60_000;
 const RANGE_HOLD_MAX_FRESH: i64 = CHECKS_HOLD_MAX;
+
+/// So many ticks after the last one, what history holds is no news.
+pub const TICKS_BEHIND_MAX: i64 = 3;
 
 /// The label that says which check reports a series.
 const CHECK: &str = "check";
@@ -151,15 +154,7 @@ impl<S: Storage + ?Sized> Presence<'_, S> {
             ExprKind::Selector(selector) => self.selected(selector, labels, offset, range + LOOKBACK),
             ExprKind::Range { selector, range: own } => self.selected(selector, labels, offset, range + own),
             ExprKind::Paren(inner) | ExprKind::Unary { expr: inner, .. } => self.has(inner, labels, offset, range),
-            ExprKind::Binary(binary) => {
-                let left = || self.has(&binary.lhs, labels, offset, range);
-                let right = || self.has(&binary.rhs, labels, offset, range);
-                match binary.op {
-                    BinaryOp::Or => left() || right(),
-                    BinaryOp::Unless => left(),
-                    _ => left() && right(),
-                }
-            }
+            ExprKind::Binary(binary) => self.has_both(binary, labels, offset, range),
             ExprKind::Aggregate(aggregate) => self.has(&aggregate.expr, labels, offset, range),
             // What is absent is there when its series are.
             ExprKind::Call {
@@ -171,6 +166,29 @@ impl<S: Storage + ?Sized> Presence<'_, S> {
                 let own = subquery.shift.offset;
                 self.has(&subquery.expr, labels, offset + own, range + subquery.range)
             }
+        }
+    }
+
+    /// Each side is asked about the labels that the result has from it.
+    fn has_both(&self, binary: &Binary, labels: &Labels, offset: i64, range: i64) -> bool {
+        let matching = &binary.matching;
+        let included = |name: &str| matching.include.iter().any(|own| **own == *name);
+        let compared = |name: &str| matching.labels.iter().any(|own| **own == *name) == matching.on;
+        let one = || labels.filtered(|name| compared(name) || included(name));
+        let many = || labels.filtered(|name| !included(name));
+        let (left, right) = match (binary.op, matching.cardinality) {
+            (BinaryOp::Or, _) => (labels.clone(), labels.clone()),
+            (BinaryOp::And | BinaryOp::Unless, _) => (labels.clone(), one()),
+            (_, Cardinality::ManyToOne) => (many(), one()),
+            (_, Cardinality::OneToMany) => (one(), many()),
+            (_, Cardinality::OneToOne | Cardinality::ManyToMany) => (one(), one()),
+        };
+        let left = || self.has(&binary.lhs, &left, offset, range);
+        let right = || self.has(&binary.rhs, &right, offset, range);
+        match binary.op {
+            BinaryOp::Or => left() || right(),
+            BinaryOp::Unless => left(),
+            _ => left() && right(),
         }
     }
 
@@ -225,13 +243,20 @@ fn made_labels(expr: &Expr, made: &mut Vec<Arc<str>>) {
     }
 }
 
-/// What is known about the time since the host began, for [`hold`].
+/// What is known about the time since history began to be recorded without a break, for [`hold`]: since the host began, the machine
+/// woke, or the clock jumped.
 #[derive(Clone, Debug)]
 pub struct Since<'s> {
-    /// When this process recorded its first tick; None: it has not yet.
+    /// The first tick after the break; None: there was none yet.
     pub began: Option<i64>,
-    /// The last tick before that, of an earlier process; None: there is none.
+    /// The last tick before it; None: there is none.
     pub before: Option<i64>,
+    /// The clock was set back: what stands before the break in history is older than it looks, and nothing may span it.
+    pub was_set_back: bool,
+    /// The last tick.
+    pub ticked: i64,
+    /// From tick to tick.
+    pub tick: i64,
     /// Checks that have neither run nor been restored, and can.
     pub waiting: &'s BTreeSet<Arc<str>>,
 }
@@ -241,6 +266,9 @@ pub fn hold<S: Storage + ?Sized>(reads: &[Reads], storage: &S, since: &Since<'_>
     let Some(began) = since.began else {
         return Some(Hold::ChecksNotRun);
     };
+    if at - since.ticked > since.tick * TICKS_BEHIND_MAX {
+        return Some(Hold::HistoryBehind);
+    }
     if at - began < CHECKS_HOLD_MAX && reads.iter().any(|read| may_be_fed(read, storage, since.waiting)) {
         return Some(Hold::ChecksNotRun);
     }
@@ -249,7 +277,7 @@ pub fn hold<S: Storage + ?Sized>(reads: &[Reads], storage: &S, since: &Since<'_>
     } else {
         RANGE_HOLD_MAX_FRESH
     };
-    let before = since.before.unwrap_or(i64::MIN / 4);
+    let before = since.before.filter(|_| !since.was_set_back).unwrap_or(i64::MIN / 4);
     if at - began >= patience {
         return None;
     }
@@ -259,7 +287,11 @@ pub fn hold<S: Storage + ?Sized>(reads: &[Reads], storage: &S, since: &Since<'_>
         }
         let (from, until) = (at - read.offset - read.range, at - read.offset);
         let missing = until.min(began) - from.max(before);
-        missing * 2 > read.range
+        if since.was_set_back {
+            missing > 0
+        } else {
+            missing * 2 > read.range
+        }
     };
     reads.iter().any(is_empty).then_some(Hold::RangeNotFilled)
 }

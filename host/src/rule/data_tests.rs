@@ -80,6 +80,42 @@ fn a_condition_that_ended_is_told_from_series_that_vanished() {
 }
 
 #[test]
+fn a_side_of_a_match_is_asked_about_its_own_labels_only() {
+    let storage = memory(&[
+        ("restarts", &[("pod", "p"), ("instance", "ksm:8080"), ("job", "ksm")], 0),
+        (
+            "info",
+            &[
+                ("pod", "p"),
+                ("node", "n"),
+                ("instance", "kubelet:10250"),
+                ("job", "kubelet"),
+            ],
+            0,
+        ),
+        ("gone", &[("pod", "q")], 0),
+    ]);
+    let alert = &[("pod", "p"), ("instance", "ksm:8080"), ("job", "ksm"), ("node", "n")];
+    for (expr, alert, expected) in [
+        ("restarts * on(pod) group_left(node) info > 5", &alert[..], true),
+        ("info * on(pod) group_right(node) restarts > 5", alert, true),
+        ("restarts * on(pod) group_left(node) gone > 5", alert, false),
+        (
+            "restarts * ignoring(instance, job, node) group_left(node) info > 5",
+            alert,
+            true,
+        ),
+        ("restarts > 5 and on(pod) info", &alert[..3], true),
+        ("restarts > 5 and on(pod) gone", &alert[..3], false),
+        ("restarts > 5 unless on(pod) gone", &alert[..3], true),
+        ("restarts / on(pod) info > 5", &alert[..1], true),
+        ("restarts / ignoring(instance, job, node) info > 5", &alert[..1], true),
+    ] {
+        assert_eq!(has(expr, alert, &storage), expected, "{expr}");
+    }
+}
+
+#[test]
 fn an_ended_series_is_gone_at_once() {
     let mut storage = memory(&[("depth", &[("queue", "a")], 15_000)]);
     let labels = Labels::new([("__name__", "depth"), ("queue", "a")]);
@@ -127,6 +163,9 @@ fn held(expr: &str, storage: &Memory, before: Option<i64>, began: i64, waiting: 
     let since = Since {
         began: Some(began),
         before,
+        was_set_back: false,
+        ticked: NOW - 5_000,
+        tick: 15_000,
         waiting: &waiting.iter().map(|check| Arc::from(*check)).collect(),
     };
     hold(&reads(&parse(expr).unwrap()), storage, &since, NOW)
@@ -196,4 +235,37 @@ fn a_rule_waits_until_most_of_its_range_is_there() {
         Some(Hold::RangeNotFilled)
     );
     assert_eq!(held("rate(x[1d]) > 1", outage(30, 60 * MINUTE)), None);
+}
+
+#[test]
+fn a_rule_waits_for_news_after_a_sleep_and_for_all_of_its_range_after_a_clock_was_set_back() {
+    let storage = memory(&[("x", &[], 0)]);
+    let waiting = BTreeSet::new();
+    let since = Since {
+        began: Some(NOW - 20 * MINUTE),
+        before: Some(NOW - 21 * MINUTE),
+        was_set_back: false,
+        ticked: NOW - 5_000,
+        tick: 15_000,
+        waiting: &waiting,
+    };
+    let held = |expr: &str, since: &Since<'_>| hold(&reads(&parse(expr).unwrap()), &storage, since, NOW);
+    assert_eq!(held("x > 1", &since), None);
+    let asleep = Since {
+        ticked: NOW - 3 * 60 * MINUTE,
+        ..since.clone()
+    };
+    assert_eq!(held("x > 1", &asleep), Some(Hold::HistoryBehind));
+
+    let set_back = Since {
+        was_set_back: true,
+        ..since
+    };
+    assert_eq!(held("rate(x[19m]) > 1", &set_back), None);
+    assert_eq!(
+        held("rate(x[21m]) > 1", &set_back),
+        Some(Hold::RangeNotFilled),
+        "one sample from before is too many"
+    );
+    assert_eq!(held("x > 1", &set_back), None);
 }

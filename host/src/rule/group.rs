@@ -46,6 +46,9 @@ pub enum RuleProblem {
         /// How many there may be.
         limit: usize,
     },
+    /// Time was up.
+    #[error("it takes too long: nothing of it was used")]
+    Late,
     /// More than any rule may yield.
     #[error("{0} elements; no rule may yield more than {RESULTS_MAX}")]
     TooMany(usize),
@@ -241,7 +244,12 @@ fn elements<S: Storage>(
             value: sample.value,
         });
     }
-    Ok(elements)
+    // A label that could not be written for want of time would make another alert of this one.
+    if (around.stop)() {
+        Err(RuleProblem::Late)
+    } else {
+        Ok(elements)
+    }
 }
 
 /// Evaluates an expression that a template asks, over the same data and at the same time as its rule.

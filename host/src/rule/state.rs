@@ -66,6 +66,8 @@ pub enum Hold {
     ChecksNotRun,
     /// Too much of the range it looks back over is missing.
     RangeNotFilled,
+    /// No snapshot was recorded for a while: the machine slept, or the clock jumped, and nothing new is known yet.
+    HistoryBehind,
 }
 
 impl Hold {
@@ -74,6 +76,7 @@ impl Hold {
         match self {
             Self::ChecksNotRun => "checks_not_run",
             Self::RangeNotFilled => "range_not_filled",
+            Self::HistoryBehind => "history_behind",
         }
     }
 }

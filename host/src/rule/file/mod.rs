@@ -214,17 +214,18 @@ impl Reader<'_> {
         }
     }
 
+    /// Below zero is none, as in Prometheus.
     fn limit(&mut self, fields: &Fields<'_>) -> usize {
         let Some(node) = fields.get("limit") else { return 0 };
-        match &node.kind {
-            Kind::Scalar { text, .. } if text.parse::<usize>().is_ok() => text.parse().unwrap_or(0),
-            _ => {
+        let number = match &node.kind {
+            Kind::Scalar { text, .. } => text.parse::<i64>().ok(),
+            Kind::List(_) | Kind::Map(_) => None,
+        };
+        match number {
+            Some(number) => usize::try_from(number).unwrap_or(0),
+            None => {
                 let hint = "0 is no limit".to_owned();
-                self.error(
-                    node.bytes.clone(),
-                    "`limit` must be a whole number, 0 or more",
-                    Some(hint),
-                );
+                self.error(node.bytes.clone(), "`limit` must be a whole number", Some(hint));
                 0
             }
         }

@@ -30,7 +30,7 @@ use super::{
 use crate::{
     board::Snapshot,
     clock::Clock,
-    history::{self, History, Reporter, View},
+    history::{self, Admission, History, Reporter, View},
     store::Store,
     supervisor::{Supervisor, catch},
     telemetry::Telemetry,
@@ -63,9 +63,10 @@ pub(super) struct Core {
     ticks: Slots,
     /// The tick that was recorded last, or the one that passed when the host began.
     ticked: i64,
-    /// The first tick of this process, and the last one before it.
+    /// The first tick after the last break in history, the last one before it, and whether the clock was set back then.
     began: Option<i64>,
     before: Option<i64>,
+    was_set_back: bool,
     /// Checks that have not run and were not restored.
     waiting: BTreeSet<Arc<str>>,
     troubles: Arc<Troubles>,
@@ -129,6 +130,7 @@ impl Core {
             ticks,
             began: None,
             before,
+            was_set_back: false,
             waiting: BTreeSet::new(),
             troubles: Arc::default(),
             groups: Vec::new(),
@@ -200,10 +202,9 @@ impl Core {
         if snapshot.checks.is_empty() && !snapshot.every_check_ran() {
             return;
         }
+        let last = self.history.current().last_tick();
         let ticked = self.history.append_tick(&snapshot, at);
-        if ticked.admission.is_taken() && self.began.is_none() {
-            self.began = Some(at);
-        }
+        self.notice_breaks(ticked.admission, last, at);
         let waits = |check: &&Arc<crate::board::CheckState>| !check.ran && !check.restored && check.problem.is_none();
         let waiting = snapshot.checks.iter().filter(waits);
         self.waiting = waiting.map(|check| Arc::clone(&check.name)).collect();
@@ -212,6 +213,17 @@ impl Core {
         if (at - self.written_at).abs() >= CHECKPOINT_EVERY {
             self.written_at = at;
             self.write_soon();
+        }
+    }
+
+    /// After a break, rules wait until what they look back over is there again.
+    fn notice_breaks(&mut self, admission: Admission, last: Option<i64>, at: i64) {
+        let slept = last.is_some_and(|last| at - last > tick_of(&self.history) * data::TICKS_BEHIND_MAX);
+        let was_set_back = admission == Admission::SetBack;
+        if admission.is_taken() && (self.began.is_none() || slept || was_set_back) {
+            self.before = last.filter(|last| *last < at).or(self.before.filter(|_| was_set_back));
+            self.began = Some(at);
+            self.was_set_back = was_set_back;
         }
     }
 
@@ -313,6 +325,9 @@ impl Core {
         let since = Since {
             began: self.began,
             before: self.before,
+            was_set_back: self.was_set_back,
+            ticked: view.last_tick().unwrap_or(i64::MIN / 4),
+            tick: tick_of(&self.history),
             waiting: &self.waiting,
         };
         let at = slot - group.query_offset;

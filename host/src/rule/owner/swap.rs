@@ -38,8 +38,9 @@ impl Core {
             }
         }
         let had_any = !before.is_empty();
-        self.forget_groups(&before, &groups);
+        let gone = self.gone(&before, &groups);
         self.hand_over(&mut groups, before, now);
+        self.keep_inherited(&mut groups, &gone, now);
         read_through(&mut groups);
         groups.iter_mut().for_each(GroupRun::show);
         let selectors = groups.iter().flat_map(|run| &run.rules).flat_map(|rule| &rule.reads);
@@ -61,17 +62,26 @@ impl Core {
         });
     }
 
-    /// Takes groups that are gone out of the instruments and the store.
-    fn forget_groups(&self, before: &[GroupRun], groups: &[GroupRun]) {
+    /// Groups that nobody has any more, those of an earlier process among them; they are taken out of the instruments.
+    fn gone(&self, before: &[GroupRun], groups: &[GroupRun]) -> BTreeSet<Arc<str>> {
         let present: HashSet<&Arc<str>> = groups.iter().map(|run| &run.key).collect();
         for run in before.iter().filter(|run| !present.contains(&run.key)) {
             instruments::forget(&self.telemetry, run);
         }
         let left_by_process = self.kept.iter().map(|kept| &kept.id.group);
-        let all: BTreeSet<&Arc<str>> = before.iter().map(|run| &run.key).chain(left_by_process).collect();
-        for key in all.into_iter().filter(|key| !present.contains(key)) {
-            self.store.iter().for_each(|store| store::remove(store, key));
+        let all = before.iter().map(|run| &run.key).chain(left_by_process);
+        all.filter(|key| !present.contains(key)).cloned().collect()
+    }
+
+    /// What moved is kept at its new place before it is taken from the old one: a kill in between must not lose it.
+    fn keep_inherited(&self, groups: &mut [GroupRun], gone: &BTreeSet<Arc<str>>, now: i64) {
+        let Some(store) = &self.store else { return };
+        for run in groups.iter_mut() {
+            let slot = run.rules.iter().filter_map(|rule| rule.last).max().unwrap_or(now);
+            store::save(store, &run.key, slot, Some(run.alerts()));
+            run.is_dirty = false;
         }
+        gone.iter().for_each(|key| store::remove(store, key));
     }
 
     /// Alerts and counts of the rules before go to those of now, and what was recorded for nobody ends.
@@ -92,7 +102,6 @@ impl Core {
         let (heirs, nobodys) = store::inherit(kept, &ids);
         let mut heirs = heirs.into_iter();
         for group in groups.iter_mut() {
-            group.is_dirty = true;
             for run in &mut group.rules {
                 if let Some(old) = before.get_mut(&run.id) {
                     run.last = old.last;

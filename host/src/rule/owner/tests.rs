@@ -303,6 +303,38 @@ async fn nothing_is_decided_before_the_checks_have_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_machine_that_sleeps_wakes_with_the_alerts_it_had() {
+    let ranged = format!(
+        "{DEEP}  - alert: Ranged\n    expr: max_over_time(depth[5m]) > 10\n  - alert: Slow\n    expr: depth > 10\n    for: 5m\n"
+    );
+    let mut world = World::new(&ranged);
+    world.depths = vec![("a", 12.0)];
+    world.go_on(420).await;
+    world.depths = vec![("a", 12.0), ("late", 20.0)];
+    world.go_on(60).await;
+    let before = world.alerts();
+    assert_eq!(before["Slow late"].0, AlertState::Pending);
+    assert_eq!(before["Ranged a"].0, AlertState::Firing);
+
+    // Nobody wakes the owner for three hours.
+    tokio::time::advance(Duration::from_secs(3 * 3_600)).await;
+    for _ in 0..30 {
+        world.core.run_due();
+        world.go_on(7).await;
+        for alert in ["Deep a", "Ranged a", "Ranged late", "Slow a"] {
+            assert_eq!(world.alerts()[alert], (AlertState::Firing, None), "{alert}");
+        }
+        assert_eq!(
+            world.alerts()["Slow late"].0,
+            AlertState::Pending,
+            "four minutes are missing"
+        );
+    }
+    world.go_on(60).await;
+    assert_eq!(world.alerts()["Slow late"].0, AlertState::Firing);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reload_keeps_states_by_name_and_ends_what_is_gone() {
     let mut world = World::new(DEEP);
     world.depths = vec![("a", 12.0)];
@@ -318,8 +350,10 @@ async fn a_reload_keeps_states_by_name_and_ends_what_is_gone() {
     );
     assert_eq!(world.query("depth:max").len(), 0, "what was recorded ends");
 
-    // As another process finds it.
-    let mut next = world.killed(moved, 0).await;
+    // Moved once more, and killed before anything is evaluated.
+    let again = "groups: [{name: third, rules: [{alert: Deep, expr: depth > 11, for: 1m}]}]";
+    world.core.replace(&set(again));
+    let mut next = world.killed(again, 0).await;
     assert_eq!(next.state("Deep a"), Some(AlertState::Firing));
     next.core.replace(&RuleSet::default());
     assert!(next.alerts().is_empty());
