@@ -9,12 +9,7 @@ use axum::{
 };
 use hyper::{Method, StatusCode, Uri};
 
-use super::{
-    Shared,
-    api,
-    auth::Need,
-    health, metrics, page, reply,
-};
+use super::{Shared, api, auth::Need, health, metrics, page, reply};
 
 /// Whether the caller may read; for surfaces that are open and say more to those who may.
 #[derive(Clone, Copy, Debug)]

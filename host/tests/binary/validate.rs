@@ -14,7 +14,10 @@ fn validate_tells_good_from_bad_and_says_it_to_people_and_programs() {
     let good = place.finish(&["validate"]);
     assert_eq!((good.code, good.stdout.as_str()), (0, "ok: 1 check\n"), "{good:?}");
     let answer = json(&place.finish(&["validate", "--json"]));
-    assert_eq!(keys(&answer), ["checks", "effective", "files", "ok", "problems", "rules"]);
+    assert_eq!(
+        keys(&answer),
+        ["checks", "effective", "files", "ok", "problems", "rules"]
+    );
     assert_eq!(
         (&answer["ok"], &answer["checks"], &answer["problems"]),
         (&Value::Bool(true), &1.into(), &serde_json::json!([]))

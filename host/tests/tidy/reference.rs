@@ -30,7 +30,15 @@ pub(crate) fn missing_keys(vocabulary: &str, reference: &str) -> Vec<Breach> {
 /// What stands in quotes in `keys: &[…]` and `LIMIT_KEYS`, but for the names of whole tables.
 fn keys_of(vocabulary: &str) -> Vec<(usize, &str)> {
     const TABLES: [&str; 9] = [
-        "host", "access", "log", "history", "defaults", "connection", "check", "alerting", "rule",
+        "host",
+        "access",
+        "log",
+        "history",
+        "defaults",
+        "connection",
+        "check",
+        "alerting",
+        "rule",
     ];
     let mut inside = false;
     let mut keys = Vec::new();

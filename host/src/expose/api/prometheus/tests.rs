@@ -191,9 +191,8 @@ fn an_instant_query_is_answered_as_prometheus_answers_it_by_url_and_by_form() {
 #[test]
 fn a_range_query_has_a_value_for_every_step_and_knows_its_own_steps() {
     let host = host();
-    let answer = host.get(
-        "/api/v1/query_range?query=sum+by+(job)+(requests_total)&start=1700000060&end=1700000120&step=30s",
-    );
+    let answer =
+        host.get("/api/v1/query_range?query=sum+by+(job)+(requests_total)&start=1700000060&end=1700000120&step=30s");
     assert_eq!(
         data(&answer),
         json!({"resultType": "matrix", "result": [{
