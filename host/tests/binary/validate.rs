@@ -77,7 +77,7 @@ fn validate_warns_of_rules_that_are_unwise_and_where() {
     );
     for part in [
         "rules.yml:5:11: warning: no configured check describes a metric `system_memory_used_byte`",
-        "rules.yml:7:38: warning: this looks back 1d5m, and history keeps 6h of what rules read",
+        "rules.yml:7:40: warning: this looks back 1d5m, and history keeps 6h of what rules read",
         "`[history] retention`",
         "rules.yml:10:21: warning: the label `value` changes with the value",
     ] {
