@@ -162,7 +162,7 @@ pub(crate) fn describe(about: &mut Description) {
         .metric(&LAST_CHAIN);
 }
 
-pub(crate) fn report(probes: &[Probe<'_>], report: &mut Report) {
+pub(crate) fn report(probes: &[&Probe<'_>], report: &mut Report) {
     for (gauge, value) in GAUGES {
         for probe in probes {
             if let Some(value) = value(probe) {

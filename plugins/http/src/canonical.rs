@@ -67,7 +67,7 @@ pub(crate) fn describe(about: &mut Description) {
 }
 
 /// Family by family, as they stand on the page.
-pub(crate) fn report(probes: &[Probe<'_>], report: &mut Report) {
+pub(crate) fn report(probes: &[&Probe<'_>], report: &mut Report) {
     for probe in probes {
         report
             .gauge(&SUCCESS)
@@ -100,7 +100,7 @@ pub(crate) fn report(probes: &[Probe<'_>], report: &mut Report) {
     }
 }
 
-fn values(probes: &[Probe<'_>], gauge: &Gauge<1>, report: &mut Report, value: impl Fn(&Observation) -> Option<f64>) {
+fn values(probes: &[&Probe<'_>], gauge: &Gauge<1>, report: &mut Report, value: impl Fn(&Observation) -> Option<f64>) {
     for probe in probes {
         if let Some(value) = value(&probe.seen) {
             report.gauge(gauge).set([&probe.target.name], value);

@@ -57,10 +57,12 @@ impl Check for Http {
             .collect();
         refused_outright(&probes)?;
         let mut report = Report::new();
+        // Numbers about somebody who was not asked would be invented: 0 would say that it failed.
+        let asked: Vec<&Probe<'_>> = probes.iter().filter(|probe| probe.was_asked()).collect();
         for name_set in settings.name_sets() {
             match name_set {
-                NameSet::Canonical => canonical::report(&probes, &mut report),
-                NameSet::Blackbox => blackbox::report(&probes, &mut report),
+                NameSet::Canonical => canonical::report(&asked, &mut report),
+                NameSet::Blackbox => blackbox::report(&asked, &mut report),
             }
         }
         for probe in &probes {
@@ -89,6 +91,12 @@ impl<'t> Probe<'t> {
             seen,
             judgement,
         }
+    }
+
+    /// False when the run or the host had no more of something before there was anybody to ask.
+    fn was_asked(&self) -> bool {
+        let worst = self.judgement.worst();
+        worst.is_none_or(|finding| *finding.code != verdict::NOT_ASKED)
     }
 }
 

@@ -333,6 +333,13 @@ fn a_target_that_the_run_never_came_to_is_unknown() {
         code(&run),
         (Status::Unknown, "not_asked", "over a limit: waited for a free seat")
     );
+    for gauge in [
+        "http_probe_success",
+        "http_probe_duration_seconds",
+        "http_probe_redirects",
+    ] {
+        assert_eq!(run.value(gauge, &["t"]), None, "{gauge} would be invented");
+    }
 }
 
 #[test]

@@ -356,6 +356,7 @@ fn each_way_to_fail_has_its_code() {
     let run = scraped(json!({}), Err(no_answer(Error::Limit("waited for a free seat".into()))));
     let (status, word, said) = code(&run);
     assert_eq!((status, word), (Status::Unknown, "not_asked"), "{said}");
+    assert_eq!(run.value("scrape_target_up", &["t"]), None, "nobody knows");
     let run = scraped(json!({ "maximum": { "body_bytes": 1000 } }), Ok(truncated));
     assert!(
         code(&run)

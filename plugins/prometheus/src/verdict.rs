@@ -116,7 +116,10 @@ pub(crate) fn describe(about: &mut Description) {
 }
 
 pub(crate) fn report(target: &str, outcome: &Result<Account, Refusal>, report: &mut Report) {
-    report.gauge(&UP).set([target], outcome.is_ok());
+    // Of a target that was not asked, 0 would say that it failed.
+    if !matches!(outcome, Err(refusal) if *refusal.code == NOT_ASKED) {
+        report.gauge(&UP).set([target], outcome.is_ok());
+    }
     match outcome {
         Ok(account) => {
             merged(target, account, report);

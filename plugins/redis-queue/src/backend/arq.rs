@@ -22,8 +22,9 @@ const LOOKED_AT: usize = 500;
 /// Jobs in a row that do not run, behind which none is looked for: workers take jobs in the order of the set.
 const WAITING_MIN: usize = 100;
 
-/// Oldest due jobs among which the running ones are looked for at all: more than a hundred workers run at once.
-const LOOKED_AT_MOST: usize = 5_000;
+/// Oldest due jobs among which the running ones are looked for at all: more than a hundred workers run at once, ten jobs each. The
+/// host lets nobody skip more than 1,000 elements, since the server walks over them; this is the page behind those.
+const LOOKED_AT_MOST: usize = 1_500;
 
 /// Seconds between two reports of a worker, unless configured.
 const HEALTH_CHECK_SECONDS: f64 = 3600.0;
