@@ -221,7 +221,7 @@ pub(super) fn write_rules(folder: &Path, rules: &str) -> Result<()> {
     fs::rename(&new, place.join(RULES_FILE)).context("cannot put the rule file in its place")
 }
 
-/// One job for each page, since a job's targets have one path. A target that is this host's merged endpoint would do as well.
+/// One job for each page, since a job's targets have one path.
 fn configuration(address: &str, interval: u64) -> String {
     let mut text = format!(
         "global:\n  scrape_interval: {interval}s\n  scrape_timeout: {interval}s\n  evaluation_interval: {interval}s\n\

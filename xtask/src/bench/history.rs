@@ -37,10 +37,14 @@ const ARGUMENTS: [&str; 3] = ["--exact", TEST, "--nocapture"];
 /// Programs of older builds stay beside the newest; it is among so many.
 const PROGRAMS_MAX: usize = 20;
 
-/// What is promised of shapes by name. A ratio with a full mantissa has some fifty random bits: nothing is promised of it.
-const CONSTANT: (&str, f64) = ("constant", 1.0);
-const UNPROMISED: &str = "ratio with a full mantissa";
-const OTHERS: f64 = 3.0;
+/// What is promised of a shape. A ratio with a full mantissa has some fifty random bits: nothing is promised of it.
+fn budget(shape: &str) -> Budget {
+    match shape {
+        "constant" => Budget::AtMost(1.0),
+        "ratio with a full mantissa" => Budget::None,
+        _ => Budget::AtMost(3.0),
+    }
+}
 
 /// Ticks, of a second, after which memory is looked at: 32 stand uncompressed, 16 more are sealed.
 const TICKS: f64 = 48.0;
@@ -66,12 +70,8 @@ fn bytes_by_shape(ground: &Ground<'_>) -> Result<Vec<Finding>> {
         measured_by_what_is_there(ground)
     }?;
     let finding = |(shape, bytes): (String, f64)| {
-        let budget = match shape.as_str() {
-            name if name == CONSTANT.0 => Budget::AtMost(CONSTANT.1),
-            UNPROMISED => Budget::None,
-            _ => Budget::AtMost(OTHERS),
-        };
-        Finding::new(format!("six hours of a {shape}, a sample"), bytes, "B", budget)
+        let budget = budget(&shape);
+        Finding::new(format!("history, {shape}: a sample"), bytes, "B", budget)
     };
     Ok(shapes.into_iter().map(finding).collect())
 }
@@ -151,7 +151,7 @@ impl Place {
         })
     }
 
-    /// Milliseconds until it listens: what was kept is read by then. Killed after that, so that it changes nothing.
+    /// Milliseconds until it listens: what was kept is read by then. Dropped, the host is killed and changes nothing.
     fn until_it_listens(&self) -> Result<(f64, HostProcess)> {
         let host = self.start.start()?;
         Ok((host.started().elapsed().as_secs_f64() * 1e3, host))

@@ -2,9 +2,9 @@
 //! servers of this machine with the same rule files, over the same series, at the same intervals.
 //!
 //! All run at once and take turns: at each step each has another number of rules, so that they meet the same machine and never all
-//! the greatest load together. Between windows of one scrape each, what a process costs with the smallest number, none, is
-//! subtracted; so is scraping, recording and publishing. Evaluations follow from the interval, less the slots that the
-//! contestant says it missed.
+//! the greatest load together. CPU is taken in windows that hold one scrape and one tick of history each; that of the windows
+//! in which a process has no rules is subtracted, and with it scraping, recording and publishing. How many evaluations there
+//! were follows from the interval, less the slots that the contestant says it missed.
 
 use std::{
     path::PathBuf,
