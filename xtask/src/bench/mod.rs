@@ -5,7 +5,10 @@
 //! number is printed with its budget and by how much it is missed; missing one is not an error of `bench`.
 
 mod attack;
+mod contestant;
+mod exposition;
 mod finding;
+mod history;
 mod idle;
 mod machine;
 mod many_checks;
@@ -13,6 +16,8 @@ mod peers;
 mod probes;
 mod process;
 mod queues;
+mod rule_files;
+mod rules;
 mod run_cost;
 mod scrape;
 mod server;
@@ -55,7 +60,7 @@ struct Row {
     measure: fn(&Ground<'_>) -> Result<Vec<Finding>>,
 }
 
-const ROWS: [Row; 9] = [
+const ROWS: [Row; 11] = [
     Row {
         name: "run",
         measures: "one sandboxed run in Rust and in Python, tick to board",
@@ -75,6 +80,16 @@ const ROWS: [Row; 9] = [
         name: "queues",
         measures: "a run of redis-queue over 1, 10 and 100 queues",
         measure: queues::measure,
+    },
+    Row {
+        name: "rules",
+        measures: "an evaluation of a rule of four forms, of 100, 1,000 and 10,000, beside Prometheus (5 min)",
+        measure: rules::measure,
+    },
+    Row {
+        name: "history",
+        measures: "bytes of a sample by its shape, memory of history, and restoring it at start",
+        measure: history::measure,
     },
     Row {
         name: "scrape",
@@ -107,6 +122,8 @@ const ROWS: [Row; 9] = [
 struct Ground<'w> {
     workspace: &'w Workspace,
     binary: PathBuf,
+    /// Whether something may be built that is measured.
+    builds: bool,
 }
 
 impl Ground<'_> {
@@ -151,7 +168,11 @@ pub(crate) fn perform(workspace: &Workspace, options: &Options) -> Result<()> {
         bail!("there is no {}: leave out --no-build", binary.display());
     }
     println!("{}\n", machine::describe(workspace)?);
-    let ground = Ground { workspace, binary };
+    let ground = Ground {
+        workspace,
+        binary,
+        builds: !options.no_build,
+    };
     for row in rows {
         step(&format!("{}: {}", row.name, row.measures));
         let findings = (row.measure)(&ground).with_context(|| format!("row `{}`", row.name))?;

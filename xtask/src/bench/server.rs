@@ -16,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A server that listens.
+#[derive(Debug)]
 pub(super) struct Server {
     child: Child,
     address: SocketAddr,

@@ -23,6 +23,13 @@ impl Workload {
         self
     }
 
+    /// Adds whole tables as they are.
+    pub(super) fn tables(mut self, text: &str) -> Self {
+        self.0.push('\n');
+        self.0.push_str(text);
+        self
+    }
+
     /// The file's text.
     pub(super) fn text(&self) -> &str {
         &self.0

@@ -204,6 +204,13 @@ pub(crate) fn ensured(workspace: &Workspace, need: Need, program: &str) -> Resul
     debian::find(workspace, program).with_context(|| format!("there is no {program}"))
 }
 
+/// The third version of Prometheus, where it was added; it is not added for this.
+pub(crate) fn prometheus_3(workspace: &Workspace) -> Option<PathBuf> {
+    Need::Prometheus3
+        .is_met(workspace)
+        .then(|| debian::unstable_program(workspace, "prometheus"))
+}
+
 /// Folders to put before PATH so that tests find what was added here.
 pub(crate) fn program_folders(workspace: &Workspace) -> Vec<PathBuf> {
     let mut folders = debian::programs(workspace);
