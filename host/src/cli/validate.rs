@@ -176,7 +176,9 @@ fn summary(checks: usize, rules: &RuleSet) -> String {
     let (own, bundled) = rules.counts();
     let parts = [(own, "rule"), (bundled, "bundled rule")];
     let parts = parts.into_iter().filter(|(count, _)| *count > 0);
-    let rules: String = parts.map(|(count, noun)| format!(", {}", counted(count, noun))).collect();
+    let rules: String = parts
+        .map(|(count, noun)| format!(", {}", counted(count, noun)))
+        .collect();
     format!("ok: {}{rules}\n", counted(checks, "check"))
 }
 

@@ -109,12 +109,7 @@ impl<'n> Collected<'n> {
         self.groups.push((plugin, prefix, own));
     }
 
-    fn finish(
-        self,
-        interval: i64,
-        changes: &BTreeMap<&str, Change<'_>>,
-        own: &BTreeMap<&str, &str>,
-    ) -> Bundled {
+    fn finish(self, interval: i64, changes: &BTreeMap<&str, Change<'_>>, own: &BTreeMap<&str, &str>) -> Bundled {
         let mut bundled = Bundled::default();
         let all = std::iter::once((SHARED, "", self.shared)).chain(self.groups);
         for (plugin, prefix, rules) in all {
@@ -243,7 +238,9 @@ fn changes<'l>(
 fn unknown(loaded: &Loaded, alert: &str, known: &BTreeSet<Arc<str>>) -> Problem {
     let hint = match nearest(alert, known.iter().map(|name| &**name)) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None => "`bellwether validate --print` lists them; rules of your own stand in [[rule]] and in rule files".to_owned(),
+        None => {
+            "`bellwether validate --print` lists them; rules of your own stand in [[rule]] and in rule files".to_owned()
+        }
     };
     let message = format!("no bundled rule is for an alert `{alert}`");
     Problem::at(loaded.locate_bundled(alert, &[], None), message).with_hint(hint)
@@ -257,7 +254,10 @@ fn changed(mut rule: Rule, changes: &BTreeMap<&str, Change<'_>>) -> Option<Rule>
     put_over(&mut rule.labels, &change.labels);
     if let RuleKind::Alert(alert) = &mut rule.kind {
         put_over(&mut alert.annotations, &change.annotations);
-        let hold = change.said.hold.map(|hold| i64::try_from(hold.as_millis()).unwrap_or(i64::MAX));
+        let hold = change
+            .said
+            .hold
+            .map(|hold| i64::try_from(hold.as_millis()).unwrap_or(i64::MAX));
         alert.hold = hold.unwrap_or(alert.hold);
     }
     change.said.enabled.then_some(rule)

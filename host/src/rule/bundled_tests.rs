@@ -41,7 +41,9 @@ fn rules<'b>(bundled: &'b Bundled, alert: &str) -> Vec<&'b Rule> {
 
 #[test]
 fn every_pack_loads_and_what_they_share_is_there_once() {
-    let checks = PACKS.iter().map(|(plugin, _)| format!("[check.{plugin}]\nplugin = \"{plugin}\"\n"));
+    let checks = PACKS
+        .iter()
+        .map(|(plugin, _)| format!("[check.{plugin}]\nplugin = \"{plugin}\"\n"));
     let bundled = good(&checks.collect::<String>());
     assert_eq!(bundled.groups.len(), 8, "{:?}", names(&bundled));
     assert_eq!(rules(&bundled, "CheckDown").len(), 1);
@@ -64,9 +66,8 @@ fn only_packs_of_plugins_that_a_check_uses_are_read_and_none_when_they_are_turne
 
 #[test]
 fn each_prefix_has_a_group_whose_expressions_name_its_metrics_and_the_hosts_as_they_are() {
-    let check = |name: &str, prefix: &str| {
-        format!("[check.{name}]\nplugin = \"supabase-edge\"\nprefix = \"{prefix}\"\n")
-    };
+    let check =
+        |name: &str, prefix: &str| format!("[check.{name}]\nplugin = \"supabase-edge\"\nprefix = \"{prefix}\"\n");
     let checks = [check("a", ""), check("b", "eu_"), check("c", "eu_")].concat();
     let bundled = good(&checks);
     assert_eq!(
@@ -82,8 +83,14 @@ fn each_prefix_has_a_group_whose_expressions_name_its_metrics_and_the_hosts_as_t
     // What is evaluated is what is shown.
     let certificates = rules(&bundled, "EdgeCertificateExpiring");
     for rule in certificates.iter().chain(&both) {
-        let names: Vec<&str> = own_names(&rule.expr).iter().map(|at| &rule.text[*at..*at + 5]).collect();
-        assert!(names.iter().all(|name| *name == "edge_" || *name == "eu_ed"), "{names:?}");
+        let names: Vec<&str> = own_names(&rule.expr)
+            .iter()
+            .map(|at| &rule.text[*at..*at + 5])
+            .collect();
+        assert!(
+            names.iter().all(|name| *name == "edge_" || *name == "eu_ed"),
+            "{names:?}"
+        );
     }
 }
 
@@ -97,12 +104,23 @@ fn an_alert_can_be_turned_off_and_changed() {
     let cpu = rules(&changed, "SystemCpuHigh");
     assert_eq!(cpu.len(), 2);
     for rule in cpu {
-        let labels: Vec<_> = rule.labels.iter().map(|(name, text)| (&**name, &**text.text())).collect();
+        let labels: Vec<_> = rule
+            .labels
+            .iter()
+            .map(|(name, text)| (&**name, &**text.text()))
+            .collect();
         assert!(labels.contains(&("team", "infra")) && labels.iter().any(|(name, _)| *name == "severity"));
         let alert = rule.alert().expect("an alert");
         assert_eq!(alert.hold, 600_000);
-        let annotations: Vec<_> = alert.annotations.iter().map(|(name, text)| (&**name, &**text.text())).collect();
-        assert!(annotations.contains(&("summary", "CPU {{ $value }}")), "{annotations:?}");
+        let annotations: Vec<_> = alert
+            .annotations
+            .iter()
+            .map(|(name, text)| (&**name, &**text.text()))
+            .collect();
+        assert!(
+            annotations.contains(&("summary", "CPU {{ $value }}")),
+            "{annotations:?}"
+        );
         assert_eq!(annotations.len(), 2, "the description stays");
     }
 }
@@ -116,7 +134,10 @@ fn what_is_wrong_with_a_change_is_said_where_it_stands() {
         ),
         &[],
     );
-    let said: Vec<_> = problems.iter().map(|problem| (problem.location.line, problem.severity)).collect();
+    let said: Vec<_> = problems
+        .iter()
+        .map(|problem| (problem.location.line, problem.severity))
+        .collect();
     assert_eq!(said, [(12, Severity::Error), (8, Severity::Error)], "{problems:?}");
     assert_eq!(problems[1].hint.as_deref(), Some("did you mean `SystemCpuHigh`?"));
 }

@@ -99,10 +99,16 @@ const ROUNDS: f64 = 10.0;
 fn a_healthy_machine_fires_none_of_the_bundled_rules_and_all_of_them_can_be_evaluated() {
     let place = Place::new(&format!("{QUICK}{}", MACHINE.replace("300d", "1s")));
     let host = place.run();
-    for (group, rules) in [("bundled:host;bundled/host", 1.0), ("bundled:system;bundled/system", 7.0)] {
+    for (group, rules) in [
+        ("bundled:host;bundled/host", 1.0),
+        ("bundled:system;bundled/system", 7.0),
+    ] {
         let of = |metric: &str| format!("bellwether_rule_{metric}{{rule_group=\"{group}\"}}");
         host.reaches(&of("evaluations_total"), ROUNDS * rules);
-        assert!((host.value(&of("evaluation_failures_total"))).abs() < f64::EPSILON, "{group}");
+        assert!(
+            (host.value(&of("evaluation_failures_total"))).abs() < f64::EPSILON,
+            "{group}"
+        );
     }
     let alerts = host.get_json("/api/v1/alerts");
     assert_eq!(alerts["data"]["alerts"], serde_json::json!([]), "{alerts}");
@@ -116,11 +122,15 @@ fn a_reload_turns_bundled_rules_on_and_off() {
     let host = place.run();
     let has = |name: &'static str| move |body: &str| body.contains(name);
     host.eventually("/api/v1/rules", has("SystemCpuHigh"));
-    place.configure(&format!("{QUICK}[alerting.bundled.SystemCpuHigh]\nenabled = false\n\n{MACHINE}"));
+    place.configure(&format!(
+        "{QUICK}[alerting.bundled.SystemCpuHigh]\nenabled = false\n\n{MACHINE}"
+    ));
     host.eventually("/api/v1/rules", |body| {
         !body.contains("SystemCpuHigh") && body.contains("SystemMemoryHigh") && body.contains("CheckDown")
     });
     place.configure(&format!("[alerting]\nbundled_rules = false\n\n{MACHINE}"));
-    host.eventually("/api/v1/rules", |body| !body.contains("SystemMemoryHigh") && !body.contains("CheckDown"));
+    host.eventually("/api/v1/rules", |body| {
+        !body.contains("SystemMemoryHigh") && !body.contains("CheckDown")
+    });
     host.stop();
 }

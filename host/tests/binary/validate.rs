@@ -12,11 +12,23 @@ use crate::{
 fn validate_tells_good_from_bad_and_says_it_to_people_and_programs() {
     let place = Place::new(MACHINE);
     let good = place.finish(&["validate"]);
-    assert_eq!((good.code, good.stdout.as_str()), (0, "ok: 1 check, 8 bundled rules\n"), "{good:?}");
+    assert_eq!(
+        (good.code, good.stdout.as_str()),
+        (0, "ok: 1 check, 8 bundled rules\n"),
+        "{good:?}"
+    );
     let answer = json(&place.finish(&["validate", "--json"]));
     assert_eq!(
         keys(&answer),
-        ["bundled_rules", "checks", "effective", "files", "ok", "problems", "rules"]
+        [
+            "bundled_rules",
+            "checks",
+            "effective",
+            "files",
+            "ok",
+            "problems",
+            "rules"
+        ]
     );
     assert_eq!(
         (&answer["ok"], &answer["checks"], &answer["problems"]),
@@ -101,11 +113,16 @@ fn validate_says_what_stands_in_for_bundled_rules_and_finds_alerts_that_are_not_
         "{found:?}"
     );
     assert!(
-        found.stderr.contains("info: the bundled alert `CheckDown` is replaced by that at") && !found.stderr.contains("warning"),
+        found
+            .stderr
+            .contains("info: the bundled alert `CheckDown` is replaced by that at")
+            && !found.stderr.contains("warning"),
         "{found:?}"
     );
 
-    place.configure(&format!("[alerting.bundled.SystemCpuHihg]\nenabled = false\n\n{MACHINE}"));
+    place.configure(&format!(
+        "[alerting.bundled.SystemCpuHihg]\nenabled = false\n\n{MACHINE}"
+    ));
     let unknown = place.finish(&["validate", "--no-plugins"]);
     assert_eq!(unknown.code, 2, "{unknown:?}");
     assert!(

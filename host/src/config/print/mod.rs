@@ -280,7 +280,10 @@ fn print_alerting(page: &mut Page, alerting: &Alerting) {
     for (name, alert) in &alerting.bundled {
         page.table(&["alerting", "bundled", name]);
         page.raw("enabled", &alert.enabled.to_string());
-        alert.hold.iter().for_each(|hold| page.text("for", &show_duration(*hold)));
+        alert
+            .hold
+            .iter()
+            .for_each(|hold| page.text("for", &show_duration(*hold)));
         print_texts(page, &alert.labels, &alert.annotations);
     }
 }
