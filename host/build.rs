@@ -1,11 +1,14 @@
-//! Embeds the bundled plugins.
+//! Embeds the bundled plugins and their rule packs.
 //!
 //! Flows in: `NAME.wasm` files from the folder named by `BELLWETHER_PLUGINS`, else from `plugins` in the target directory,
 //! where `cargo xtask build` puts them. Flows out: the same compressed, and a table of them, in `OUT_DIR`, which
 //! `src/bundled.rs` includes. Without such files the host builds all the same, with nothing bundled, so that `cargo check`
 //! works on a fresh clone.
+//!
+//! Rule packs are `NAME.rules.yml` beside the components, else `rules.yml` in the folder of each plugin of this repository.
 
 use std::{
+    collections::BTreeMap,
     env,
     fmt::Write as _,
     fs, io,
@@ -33,7 +36,38 @@ fn main() -> io::Result<()> {
         fs::write(&file, compressed(&fs::read(path)?)?)?;
         embedded.push((name, file));
     }
-    fs::write(out.join("bundled.rs"), table(&embedded))
+    fs::write(out.join("bundled.rs"), table("include_bytes!", &embedded))?;
+    fs::write(out.join("packs.rs"), table("include_str!", &packs(&folder)?))
+}
+
+/// Names and files of rule packs, sorted. One beside the components goes before that of this repository.
+fn packs(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut found = BTreeMap::new();
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
+    let plugins = manifest.join("../plugins");
+    if plugins.is_dir() {
+        println!("cargo::rerun-if-changed={}", plugins.display());
+        for entry in fs::read_dir(plugins.canonicalize()?)? {
+            let entry = entry?;
+            let pack = entry.path().join("rules.yml");
+            if pack.is_file()
+                && let Some(name) = entry.file_name().to_str()
+            {
+                found.insert(name.to_owned(), pack);
+            }
+        }
+    }
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if let Some(name) = name.and_then(|name| name.strip_suffix(".rules.yml")) {
+            found.insert(name.to_owned(), path.clone());
+        }
+    }
+    for pack in found.values() {
+        println!("cargo::rerun-if-changed={}", pack.display());
+    }
+    Ok(found.into_iter().collect())
 }
 
 /// Components shrink to two fifths. It takes a tenth of a second each, once, and undoing it a few milliseconds.
@@ -80,11 +114,12 @@ fn components(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
-fn table(components: &[(String, PathBuf)]) -> String {
+/// A slice of names and what `include` makes of the files.
+fn table(include: &str, files: &[(String, PathBuf)]) -> String {
     let mut text = String::from("&[\n");
-    for (name, path) in components {
+    for (name, path) in files {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "    ({name:?}, include_bytes!({path:?})),");
+        let _ = writeln!(text, "    ({name:?}, {include}({path:?})),");
     }
     text.push_str("]\n");
     text

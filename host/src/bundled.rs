@@ -1,10 +1,13 @@
-//! The plugins that came with this host, embedded by `build.rs`.
+//! The plugins that came with this host and their rule packs, embedded by `build.rs`.
 //!
-//! Owns nothing but the table; `sandbox` is handed it by `app` and `cli`. It is empty in a host that was built without
-//! `cargo xtask build`.
+//! Owns nothing but the tables; `sandbox` is handed that of components by `app` and `cli`, which is empty in a host that was
+//! built without `cargo xtask build`. `rule` reads the packs.
 
 /// Name and component, compressed with zlib, of each bundled plugin, by name.
 pub static BUNDLED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
+
+/// Name of a plugin and the text of its rule pack, a Prometheus rule file, by name. A plugin may have none.
+pub static PACKS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/packs.rs"));
 
 #[cfg(test)]
 mod tests {

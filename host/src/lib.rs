@@ -11,6 +11,7 @@ pub mod clock;
 pub mod supervisor;
 pub mod secret;
 pub mod metric;
+pub mod bundled;
 pub mod alert;
 pub mod outcome;
 pub mod telemetry;
@@ -25,6 +26,5 @@ pub mod rule;
 pub mod expose;
 pub mod app;
 pub mod cli;
-pub mod bundled;
 #[cfg(test)]
 mod testing;

@@ -1,6 +1,6 @@
 //! `bellwether validate`: every problem of the configuration and of the plugins it names.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::{
     app::{LoadedCheck, effective_limits, load_checks},
     config::{InForce, Loaded, Location, Problem, Problems, Severity},
     expose::check_access,
-    rule::{self, Lints, Metrics},
+    rule::{self, Group, Lints, Metrics, Replaced, RuleSet},
 };
 
 /// The detail with which a plugin says that the names of its metrics come from what it watches.
@@ -121,9 +121,9 @@ fn ungranted(loaded: &Loaded, check: &LoadedCheck) -> Vec<Problem> {
         .collect()
 }
 
-/// The effective configuration. `checks` are those whose plugins were loaded, by name.
-fn print(loaded: &Loaded, checks: &[LoadedCheck]) -> String {
-    loaded.print_masked(&|check| {
+/// The effective configuration, and which rules come with its plugins. `checks` are those whose plugins were loaded, by name.
+fn print(loaded: &Loaded, checks: &[LoadedCheck], rules: &RuleSet) -> String {
+    let config = loaded.print_masked(&|check| {
         let at = checks.binary_search_by(|loaded| loaded.check.name.cmp(&check.name));
         let ready = at.ok().map(|at| &checks[at]);
         let plugin = ready.and_then(|ready| ready.plugin.as_ref().ok());
@@ -131,20 +131,23 @@ fn print(loaded: &Loaded, checks: &[LoadedCheck]) -> String {
             limits: effective_limits(check, plugin.map(|plugin| &**plugin)),
             addresses: ready.map(|ready| ready.reach.addresses.clone()).unwrap_or_default(),
         }
-    })
+    });
+    config + &bundled(rules)
 }
 
 fn say(arguments: &Arguments, loaded: Option<&Loaded>, checks: &[LoadedCheck], problems: &[Problem]) -> Exit {
     let bad = problems.iter().any(|problem| problem.severity == Severity::Error);
     let exit = if bad { Exit::Usage } else { Exit::Ok };
+    let rules = loaded.map(rules_of).unwrap_or_default();
     if arguments.json {
         let answer = json!({
             "ok": !bad,
             "checks": loaded.map_or(0, |loaded| loaded.config.checks.len()),
-            "rules": loaded.map_or(0, rules_of),
+            "rules": rules.counts().0,
+            "bundled_rules": rules.counts().1,
             "files": loaded.map(|loaded| &loaded.config.files),
             "problems": problems,
-            "effective": loaded.filter(|_| arguments.print).map(|loaded| print(loaded, checks)),
+            "effective": loaded.filter(|_| arguments.print).map(|loaded| print(loaded, checks, &rules)),
         });
         return first_bad(output::json(&answer), exit);
     }
@@ -152,16 +155,10 @@ fn say(arguments: &Arguments, loaded: Option<&Loaded>, checks: &[LoadedCheck], p
         output::note(&format!("{}\n", Problems(problems.to_vec())));
     }
     match loaded {
-        Some(loaded) if arguments.print && !bad => first_bad(output::text(&print(loaded, checks)), exit),
+        Some(loaded) if arguments.print && !bad => first_bad(output::text(&print(loaded, checks, &rules)), exit),
         Some(loaded) if !bad => {
-            let checks = loaded.config.checks.len();
-            let noun = if checks == 1 { "check" } else { "checks" };
-            let rules = match rules_of(loaded) {
-                0 => String::new(),
-                1 => ", 1 rule".to_owned(),
-                many => format!(", {many} rules"),
-            };
-            output::text(&format!("ok: {checks} {noun}{rules}\n"))
+            rules.replaced.iter().for_each(|alert| output::note(&replaced(alert)));
+            output::text(&summary(loaded.config.checks.len(), &rules))
         }
         _ => {
             let count = problems
@@ -174,10 +171,45 @@ fn say(arguments: &Arguments, loaded: Option<&Loaded>, checks: &[LoadedCheck], p
     }
 }
 
-/// How many there are; 0 when some are bad.
-fn rules_of(loaded: &Loaded) -> usize {
-    let rules = rule::load(loaded).map(|(set, _)| set.groups.iter().map(|group| group.rules.len()).sum());
-    rules.unwrap_or(0)
+/// `ok: 1 check, 2 rules, 9 bundled rules`.
+fn summary(checks: usize, rules: &RuleSet) -> String {
+    let (own, bundled) = rules.counts();
+    let parts = [(own, "rule"), (bundled, "bundled rule")];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+    let rules: String = parts
+        .map(|(count, noun)| format!(", {}", counted(count, noun)))
+        .collect();
+    format!("ok: {}{rules}\n", counted(checks, "check"))
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+/// That the user's own stands for a bundled alert: intended, most likely, and worth knowing.
+fn replaced(replaced: &Replaced) -> String {
+    format!(
+        "info: the bundled alert `{}` is replaced by that at {}",
+        replaced.alert, replaced.by
+    )
+}
+
+/// Comments that name the bundled rules, a line for each group.
+fn bundled(rules: &RuleSet) -> String {
+    let groups = rules.groups.iter().filter(|group| group.is_bundled);
+    let line = |group: &Arc<Group>| {
+        let mut names: Vec<&str> = group.rules.iter().map(|rule| &*rule.name).collect();
+        names.dedup();
+        format!("# {}: {}\n", group.name, names.join(", "))
+    };
+    let lines: String = groups.map(line).collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
+}
+
+/// All of them; none when some are bad.
+fn rules_of(loaded: &Loaded) -> RuleSet {
+    rule::load(loaded).map(|(set, _)| set).unwrap_or_default()
 }
 
 fn first_bad(printed: Exit, verdict: Exit) -> Exit {

@@ -1,8 +1,22 @@
-//! `[alerting]`: where rule files are, and how often rules are evaluated.
+//! `[alerting]`: where rule files are, how often rules are evaluated, and what is different about bundled ones.
 
-use std::{collections::HashSet, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    ops::RangeInclusive,
+    path::PathBuf,
+    time::Duration,
+};
 
-use super::{include, reader::Reader, reading::Reading, resolved::Alerting, source::At, vocabulary::ALERTING};
+use super::{
+    include,
+    reader::Reader,
+    reading::Reading,
+    resolved::{Alerting, BundledAlert},
+    rule::{self, RulePlace},
+    source::At,
+    tree::Value,
+    vocabulary::{ALERTING, BUNDLED_ALERT},
+};
 
 /// How often rules are evaluated unless they or `evaluation_interval` say otherwise: as often as history remembers by default, so
 /// that no sample is judged twice and none is missed.
@@ -24,15 +38,57 @@ const INTERVALS: RangeInclusive<Duration> = EVALUATION_INTERVAL_MIN..=EVALUATION
 pub(super) struct FileAlerting {
     pub(super) rule_files: Vec<At<String>>,
     evaluation_interval: Option<At<Duration>>,
+    bundled_rules: Option<bool>,
+    bundled: BTreeMap<String, BundledAlert>,
+    /// Where each of `bundled` stands.
+    pub(super) bundled_places: BTreeMap<String, RulePlace>,
 }
 
 pub(super) fn read(root: &Reader<'_, '_>) -> FileAlerting {
     let Some(alerting) = root.table("alerting", &ALERTING) else {
         return FileAlerting::default();
     };
+    let (bundled, bundled_places) = bundled(&alerting);
     FileAlerting {
         rule_files: alerting.strings("rule_files").unwrap_or_default(),
         evaluation_interval: alerting.duration("evaluation_interval", &INTERVALS),
+        bundled_rules: alerting.boolean("bundled_rules").map(|given| given.value),
+        bundled,
+        bundled_places,
+    }
+}
+
+/// `[alerting.bundled.ALERT]`, and where each stands.
+fn bundled(alerting: &Reader<'_, '_>) -> (BTreeMap<String, BundledAlert>, BTreeMap<String, RulePlace>) {
+    let mut found = (BTreeMap::new(), BTreeMap::new());
+    let Some(node) = alerting.node("bundled") else {
+        return found;
+    };
+    let Value::Table(alerts) = &node.value else {
+        let hint = "`bundled_rules = false` turns all of them off; [alerting.bundled.ALERT] is for one".to_owned();
+        alerting.wrong("bundled", node, "a table", Some(hint));
+        return found;
+    };
+    for entry in &alerts.entries {
+        let Value::Table(table) = &entry.node.value else {
+            let hint = format!("write [alerting.bundled.{}], and its keys below", entry.key);
+            alerting.wrong(&entry.key, &entry.node, "a table", Some(hint));
+            continue;
+        };
+        let path = ["alerting", "bundled", entry.key.as_str()];
+        let reader = Reader::new(alerting.reading, table, &BUNDLED_ALERT, &path);
+        found.0.insert(entry.key.clone(), bundled_alert(&reader));
+        found.1.insert(entry.key.clone(), RulePlace(table.clone()));
+    }
+    found
+}
+
+fn bundled_alert(reader: &Reader<'_, '_>) -> BundledAlert {
+    BundledAlert {
+        enabled: reader.boolean("enabled").is_none_or(|given| given.value),
+        hold: reader.duration("for", &rule::DURATIONS).map(|given| given.value),
+        labels: rule::texts(reader, "labels"),
+        annotations: rule::texts(reader, "annotations"),
     }
 }
 
@@ -41,6 +97,8 @@ pub(super) fn resolve(reading: &Reading<'_>, file: &FileAlerting) -> Alerting {
     Alerting {
         rule_files: rule_files(reading, &file.rule_files),
         evaluation_interval: interval.unwrap_or(EVALUATION_INTERVAL_DEFAULT),
+        bundled_rules: file.bundled_rules.unwrap_or(true),
+        bundled: file.bundled.clone(),
     }
 }
 

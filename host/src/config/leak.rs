@@ -3,6 +3,8 @@
 //! A secret is one wherever its value stands, whether `${secret:…}` says so or not: a variable may hold it, or the file
 //! itself. Flows in: what was resolved. Flows out: problems. Fields that never leave the host are not looked at.
 
+use std::collections::BTreeMap;
+
 use super::{
     Connection,
     check::{CheckPlace, Checks},
@@ -11,7 +13,7 @@ use super::{
     history::Names,
     locate::setting_span,
     reading::Reading,
-    resolved::{Check, PluginOrigin, RuleTable},
+    resolved::{BundledAlert, Check, PluginOrigin, RuleTable},
     rule::RulePlace,
     source::At,
 };
@@ -59,6 +61,22 @@ pub(super) fn refuse_in_rules(reading: &Reading<'_>, concealer: &Concealer, rule
         let texts = rule.labels.values().chain(rule.annotations.values()).chain(&rule.expr);
         if texts.chain(&rule.alert).any(|text| concealer.finds_in(text)) {
             let message = "this rule contains the value of a secret, and everybody may see it";
+            reading.error(place.span(), message, HINT.to_owned());
+        }
+    }
+}
+
+/// As in rules.
+pub(super) fn refuse_in_bundled(
+    reading: &Reading<'_>,
+    concealer: &Concealer,
+    alerts: &BTreeMap<String, BundledAlert>,
+    places: &BTreeMap<String, RulePlace>,
+) {
+    for (alert, place) in alerts.values().zip(places.values()) {
+        let mut texts = alert.labels.values().chain(alert.annotations.values());
+        if texts.any(|text| concealer.finds_in(text)) {
+            let message = "this alert contains the value of a secret, and everybody may see it";
             reading.error(place.span(), message, HINT.to_owned());
         }
     }

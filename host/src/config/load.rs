@@ -1,6 +1,6 @@
 //! From a request to a [`Loaded`] configuration, or every problem of it.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
     access, alerting,
@@ -42,6 +42,7 @@ pub struct Loaded {
     pub(super) checks: Checks,
     pub(super) connections: Connections,
     pub(super) rules: Vec<rule::RulePlace>,
+    pub(super) bundled: BTreeMap<String, rule::RulePlace>,
     pub(super) tokens: access::ShownTokens,
     pub(super) concealer: Concealer,
 }
@@ -114,6 +115,7 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
         &connections,
     );
     leak::refuse_in_rules(&reading, &concealer, &rules, &rule_places);
+    leak::refuse_in_bundled(&reading, &concealer, &alerting.bundled, &file_alerting.bundled_places);
     let Some(host) = host.filter(|_| !reading.failed()) else {
         return Err(reading.problems(&concealer));
     };
@@ -137,6 +139,7 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
         checks,
         connections,
         rules: rule_places,
+        bundled: file_alerting.bundled_places,
         tokens,
         sources: reading.sources,
     })

@@ -4,6 +4,7 @@ use super::{
     check::CheckPlace,
     load::Loaded,
     problem::{Location, Problem},
+    rule::RulePlace,
     source::Span,
     tree::{Node, Value},
     vocabulary,
@@ -77,9 +78,29 @@ impl Loaded {
     /// The value at a path of keys of the `[[rule]]` numbered `rule` (from 0), else where the rule begins. `within` are bytes
     /// of the value as it was read.
     pub fn locate_rule(&self, rule: usize, path: &[&str], within: Option<std::ops::Range<usize>>) -> Location {
-        let Some(place) = self.rules.get(rule) else {
-            return self.main_file();
-        };
+        match self.rules.get(rule) {
+            Some(place) => self.locate_in(place, path, within),
+            None => self.main_file(),
+        }
+    }
+
+    /// As [`Self::locate_rule`], of the `[alerting.bundled.ALERT]` of that name.
+    pub fn locate_bundled(&self, alert: &str, path: &[&str], within: Option<std::ops::Range<usize>>) -> Location {
+        match self.bundled.get(alert) {
+            Some(place) => self.locate_in(place, path, within),
+            None => self.main_file(),
+        }
+    }
+
+    /// As [`Self::locate_rule_key`], of the `[alerting.bundled.ALERT]` of that name.
+    pub fn locate_bundled_key(&self, alert: &str, path: &[&str]) -> Location {
+        match self.bundled.get(alert) {
+            Some(place) => self.sources.locate(place.key(path)),
+            None => self.main_file(),
+        }
+    }
+
+    fn locate_in(&self, place: &RulePlace, path: &[&str], within: Option<std::ops::Range<usize>>) -> Location {
         let (span, value) = place.at(path);
         let narrowed = within.zip(value).map(|(within, value)| {
             let source = self.sources.slice(span);

@@ -90,6 +90,23 @@ pub struct Alerting {
     pub rule_files: Vec<PathBuf>,
     /// How often rules are evaluated that do not say so themselves.
     pub evaluation_interval: Duration,
+    /// Whether the rules of bundled plugins that checks use are evaluated.
+    pub bundled_rules: bool,
+    /// `[alerting.bundled.ALERT]`, by alert. Whether there is such an alert is for those to say who have the packs.
+    pub bundled: BTreeMap<String, BundledAlert>,
+}
+
+/// `[alerting.bundled.ALERT]`: what is different about an alert that comes with a plugin. It is for all rules of that name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundledAlert {
+    /// False: it is not evaluated.
+    pub enabled: bool,
+    /// How long the condition must hold; None: as the pack says.
+    pub hold: Option<Duration>,
+    /// Templates put over the labels of the pack.
+    pub labels: BTreeMap<String, String>,
+    /// Templates put over the annotations of the pack.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// `[[rule]]` as written. Whether its expression and texts mean something is for those to say who know the language; where they

@@ -21,11 +21,11 @@ pub const RULES_MAX: usize = 20_000;
 /// Longest `for` and `keep_firing_for`: a month of holding true is a report, not an alert.
 pub const RULE_DURATION_MAX: Duration = Duration::from_secs(31 * 24 * 3_600);
 
-const DURATIONS: RangeInclusive<Duration> = Duration::ZERO..=RULE_DURATION_MAX;
+pub(super) const DURATIONS: RangeInclusive<Duration> = Duration::ZERO..=RULE_DURATION_MAX;
 
 /// Where a rule and its values stand.
 #[derive(Clone, Debug)]
-pub(super) struct RulePlace(Table);
+pub(super) struct RulePlace(pub(super) Table);
 
 impl RulePlace {
     /// Its header.
@@ -130,7 +130,8 @@ fn rule(reader: &Reader<'_, '_>) -> RuleTable {
     }
 }
 
-fn texts(reader: &Reader<'_, '_>, key: &str) -> BTreeMap<String, String> {
+/// A table of texts; an absent one is empty.
+pub(super) fn texts(reader: &Reader<'_, '_>, key: &str) -> BTreeMap<String, String> {
     let Some(node) = reader.node(key) else {
         return BTreeMap::new();
     };

@@ -178,8 +178,14 @@ pub(super) static CONNECTION_TLS: TableSpec = TableSpec {
 
 pub(super) static ALERTING: TableSpec = TableSpec {
     path: &["alerting"],
-    keys: &["rule_files", "evaluation_interval"],
+    keys: &["rule_files", "evaluation_interval", "bundled_rules", "bundled"],
     later: &["receivers", "fallback_receivers", "group_by", "alertmanager_file"],
+};
+
+pub(super) static BUNDLED_ALERT: TableSpec = TableSpec {
+    path: &["alerting", "bundled", "NAME"],
+    keys: &["enabled", "for", "labels", "annotations"],
+    later: &[],
 };
 
 pub(super) static RULE: TableSpec = TableSpec {
@@ -202,7 +208,7 @@ pub(super) static RULE: TableSpec = TableSpec {
 /// Keys of a connection that are as likely settings of a plugin, when they stand in the table of a check.
 const ALSO_SETTINGS: [&str; 7] = ["url", "methods", "headers", "query", "user", "secrets", "addresses"];
 
-static ALL: [&TableSpec; 18] = [
+static ALL: [&TableSpec; 19] = [
     &ROOT,
     &HOST,
     &ACCESS,
@@ -220,6 +226,7 @@ static ALL: [&TableSpec; 18] = [
     &CONNECTION_PROXY,
     &CONNECTION_TLS,
     &ALERTING,
+    &BUNDLED_ALERT,
     &RULE,
 ];
 

@@ -111,6 +111,16 @@ fn warning(finding: lint::Finding, places: &dyn Places) -> Problem {
         .into_warning()
 }
 
+/// Labels or annotations by themselves, which stand under `key`.
+pub(super) fn texts(
+    key: &str,
+    texts: &[(String, String)],
+    places: &dyn Places,
+    problems: &mut Vec<Problem>,
+) -> Vec<(Arc<str>, Template)> {
+    Checker { places, problems }.texts(key, texts, true)
+}
+
 /// A name for labels of a group, and of rules; problems are for the caller.
 pub(super) fn label_problem(name: &str) -> Option<String> {
     match name {

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use super::{
-    Group, RuleSet, file,
+    Group, RuleSet, bundled,
+    bundled::Bundled,
+    file,
+    inhibition::INHIBITIONS,
     lint::{self, Lints},
     table,
 };
+use crate::bundled::PACKS;
 use crate::config::{Loaded, Location, Problem, Problems, RULES_MAX, Severity, read_file};
 
-/// Reads the rule files of a configuration and its `[[rule]]` tables. Blocks on file access. What can be used but should be
+/// Reads the rule files of a configuration, its `[[rule]]` tables and the packs of its bundled plugins. Blocks on file access. What can be used but should be
 /// looked at comes back beside the rules.
 ///
 /// # Errors
@@ -70,8 +74,10 @@ fn read(loaded: &Loaded, lints: Option<&Lints>) -> Result<(RuleSet, Problems), P
     }
     groups.extend(table::read(loaded, lints, &mut problems));
     refuse_too_many(&groups, &mut problems);
+    let bundled = bundled::read(loaded, PACKS, &groups, &mut problems);
     finish(
         groups,
+        bundled,
         problems.into_iter().map(|problem| loaded.conceal(problem)).collect(),
     )
 }
@@ -84,18 +90,24 @@ fn read(loaded: &Loaded, lints: Option<&Lints>) -> Result<(RuleSet, Problems), P
 pub fn load_text(file: &str, text: &str, interval: i64) -> Result<(RuleSet, Problems), Problems> {
     let mut problems = Vec::new();
     let groups = file::read(file, text, interval, None, &mut problems);
-    finish(groups, problems)
+    finish(groups, Bundled::default(), problems)
 }
 
-fn finish(groups: Vec<Group>, problems: Vec<Problem>) -> Result<(RuleSet, Problems), Problems> {
+fn finish(mut groups: Vec<Group>, bundled: Bundled, problems: Vec<Problem>) -> Result<(RuleSet, Problems), Problems> {
     let bad = problems.iter().any(|problem| problem.severity == Severity::Error);
     if bad {
         return Err(Problems(problems));
     }
+    groups.extend(bundled.groups);
     // A group without rules would be due for nothing.
     let groups = groups.into_iter().filter(|group| !group.rules.is_empty());
     let groups = groups.map(Arc::new).collect();
-    Ok((RuleSet { groups }, Problems(problems)))
+    let set = RuleSet {
+        groups,
+        replaced: bundled.replaced,
+        inhibitions: INHIBITIONS,
+    };
+    Ok((set, Problems(problems)))
 }
 
 fn refuse_too_many(groups: &[Group], problems: &mut Vec<Problem>) {

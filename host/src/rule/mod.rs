@@ -1,5 +1,8 @@
 //! Alert and recording rules: read, evaluated at their slots, remembered.
 //!
+//! Beside the user's own there are those of bundled plugins (`bundled`). `inhibition` declares which alerts make others
+//! superfluous, for who will send notifications; nothing applies it yet.
+//!
 //! One thread owns everything that changes (`owner`): the history, the state of every rule, and what is kept of it in the
 //! store. Flows in: rule files and `[[rule]]` tables (`load`), snapshots of the board, time. Flows out: recorded series in the
 //! history, changes of alerts with their reasons, and an immutable `RuleStatus` for whoever shows it. What an expression
@@ -9,11 +12,13 @@
 //! `group` evaluates it, `state` decides what becomes of each alert, `template` writes labels and annotations, `store`
 //! keeps it all. All but the owner and the store are pure.
 
+mod bundled;
 mod check;
 pub mod data;
 mod events;
 mod file;
 pub mod group;
+pub mod inhibition;
 mod lint;
 mod load;
 mod owner;
@@ -45,8 +50,32 @@ use crate::config::OnNoData;
 /// Every rule of a configuration.
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
-    /// In the order of the files, those of `[[rule]]` last.
+    /// In the order of the files, then those of `[[rule]]`, then bundled ones.
     pub groups: Vec<Arc<Group>>,
+    /// Bundled alerts in whose place a user's own stands, by name.
+    pub replaced: Vec<Replaced>,
+    /// Which alerts make others superfluous.
+    pub inhibitions: &'static [inhibition::Inhibition],
+}
+
+impl RuleSet {
+    /// How many rules the user has, and how many are bundled.
+    pub fn counts(&self) -> (usize, usize) {
+        let count = |is_bundled| {
+            let groups = self.groups.iter().filter(|group| group.is_bundled == is_bundled);
+            groups.map(|group| group.rules.len()).sum()
+        };
+        (count(false), count(true))
+    }
+}
+
+/// A bundled alert that a user's own of the same name stands in for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Replaced {
+    /// Its name.
+    pub alert: Arc<str>,
+    /// Where the user's stands.
+    pub by: String,
 }
 
 /// Rules that are evaluated in order, at the same moments.
@@ -56,6 +85,8 @@ pub struct Group {
     pub name: Arc<str>,
     /// The file it stands in, as it is shown; for `[[rule]]` the main configuration file.
     pub file: Arc<str>,
+    /// Whether it came with a plugin; its file is then `bundled:PLUGIN`.
+    pub is_bundled: bool,
     /// Milliseconds, at least one second.
     pub interval: i64,
     /// Expressions are evaluated at the slot less this, in milliseconds.

@@ -33,6 +33,7 @@ pub(super) fn read(loaded: &Loaded, lints: Option<&Lints>, problems: &mut Vec<Pr
             let group = Group {
                 name: name.into(),
                 file: Arc::clone(&file),
+                is_bundled: false,
                 interval,
                 query_offset: 0,
                 limit: 0,

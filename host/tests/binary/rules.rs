@@ -1,6 +1,6 @@
 //! Rules of the running host: fired, kept over a kill, ended by a reload, refused when they are bad.
 
-use crate::host::Place;
+use crate::{MACHINE, host::Place};
 
 /// Ticks and slots every second, and a rule file.
 const RULES: &str =
@@ -87,4 +87,50 @@ fn bad_rules_leave_the_good_ones_running_and_refuse_a_start() {
     let validated = place.finish(&["validate", "--no-plugins"]);
     assert_eq!(validated.code, 2);
     assert!(validated.stderr.contains("own.yml:5:14"), "{}", validated.stderr);
+}
+
+/// Ticks and slots every second, and a check that runs every second.
+const QUICK: &str = "[history]\ninterval = \"1s\"\n\n[alerting]\nevaluation_interval = \"1s\"\n\n";
+
+/// Rounds of all bundled rules that are watched: more than any rule on a check that is down needs.
+const ROUNDS: f64 = 10.0;
+
+#[test]
+fn a_healthy_machine_fires_none_of_the_bundled_rules_and_all_of_them_can_be_evaluated() {
+    let place = Place::new(&format!("{QUICK}{}", MACHINE.replace("300d", "1s")));
+    let host = place.run();
+    for (group, rules) in [
+        ("bundled:host;bundled/host", 1.0),
+        ("bundled:system;bundled/system", 7.0),
+    ] {
+        let of = |metric: &str| format!("bellwether_rule_{metric}{{rule_group=\"{group}\"}}");
+        host.reaches(&of("evaluations_total"), ROUNDS * rules);
+        assert!(
+            (host.value(&of("evaluation_failures_total"))).abs() < f64::EPSILON,
+            "{group}"
+        );
+    }
+    let alerts = host.get_json("/api/v1/alerts");
+    assert_eq!(alerts["data"]["alerts"], serde_json::json!([]), "{alerts}");
+    let lines = host.stop();
+    assert!(!lines.iter().any(|line| line.contains("An alert is")), "{lines:#?}");
+}
+
+#[test]
+fn a_reload_turns_bundled_rules_on_and_off() {
+    let place = Place::new(&format!("{QUICK}{MACHINE}"));
+    let host = place.run();
+    let has = |name: &'static str| move |body: &str| body.contains(name);
+    host.eventually("/api/v1/rules", has("SystemCpuHigh"));
+    place.configure(&format!(
+        "{QUICK}[alerting.bundled.SystemCpuHigh]\nenabled = false\n\n{MACHINE}"
+    ));
+    host.eventually("/api/v1/rules", |body| {
+        !body.contains("SystemCpuHigh") && body.contains("SystemMemoryHigh") && body.contains("CheckDown")
+    });
+    place.configure(&format!("[alerting]\nbundled_rules = false\n\n{MACHINE}"));
+    host.eventually("/api/v1/rules", |body| {
+        !body.contains("SystemMemoryHigh") && !body.contains("CheckDown")
+    });
+    host.stop();
 }

@@ -12,11 +12,23 @@ use crate::{
 fn validate_tells_good_from_bad_and_says_it_to_people_and_programs() {
     let place = Place::new(MACHINE);
     let good = place.finish(&["validate"]);
-    assert_eq!((good.code, good.stdout.as_str()), (0, "ok: 1 check\n"), "{good:?}");
+    assert_eq!(
+        (good.code, good.stdout.as_str()),
+        (0, "ok: 1 check, 8 bundled rules\n"),
+        "{good:?}"
+    );
     let answer = json(&place.finish(&["validate", "--json"]));
     assert_eq!(
         keys(&answer),
-        ["checks", "effective", "files", "ok", "problems", "rules"]
+        [
+            "bundled_rules",
+            "checks",
+            "effective",
+            "files",
+            "ok",
+            "problems",
+            "rules"
+        ]
     );
     assert_eq!(
         (&answer["ok"], &answer["checks"], &answer["problems"]),
@@ -72,7 +84,7 @@ fn validate_warns_of_rules_that_are_unwise_and_where() {
     let found = place.finish(&["validate"]);
     assert_eq!(
         (found.code, found.stdout.as_str()),
-        (0, "ok: 1 check, 3 rules\n"),
+        (0, "ok: 1 check, 3 rules, 8 bundled rules\n"),
         "{found:?}"
     );
     for part in [
@@ -87,6 +99,40 @@ fn validate_warns_of_rules_that_are_unwise_and_where() {
     // Without the plugins nobody knows what they report.
     let found = place.finish(&["validate", "--no-plugins"]);
     assert_eq!(found.stderr.matches("warning:").count(), 2, "{}", found.stderr);
+}
+
+#[test]
+fn validate_says_what_stands_in_for_bundled_rules_and_finds_alerts_that_are_not_bundled() {
+    const OWN: &str = "[[rule]]\nalert = \"CheckDown\"\nexpr = \"bellwether_check_up == 0\"\n\n";
+    const OFF: &str = "[alerting.bundled.SystemCpuHigh]\nenabled = false\n\n";
+    let place = Place::new(&format!("{OFF}{MACHINE}{OWN}"));
+    let found = place.finish(&["validate", "--no-plugins"]);
+    assert_eq!(
+        (found.code, found.stdout.as_str()),
+        (0, "ok: 1 check, 1 rule, 5 bundled rules\n"),
+        "{found:?}"
+    );
+    assert!(
+        found
+            .stderr
+            .contains("info: the bundled alert `CheckDown` is replaced by that at")
+            && !found.stderr.contains("warning"),
+        "{found:?}"
+    );
+
+    place.configure(&format!(
+        "[alerting.bundled.SystemCpuHihg]\nenabled = false\n\n{MACHINE}"
+    ));
+    let unknown = place.finish(&["validate", "--no-plugins"]);
+    assert_eq!(unknown.code, 2, "{unknown:?}");
+    assert!(
+        unknown.stderr.contains("bellwether.toml:5:") && unknown.stderr.contains("did you mean `SystemCpuHigh`?"),
+        "{unknown:?}"
+    );
+
+    place.configure(&format!("[alerting]\nbundled_rules = false\n\n{MACHINE}"));
+    let off = place.finish(&["validate", "--no-plugins"]);
+    assert_eq!(off.stdout, "ok: 1 check\n", "{off:?}");
 }
 
 #[test]
@@ -188,6 +234,9 @@ fn validate_prints_the_effective_configuration_and_its_grants() {
         "series = 5000",
         "state = \"64KiB\"",
         "log_lines = 100",
+        "bundled_rules = true",
+        "# bundled/host: CheckDown",
+        "# bundled/system: SystemCpuHigh, SystemMemoryHigh, SystemDiskProblem, SystemUnreadable",
     ] {
         assert!(
             printed.stdout.lines().any(|printed| printed == line),

@@ -9,6 +9,7 @@ const ORDER: &[&str] = &[
     "supervisor",
     "secret",
     "metric",
+    "bundled",
     "alert",
     "outcome",
     "telemetry",
@@ -21,7 +22,6 @@ const ORDER: &[&str] = &[
     "history",
     "rule",
     "expose",
-    "bundled",
     "app",
     "cli",
 ];

@@ -3,7 +3,7 @@
 
 mod connection;
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::{
     Connection,
@@ -276,6 +276,16 @@ fn print_alerting(page: &mut Page, alerting: &Alerting) {
     let files: Vec<String> = alerting.rule_files.iter().map(|file| quoted(&shown(file))).collect();
     page.raw("rule_files", &format!("[{}]", files.join(", ")));
     page.text("evaluation_interval", &show_duration(alerting.evaluation_interval));
+    page.raw("bundled_rules", &alerting.bundled_rules.to_string());
+    for (name, alert) in &alerting.bundled {
+        page.table(&["alerting", "bundled", name]);
+        page.raw("enabled", &alert.enabled.to_string());
+        alert
+            .hold
+            .iter()
+            .for_each(|hold| page.text("for", &show_duration(*hold)));
+        print_texts(page, &alert.labels, &alert.annotations);
+    }
 }
 
 fn print_rule(page: &mut Page, rule: &RuleTable) {
@@ -301,7 +311,11 @@ fn print_rule(page: &mut Page, rule: &RuleTable) {
     if rule.record.is_none() {
         page.text("on_no_data", rule.on_no_data.as_str());
     }
-    for (table, entries) in [("labels", &rule.labels), ("annotations", &rule.annotations)] {
+    print_texts(page, &rule.labels, &rule.annotations);
+}
+
+fn print_texts(page: &mut Page, labels: &BTreeMap<String, String>, annotations: &BTreeMap<String, String>) {
+    for (table, entries) in [("labels", labels), ("annotations", annotations)] {
         for (name, value) in entries {
             let key = format!("{table}.{}", bare_or_quoted(name));
             page.line(&format!("{key} = {}", quoted(&escaped(value))));

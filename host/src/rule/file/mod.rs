@@ -307,6 +307,7 @@ impl Reader<'_> {
         Some(Group {
             name: name.into(),
             file: self.file.into(),
+            is_bundled: false,
             interval,
             query_offset,
             limit,
