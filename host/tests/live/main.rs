@@ -44,7 +44,9 @@ fn check(name: &str, url: &str) -> String {
 
 /// Of every configuration: what a Prometheus has in its own.
 fn head(rules: &str) -> String {
-    let alerting = format!("[alerting]\nrule_files = [\"{rules}\"]\nevaluation_interval = \"1s\"\n\n");
+    // The server beside it has no rules but these.
+    let alerting =
+        format!("[alerting]\nrule_files = [\"{rules}\"]\nbundled_rules = false\nevaluation_interval = \"1s\"\n\n");
     alerting + "[history]\ninterval = \"1s\"\n\n"
 }
 
