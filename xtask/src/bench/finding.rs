@@ -31,6 +31,11 @@ impl Finding {
         }
     }
 
+    /// Whether it is no measurement: nothing costs nothing or less, so what was subtracted hides it.
+    fn drowned(&self) -> bool {
+        matches!(self.budget, Budget::AtMost(_)) && self.measured <= 0.0
+    }
+
     /// How far off, in percent of the budget; none when it is kept or there is none.
     fn missed_by(&self) -> Option<f64> {
         let over = match self.budget {
@@ -51,6 +56,9 @@ impl fmt::Display for Finding {
             Budget::None => return Ok(()),
         };
         write!(f, "  {sign} {:<6}", number(limit))?;
+        if self.drowned() {
+            return f.write_str("  UNKNOWN: it drowns in noise");
+        }
         match self.missed_by() {
             Some(percent) => write!(f, "  MISSED by {percent:.0} %"),
             None => f.write_str("  kept"),
@@ -70,6 +78,14 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cost_of_nothing_or_less_keeps_no_budget() {
+        for measured in [-45.0, 0.0] {
+            let said = Finding::new("a rule", measured, "µs", Budget::AtMost(40.0)).to_string();
+            assert!(said.ends_with("UNKNOWN: it drowns in noise"), "{said}");
+        }
+    }
 
     #[test]
     fn a_missed_budget_says_by_how_much_in_both_directions() {
