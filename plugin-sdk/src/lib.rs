@@ -14,6 +14,7 @@ mod failure;
 pub mod fake;
 pub mod metric;
 mod name;
+pub mod pattern;
 pub mod report;
 pub mod settings;
 pub mod streak;

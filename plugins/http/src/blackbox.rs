@@ -21,7 +21,7 @@ const GAUGES: &[(Gauge<1>, Value)] = &[
             "Displays whether or not the probe was a success",
             INSTANCE,
         ),
-        |probe| Some(f64::from(u8::from(probe.judgement.succeeded()))),
+        |probe| Some(f64::from(u8::from(probe.judgement.succeeded()?))),
     ),
     (
         Gauge::new(

@@ -69,9 +69,9 @@ pub(crate) fn describe(about: &mut Description) {
 /// Family by family, as they stand on the page.
 pub(crate) fn report(probes: &[&Probe<'_>], report: &mut Report) {
     for probe in probes {
-        report
-            .gauge(&SUCCESS)
-            .set([&probe.target.name], probe.judgement.succeeded());
+        if let Some(succeeded) = probe.judgement.succeeded() {
+            report.gauge(&SUCCESS).set([&probe.target.name], succeeded);
+        }
         report.gauge(&DURATION).set([&probe.target.name], probe.seen.latency());
     }
     for probe in probes {

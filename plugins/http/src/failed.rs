@@ -9,6 +9,8 @@ use crate::{
     certificate::out_of_time,
     judge::Finding,
     observation::Observation,
+    request::needs_whole_body,
+    target::Target,
     verdict::{
         BODY_TOO_LONG, CERTIFICATE_EXPIRED, CONNECT, DENIED, INVALID, LIMIT, NOT_ASKED, PROTOCOL, RESOLVE, TIMEOUT, TLS,
     },
@@ -16,7 +18,7 @@ use crate::{
 
 /// What came of it instead. `failed` is how bad the target's own failures are; what the configuration has wrong says
 /// nothing about the target.
-pub(crate) fn finding(error: &Error, seen: &Observation, failed: Status, now: i64) -> Finding {
+pub(crate) fn finding(error: &Error, target: &Target, seen: &Observation, failed: Status, now: i64) -> Finding {
     let status = match error {
         Error::Denied(_) | Error::Invalid(_) => Status::Unknown,
         Error::Limit(_) if !was_asked(seen) => Status::Unknown,
@@ -35,9 +37,17 @@ pub(crate) fn finding(error: &Error, seen: &Observation, failed: Status, now: i6
     };
     let mut why = expired.unwrap_or_else(|| reason(error));
     if *code == BODY_TOO_LONG {
-        why.push_str("; where a part of it is enough, set `expect.whole_body = false`");
+        why.push_str(&too_long(target));
     }
     Finding::new(status, code, prefixed(seen, &why))
+}
+
+/// What can be done about it: a part is not enough for what only the whole shows.
+fn too_long(target: &Target) -> String {
+    match needs_whole_body(target) {
+        None => "; where a part of it is enough, set `expect.whole_body = false`".to_owned(),
+        Some(key) => format!("; `expect.{key}` cannot be judged by a part: ask for something shorter, or drop it and set `expect.whole_body = false`"),
+    }
 }
 
 /// What the run or the host has no more of, before there was anybody to ask, says nothing about the target.
@@ -55,10 +65,14 @@ fn code(error: &Error, seen: &Observation) -> &'static Code {
         Error::Timeout(_) => &TIMEOUT,
         Error::Protocol(_) => &PROTOCOL,
         Error::Limit(_) if !was_asked(seen) => &NOT_ASKED,
-        // The host measures the transfer of a body that it stopped reading, and of no other that failed.
-        Error::Limit(_) if seen.phases.transfer_ns.is_some() => &BODY_TOO_LONG,
+        Error::Limit(_) if stopped_in_body(seen) => &BODY_TOO_LONG,
         Error::Limit(_) => &LIMIT,
     }
+}
+
+/// The status is known from when the body begins, and of a redirect that is one too many, whose body nobody reads.
+fn stopped_in_body(seen: &Observation) -> bool {
+    seen.status.is_some_and(|status| !(300..400).contains(&status))
 }
 
 /// Libraries of TLS word it each in their own way, and none says since when.

@@ -14,6 +14,7 @@ mod settings;
 mod status;
 mod target;
 mod verdict;
+mod work;
 
 use bellwether_sdk::{http, prelude::*, streak};
 use judge::Judgement;
@@ -21,6 +22,7 @@ use observation::Observation;
 use settings::NameSet;
 pub use settings::Settings;
 use target::Target;
+use work::Work;
 
 /// The plugin.
 #[derive(Debug)]
@@ -50,11 +52,7 @@ impl Check for Http {
         let requests = request::all(&targets);
         let answers = http::send_all(&requests);
         let now = context::scheduled_at_unix();
-        let probes: Vec<Probe<'_>> = targets
-            .iter()
-            .zip(answers)
-            .map(|(target, answer)| Probe::new(target, Observation::new(answer), now))
-            .collect();
+        let probes = probes(&targets, answers.into_iter().map(Observation::new), now);
         refused_outright(&probes)?;
         let mut report = Report::new();
         // Numbers about somebody who was not asked would be invented: 0 would say that it failed.
@@ -83,16 +81,30 @@ pub(crate) struct Probe<'t> {
     pub(crate) judgement: Judgement,
 }
 
-impl<'t> Probe<'t> {
-    fn new(target: &'t Target, seen: Observation, now: i64) -> Self {
-        let judgement = judge::judge(target, &seen, now);
-        Self {
+/// One for each target, in their order. Those whose answers take least to judge are judged first, see [`work`].
+fn probes<'t>(targets: &'t [Target], seen: impl Iterator<Item = Observation>, now: i64) -> Vec<Probe<'t>> {
+    let mut pairs: Vec<_> = targets.iter().zip(seen).enumerate().collect();
+    pairs.sort_by_key(|(_, (target, seen))| work::wanted(target, seen.body().len()));
+    let mut all = Work::of_a_run();
+    let mut left = pairs.len();
+    let judged = pairs.into_iter().map(|(place, (target, seen))| {
+        let mut share = all.share(left);
+        let judgement = judge::judge(target, &seen, now, &mut share);
+        all.give_back(&share);
+        left -= 1;
+        let probe = Probe {
             target,
             seen,
             judgement,
-        }
-    }
+        };
+        (place, probe)
+    });
+    let mut judged: Vec<(usize, Probe<'_>)> = judged.collect();
+    judged.sort_by_key(|(place, _)| *place);
+    judged.into_iter().map(|(_, probe)| probe).collect()
+}
 
+impl Probe<'_> {
     /// False when the run or the host had no more of something before there was anybody to ask.
     fn was_asked(&self) -> bool {
         let worst = self.judgement.worst();

@@ -69,6 +69,11 @@ impl Observation {
         }
     }
 
+    /// What was kept of the body; nothing when it failed.
+    pub(crate) fn body(&self) -> &[u8] {
+        self.answer.as_ref().map_or(&[], |answer| &answer.body)
+    }
+
     /// All hops and waiting included.
     pub(crate) fn latency(&self) -> Duration {
         Duration::from_nanos(self.phases.total_ns)

@@ -11,8 +11,8 @@ use crate::{
 /// How much of all bodies together is kept unless the settings say more: a quarter of the plugin's memory.
 const ALL_BODIES_BYTES: u32 = 16 << 20;
 
-/// How much of one body is kept unless the settings say more: what the host keeps by itself.
-const BODY_BYTES: u32 = 1 << 20;
+/// How much of one body is kept unless the settings say less: what the host keeps of any.
+pub(crate) const BODY_BYTES: u32 = 1 << 20;
 
 /// Enough for `http` to `https` to `www` to a language, and few enough to end a loop soon.
 const REDIRECTS: u8 = 5;
@@ -83,6 +83,19 @@ fn options(target: &Target) -> Vec<(String, String)> {
 /// Whether a body that does not end where the host stops reading is a fault.
 pub(crate) fn wants_whole_body(target: &Target) -> bool {
     target.expect.whole_body.unwrap_or(true)
+}
+
+/// What in `expect` cannot be said of a part of the body.
+pub(crate) fn needs_whole_body(target: &Target) -> Option<&'static str> {
+    let expect = &target.expect;
+    let maximum = expect.body_bytes.is_some_and(|range| range.maximum.is_some());
+    let needs = [
+        ("body_lacks", expect.body_lacks.is_some()),
+        ("body_lacks_match", expect.body_lacks_match.is_some()),
+        ("json", expect.json.is_some()),
+        ("body_bytes.maximum", maximum),
+    ];
+    needs.into_iter().find(|(_, asked)| *asked).map(|(key, _)| key)
 }
 
 /// Whether an answer to this request has a body at all.

@@ -39,6 +39,11 @@ pub(crate) const NOT_ASKED: Code = Code::new(
     "This run came to its end before it came to this target: shorten `request.timeout_seconds`, or share the targets among \
      several checks.",
 );
+pub(crate) const NOT_SEARCHED: Code = Code::new(
+    "not_searched",
+    "What was answered is more than this run has the time to search, and what was searched proves nothing: lower \
+     `request.body_bytes`, simplify the expressions (`body_contains` costs least), or share the targets among several checks.",
+);
 pub(crate) const DENIED: Code = Code::new(
     "denied",
     "The configuration does not allow this request, or a redirect leads where it does not: the summary names the line.",
@@ -75,7 +80,7 @@ pub(crate) const CONNECTION: Code = Code::new(
     "The version of HTTP, or the use of TLS, is not as expected.",
 );
 
-pub(crate) const ALL: [&Code; 20] = [
+pub(crate) const ALL: [&Code; 21] = [
     &RESOLVE,
     &CONNECT,
     &TLS,
@@ -85,6 +90,7 @@ pub(crate) const ALL: [&Code; 20] = [
     &LIMIT,
     &BODY_TOO_LONG,
     &NOT_ASKED,
+    &NOT_SEARCHED,
     &DENIED,
     &INVALID,
     &STATUS,

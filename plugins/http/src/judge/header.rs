@@ -7,14 +7,15 @@ use crate::{
     observation::Answer,
     settings::{ExpectSettings, HeaderExpectation},
     verdict,
+    work::{Searched, Work},
 };
 
-pub(super) fn judge(expect: &ExpectSettings, answer: &Answer, failed: Status, findings: &mut Vec<Finding>) {
+pub(super) fn judge(expect: &ExpectSettings, answer: &Answer, failed: Status, work: &mut Work, findings: &mut Vec<Finding>) {
     let expected = expect.headers.iter().flatten();
-    findings.extend(expected.filter_map(|expected| one(expected, answer, failed)));
+    findings.extend(expected.filter_map(|expected| one(expected, answer, failed, work)));
 }
 
-fn one(expected: &HeaderExpectation, answer: &Answer, failed: Status) -> Option<Finding> {
+fn one(expected: &HeaderExpectation, answer: &Answer, failed: Status, work: &mut Work) -> Option<Finding> {
     let name = &expected.name;
     let values: Vec<&str> = answer.header(name).collect();
     let finding = |text: String| Some(Finding::new(failed, &verdict::HEADER, text));
@@ -34,8 +35,13 @@ fn one(expected: &HeaderExpectation, answer: &Answer, failed: Status) -> Option<
             .map(|finding| finding.contrast(wanted, actual));
     }
     let pattern = expected.matches.as_ref()?;
-    if values.iter().any(|value| pattern.is_in(value)) {
+    let found: Vec<Searched> = values.iter().map(|value| work.search(pattern, value)).collect();
+    if found.contains(&Searched::Found) {
         return None;
+    }
+    if found.iter().any(|found| *found != Searched::Missing) {
+        let text = format!("this run has no time to search the header `{name}` for `{}`", pattern.as_str());
+        return Some(Finding::new(Status::Unknown, &verdict::NOT_SEARCHED, text));
     }
     finding(format!(
         "header `{name}` is `{actual}`, which does not match `{}`",

@@ -3,36 +3,68 @@
 use bellwether_sdk::Status;
 use serde_json::Value;
 
-use super::Finding;
+use super::{Finding, body::mend};
 use crate::{
     observation::Answer,
     settings::{ExpectSettings, JsonExpectation, JsonKind},
     verdict,
+    work::{Searched, Work},
 };
 
 /// Characters of a value that are shown: enough to recognise it by.
 const SHOWN_CHARACTERS: usize = 80;
 
-pub(super) fn judge(expect: &ExpectSettings, answer: &Answer, failed: Status, findings: &mut Vec<Finding>) {
+pub(super) fn judge(
+    expect: &ExpectSettings,
+    answer: &Answer,
+    failed: Status,
+    work: &mut Work,
+    findings: &mut Vec<Finding>,
+) {
     let Some(expected) = &expect.json else {
         return;
     };
+    let kept = answer.body.len();
+    if !answer.body_truncated && !work.affords_json(kept) {
+        let text = format!("the {kept} bytes of JSON are more than this run has the time to read");
+        findings.push(Finding::new(Status::Unknown, &verdict::NOT_SEARCHED, text));
+        return;
+    }
     match parsed(answer) {
-        Ok(body) => findings.extend(expected.iter().filter_map(|one| {
-            let (wanted, actual) = broken(one, &body)?;
-            let text = format!("{} {actual}, not {wanted}", place(&one.pointer));
-            Some(Finding::new(failed, &verdict::JSON, text).contrast(wanted, actual))
-        })),
+        Ok(body) => findings.extend(expected.iter().filter_map(|one| finding(one, &body, failed, work))),
         Err(text) => findings.push(Finding::new(failed, &verdict::JSON, text)),
+    }
+}
+
+fn finding(expected: &JsonExpectation, body: &Value, failed: Status, work: &mut Work) -> Option<Finding> {
+    if let Some((wanted, actual)) = broken(expected, body) {
+        let text = format!("{} {actual}, not {wanted}", place(&expected.pointer));
+        return Some(Finding::new(failed, &verdict::JSON, text).contrast(wanted, actual));
+    }
+    let pattern = expected.matches.as_ref()?;
+    let value = body.pointer(&expected.pointer)?;
+    let (wanted, actual) = (format!("text that matches `{}`", pattern.as_str()), shown(value));
+    match value.as_str().map(|text| work.search(pattern, text)) {
+        Some(Searched::Found) => None,
+        Some(Searched::MissingInFirst(part)) => {
+            let text = format!(
+                "{} a text of which this run has the time to search {part} bytes, without finding `{}` in them",
+                place(&expected.pointer),
+                pattern.as_str()
+            );
+            Some(Finding::new(Status::Unknown, &verdict::NOT_SEARCHED, text))
+        }
+        Some(Searched::Missing) | None => {
+            let text = format!("{} {actual}, not {wanted}", place(&expected.pointer));
+            Some(Finding::new(failed, &verdict::JSON, text).contrast(wanted, actual))
+        }
     }
 }
 
 fn parsed(answer: &Answer) -> Result<Value, String> {
     if answer.body_truncated {
         let kept = answer.body.len();
-        return Err(format!(
-            "only {kept} bytes of the JSON were kept: raise `request.body_bytes`"
-        ));
+        return Err(format!("only {kept} bytes of the JSON were kept: {}", mend(kept)));
     }
     serde_json::from_slice(&answer.body).map_err(|error| format!("the body is not JSON: {error}"))
 }
@@ -45,7 +77,7 @@ fn place(pointer: &str) -> String {
     }
 }
 
-/// The first condition that does not hold: what was wanted, and what is.
+/// The first condition but `matches` that does not hold: what was wanted, and what is.
 fn broken(expected: &JsonExpectation, body: &Value) -> Option<(String, String)> {
     let value = body.pointer(&expected.pointer);
     match (value, expected.absent) {
@@ -72,11 +104,6 @@ fn conditions(expected: &JsonExpectation, value: &Value) -> Option<String> {
             .as_ref()
             .filter(|wanted| !wanted.iter().any(|one| same(one, value)))
             .map(|wanted| format!("one of {}", wanted.iter().map(shown).collect::<Vec<_>>().join(", "))),
-        expected
-            .matches
-            .as_ref()
-            .filter(|pattern| !value.as_str().is_some_and(|text| pattern.is_in(text)))
-            .map(|pattern| format!("text that matches `{}`", pattern.as_str())),
         expected
             .minimum
             .filter(|least| !value.as_f64().is_some_and(|number| number >= *least))
@@ -144,7 +171,10 @@ mod tests {
 
     fn broken_by(expected: Value, body: &Value) -> Option<String> {
         let expected: JsonExpectation = serde_json::from_value(expected).expect("valid");
-        broken(&expected, body).map(|(wanted, actual)| format!("{actual}, not {wanted}"))
+        let found = finding(&expected, body, Status::Critical, &mut Work::of_a_run())?;
+        found
+            .contrast
+            .map(|(wanted, actual)| format!("{actual}, not {wanted}"))
     }
 
     #[test]

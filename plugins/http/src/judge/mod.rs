@@ -13,6 +13,7 @@ use crate::{
     settings::{Remaining, Severity},
     target::Target,
     verdict,
+    work::{Searched, Work},
 };
 
 /// Unless said: time to renew by hand, and time to drop everything else.
@@ -61,6 +62,8 @@ pub(crate) struct Judgement {
     pub(crate) findings: Vec<Finding>,
     /// There was an answer, and what is wrong is at most its age: slowness and certificates that end soon.
     only_warned: bool,
+    /// Nothing is wrong that was looked at, and not all was.
+    in_doubt: bool,
 }
 
 impl Judgement {
@@ -68,9 +71,9 @@ impl Judgement {
         self.findings.first()
     }
 
-    /// A target that is slow, or whose certificate ends soon, is no failed probe.
-    pub(crate) fn succeeded(&self) -> bool {
-        self.only_warned
+    /// A target that is slow, or whose certificate ends soon, is no failed probe. None when nobody can tell.
+    pub(crate) fn succeeded(&self) -> Option<bool> {
+        (!self.in_doubt).then_some(self.only_warned)
     }
 
     pub(crate) fn by_regex(&self) -> bool {
@@ -78,17 +81,19 @@ impl Judgement {
     }
 }
 
-pub(crate) fn judge(target: &Target, seen: &Observation, now: i64) -> Judgement {
+/// Looks at no more than `work` allows.
+pub(crate) fn judge(target: &Target, seen: &Observation, now: i64, work: &mut Work) -> Judgement {
     let failed = match target.severity {
         Severity::Warning => Status::Warning,
         Severity::Critical => Status::Critical,
     };
     let mut findings = match (&seen.error, &seen.answer) {
-        (Some(error), _) => vec![failed::finding(error, seen, failed, now)],
-        (None, Some(answer)) => answered(target, seen, answer, failed),
+        (Some(error), _) => vec![failed::finding(error, target, seen, failed, now)],
+        (None, Some(answer)) => answered(target, seen, answer, failed, work),
         (None, None) => Vec::new(),
     };
     let only_warned = findings.is_empty();
+    let in_doubt = !only_warned && findings.iter().all(|finding| *finding.code == verdict::NOT_SEARCHED);
     if seen.error.is_none() {
         let levels = target.expect.latency_seconds.unwrap_or_default();
         findings.extend(slow(seen.latency().as_secs_f64(), levels));
@@ -99,7 +104,11 @@ pub(crate) fn judge(target: &Target, seen: &Observation, now: i64) -> Judgement 
         ));
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(badness(finding.status)));
-    Judgement { findings, only_warned }
+    Judgement {
+        findings,
+        only_warned,
+        in_doubt,
+    }
 }
 
 const fn badness(status: Status) -> u8 {
@@ -112,15 +121,15 @@ const fn badness(status: Status) -> u8 {
 }
 
 /// In the order in which a person would look.
-fn answered(target: &Target, seen: &Observation, answer: &Answer, failed: Status) -> Vec<Finding> {
+fn answered(target: &Target, seen: &Observation, answer: &Answer, failed: Status, work: &mut Work) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(status(target, seen, failed));
-    findings.extend(redirects(target, seen, failed));
+    findings.extend(redirects(target, seen, failed, work));
     findings.extend(connection(target, seen, answer, failed));
-    header::judge(&target.expect, answer, failed, &mut findings);
+    header::judge(&target.expect, answer, failed, work, &mut findings);
     if crate::request::wants_body(target) {
-        body::judge(&target.expect, answer, failed, &mut findings);
-        json::judge(&target.expect, answer, failed, &mut findings);
+        body::judge(&target.expect, answer, failed, work, &mut findings);
+        json::judge(&target.expect, answer, failed, work, &mut findings);
     }
     findings
 }
@@ -132,19 +141,23 @@ fn status(target: &Target, seen: &Observation, failed: Status) -> Option<Finding
     Some(Finding::new(failed, &verdict::STATUS, text).contrast(expected.to_string(), status.to_string()))
 }
 
-fn redirects(target: &Target, seen: &Observation, failed: Status) -> Option<Finding> {
+fn redirects(target: &Target, seen: &Observation, failed: Status, work: &mut Work) -> Option<Finding> {
     if let Some(expected) = target.expect.redirects.filter(|expected| *expected != seen.redirects) {
         let text = format!("{} redirects, not {expected}", seen.redirects);
         return Some(
             Finding::new(failed, &verdict::REDIRECTS, text).contrast(expected.to_string(), seen.redirects.to_string()),
         );
     }
-    let pattern = target
-        .expect
-        .final_url
-        .as_ref()
-        .filter(|pattern| !pattern.is_in(&seen.url))?;
+    let pattern = target.expect.final_url.as_ref()?;
     let url = failed::without_query(&seen.url);
+    match work.search(pattern, &seen.url) {
+        Searched::Found => return None,
+        Searched::Missing => {}
+        Searched::MissingInFirst(_) => {
+            let text = format!("this run has no time to search {url} for `{}`", pattern.as_str());
+            return Some(Finding::new(Status::Unknown, &verdict::NOT_SEARCHED, text));
+        }
+    }
     let text = format!("led to {url}, which does not match `{}`", pattern.as_str());
     Some(Finding::new(failed, &verdict::REDIRECTS, text).by_regex())
 }

@@ -1,6 +1,6 @@
 //! The tables `expect`: what a good answer is.
 
-use bellwether_sdk::settings::{Levels, PATTERN_KEYWORD};
+use bellwether_sdk::{pattern::Pattern, settings::Levels};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -150,50 +150,6 @@ pub(crate) struct HeaderExpectation {
     pub(crate) matches: Option<Pattern>,
     /// It is not there.
     pub(crate) absent: bool,
-}
-
-/// A regular expression, found anywhere unless it says `^` or `$`. Look-around and back-references are not known.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Pattern(regex_lite::Regex);
-
-/// Bytes of a compiled expression: enough for some hundred alternatives.
-const PATTERN_BYTES_MAX: usize = 1 << 20;
-
-impl TryFrom<String> for Pattern {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let mut builder = regex_lite::RegexBuilder::new(&text);
-        let built = builder.size_limit(PATTERN_BYTES_MAX).build();
-        built
-            .map(Self)
-            .map_err(|error| format!("`{text}` is not a regular expression: {error}"))
-    }
-}
-
-impl Pattern {
-    pub(crate) fn is_in(&self, text: &str) -> bool {
-        self.0.is_match(text)
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-}
-
-impl JsonSchema for Pattern {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Pattern".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "minLength": 1, PATTERN_KEYWORD: "regex-lite" })
-    }
 }
 
 /// A version of HTTP in an answer.
