@@ -18,6 +18,7 @@ pub mod pattern;
 pub mod report;
 pub mod settings;
 pub mod streak;
+pub mod work;
 
 pub use capability::{context, http, log, postgres, redis, state, system};
 pub use check::Check;

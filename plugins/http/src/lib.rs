@@ -22,7 +22,6 @@ use observation::Observation;
 use settings::NameSet;
 pub use settings::Settings;
 use target::Target;
-use work::Work;
 
 /// The plugin.
 #[derive(Debug)]
@@ -85,13 +84,9 @@ pub(crate) struct Probe<'t> {
 fn probes<'t>(targets: &'t [Target], seen: impl Iterator<Item = Observation>, now: i64) -> Vec<Probe<'t>> {
     let mut pairs: Vec<_> = targets.iter().zip(seen).enumerate().collect();
     pairs.sort_by_key(|(_, (target, seen))| work::wanted(target, seen.body().len()));
-    let mut all = Work::of_a_run();
-    let mut left = pairs.len();
+    let work = work::of_a_run();
     let judged = pairs.into_iter().map(|(place, (target, seen))| {
-        let mut share = all.share(left);
-        let judgement = judge::judge(target, &seen, now, &mut share);
-        all.give_back(&share);
-        left -= 1;
+        let judgement = judge::judge(target, &seen, now, &work);
         let probe = Probe {
             target,
             seen,

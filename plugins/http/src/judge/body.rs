@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 
-use bellwether_sdk::{Status, pattern::Pattern};
+use bellwether_sdk::{
+    Status,
+    pattern::Pattern,
+    work::{Searched, Work},
+};
 
 use super::Finding;
 use crate::{
@@ -10,14 +14,14 @@ use crate::{
     request,
     settings::ExpectSettings,
     verdict,
-    work::{self, Searched, Work},
+    work,
 };
 
 pub(super) fn judge(
     expect: &ExpectSettings,
     answer: &Answer,
     failed: Status,
-    work: &mut Work,
+    work: &Work,
     findings: &mut Vec<Finding>,
 ) {
     findings.extend(size(expect, answer, failed));
@@ -26,61 +30,62 @@ pub(super) fn judge(
     if texts.iter().all(|list| list.is_none()) && patterns.iter().all(|list| list.is_none()) {
         return;
     }
-    let part = Part::new(expect, answer, work);
-    let mut unsearched = Vec::new();
-    let found = part.texts(expect, &mut unsearched);
-    let by_regex = part.patterns(expect, &mut unsearched);
+    let looked_at = work.part(&answer.body, work::of_texts(expect));
+    let body = Body {
+        text: String::from_utf8_lossy(looked_at),
+        is_all: looked_at.len() == answer.body.len(),
+        is_whole: !answer.body_truncated,
+        work,
+    };
+    let mut doubts = Vec::new();
+    let texts = body.texts(expect, &mut doubts);
+    let patterns = body.patterns(expect, &mut doubts);
     let finding = |text: String| Finding::new(failed, &verdict::BODY, format!("{text}{}", cut(answer)));
-    findings.extend(found.into_iter().map(finding));
-    findings.extend(by_regex.into_iter().map(finding).map(Finding::by_regex));
+    findings.extend(texts.into_iter().map(finding));
+    findings.extend(patterns.into_iter().map(finding).map(Finding::by_regex));
     findings.extend(unproven(expect, answer, failed));
-    findings.extend(part.unsearched(&unsearched, answer));
+    findings.extend(in_doubt(&doubts, answer));
 }
 
-/// What of a body is looked at: all that was kept, unless the run has no time for that.
-struct Part<'a> {
-    body: Cow<'a, str>,
-    /// Up to where expressions are looked for; they cost more than texts.
-    for_patterns: usize,
-    /// Nothing of what was kept is missing in `body`.
+/// What of a body is looked at.
+struct Body<'a> {
+    text: Cow<'a, str>,
+    /// It is all that was kept: the run has the time for that.
     is_all: bool,
-    /// The host kept all.
+    /// All was kept.
     is_whole: bool,
+    work: &'a Work,
 }
 
-impl<'a> Part<'a> {
-    fn new(expect: &ExpectSettings, answer: &'a Answer, work: &mut Work) -> Self {
-        let looked_at = work.part(&answer.body, work::of_texts(expect));
-        let body = String::from_utf8_lossy(looked_at);
-        let for_patterns = work.part(body.as_bytes(), work::of_patterns(expect)).len();
-        Self {
-            for_patterns,
-            is_all: looked_at.len() == answer.body.len(),
-            is_whole: !answer.body_truncated,
-            body,
+/// What was not found, and in how many bytes: there was no time to look at more.
+type Doubt<'e> = (&'e str, usize);
+
+impl Body<'_> {
+    fn contains(&self, text: &str) -> Searched {
+        match (self.text.contains(text), self.is_all) {
+            (true, _) => Searched::Found,
+            (false, true) => Searched::Missing,
+            (false, false) => Searched::MissingInFirst(self.text.len()),
         }
     }
 
-    fn all_for_patterns(&self) -> bool {
-        self.is_all && self.for_patterns == self.body.len()
+    fn matches(&self, pattern: &Pattern) -> Searched {
+        match self.work.search(pattern, &self.text, self.is_whole && self.is_all) {
+            Searched::Missing if !self.is_all => Searched::MissingInFirst(self.text.len()),
+            searched => searched,
+        }
     }
 
-    fn has(&self, pattern: &Pattern) -> bool {
-        let whole = self.is_whole && self.all_for_patterns();
-        work::searched(pattern, &self.body[..self.for_patterns], whole) == Searched::Found
-    }
-
-    /// Texts that should be there and are not, or the other way round; those that nobody can tell are added to `unsearched`.
-    fn texts<'e>(&self, expect: &'e ExpectSettings, unsearched: &mut Vec<&'e str>) -> Vec<String> {
+    /// Texts that should be there and are not, or the other way round.
+    fn texts<'e>(&self, expect: &'e ExpectSettings, doubts: &mut Vec<Doubt<'e>>) -> Vec<String> {
         let mut found = Vec::new();
         for (list, wanted) in [(&expect.body_contains, true), (&expect.body_lacks, false)] {
             for text in list.iter().flatten() {
-                match (self.body.contains(text.as_str()), wanted) {
-                    (true, true) => {}
-                    (true, false) => found.push(format!("the body contains `{text}`")),
-                    (false, _) if !self.is_all => unsearched.push(text),
-                    (false, true) => found.push(format!("the body lacks `{text}`")),
-                    (false, false) => {}
+                match (self.contains(text), wanted) {
+                    (Searched::Found, true) | (Searched::Missing, false) => {}
+                    (Searched::Found, false) => found.push(format!("the body contains `{text}`")),
+                    (Searched::Missing, true) => found.push(format!("the body lacks `{text}`")),
+                    (Searched::MissingInFirst(bytes), _) => doubts.push((text, bytes)),
                 }
             }
         }
@@ -88,38 +93,35 @@ impl<'a> Part<'a> {
     }
 
     /// The same of expressions.
-    fn patterns<'e>(&self, expect: &'e ExpectSettings, unsearched: &mut Vec<&'e str>) -> Vec<String> {
+    fn patterns<'e>(&self, expect: &'e ExpectSettings, doubts: &mut Vec<Doubt<'e>>) -> Vec<String> {
         let mut found = Vec::new();
         for (list, wanted) in [(&expect.body_matches, true), (&expect.body_lacks_match, false)] {
             for pattern in list.iter().flatten() {
                 let text = pattern.as_str();
-                match (self.has(pattern), wanted) {
-                    (true, true) => {}
-                    (true, false) => found.push(format!("the body matches `{text}`")),
-                    (false, _) if !self.all_for_patterns() => unsearched.push(text),
-                    (false, true) => found.push(format!("the body does not match `{text}`")),
-                    (false, false) => {}
+                match (self.matches(pattern), wanted) {
+                    (Searched::Found, true) | (Searched::Missing, false) => {}
+                    (Searched::Found, false) => found.push(format!("the body matches `{text}`")),
+                    (Searched::Missing, true) => found.push(format!("the body does not match `{text}`")),
+                    (Searched::MissingInFirst(bytes), _) => doubts.push((text, bytes)),
                 }
             }
         }
         found
     }
+}
 
-    /// Neither that it is there nor that it is not can be said of what was not looked at.
-    fn unsearched(&self, sought: &[&str], answer: &Answer) -> Option<Finding> {
-        let first = sought.first()?;
-        let others = match sought.len() - 1 {
-            0 => String::new(),
-            others => format!(" and {others} more"),
-        };
-        let text = format!(
-            "`{first}`{others} not found in the first {} of {} bytes of the body, which are all that this run has the time to \
-             search",
-            self.for_patterns,
-            answer.body.len()
-        );
-        Some(Finding::new(Status::Unknown, &verdict::NOT_SEARCHED, text))
-    }
+/// Neither that it is there nor that it is not can be said of what was not looked at.
+fn in_doubt(doubts: &[Doubt<'_>], answer: &Answer) -> Option<Finding> {
+    let (sought, bytes) = doubts.first()?;
+    let others = match doubts.len() - 1 {
+        0 => String::new(),
+        others => format!("; {others} more are in doubt, too"),
+    };
+    let kept = answer.body.len();
+    let text = format!(
+        "`{sought}` is not in the first {bytes} bytes of the body, and this run has no time to search all {kept}{others}"
+    );
+    Some(Finding::new(Status::Unknown, &verdict::NOT_SEARCHED, text))
 }
 
 fn cut(answer: &Answer) -> String {

@@ -1,21 +1,23 @@
 //! Headers of the answer.
 
-use bellwether_sdk::Status;
+use bellwether_sdk::{
+    Status,
+    work::{Searched, Work},
+};
 
 use super::Finding;
 use crate::{
     observation::Answer,
     settings::{ExpectSettings, HeaderExpectation},
     verdict,
-    work::{Searched, Work},
 };
 
-pub(super) fn judge(expect: &ExpectSettings, answer: &Answer, failed: Status, work: &mut Work, findings: &mut Vec<Finding>) {
+pub(super) fn judge(expect: &ExpectSettings, answer: &Answer, failed: Status, work: &Work, findings: &mut Vec<Finding>) {
     let expected = expect.headers.iter().flatten();
     findings.extend(expected.filter_map(|expected| one(expected, answer, failed, work)));
 }
 
-fn one(expected: &HeaderExpectation, answer: &Answer, failed: Status, work: &mut Work) -> Option<Finding> {
+fn one(expected: &HeaderExpectation, answer: &Answer, failed: Status, work: &Work) -> Option<Finding> {
     let name = &expected.name;
     let values: Vec<&str> = answer.header(name).collect();
     let finding = |text: String| Some(Finding::new(failed, &verdict::HEADER, text));
@@ -35,7 +37,7 @@ fn one(expected: &HeaderExpectation, answer: &Answer, failed: Status, work: &mut
             .map(|finding| finding.contrast(wanted, actual));
     }
     let pattern = expected.matches.as_ref()?;
-    let found: Vec<Searched> = values.iter().map(|value| work.search(pattern, value)).collect();
+    let found: Vec<Searched> = values.iter().map(|value| work.search(pattern, value, true)).collect();
     if found.contains(&Searched::Found) {
         return None;
     }

@@ -1,6 +1,9 @@
 //! Values in a JSON body.
 
-use bellwether_sdk::Status;
+use bellwether_sdk::{
+    Status,
+    work::{Searched, Work},
+};
 use serde_json::Value;
 
 use super::{Finding, body::mend};
@@ -8,7 +11,7 @@ use crate::{
     observation::Answer,
     settings::{ExpectSettings, JsonExpectation, JsonKind},
     verdict,
-    work::{Searched, Work},
+    work::JSON,
 };
 
 /// Characters of a value that are shown: enough to recognise it by.
@@ -18,14 +21,14 @@ pub(super) fn judge(
     expect: &ExpectSettings,
     answer: &Answer,
     failed: Status,
-    work: &mut Work,
+    work: &Work,
     findings: &mut Vec<Finding>,
 ) {
     let Some(expected) = &expect.json else {
         return;
     };
     let kept = answer.body.len();
-    if !answer.body_truncated && !work.affords_json(kept) {
+    if !answer.body_truncated && !work.affords(kept, JSON) {
         let text = format!("the {kept} bytes of JSON are more than this run has the time to read");
         findings.push(Finding::new(Status::Unknown, &verdict::NOT_SEARCHED, text));
         return;
@@ -36,7 +39,7 @@ pub(super) fn judge(
     }
 }
 
-fn finding(expected: &JsonExpectation, body: &Value, failed: Status, work: &mut Work) -> Option<Finding> {
+fn finding(expected: &JsonExpectation, body: &Value, failed: Status, work: &Work) -> Option<Finding> {
     if let Some((wanted, actual)) = broken(expected, body) {
         let text = format!("{} {actual}, not {wanted}", place(&expected.pointer));
         return Some(Finding::new(failed, &verdict::JSON, text).contrast(wanted, actual));
@@ -44,7 +47,7 @@ fn finding(expected: &JsonExpectation, body: &Value, failed: Status, work: &mut 
     let pattern = expected.matches.as_ref()?;
     let value = body.pointer(&expected.pointer)?;
     let (wanted, actual) = (format!("text that matches `{}`", pattern.as_str()), shown(value));
-    match value.as_str().map(|text| work.search(pattern, text)) {
+    match value.as_str().map(|text| work.search(pattern, text, true)) {
         Some(Searched::Found) => None,
         Some(Searched::MissingInFirst(part)) => {
             let text = format!(
@@ -171,7 +174,7 @@ mod tests {
 
     fn broken_by(expected: Value, body: &Value) -> Option<String> {
         let expected: JsonExpectation = serde_json::from_value(expected).expect("valid");
-        let found = finding(&expected, body, Status::Critical, &mut Work::of_a_run())?;
+        let found = finding(&expected, body, Status::Critical, &crate::work::of_a_run())?;
         found
             .contrast
             .map(|(wanted, actual)| format!("{actual}, not {wanted}"))

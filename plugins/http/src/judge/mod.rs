@@ -4,7 +4,11 @@ mod body;
 mod header;
 mod json;
 
-use bellwether_sdk::{Code, Status, settings::Levels};
+use bellwether_sdk::{
+    Code, Status,
+    settings::Levels,
+    work::{Searched, Work},
+};
 
 use crate::{
     certificate::{days_left, out_of_time, span},
@@ -13,7 +17,6 @@ use crate::{
     settings::{Remaining, Severity},
     target::Target,
     verdict,
-    work::{Searched, Work},
 };
 
 /// Unless said: time to renew by hand, and time to drop everything else.
@@ -82,7 +85,7 @@ impl Judgement {
 }
 
 /// Looks at no more than `work` allows.
-pub(crate) fn judge(target: &Target, seen: &Observation, now: i64, work: &mut Work) -> Judgement {
+pub(crate) fn judge(target: &Target, seen: &Observation, now: i64, work: &Work) -> Judgement {
     let failed = match target.severity {
         Severity::Warning => Status::Warning,
         Severity::Critical => Status::Critical,
@@ -121,7 +124,7 @@ const fn badness(status: Status) -> u8 {
 }
 
 /// In the order in which a person would look.
-fn answered(target: &Target, seen: &Observation, answer: &Answer, failed: Status, work: &mut Work) -> Vec<Finding> {
+fn answered(target: &Target, seen: &Observation, answer: &Answer, failed: Status, work: &Work) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(status(target, seen, failed));
     findings.extend(redirects(target, seen, failed, work));
@@ -141,7 +144,7 @@ fn status(target: &Target, seen: &Observation, failed: Status) -> Option<Finding
     Some(Finding::new(failed, &verdict::STATUS, text).contrast(expected.to_string(), status.to_string()))
 }
 
-fn redirects(target: &Target, seen: &Observation, failed: Status, work: &mut Work) -> Option<Finding> {
+fn redirects(target: &Target, seen: &Observation, failed: Status, work: &Work) -> Option<Finding> {
     if let Some(expected) = target.expect.redirects.filter(|expected| *expected != seen.redirects) {
         let text = format!("{} redirects, not {expected}", seen.redirects);
         return Some(
@@ -150,7 +153,7 @@ fn redirects(target: &Target, seen: &Observation, failed: Status, work: &mut Wor
     }
     let pattern = target.expect.final_url.as_ref()?;
     let url = failed::without_query(&seen.url);
-    match work.search(pattern, &seen.url) {
+    match work.search(pattern, &seen.url, true) {
         Searched::Found => return None,
         Searched::Missing => {}
         Searched::MissingInFirst(_) => {
