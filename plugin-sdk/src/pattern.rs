@@ -51,7 +51,7 @@ struct Engine {
 }
 
 impl Engine {
-    /// Tries ever larger sizes: that is the only way to learn how large a program is, and costs twice what building it does.
+    /// Tries ever larger sizes: that is the only way to learn how large a program is, and costs three times what building it does.
     fn new(text: &str, nested: u32) -> Result<Self, String> {
         let mut program_bytes = PROGRAM_BYTES_FIRST;
         loop {
@@ -59,7 +59,7 @@ impl Engine {
             match builder.size_limit(program_bytes as usize).nest_limit(nested).build() {
                 Ok(regex) => return Ok(Self { regex, program_bytes }),
                 Err(error) if program_bytes >= PROGRAM_BYTES_MAX => return Err(error.to_string()),
-                Err(_) => program_bytes *= 2,
+                Err(_) => program_bytes = PROGRAM_BYTES_MAX.min(program_bytes / 2 * 3),
             }
         }
     }

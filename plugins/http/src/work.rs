@@ -10,8 +10,8 @@ use bellwether_sdk::{
 use crate::{request, settings::ExpectSettings, target::Target};
 
 /// Of one run, for looking at what was answered. A run has a second of CPU time unless configured; taking in the 32 MiB of bodies that
-/// it may have takes a fifth of that, settings and report of 1,000 targets another.
-const OF_A_RUN: Duration = Duration::from_millis(450);
+/// it may have takes a sixth of that, settings and report of 1,000 targets another.
+const OF_A_RUN: Duration = Duration::from_millis(600);
 
 /// Of a byte, for each text that is looked for. Measured: 4 ns.
 const TEXT: Cost = Cost::nanoseconds(6);

@@ -5,13 +5,17 @@ use std::time::Duration;
 use bellwether_sdk::{
     Code,
     http::{Error, Failure, Response, reason},
+    work::{Cost, Work},
 };
 
 use crate::{
     exposition::{Exposition, Format, ParseError, parse},
     settings::{BODY_BYTES_MAX, FormatSetting, Settings},
-    verdict::{DENIED, EMPTY, FORMAT, LIMIT, MALFORMED, NOT_ASKED, NOT_FOUND, REFUSED, STATUS, TIMEOUT, UNREACHABLE},
+    verdict::{DENIED, EMPTY, FORMAT, LIMIT, MALFORMED, NOT_ASKED, NOT_FOUND, NOT_READ, REFUSED, STATUS, TIMEOUT, UNREACHABLE},
 };
+
+/// What a byte of text takes to read and to merge. Measured in the sandbox, with the shortest lines of which each is a series: 220 ns.
+const READING: Cost = Cost::nanoseconds(250);
 
 /// One good answer.
 #[derive(Debug)]
@@ -39,10 +43,11 @@ impl Refusal {
     }
 }
 
-pub(crate) fn read(answer: Result<Response, Box<Failure>>, settings: &Settings) -> Result<Scrape, Refusal> {
+/// Reads no more than `work` allows.
+pub(crate) fn read(answer: Result<Response, Box<Failure>>, settings: &Settings, work: &Work) -> Result<Scrape, Refusal> {
     let response = answer.map_err(|failure| failed(&failure))?;
     let latency = Duration::from_nanos(response.phases.total_ns);
-    read_response(&response, settings)
+    read_response(&response, settings, work)
         .map(|exposition| Scrape {
             exposition,
             latency,
@@ -61,22 +66,27 @@ fn failed(failure: &Failure) -> Refusal {
         Error::Timeout(_) => &TIMEOUT,
         // The run had no more of something before there was anybody to ask.
         Error::Limit(_) if !was_asked => &NOT_ASKED,
+        // Heads, bodies and redirects without end.
+        Error::Limit(_) => &LIMIT,
         Error::Invalid(_)
         | Error::Resolve(_)
         | Error::Connect(_)
         | Error::Tls(_)
-        | Error::Protocol(_)
-        | Error::Limit(_) => &UNREACHABLE,
+        | Error::Protocol(_) => &UNREACHABLE,
     };
     Refusal::new(code, reason(&failure.error))
 }
 
-fn read_response(response: &Response, settings: &Settings) -> Result<Exposition, Refusal> {
+fn read_response(response: &Response, settings: &Settings, work: &Work) -> Result<Exposition, Refusal> {
     status(response.status)?;
     if response.body_truncated {
         return Err(Refusal::new(&LIMIT, too_long(settings.maximum.body_bytes)));
     }
     let format = format(response.header("content-type"), settings.format)?;
+    let bytes = response.body.len();
+    if !work.affords(bytes, READING) {
+        return Err(Refusal::new(&NOT_READ, no_time(&format!("a text of {bytes} bytes"))));
+    }
     let text = std::str::from_utf8(&response.body).map_err(|error| not_text(&response.body, &error))?;
     let most = usize::try_from(settings.maximum.samples).unwrap_or(usize::MAX);
     let exposition = parse(text, format, most).map_err(|error| malformed(&error, text))?;
@@ -84,6 +94,11 @@ fn read_response(response: &Response, settings: &Settings) -> Result<Exposition,
         return Err(Refusal::new(&EMPTY, "the answer holds no samples"));
     }
     Ok(exposition)
+}
+
+/// In the run, after the targets that stand before this one in the settings.
+pub(crate) fn no_time(what: &str) -> String {
+    format!("this run has no time left for {what}: give it a check of its own, or have it serve less")
 }
 
 /// With what can be done about it: from a certain length on nothing here can.

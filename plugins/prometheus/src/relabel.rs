@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_sdk::Failure;
+use bellwether_sdk::{Failure, pattern::WholePattern, work::Cost};
 
 use crate::{
     exposition::LabelSet,
-    settings::{Rename, Target, Whole},
+    settings::{Rename, Target},
 };
 
 /// Put before a label that must give way, as Prometheus does.
@@ -15,8 +15,8 @@ const EXPORTED: &str = "exported_";
 /// What the settings ask for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
-    pub(crate) keep: Option<Vec<Whole>>,
-    pub(crate) drop: Vec<Whole>,
+    pub(crate) keep: Option<Vec<WholePattern>>,
+    pub(crate) drop: Vec<WholePattern>,
     pub(crate) rename: Vec<Rename>,
     pub(crate) prefix: String,
     pub(crate) labels: BTreeMap<String, String>,
@@ -41,9 +41,16 @@ impl Rules {
         }
     }
 
+    /// What a byte of the names of families costs at worst. An expression that fits is gone through twice more to replace.
+    pub(crate) fn cost(&self) -> Cost {
+        let selected = self.keep.iter().flatten().chain(&self.drop).map(WholePattern::cost);
+        let renamed = self.rename.iter().map(|rename| rename.from.cost().times(3));
+        selected.chain(renamed).sum()
+    }
+
     /// Whether a family of that name is kept.
     pub(crate) fn keeps(&self, name: &str) -> bool {
-        let fits = |patterns: &[Whole]| patterns.iter().any(|pattern| pattern.fits(name));
+        let fits = |patterns: &[WholePattern]| patterns.iter().any(|pattern| pattern.fits(name));
         self.keep.as_deref().is_none_or(fits) && !fits(&self.drop)
     }
 

@@ -1,12 +1,9 @@
 //! What stands under `settings` in the configuration.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_sdk::{Address, Failure, settings::PATTERN_KEYWORD};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use bellwether_sdk::{Address, Failure, pattern::WholePattern};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::relabel::Rules;
@@ -27,9 +24,9 @@ pub struct Settings {
     /// Which format the answer has; what its header says, unless said.
     pub(crate) format: FormatSetting,
     /// Regular expressions for the whole name of a family: only these are kept. All, unless said.
-    keep: Option<Vec<Whole>>,
+    keep: Option<Vec<WholePattern>>,
     /// Regular expressions for the whole name of a family: these are dropped, also when `keep` has them.
-    drop: Vec<Whole>,
+    drop: Vec<WholePattern>,
     /// New names for families, tried in order; the first that fits counts.
     rename: Vec<Rename>,
     /// Put before the name of each family, after renaming.
@@ -108,54 +105,9 @@ impl Default for Maximum {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rename {
     /// Regular expression for the whole name of a family.
-    pub(crate) from: Whole,
+    pub(crate) from: WholePattern,
     /// `$1` is what the first parentheses found.
     pub(crate) to: String,
-}
-
-/// A regular expression that fits the whole of a text. Look-around and back-references are not known.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Whole(regex_lite::Regex);
-
-/// Bytes of a compiled expression: enough for some hundred alternatives.
-const PATTERN_BYTES_MAX: usize = 1 << 20;
-
-impl TryFrom<String> for Whole {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let mut builder = regex_lite::RegexBuilder::new(&format!("^(?:{text})$"));
-        let built = builder.size_limit(PATTERN_BYTES_MAX).build();
-        built
-            .map(Self)
-            .map_err(|error| format!("`{text}` is not a regular expression: {error}"))
-    }
-}
-
-impl Whole {
-    pub(crate) fn fits(&self, text: &str) -> bool {
-        self.0.is_match(text)
-    }
-
-    /// `text` as `to` says, when it fits.
-    pub(crate) fn replace(&self, text: &str, to: &str) -> Option<String> {
-        self.fits(text).then(|| self.0.replace(text, to).into_owned())
-    }
-}
-
-impl JsonSchema for Whole {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Whole".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "minLength": 1, PATTERN_KEYWORD: "regex-lite" })
-    }
 }
 
 /// One thing to scrape, complete.

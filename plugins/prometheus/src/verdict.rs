@@ -13,6 +13,10 @@ pub(crate) const NOT_ASKED: Code = Code::new(
     "not_asked",
     "The run came to its end before it came to this target: shorten `timeout_seconds`, or share the targets among several checks.",
 );
+pub(crate) const NOT_READ: Code = Code::new(
+    "not_read",
+    "The run has no time left to read what it serves: give it a check of its own, or have it serve less. Nothing of it was taken.",
+);
 pub(crate) const DENIED: Code = Code::new(
     "denied",
     "The configuration does not allow the request: the summary names the line.",
@@ -45,10 +49,11 @@ pub(crate) const DROPPED: Code = Code::new(
     "A part could not be taken over, as the summary says: double series, types that contradict, values that are none.",
 );
 
-pub(crate) const ALL: [&Code; 13] = [
+pub(crate) const ALL: [&Code; 14] = [
     &UNREACHABLE,
     &TIMEOUT,
     &NOT_ASKED,
+    &NOT_READ,
     &DENIED,
     &REFUSED,
     &NOT_FOUND,
@@ -116,8 +121,8 @@ pub(crate) fn describe(about: &mut Description) {
 }
 
 pub(crate) fn report(target: &str, outcome: &Result<Account, Refusal>, report: &mut Report) {
-    // Of a target that was not asked, 0 would say that it failed.
-    if !matches!(outcome, Err(refusal) if *refusal.code == NOT_ASKED) {
+    // Of a target that was not asked, or whose answer was not read, 0 would say that it failed.
+    if !matches!(outcome, Err(refusal) if [NOT_ASKED, NOT_READ].contains(refusal.code)) {
         report.gauge(&UP).set([target], outcome.is_ok());
     }
     match outcome {
@@ -132,7 +137,7 @@ pub(crate) fn report(target: &str, outcome: &Result<Account, Refusal>, report: &
 fn refused(target: &str, refusal: &Refusal, report: &mut Report) {
     let summary = refusal.summary.as_str();
     let verdict = match *refusal.code {
-        DENIED | NOT_ASKED => report.unknown(target, refusal.code, summary),
+        DENIED | NOT_ASKED | NOT_READ => report.unknown(target, refusal.code, summary),
         EMPTY => report.warning(target, refusal.code, summary),
         _ => report.critical(target, refusal.code, summary),
     };

@@ -7,6 +7,9 @@ use super::{
     metadata,
 };
 
+/// Labels of one series. A family may have 32; here it is only to bound the search for doubles.
+const LABELS_MAX: usize = 128;
+
 pub(super) fn is_metric_character(next: char) -> bool {
     next.is_ascii_alphanumeric() || next == '_' || next == ':'
 }
@@ -105,6 +108,12 @@ fn labels(cursor: &mut Cursor<'_>, strict: bool) -> Result<LabelSet, ParseError>
         let (name, value) = label(cursor, strict)?;
         if labels.iter().any(|(known, _)| known == name) {
             return Err(cursor.error(format!("label `{name}` twice")));
+        }
+        if labels.len() == LABELS_MAX {
+            return Err(ParseError {
+                too_many: true,
+                ..cursor.error(format!("more than {LABELS_MAX} labels on one series"))
+            });
         }
         labels.push((name.to_owned(), value));
         first = false;

@@ -9,19 +9,22 @@ mod series;
 
 use std::collections::{HashMap, HashSet};
 
-use bellwether_sdk::report::MetricFamily;
+use bellwether_sdk::{report::MetricFamily, work::Work};
 
 use crate::{
-    answer::{Refusal, Scrape},
+    answer::{Refusal, Scrape, no_time},
     exposition::{Dropped, Family},
     relabel::Rules,
     settings::Target,
-    verdict::{LIMIT, MISSING},
+    verdict::{LIMIT, MISSING, NOT_READ},
 };
 use pending::{Pending, relabelled};
 
 /// Bytes of a report: the host ends a run that hands over 4 MiB, and with it the verdicts.
 const REPORT_BYTES_MAX: usize = 3 << 20;
+
+/// Families of a report that the host takes, less those of this plugin.
+const FAMILIES_MAX: usize = 1_990;
 
 /// How one target went.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +44,8 @@ pub(crate) struct Account {
     pub(crate) collided: usize,
     /// Series of a family that another target, or this check, has with another type.
     pub(crate) clashed: usize,
-    /// Series with a label value, or more buckets, than the host takes; families that were renamed to no name.
+    /// Series with a longer label value, more labels or more buckets than the host takes; series of families that are too many;
+    /// families that were renamed to no name.
     pub(crate) refused: usize,
 }
 
@@ -72,15 +76,22 @@ impl Merged {
         scrape: Scrape,
         rules: &Rules,
         required: &[String],
+        work: &Work,
     ) -> Result<Account, Refusal> {
         let exposition = scrape.exposition;
+        let refused = |code, text| Refusal {
+            latency: Some(scrape.latency),
+            ..Refusal::new(code, text)
+        };
         let missing: Vec<&str> = absent(&exposition.families, required);
         if !missing.is_empty() {
             let text = format!("it does not serve {}", missing.join(", "));
-            return Err(Refusal {
-                latency: Some(scrape.latency),
-                ..Refusal::new(&MISSING, text)
-            });
+            return Err(refused(&MISSING, text));
+        }
+        let names: usize = exposition.families.iter().map(|family| family.name.len()).sum();
+        if !work.affords(names, rules.cost()) {
+            let text = no_time("holding its names against `keep`, `drop` and `rename`");
+            return Err(refused(&NOT_READ, text));
         }
         let mut account = Account {
             latency: scrape.latency,
@@ -97,48 +108,54 @@ impl Merged {
                 wanted.push(family);
             }
         }
-        self.spend(&wanted, scrape.latency)?;
+        self.spend(&wanted).map_err(|text| refused(&LIMIT, text))?;
         for family in wanted {
             self.merge(family, &mut account);
         }
         Ok(account)
     }
 
-    /// Whether there is room for all of these.
-    fn spend(&mut self, families: &[Pending], latency: std::time::Duration) -> Result<(), Refusal> {
-        let bytes: usize = families.iter().map(Pending::cost).sum();
+    /// Whether there is room for all of these. What is refused later is counted all the same.
+    fn spend(&mut self, families: &[Pending]) -> Result<(), String> {
+        let cost = |family: &Pending| {
+            let place = self.places.get(&family.name);
+            let present = place.and_then(|place| self.families.get(*place));
+            present.map_or_else(|| family.cost(), |present| present.cost_of_adding(family))
+        };
+        let bytes: usize = families.iter().map(cost).sum();
         if self.bytes + bytes > REPORT_BYTES_MAX {
-            let text = no_room(bytes, self.bytes);
-            return Err(Refusal {
-                latency: Some(latency),
-                ..Refusal::new(&LIMIT, text)
-            });
+            return Err(no_room(bytes, self.bytes));
         }
         self.bytes += bytes;
         Ok(())
     }
 
     fn merge(&mut self, family: Pending, account: &mut Account) {
+        let series = family.series.len();
         let Some(place) = self.places.get(&family.name).copied() else {
             if self.reserved.contains(&family.name.as_str()) {
-                account.clashed += family.series.len();
-                return;
+                account.clashed += series;
+            } else if self.families.len() == FAMILIES_MAX {
+                account.refused += series;
+            } else {
+                account.families += 1;
+                account.series += series;
+                self.places.insert(family.name.clone(), self.families.len());
+                self.families.push(family);
             }
-            account.families += 1;
-            account.series += family.series.len();
-            self.places.insert(family.name.clone(), self.families.len());
-            self.families.push(family);
             return;
         };
         let present = &mut self.families[place];
         if present.kind != family.kind {
-            account.clashed += family.series.len();
-            return;
+            account.clashed += series;
+        } else if !present.takes_labels_of(&family) {
+            account.refused += series;
+        } else {
+            account.families += 1;
+            let (taken, collided) = present.add(family);
+            account.series += taken;
+            account.collided += collided;
         }
-        account.families += 1;
-        let (taken, collided) = present.series.extend(&mut present.seen, family.series);
-        account.series += taken;
-        account.collided += collided;
     }
 
     /// In the order in which they were first met.

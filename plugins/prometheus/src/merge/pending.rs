@@ -1,6 +1,6 @@
 //! A family between the exposition of its target and the report: selected, renamed, and fit for the host.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Account, series::Series};
 use crate::{
@@ -8,6 +8,15 @@ use crate::{
     relabel::Rules,
     settings::Target,
 };
+
+/// Label names of one family that the host takes; one more would cost the whole family.
+const LABELS_MAX: usize = 32;
+
+/// Bytes that a family takes on its way to the host besides its texts: a record and its lists.
+const FAMILY_BYTES: usize = 96;
+
+/// Bytes of a text on its way to the host besides what it says. Each series has one for each label name of its family.
+const TEXT_BYTES: usize = 8;
 
 /// The type of a family, where values alone do not say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,13 +38,43 @@ pub(super) struct Pending {
     pub(super) unit: String,
     pub(super) kind: Kind,
     pub(super) series: Series,
-    pub(super) seen: HashSet<LabelSet>,
+    seen: HashSet<LabelSet>,
+    /// Label names of all series.
+    pub(super) names: BTreeSet<String>,
 }
 
 impl Pending {
     /// Roughly, on the way to the host.
     pub(super) fn cost(&self) -> usize {
-        self.name.len() + self.help.len() + self.series.cost()
+        FAMILY_BYTES + self.name.len() + self.help.len() + self.series.cost() + self.cost_of_labels(self.names.len())
+    }
+
+    /// The names, and a place for each in each series.
+    fn cost_of_labels(&self, names: usize) -> usize {
+        let texts: usize = self.names.iter().map(String::len).sum();
+        texts + names * TEXT_BYTES * (1 + self.series.len())
+    }
+
+    /// What `other` adds: its series, and a place for its labels in those that are here already.
+    pub(super) fn cost_of_adding(&self, other: &Self) -> usize {
+        let (union, new) = self.labels_with(other);
+        other.series.cost() + other.cost_of_labels(union) + new * TEXT_BYTES * self.series.len()
+    }
+
+    /// How many label names there are together, and how many of them are new.
+    fn labels_with(&self, other: &Self) -> (usize, usize) {
+        let new = other.names.difference(&self.names).count();
+        (self.names.len() + new, new)
+    }
+
+    pub(super) fn takes_labels_of(&self, other: &Self) -> bool {
+        self.labels_with(other).0 <= LABELS_MAX
+    }
+
+    /// Adds the series of `other`, whose labels it takes; returns how many were new and how many were not.
+    pub(super) fn add(&mut self, other: Self) -> (usize, usize) {
+        self.names.extend(other.names);
+        self.series.extend(&mut self.seen, other.series)
     }
 }
 
@@ -48,6 +87,8 @@ pub(super) fn relabelled(family: Family, target: &Target, rules: &Rules, account
     let (kind, mut series) = split(family.data, target, rules);
     account.collided += series.take_distinct();
     account.refused += series.take_acceptable();
+    let mut names = BTreeSet::new();
+    account.refused += series.take_labelled(&mut names, LABELS_MAX);
     if series.len() == 0 {
         return None;
     }
@@ -56,6 +97,7 @@ pub(super) fn relabelled(family: Family, target: &Target, rules: &Rules, account
         kind: kind_of(kind, &name),
         unit: unit_of(family.unit, &name),
         seen: series.label_sets(),
+        names,
         help: family.help,
         name,
         series,

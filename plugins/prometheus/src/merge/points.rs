@@ -1,6 +1,6 @@
 //! From series to the points of a report.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use bellwether_sdk::report::{Bucket, HistogramSample, MetricFamily, Points, Quantile, Sample, SummarySample};
 
@@ -16,7 +16,7 @@ impl Pending {
             Kind::StateSet(label) => Some(label.clone()),
             Kind::Counter | Kind::Gauge | Kind::Untyped | Kind::Info | Kind::Histogram | Kind::Summary => None,
         };
-        let label_names = label_names(&self.seen, state.as_deref());
+        let label_names = label_names(&self.names, state.as_deref());
         let points = points(&self.kind, self.series, &label_names);
         MetricFamily {
             name: self.name,
@@ -28,10 +28,10 @@ impl Pending {
     }
 }
 
-/// All names that occur, the state last.
-fn label_names(sets: &HashSet<LabelSet>, state: Option<&str>) -> Vec<String> {
-    let names: BTreeSet<&str> = sets.iter().flatten().map(|(name, _)| name.as_str()).collect();
-    let others = names.into_iter().filter(|name| Some(*name) != state);
+/// The state last.
+fn label_names(names: &BTreeSet<String>, state: Option<&str>) -> Vec<String> {
+    let names = names.iter().map(String::as_str);
+    let others = names.filter(|name| Some(*name) != state);
     others.chain(state).map(str::to_owned).collect()
 }
 

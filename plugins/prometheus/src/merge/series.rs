@@ -1,6 +1,6 @@
 //! Series of one sort, with the labels that the rules give them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::exposition::{Histogram, LabelSet, Summary};
 
@@ -77,10 +77,32 @@ impl Series {
         }
     }
 
-    /// Roughly, on the way to the host.
+    /// Keeps those that have no more than `most` label names together, in their order; returns how many went. Adds the names.
+    pub(super) fn take_labelled(&mut self, names: &mut BTreeSet<String>, most: usize) -> usize {
+        fn keep<T>(series: &mut Vec<(LabelSet, T)>, names: &mut BTreeSet<String>, most: usize) -> usize {
+            let before = series.len();
+            series.retain(|(labels, _)| {
+                let new = labels.iter().filter(|(name, _)| !names.contains(name));
+                let fits = names.len() + new.clone().count() <= most;
+                if fits {
+                    let new: Vec<String> = new.map(|(name, _)| name.clone()).collect();
+                    names.extend(new);
+                }
+                fits
+            });
+            before - series.len()
+        }
+        match self {
+            Self::Values(series) => keep(series, names, most),
+            Self::Histograms(series) => keep(series, names, most),
+            Self::Summaries(series) => keep(series, names, most),
+        }
+    }
+
+    /// Roughly, on the way to the host, without a place for each label.
     pub(super) fn cost(&self) -> usize {
         fn all<T>(series: &[(LabelSet, T)], points: impl Fn(&T) -> usize) -> usize {
-            let labels = |labels: &LabelSet| -> usize { labels.iter().map(|(_, value)| value.len() + 8).sum() };
+            let labels = |labels: &LabelSet| -> usize { labels.iter().map(|(_, value)| value.len()).sum() };
             let one = |(set, value): &(LabelSet, T)| labels(set) + SAMPLE_BYTES + POINT_BYTES * points(value);
             series.iter().map(one).sum()
         }
