@@ -6,6 +6,7 @@
 //! really took is measured, so that the worst case is only ever paid where it occurs.
 
 use std::{
+    cell::Cell,
     iter::Sum,
     ops::Add,
     time::{Duration, Instant},
@@ -16,6 +17,10 @@ use crate::pattern::Pattern;
 /// What is always affordable: what so little costs is no danger even a thousand times, and a machine that is busy with others
 /// for a moment shall not keep a check from looking at an ordinary answer.
 const ALWAYS: Duration = Duration::from_micros(200);
+
+/// How many times what a piece of work takes at its worst it may count. A machine of half the speed is no reason to be stopped, and
+/// one that is busy with other checks is no reason to leave work undone.
+const HELD_UP: u32 = 2;
 
 /// A search that could go only so little further than it has, in parts of that, is not begun again.
 const PROGRESS: usize = 8;
@@ -68,11 +73,13 @@ impl Sum for Cost {
     }
 }
 
-/// A sum of time for computing.
+/// A sum of time for computing. What is measured is the time on a wall, which is no less than what a run is charged for: on a slow
+/// machine less is done. Where others hold a machine up, a piece counts as [`HELD_UP`] times its worst and no more.
 #[derive(Clone, Debug)]
 pub struct Work {
     clock: fn() -> Instant,
-    until: Instant,
+    most: Duration,
+    spent: Cell<Duration>,
 }
 
 /// What a search came to.
@@ -86,7 +93,6 @@ pub enum Searched {
     MissingInFirst(usize),
 }
 
-/// The time on a wall: other checks may make it longer than what a run computes, and never shorter.
 #[expect(
     clippy::disallowed_methods,
     reason = "a plugin's own computing is measured where it happens, and a guest has no other clock"
@@ -96,24 +102,41 @@ fn now() -> Instant {
 }
 
 impl Work {
-    /// From now on, `most`. Half of the CPU time of a run leaves room for what is not asked for here.
-    pub fn begin(most: Duration) -> Self {
+    /// `most` of it. Half of the CPU time of a run leaves room for what is not asked for here.
+    pub fn new(most: Duration) -> Self {
         Self::by(now, most)
     }
 
     fn by(clock: fn() -> Instant, most: Duration) -> Self {
         Self {
             clock,
-            until: clock() + most,
+            most,
+            spent: Cell::default(),
         }
     }
 
     /// What is left of it.
     pub fn left(&self) -> Duration {
-        self.until.saturating_duration_since((self.clock)())
+        self.most.saturating_sub(self.spent.get())
     }
 
-    /// Whether all of so many bytes can be afforded.
+    /// Does a piece of work that takes `worst` at its worst, and counts what it took.
+    pub fn measured<T>(&self, worst: Duration, piece: impl FnOnce() -> T) -> T {
+        let began = (self.clock)();
+        let done = piece();
+        let took = (self.clock)().saturating_duration_since(began);
+        self.spent
+            .set(self.spent.get() + took.min(worst.saturating_mul(HELD_UP)));
+        done
+    }
+
+    /// Does a piece of work on so many bytes if it can be afforded at its worst.
+    pub fn perform<T>(&self, bytes: usize, cost: Cost, piece: impl FnOnce() -> T) -> Option<T> {
+        let worst = cost.of(bytes);
+        self.affords(bytes, cost).then(|| self.measured(worst, piece))
+    }
+
+    /// Whether a piece of work on so many bytes can be afforded at its worst.
     pub fn affords(&self, bytes: usize, cost: Cost) -> bool {
         let wanted = cost.of(bytes);
         wanted <= ALWAYS || wanted <= self.left()
@@ -140,12 +163,12 @@ impl Work {
             if part.len() == searched && searched < text.len() {
                 return Searched::MissingInFirst(searched);
             }
-            let left = self.left();
             let is_all = part.len() == text.len();
-            let found = match is_all && whole {
+            let spent = self.spent.get();
+            let found = self.measured(pattern.cost().of(part.len()), || match is_all && whole {
                 true => pattern.is_in(part),
                 false => pattern.is_surely_in(part),
-            };
+            });
             if found {
                 return Searched::Found;
             }
@@ -153,7 +176,7 @@ impl Work {
                 return Searched::Missing;
             }
             searched = part.len();
-            took = left.saturating_sub(self.left());
+            took = self.spent.get().saturating_sub(spent);
         }
     }
 
@@ -178,7 +201,7 @@ impl Work {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, sync::LazyLock};
+    use std::sync::LazyLock;
 
     use super::*;
 
@@ -217,14 +240,15 @@ mod tests {
     }
 
     #[test]
-    fn time_that_passes_is_spent() {
+    fn what_work_took_is_spent_and_no_more_than_twice_its_worst() {
         let work = Work::by(ticking, Duration::from_millis(100));
-        let before = work.left();
-        assert_eq!(before.saturating_sub(work.left()), Duration::from_millis(10));
-        for _ in 0..20 {
-            work.left();
-        }
-        assert_eq!(work.left(), Duration::ZERO);
+        let cost = Cost::nanoseconds(1_000);
+        assert_eq!(work.perform(20_000, cost, || 7), Some(7));
+        assert_eq!(work.left(), Duration::from_millis(90));
+        assert_eq!(work.perform(1_000, cost, || 7), Some(7));
+        assert_eq!(work.left(), Duration::from_millis(88));
+        assert_eq!(work.perform(89_000, cost, || 7), None);
+        assert_eq!(work.left(), Duration::from_millis(88));
     }
 
     #[test]

@@ -496,7 +496,7 @@ fn half_a_body_proves_no_absence() {
     for (expect, said) in [
         (
             json!({ "body_lacks": ["x"] }),
-            "only 5 bytes of the body were kept: raise `request.body_bytes`",
+            "only 5 bytes of the body were kept, too few for `body_lacks`: raise `request.body_bytes`",
         ),
         (
             json!({ "json": [{ "pointer": "/a" }] }),
@@ -517,6 +517,107 @@ fn half_a_body_proves_no_absence() {
         judged(json!({}), Ok(cut())).value("http_probe_body_bytes", &["t"]),
         None
     );
+}
+
+#[test]
+fn where_no_more_is_kept_nobody_is_told_to_raise_what_is_kept() {
+    let long = || Response {
+        body: vec![b'a'; 1 << 20],
+        body_truncated: true,
+        ..answer(200, "")
+    };
+    for expect in [
+        json!({ "whole_body": false, "body_lacks": ["x"] }),
+        json!({ "whole_body": false, "body_lacks_match": ["x"] }),
+        json!({ "whole_body": false, "body_bytes": { "maximum": 2_000_000 } }),
+        json!({ "whole_body": false, "json": [{ "pointer": "/a" }] }),
+    ] {
+        let run = judged(expect, Ok(long()));
+        let (status, _, said) = code(&run);
+        assert_eq!(status, Status::Critical);
+        assert!(
+            said.contains("no more is kept of any body, so ask for something shorter") && !said.contains("raise"),
+            "{said}"
+        );
+    }
+    let endless = Failure {
+        status: Some(200),
+        remote_address: Some("192.0.2.7:443".into()),
+        phases: phases(),
+        ..*failure(Error::Limit("the body is longer than 1 MiB".into()))
+    };
+    let run = judged(json!({ "body_lacks": ["x"] }), Err(Box::new(endless)));
+    let said = code(&run).2;
+    assert!(
+        said.ends_with("`expect.body_lacks` cannot be judged by a part: ask for something shorter, or drop it and set \
+                        `expect.whole_body = false`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_body_without_end_is_too_long_however_small_its_pieces_and_a_redirect_too_many_is_not() {
+    let stopped = |status, why: &str| Failure {
+        status: Some(status),
+        remote_address: Some("192.0.2.7:443".into()),
+        ..*failure(Error::Limit(why.into()))
+    };
+    let pieces = stopped(200, "while reading the body: it comes in more than 32768 pieces");
+    let run = judged(json!({}), Err(Box::new(pieces)));
+    assert_eq!(
+        (code(&run).0, code(&run).1),
+        (Status::Critical, "body_too_long"),
+        "{}",
+        code(&run).2
+    );
+    let run = judged(json!({}), Err(Box::new(stopped(302, "more than 5 redirects"))));
+    assert_eq!((code(&run).0, code(&run).1), (Status::Critical, "over_limit"));
+}
+
+#[test]
+fn expressions_that_take_too_long_leave_their_targets_unknown_and_everything_else_stands() {
+    let page = "a".repeat(1 << 20);
+    let costly = json!({ "body_matches": ["(a?){500}z"] });
+    let mut targets: Vec<Value> = (0..20)
+        .map(|at| json!({ "url": format!("https://long.example/{at}"), "expect": costly }))
+        .collect();
+    targets.push(json!({ "url": "https://lacks.example/", "expect": { "body_lacks_match": ["(a?){500}z"] } }));
+    targets.push(json!({ "url": "https://found.example/", "expect": { "body_matches": ["(a?){500}a"] } }));
+    targets.push(json!({ "url": "https://short.example/", "expect": { "body_matches": ["^ok$"] } }));
+    let run = run_with(json!({ "targets": targets, "name_sets": ["canonical", "blackbox"] }), move |request| {
+        let body = if request.url == "https://short.example/" { "ok" } else { &page };
+        Ok(answer(200, body))
+    });
+    let long = run.verdict("https://long.example/7");
+    assert_eq!((long.status, long.code.as_str()), (Status::Unknown, "not_searched"));
+    assert!(
+        long.summary.starts_with("`(a?){500}z` is not in the first ")
+            && long.summary.ends_with(" bytes of the body, and this run has no time to search all 1048576"),
+        "{}",
+        long.summary
+    );
+    assert_eq!(run.verdict("https://lacks.example/").code, "not_searched");
+    assert_eq!(run.status("https://short.example/"), Status::Ok);
+    for gauge in ["http_probe_success", "probe_success"] {
+        assert_eq!(run.value(gauge, &["https://long.example/7"]), None, "nobody knows");
+        assert_eq!(run.value(gauge, &["https://short.example/"]), Some(1.0));
+    }
+    let known = run.value("http_probe_status_code", &["https://long.example/7"]);
+    assert_eq!(known, Some(200.0));
+    assert_eq!(run.report().verdicts().len(), 23);
+    assert_ne!(run.status("https://found.example/"), Status::Critical, "it is there");
+}
+
+#[test]
+fn what_is_found_in_the_part_that_was_searched_is_found() {
+    let page = format!("it is ok{}", "a".repeat(1 << 20));
+    let costly = "(a?){500}z";
+    let expect = json!({ "body_matches": ["ok"], "body_lacks_match": [costly, "is"] });
+    let run = judged(expect, Ok(answer(200, &page)));
+    let (status, word, said) = code(&run);
+    assert_eq!((status, word), (Status::Critical, "body_unexpected"));
+    assert!(said.starts_with("the body matches `is`; `(a?){500}z` is not in the first "), "{said}");
+    assert_eq!(run.value("http_probe_success", &["t"]), Some(0.0), "that much is known");
 }
 
 #[test]

@@ -22,9 +22,9 @@ const READING: Cost = Cost::nanoseconds(3);
 /// Of a byte that is read as JSON. Measured: 35 ns, where there is a number for every second one.
 pub(crate) const JSON: Cost = Cost::nanoseconds(50);
 
-/// From now on, for all targets of a run.
+/// For all targets of a run.
 pub(crate) fn of_a_run() -> Work {
-    Work::begin(OF_A_RUN)
+    Work::new(OF_A_RUN)
 }
 
 /// Of a byte of the body, for its texts.

@@ -37,8 +37,8 @@ const MEMORY_MIB: u32 = 160;
 const ACCEPT: &str = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 
 /// For reading and merging, of the second of CPU time that a run has unless configured. Taking in the 32 MiB of texts that it may have
-/// takes a sixth of that, handing over the largest report another.
-const WORK: Duration = Duration::from_millis(500);
+/// takes a sixth of that.
+const WORK: Duration = Duration::from_millis(600);
 
 /// Enough for `http` to `https` and a trailing slash.
 const REDIRECTS: u8 = 2;
@@ -64,7 +64,7 @@ impl Check for Prometheus {
         let mut merged = Merged::new(verdict::OWN_NAMES);
         let mut report = Report::new();
         let answers = http::send_all(&requests);
-        let work = Work::begin(WORK);
+        let work = Work::new(WORK);
         for (target, answer) in targets.iter().zip(answers) {
             let scrape = answer::read(answer, &settings, &work);
             let outcome = scrape.and_then(|scrape| merged.add(target, scrape, &rules, &settings.require, &work));

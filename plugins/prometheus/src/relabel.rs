@@ -87,7 +87,7 @@ impl Rules {
     }
 
     /// What the settings put on each series of `target`.
-    fn added<'r>(&'r self, target: &'r Target) -> BTreeMap<&'r str, &'r str> {
+    pub(crate) fn added<'r>(&'r self, target: &'r Target) -> BTreeMap<&'r str, &'r str> {
         let of_check = self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let of_target = target
             .labels

@@ -416,6 +416,103 @@ fn a_target_that_others_leave_no_room_is_advised_to_have_its_own_check() {
 }
 
 #[test]
+fn texts_that_the_run_has_no_time_for_leave_their_targets_unknown_and_everything_else_stands() {
+    let page: String = (0..50_000).map(|at| format!("a{{b=\"{at:05}\"}} 1\n")).collect();
+    let mut targets: Vec<Value> = (0..60)
+        .map(|at| json!({ "url": format!("http://a.example/{at}"), "name": format!("long {at}") }))
+        .collect();
+    targets.push(json!({ "url": "http://b.example/", "name": "short" }));
+    let run = run_with(json!({ "targets": targets, "drop": ["a"] }), move |request| {
+        let short = request.url == "http://b.example/";
+        Ok(text(if short { "x 1\n" } else { &page }))
+    });
+    assert_eq!(run.report().verdicts().len(), 61);
+    assert_eq!(run.status("long 0"), Status::Ok);
+    assert_eq!(run.value("scrape_target_samples", &["long 0"]), Some(50_000.0));
+    let late = run.verdict("long 59");
+    assert_eq!((late.status, late.code.as_str()), (Status::Unknown, "not_read"));
+    assert!(
+        late.summary.starts_with("this run has no time left for a text of 750000 bytes: "),
+        "{}",
+        late.summary
+    );
+    assert_eq!(run.value("scrape_target_up", &["long 59"]), None, "nobody knows");
+    assert_eq!(run.status("short"), Status::Ok);
+    assert_eq!(run.value("x", &["short"]), Some(1.0));
+}
+
+#[test]
+fn expressions_for_more_names_than_the_run_has_time_for_leave_their_target_unknown() {
+    let page: String = (0..30_000).map(|at| format!("a{at:027} 1\n")).collect();
+    let run = scraped(json!({ "drop": ["(a?0?){200}z"] }), Ok(text(&page)));
+    let (status, word, said) = code(&run);
+    assert_eq!((status, word), (Status::Unknown, "not_read"));
+    assert!(said.contains("holding its names against `keep`, `drop` and `rename`"), "{said}");
+}
+
+#[test]
+fn an_expression_with_a_comment_at_its_end_is_what_it_is_alone() {
+    let run = scraped(json!({ "drop": ["(?x)jobs_total # ours"] }), Ok(text(EXPORTER)));
+    assert_eq!(run.status("t"), Status::Ok);
+    assert_eq!(run.value("jobs_total", &["", "sms"]), None);
+    assert_eq!(run.value("heat_celsius", &["a"]), Some(41.5));
+    let run = scraped(json!({ "drop": ["a)|(?:b"] }), Ok(text(EXPORTER)));
+    assert_eq!(run.failure().kind(), FailureKind::Settings);
+}
+
+#[test]
+fn labels_that_are_too_many_cost_the_series_that_have_them_and_no_run() {
+    let names: String = (0..50_000).map(|at| format!("a{{l{at}=\"v\"}} 1\n")).collect();
+    let run = scraped(json!({}), Ok(text(&names)));
+    assert_eq!(family(&run, "a").label_names.len(), 32);
+    assert_eq!(run.value("scrape_target_dropped", &["t", "refused"]), Some(49_968.0));
+    let labels: String = (0..40_000).map(|at| format!("l{at}=\"v\",")).collect();
+    let run = scraped(json!({}), Ok(text(&format!("a{{{labels}}} 1\n"))));
+    let (status, word, said) = code(&run);
+    assert_eq!((status, word), (Status::Critical, "too_large"));
+    assert!(said.contains("more than 128 labels on one series"), "{said}");
+}
+
+#[test]
+fn labels_of_another_target_that_would_make_too_many_cost_its_series() {
+    let page = |from: u32| -> String {
+        let labels: Vec<String> = (from..from + 20).map(|at| format!("l{at}=\"v\"")).collect();
+        format!("a{{{}}} 1\nb 1\n", labels.join(","))
+    };
+    let settings = json!({ "targets": [
+        { "url": "http://a.example/", "name": "one" }, { "url": "http://b.example/", "name": "two" },
+    ] });
+    let run = run_with(settings, move |request| {
+        Ok(text(&page(if request.url == "http://a.example/" { 0 } else { 20 })))
+    });
+    assert_eq!((run.status("one"), run.status("two")), (Status::Ok, Status::Warning));
+    assert_eq!(run.value("scrape_target_dropped", &["two", "refused"]), Some(1.0));
+    assert_eq!(run.value("b", &["two"]), Some(1.0));
+}
+
+#[test]
+fn families_that_are_too_many_are_refused_before_the_host_ends_the_run() {
+    let many = |count: u32| -> String { (0..count).map(|at| format!("metric_{at:05} 1\n")).collect() };
+    let run = scraped(json!({}), Ok(text(&many(40_000))));
+    assert_eq!((code(&run).0, code(&run).1), (Status::Critical, "too_large"));
+    let run = scraped(json!({}), Ok(text(&many(2_000))));
+    assert_eq!(run.value("scrape_target_dropped", &["t", "refused"]), Some(10.0));
+    assert_eq!(run.report().families().len(), 1_990 + crate::verdict::OWN_NAMES.len());
+}
+
+#[test]
+fn an_answer_without_end_is_too_large_however_it_comes() {
+    let pieces = Failure {
+        status: Some(200),
+        remote_address: Some("127.0.0.1:9100".into()),
+        ..*no_answer(Error::Limit("while reading the body: it comes in more than 32768 pieces".into()))
+    };
+    let run = scraped(json!({}), Err(Box::new(pieces)));
+    assert_eq!((code(&run).0, code(&run).1), (Status::Critical, "too_large"));
+    assert_eq!(run.value("scrape_target_up", &["t"]), Some(0.0));
+}
+
+#[test]
 fn series_the_host_would_refuse_do_not_cost_their_family() {
     let long = format!("a{{b=\"{}\"}} 1\na 2\n", "x".repeat(1025));
     let run = scraped(json!({}), Ok(text(&long)));

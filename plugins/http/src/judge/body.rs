@@ -30,15 +30,19 @@ pub(super) fn judge(
     if texts.iter().all(|list| list.is_none()) && patterns.iter().all(|list| list.is_none()) {
         return;
     }
-    let looked_at = work.part(&answer.body, work::of_texts(expect));
-    let body = Body {
-        text: String::from_utf8_lossy(looked_at),
-        is_all: looked_at.len() == answer.body.len(),
-        is_whole: !answer.body_truncated,
-        work,
-    };
+    let cost = work::of_texts(expect);
+    let looked_at = work.part(&answer.body, cost);
     let mut doubts = Vec::new();
-    let texts = body.texts(expect, &mut doubts);
+    let (body, texts) = work.measured(cost.of(looked_at.len()), || {
+        let body = Body {
+            text: String::from_utf8_lossy(looked_at),
+            is_all: looked_at.len() == answer.body.len(),
+            is_whole: !answer.body_truncated,
+            work,
+        };
+        let texts = body.texts(expect, &mut doubts);
+        (body, texts)
+    });
     let patterns = body.patterns(expect, &mut doubts);
     let finding = |text: String| Finding::new(failed, &verdict::BODY, format!("{text}{}", cut(answer)));
     findings.extend(texts.into_iter().map(finding));

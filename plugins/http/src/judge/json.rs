@@ -1,7 +1,7 @@
 //! Values in a JSON body.
 
 use bellwether_sdk::{
-    Status,
+    Code, Status,
     work::{Searched, Work},
 };
 use serde_json::Value;
@@ -27,15 +27,16 @@ pub(super) fn judge(
     let Some(expected) = &expect.json else {
         return;
     };
-    let kept = answer.body.len();
-    if !answer.body_truncated && !work.affords(kept, JSON) {
-        let text = format!("the {kept} bytes of JSON are more than this run has the time to read");
-        findings.push(Finding::new(Status::Unknown, &verdict::NOT_SEARCHED, text));
-        return;
-    }
-    match parsed(answer) {
+    match parsed(answer, work) {
         Ok(body) => findings.extend(expected.iter().filter_map(|one| finding(one, &body, failed, work))),
-        Err(text) => findings.push(Finding::new(failed, &verdict::JSON, text)),
+        Err((code, text)) => {
+            let status = if *code == verdict::NOT_SEARCHED {
+                Status::Unknown
+            } else {
+                failed
+            };
+            findings.push(Finding::new(status, code, text));
+        }
     }
 }
 
@@ -64,12 +65,21 @@ fn finding(expected: &JsonExpectation, body: &Value, failed: Status, work: &Work
     }
 }
 
-fn parsed(answer: &Answer) -> Result<Value, String> {
+fn parsed(answer: &Answer, work: &Work) -> Result<Value, (&'static Code, String)> {
+    let bytes = answer.body.len();
     if answer.body_truncated {
-        let kept = answer.body.len();
-        return Err(format!("only {kept} bytes of the JSON were kept: {}", mend(kept)));
+        let text = format!("only {bytes} bytes of the JSON were kept: {}", mend(bytes));
+        return Err((&verdict::JSON, text));
     }
-    serde_json::from_slice(&answer.body).map_err(|error| format!("the body is not JSON: {error}"))
+    let read = work.perform(bytes, JSON, || serde_json::from_slice(&answer.body));
+    match read {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(error)) => Err((&verdict::JSON, format!("the body is not JSON: {error}"))),
+        None => {
+            let text = format!("this run has no time to read {bytes} bytes of JSON");
+            Err((&verdict::NOT_SEARCHED, text))
+        }
+    }
 }
 
 fn place(pointer: &str) -> String {

@@ -30,6 +30,24 @@ pub(crate) enum Data {
     Summary(Vec<(LabelSet, Summary)>),
 }
 
+impl Data {
+    /// How many series there are, each with `added` to its labels, and how many labels on all of them.
+    pub(crate) fn series_and_labels(&self, added: usize) -> usize {
+        fn all<T>(series: &[(LabelSet, T)], added: usize) -> usize {
+            series.iter().map(|(labels, _)| 1 + added + labels.len()).sum()
+        }
+        match self {
+            Self::Counter(series)
+            | Self::Gauge(series)
+            | Self::Untyped(series)
+            | Self::Info(series)
+            | Self::StateSet(_, series) => all(series, added),
+            Self::Histogram(series) => all(series, added),
+            Self::Summary(series) => all(series, added),
+        }
+    }
+}
+
 /// Cumulative, in ascending order, without `+Inf`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Histogram {

@@ -9,7 +9,10 @@ mod series;
 
 use std::collections::{HashMap, HashSet};
 
-use bellwether_sdk::{report::MetricFamily, work::Work};
+use bellwether_sdk::{
+    report::MetricFamily,
+    work::{Cost, Work},
+};
 
 use crate::{
     answer::{Refusal, Scrape, no_time},
@@ -22,6 +25,9 @@ use pending::{Pending, relabelled};
 
 /// Bytes of a report: the host ends a run that hands over 4 MiB, and with it the verdicts.
 const REPORT_BYTES_MAX: usize = 3 << 20;
+
+/// What a series takes to merge and to hand over, and each of its labels. Measured in the sandbox: 1.2 µs.
+const MERGING: Cost = Cost::nanoseconds(1_300);
 
 /// Families of a report that the host takes, less those of this plugin.
 const FAMILIES_MAX: usize = 1_990;
@@ -88,11 +94,6 @@ impl Merged {
             let text = format!("it does not serve {}", missing.join(", "));
             return Err(refused(&MISSING, text));
         }
-        let names: usize = exposition.families.iter().map(|family| family.name.len()).sum();
-        if !work.affords(names, rules.cost()) {
-            let text = no_time("holding its names against `keep`, `drop` and `rename`");
-            return Err(refused(&NOT_READ, text));
-        }
         let mut account = Account {
             latency: scrape.latency,
             body_bytes: scrape.body_bytes,
@@ -100,19 +101,31 @@ impl Merged {
             parsed: exposition.dropped,
             ..Account::default()
         };
-        let mut wanted = Vec::new();
-        for family in exposition.families {
-            if !rules.keeps(&family.name) {
-                account.filtered += 1;
-            } else if let Some(family) = relabelled(family, target, rules, &mut account) {
-                wanted.push(family);
-            }
+        let names: usize = exposition.families.iter().map(|family| family.name.len()).sum();
+        let kept = work.perform(names, rules.cost(), || kept(exposition.families, rules, &mut account));
+        let Some(kept) = kept else {
+            let text = no_time("holding its names against `keep`, `drop` and `rename`");
+            return Err(refused(&NOT_READ, text));
+        };
+        let added = rules.added(target).len();
+        let pieces = kept.iter().map(|family| family.data.series_and_labels(added)).sum();
+        let taken = work.perform(pieces, MERGING, || self.take(kept, target, rules, &mut account));
+        match taken {
+            Some(Ok(())) => Ok(account),
+            Some(Err(text)) => Err(refused(&LIMIT, text)),
+            None => Err(refused(&NOT_READ, no_time(&format!("merging {} samples", account.samples)))),
         }
-        self.spend(&wanted).map_err(|text| refused(&LIMIT, text))?;
+    }
+
+    /// Takes over all of these families, unless there is no room.
+    fn take(&mut self, kept: Vec<Family>, target: &Target, rules: &Rules, account: &mut Account) -> Result<(), String> {
+        let relabelled = |family| relabelled(family, target, rules, account);
+        let wanted: Vec<Pending> = kept.into_iter().filter_map(relabelled).collect();
+        self.spend(&wanted)?;
         for family in wanted {
-            self.merge(family, &mut account);
+            self.merge(family, account);
         }
-        Ok(account)
+        Ok(())
     }
 
     /// Whether there is room for all of these. What is refused later is counted all the same.
@@ -162,6 +175,14 @@ impl Merged {
     pub(crate) fn into_families(self) -> impl Iterator<Item = MetricFamily> {
         self.families.into_iter().map(Pending::into_family)
     }
+}
+
+/// Those that the settings want.
+fn kept(families: Vec<Family>, rules: &Rules, account: &mut Account) -> Vec<Family> {
+    let before = families.len();
+    let kept: Vec<Family> = families.into_iter().filter(|family| rules.keeps(&family.name)).collect();
+    account.filtered += before - kept.len();
+    kept
 }
 
 /// Other checks help where other targets take the room, and not where one alone takes all of it.

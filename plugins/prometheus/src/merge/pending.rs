@@ -13,10 +13,10 @@ use crate::{
 const LABELS_MAX: usize = 32;
 
 /// Bytes that a family takes on its way to the host besides its texts: a record and its lists.
-const FAMILY_BYTES: usize = 96;
+const FAMILY_BYTES: usize = 128;
 
 /// Bytes of a text on its way to the host besides what it says. Each series has one for each label name of its family.
-const TEXT_BYTES: usize = 8;
+const TEXT_BYTES: usize = 24;
 
 /// The type of a family, where values alone do not say it.
 #[derive(Clone, Debug, PartialEq, Eq)]

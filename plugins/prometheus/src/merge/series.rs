@@ -13,8 +13,11 @@ const BUCKETS_MAX: usize = 256;
 /// Quantiles of one summary that the host takes.
 const QUANTILES_MAX: usize = 64;
 
-/// Bytes that a sample takes on its way to the host besides its texts: records, lists and their lengths.
-const SAMPLE_BYTES: usize = 48;
+/// Bytes that a value takes on its way to the host besides its labels.
+const VALUE_BYTES: usize = 32;
+
+/// Bytes of a histogram or a summary, besides labels and points.
+const DISTRIBUTION_BYTES: usize = 64;
 
 /// Bytes of a bucket or a quantile.
 const POINT_BYTES: usize = 16;
@@ -101,15 +104,15 @@ impl Series {
 
     /// Roughly, on the way to the host, without a place for each label.
     pub(super) fn cost(&self) -> usize {
-        fn all<T>(series: &[(LabelSet, T)], points: impl Fn(&T) -> usize) -> usize {
+        fn all<T>(series: &[(LabelSet, T)], own: usize, points: impl Fn(&T) -> usize) -> usize {
             let labels = |labels: &LabelSet| -> usize { labels.iter().map(|(_, value)| value.len()).sum() };
-            let one = |(set, value): &(LabelSet, T)| labels(set) + SAMPLE_BYTES + POINT_BYTES * points(value);
+            let one = |(set, value): &(LabelSet, T)| labels(set) + own + POINT_BYTES * points(value);
             series.iter().map(one).sum()
         }
         match self {
-            Self::Values(series) => all(series, |_| 0),
-            Self::Histograms(series) => all(series, |histogram| histogram.buckets.len()),
-            Self::Summaries(series) => all(series, |summary| summary.quantiles.len()),
+            Self::Values(series) => all(series, VALUE_BYTES, |_| 0),
+            Self::Histograms(series) => all(series, DISTRIBUTION_BYTES, |histogram| histogram.buckets.len()),
+            Self::Summaries(series) => all(series, DISTRIBUTION_BYTES, |summary| summary.quantiles.len()),
         }
     }
 
