@@ -55,12 +55,19 @@ pub(crate) fn arrived(answer: &Answer) -> Result<&Response, Finding> {
         let said = one_line(&reason(&failure.error), REASON_CHARS_MAX);
         match &failure.error {
             Error::Denied(_) => Finding::unknown(code::NOT_GRANTED, said),
-            Error::Invalid(_) | Error::Limit(_) => Finding::unknown(code::UNREADABLE, said),
+            Error::Invalid(_) => Finding::unknown(code::UNREADABLE, said),
+            Error::Limit(_) if was_asked(failure) => Finding::critical(code::BODY_TOO_LARGE, said),
+            Error::Limit(_) => Finding::unknown(code::NOT_ASKED, said),
             Error::Resolve(_) | Error::Connect(_) | Error::Protocol(_) => Finding::critical(code::UNREACHABLE, said),
             Error::Tls(_) => Finding::critical(code::TLS_FAILED, said),
             Error::Timeout(_) => Finding::critical(code::TIMED_OUT, said),
         }
     })
+}
+
+/// Of what the host has no more before there is anybody to ask, the server knows nothing; heads and bodies without end are its own.
+fn was_asked(failure: &Failure) -> bool {
+    failure.remote_address.is_some() || failure.redirects > 0
 }
 
 /// The response, when its status is one of success. Otherwise `otherwise` is the code, unless the status has a meaning of
@@ -89,7 +96,7 @@ pub(crate) fn succeeded<'a>(
 pub(crate) fn whole(response: &Response) -> Result<&Response, Finding> {
     if response.body_truncated {
         let text = "the answer is longer than the 1 MiB that the host keeps of one: ask for less of it, by its path or its body";
-        return Err(Finding::unknown(code::UNREADABLE, text));
+        return Err(Finding::critical(code::BODY_TOO_LARGE, text));
     }
     Ok(response)
 }
@@ -160,7 +167,11 @@ mod tests {
         assert_eq!(of(Error::Protocol("no".into())).1, "unreachable");
         assert_eq!(of(Error::Tls("expired".into())).1, "tls_failed");
         assert_eq!(of(Error::Timeout(Phase::Connect)).1, "timed_out");
-        assert_eq!(of(Error::Limit("too many".into())).1, "unreadable");
+        assert_eq!(
+            found(&Err(failure(Error::Limit("waited for a free seat".into())))).1,
+            "not_asked",
+            "nobody knows how the server is"
+        );
     }
 
     #[test]
@@ -187,18 +198,29 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_without_an_end_is_the_servers_fault_however_it_comes() {
+        let pieces = Failure {
+            status: Some(200),
+            remote_address: Some("127.0.0.1:8000".into()),
+            ..*failure(Error::Limit("while reading the body: it comes in more than 32768 pieces".into()))
+        };
+        let (status, code, said) = found(&Err(Box::new(pieces)));
+        assert_eq!((status, code), (Status::Critical, "body_too_large"), "{said}");
+    }
+
+    #[test]
     fn an_answer_that_was_cut_off_is_not_judged() {
         let mut cut = response(200, "[1");
         cut.body_truncated = true;
         let finding = document(&cut).unwrap_err();
-        assert_eq!(finding.code, code::UNREADABLE);
+        assert_eq!((finding.status, finding.code), (Status::Critical, code::BODY_TOO_LARGE));
         assert!(
             !finding.text.contains("limits"),
             "no limit of a check raises it: {}",
             finding.text
         );
         let found = found(&Ok(cut)).1;
-        assert_eq!(found, "unreadable", "whether or not anybody looks into it");
+        assert_eq!(found, "body_too_large", "whether or not anybody looks into it");
         let page = document(&response(200, "<html>")).unwrap_err();
         assert!(page.text.contains("<html>"), "{}", page.text);
     }

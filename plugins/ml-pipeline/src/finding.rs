@@ -5,6 +5,7 @@ use std::time::Duration;
 use bellwether_sdk::{Code, Report, Status};
 
 use crate::{
+    code,
     memory::Memory,
     metrics::{FAILING_RUNS, TARGET_LATENCY, TARGET_UP},
 };
@@ -43,6 +44,13 @@ impl Finding {
             code,
             text: text.into(),
         }
+    }
+}
+
+impl Finding {
+    /// False when nothing was sent that could have found out how the target is.
+    pub(crate) fn was_asked(&self) -> bool {
+        ![code::NOT_ASKED, code::NOT_GRANTED].contains(&self.code)
     }
 }
 
@@ -92,8 +100,11 @@ impl Judgement {
     }
 
     fn measure(&self, kind: &str, name: &str, status: Status, memory: &mut Memory, report: &mut Report) {
-        let up = matches!(status, Status::Ok | Status::Warning);
-        report.gauge(&TARGET_UP).set([kind, name], up);
+        // Of a target that was not asked, 0 would say that it is down.
+        if self.findings.first().is_none_or(Finding::was_asked) {
+            let up = matches!(status, Status::Ok | Status::Warning);
+            report.gauge(&TARGET_UP).set([kind, name], up);
+        }
         if let Some(latency) = self.latency {
             report.gauge(&TARGET_LATENCY).set([kind, name], latency.as_secs_f64());
         }

@@ -59,7 +59,12 @@ fn one(query: &QuerySettings, table: &Table, report: &mut Report) -> Result<(), 
 fn cut(table: &Table) -> Option<String> {
     let rows = table.rows().count();
     table.truncated().then(|| {
-        format!("the result is larger than the host takes: all rows after the first {rows} are missing, select fewer or shorter ones")
+        let missing = match rows {
+            0 => "none of its rows could be taken".to_owned(),
+            1 => "all rows after the first are missing".to_owned(),
+            rows => format!("all rows after the first {rows} are missing"),
+        };
+        format!("the result is larger than the host takes: {missing}, select fewer or shorter ones")
     })
 }
 

@@ -781,12 +781,16 @@ fn rows_that_make_no_metrics_are_said() {
     let run = but(custom(json!({})), "custom", cut(&[]));
     let (status, code, said) = verdict(&run, "query orders");
     assert_eq!((status, code), (Status::Unknown, "query_rows"));
-    assert!(said.contains("all rows after the first 0 are missing"), "{said}");
+    assert!(said.contains("larger than the host takes: none of its rows could be taken, select fewer"), "{said}");
     let high = json!({ "metrics": { "rows": { "above": { "warning": 5 } } } });
     let run = but(custom(high), "custom", cut(&[&[Some("new"), Some("7")]]));
     let (status, code, said) = verdict(&run, "query orders");
     assert_eq!((status, code), (Status::Warning, "query_threshold"));
-    assert!(said.contains("after the first 1 are missing"), "{said}");
+    assert!(said.contains("all rows after the first are missing"), "{said}");
+    let two: &[&[Option<&str>]] = &[&[Some("new"), Some("7")], &[Some("old"), Some("8")]];
+    let run = but(custom(json!({})), "custom", cut(two));
+    let said = verdict(&run, "query orders").2;
+    assert!(said.contains("all rows after the first 2 are missing"), "{said}");
     let none = but(custom(json!({})), "custom", Ok(rows(&[], &[])));
     assert_eq!(verdict(&none, "query orders"), (Status::Ok, "", "0 rows"));
 }

@@ -72,11 +72,11 @@ fn header(name: &str, pattern: &str, response: &Response) -> Result<(), Finding>
 /// The body as JSON, or why it is none.
 pub(crate) fn json(response: &Response) -> Result<Value, Finding> {
     serde_json::from_slice(&response.body).map_err(|_| {
-        let problem = if response.body_truncated {
-            "the body is longer than what is kept of it, so its JSON cannot be read".to_owned()
-        } else {
-            format!("the body is not JSON ({} bytes)", response.body.len())
-        };
+        if response.body_truncated {
+            let problem = "the body is longer than what is kept of it, so its JSON cannot be read";
+            return Finding::new(&classes::BODY_TOO_LARGE, problem);
+        }
+        let problem = format!("the body is not JSON ({} bytes)", response.body.len());
         Finding::new(&classes::ASSERTION_FAILED, problem)
     })
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use bellwether_sdk::http::{self, Error, Failure, Phases, Response};
 
-use crate::{classes, finding::Finding};
+use crate::{
+    classes::{self, Class},
+    finding::Finding,
+};
 
 /// What became of one request.
 pub(crate) type Answer = Result<Response, Box<Failure>>;
@@ -21,9 +24,20 @@ pub(crate) fn finding(failure: &Failure) -> Finding {
         Error::Protocol(_) => &classes::NOT_HTTP,
         Error::Denied(_) => &classes::NOT_GRANTED,
         Error::Invalid(_) => &classes::REQUEST_REFUSED,
-        Error::Limit(_) => &classes::OVER_LIMIT,
+        Error::Limit(_) => without_end(failure),
     };
     Finding::new(class, one_line(&http::reason(&failure.error)))
+}
+
+/// Whose fault it is that a limit was reached: bodies and heads without end are the target's, what is reached before there is
+/// anybody to ask, or by redirects, is a matter of the run.
+fn without_end(failure: &Failure) -> &'static Class {
+    match failure.status {
+        Some(300..=399) => &classes::OVER_LIMIT,
+        Some(_) => &classes::BODY_TOO_LARGE,
+        None if failure.remote_address.is_some() => &classes::NOT_HTTP,
+        None => &classes::OVER_LIMIT,
+    }
 }
 
 /// Whether the host refused to send it for want of a grant.

@@ -55,6 +55,8 @@ pub(crate) struct Ready {
 struct Model {
     /// Of every question that was asked about it.
     answers: Vec<bool>,
+    /// A question about it was not asked, so that nobody knows.
+    unasked: bool,
     load_failed: bool,
     versions: Vec<String>,
     widths: Vec<u64>,
@@ -147,7 +149,10 @@ impl Ready {
         let response = match succeeded(answer, what, unknown, otherwise) {
             Ok(response) => response,
             Err(finding) => {
-                note(model, probe.about, false);
+                match finding.was_asked() {
+                    true => note(model, probe.about, false),
+                    false => model.unasked |= matches!(probe.about, About::Model | About::Newest),
+                }
                 return vec![finding];
             }
         };
@@ -210,10 +215,12 @@ impl Ready {
         let Some(model_name) = self.model.as_deref() else {
             return;
         };
-        report.gauge(&MODEL_READY).set([name, model_name], model.is_ready());
-        report
-            .gauge(&MODEL_LOAD_FAILED)
-            .set([name, model_name], model.load_failed);
+        if !model.unasked {
+            report.gauge(&MODEL_READY).set([name, model_name], model.is_ready());
+            report
+                .gauge(&MODEL_LOAD_FAILED)
+                .set([name, model_name], model.load_failed);
+        }
         let mut versions = model.versions.clone();
         versions.sort();
         versions.dedup();

@@ -8,6 +8,7 @@ use bellwether_sdk::{
     FailureKind, Status,
     fake::{Fake, Run, assert_readme, assert_rules, describe, json},
     http::Error,
+    report::Points,
 };
 use serde_json::Value;
 
@@ -226,6 +227,43 @@ fn what_the_host_refuses_is_unknown_and_says_what_to_grant() {
     );
     assert!(verdict.summary.contains("add `http://gone/`"));
     assert_eq!(run.status("ready up"), Status::Ok);
+}
+
+#[test]
+fn of_targets_that_were_not_asked_nothing_is_invented() {
+    for (error, code) in [
+        (Error::Limit("waited for a free seat".into()), "not_asked"),
+        (Error::Denied("add `http://gone/`".into()), "not_granted"),
+    ] {
+        let mut fake = Fake::new().with_http(move |request| {
+            if request.url.starts_with("http://gone") {
+                return Err(failure(error.clone()));
+            }
+            Ok(response(200, ""))
+        });
+        let mut settings = everything();
+        settings["ready"]["model"] = json!({ "url": "http://gone/", "preset": "kserve", "model": "m", "dimension": 3 });
+        let run = fake.run::<MlPipeline>(settings);
+        for target in ["ready down", "ready model", "runs r", "report p", "scrape s", "freshness f"] {
+            let verdict = run.verdict(target);
+            assert_eq!((verdict.status, verdict.code.as_str()), (Status::Unknown, code), "{target}");
+        }
+        let asked = ["up", "c"];
+        for family in run.report().families() {
+            let Points::Gauge(samples) = &family.points else { continue };
+            let counted = family.name == "ml_target_failing_runs";
+            let place = family.label_names.iter().position(|name| name == "target");
+            let place = place.expect("a label `target`");
+            let of_others = |label_values: &[String]| !asked.contains(&label_values[place].as_str());
+            assert_eq!(
+                samples.iter().any(|sample| of_others(&sample.label_values)),
+                counted,
+                "{}",
+                family.name
+            );
+        }
+        assert_eq!(run.value("ml_target_up", &["ready", "up"]), Some(1.0));
+    }
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use bellwether_sdk::{
     FailureKind, Status,
-    fake::json,
-    http::{Error, Phase},
+    fake::{json, no_answer},
+    http::{Error, Failure, Phase},
 };
 
 use super::{NOW, after, answer, certified, failure, header, header_of, host};
@@ -267,7 +267,10 @@ fn expectations_are_held_against_the_answer() {
 
 #[test]
 fn a_body_that_was_cut_off_or_is_no_json_fails_its_assertions() {
-    for (truncated, said) in [(true, "longer than what is kept"), (false, "not JSON")] {
+    for (truncated, code, said) in [
+        (true, "body_too_large", "longer than what is kept"),
+        (false, "assertion_failed", "not JSON"),
+    ] {
         let (mut fake, _) = host(move |_| {
             let mut response = answer(200, "{\"a\":");
             response.body_truncated = truncated;
@@ -276,7 +279,7 @@ fn a_body_that_was_cut_off_or_is_no_json_fails_its_assertions() {
         let expect = json!({ "json": [{ "pointer": "/a", "exists": true }] });
         let run = fake.run::<SupabaseEdge>(json!({ "functions": { "f": { "expect": expect } } }));
         let verdict = run.verdict("function f");
-        assert_eq!(verdict.code, "assertion_failed");
+        assert_eq!((verdict.status, verdict.code.as_str()), (Status::Critical, code));
         assert!(verdict.summary.contains(said), "{}", verdict.summary);
     }
 }
@@ -298,6 +301,27 @@ fn a_body_without_an_end_is_no_success_unless_a_part_is_enough() {
     assert_eq!(verdict(json!({ "status": [200] })), too_large);
     assert_eq!(verdict(json!({ "whole_body": false })).0, Status::Ok);
     assert_eq!(verdict(json!({ "whole_body": false, "body_bytes": 1 })), too_large);
+}
+
+#[test]
+fn a_limit_is_the_functions_fault_once_it_answers_and_the_runs_before() {
+    for (status, asked, code, wanted) in [
+        (Some(200), true, "body_too_large", Status::Critical),
+        (None, true, "not_http", Status::Critical),
+        (Some(302), true, "over_limit", Status::Unknown),
+        (None, false, "over_limit", Status::Unknown),
+    ] {
+        let (mut fake, _) = host(move |_| {
+            Err(Box::new(Failure {
+                status,
+                remote_address: asked.then(|| "192.0.2.7:443".to_owned()),
+                ..*no_answer(Error::Limit("more than 32768 pieces".into()))
+            }))
+        });
+        let run = fake.run::<SupabaseEdge>(json!({ "functions": { "f": {} } }));
+        let verdict = run.verdict("function f");
+        assert_eq!((verdict.status, verdict.code.as_str()), (wanted, code));
+    }
 }
 
 /// Two and five seconds are the thresholds that rules and README speak of.
