@@ -126,9 +126,7 @@ impl Pattern {
 impl WholePattern {
     /// The error says what is wrong with `text`.
     pub fn new(text: &str) -> Result<Self, String> {
-        Engine::around(text)
-            .map(Self)
-            .map_err(|error| invalid(text, &error))
+        Engine::around(text).map(Self).map_err(|error| invalid(text, &error))
     }
 
     /// Whether it fits the whole of `text`.

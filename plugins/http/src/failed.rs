@@ -46,12 +46,14 @@ pub(crate) fn finding(error: &Error, target: &Target, seen: &Observation, failed
 fn too_long(target: &Target) -> String {
     match needs_whole_body(target) {
         None => "; where a part of it is enough, set `expect.whole_body = false`".to_owned(),
-        Some(key) => format!("; `expect.{key}` cannot be judged by a part: ask for something shorter, or drop it and set `expect.whole_body = false`"),
+        Some(key) => format!(
+            "; `expect.{key}` cannot be judged by a part: ask for something shorter, or drop it and set `expect.whole_body = false`"
+        ),
     }
 }
 
 /// What the run or the host has no more of, before there was anybody to ask, says nothing about the target.
-fn was_asked(seen: &Observation) -> bool {
+pub(crate) fn was_asked(seen: &Observation) -> bool {
     seen.remote.is_some() || seen.redirects > 0 || seen.phases().next().is_some()
 }
 

@@ -100,10 +100,11 @@ fn probes<'t>(targets: &'t [Target], seen: impl Iterator<Item = Observation>, no
 }
 
 impl Probe<'_> {
-    /// False when the run or the host had no more of something before there was anybody to ask.
+    /// False when there was nobody to ask yet and the host would not, or had no more of something.
     fn was_asked(&self) -> bool {
+        let unasked = [verdict::NOT_ASKED, verdict::DENIED, verdict::INVALID];
         let worst = self.judgement.worst();
-        worst.is_none_or(|finding| *finding.code != verdict::NOT_ASKED)
+        worst.is_none_or(|finding| !unasked.contains(finding.code)) || failed::was_asked(&self.seen)
     }
 }
 

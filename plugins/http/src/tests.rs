@@ -216,11 +216,16 @@ fn one_failing_target_hides_no_other() {
     let run = run_with(settings, |request| match request.url.as_str() {
         "https://down.example/" => Err(failure(Error::Connect("connection refused".into()))),
         "https://up.example/" => Ok(answer(200, "fine")),
-        _ => Err(failure(Error::Denied("no grant".into()))),
+        _ => Err(fake::no_answer(Error::Denied("no grant".into()))),
     });
     assert_eq!(run.status("https://down.example/"), Status::Critical);
     assert_eq!(run.status("https://up.example/"), Status::Ok);
     assert_eq!(run.status("https://elsewhere.example/"), Status::Unknown);
+    assert_eq!(
+        run.value("http_probe_success", &["https://elsewhere.example/"]),
+        None,
+        "it was not asked"
+    );
     assert_eq!(run.value("http_probe_success", &["https://down.example/"]), Some(0.0));
     assert_eq!(run.value("http_probe_success", &["https://up.example/"]), Some(1.0));
     assert_eq!(
@@ -549,8 +554,10 @@ fn where_no_more_is_kept_nobody_is_told_to_raise_what_is_kept() {
     let run = judged(json!({ "body_lacks": ["x"] }), Err(Box::new(endless)));
     let said = code(&run).2;
     assert!(
-        said.ends_with("`expect.body_lacks` cannot be judged by a part: ask for something shorter, or drop it and set \
-                        `expect.whole_body = false`"),
+        said.ends_with(
+            "`expect.body_lacks` cannot be judged by a part: ask for something shorter, or drop it and set \
+                        `expect.whole_body = false`"
+        ),
         "{said}"
     );
 }
@@ -584,15 +591,24 @@ fn expressions_that_take_too_long_leave_their_targets_unknown_and_everything_els
     targets.push(json!({ "url": "https://lacks.example/", "expect": { "body_lacks_match": ["(a?){500}z"] } }));
     targets.push(json!({ "url": "https://found.example/", "expect": { "body_matches": ["(a?){500}a"] } }));
     targets.push(json!({ "url": "https://short.example/", "expect": { "body_matches": ["^ok$"] } }));
-    let run = run_with(json!({ "targets": targets, "name_sets": ["canonical", "blackbox"] }), move |request| {
-        let body = if request.url == "https://short.example/" { "ok" } else { &page };
-        Ok(answer(200, body))
-    });
+    let run = run_with(
+        json!({ "targets": targets, "name_sets": ["canonical", "blackbox"] }),
+        move |request| {
+            let body = if request.url == "https://short.example/" {
+                "ok"
+            } else {
+                &page
+            };
+            Ok(answer(200, body))
+        },
+    );
     let long = run.verdict("https://long.example/7");
     assert_eq!((long.status, long.code.as_str()), (Status::Unknown, "not_searched"));
     assert!(
         long.summary.starts_with("`(a?){500}z` is not in the first ")
-            && long.summary.ends_with(" bytes of the body, and this run has no time to search all 1048576"),
+            && long
+                .summary
+                .ends_with(" bytes of the body, and this run has no time to search all 1048576"),
         "{}",
         long.summary
     );
@@ -616,7 +632,10 @@ fn what_is_found_in_the_part_that_was_searched_is_found() {
     let run = judged(expect, Ok(answer(200, &page)));
     let (status, word, said) = code(&run);
     assert_eq!((status, word), (Status::Critical, "body_unexpected"));
-    assert!(said.starts_with("the body matches `is`; `(a?){500}z` is not in the first "), "{said}");
+    assert!(
+        said.starts_with("the body matches `is`; `(a?){500}z` is not in the first "),
+        "{said}"
+    );
     assert_eq!(run.value("http_probe_success", &["t"]), Some(0.0), "that much is known");
 }
 

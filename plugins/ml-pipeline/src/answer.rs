@@ -202,7 +202,9 @@ mod tests {
         let pieces = Failure {
             status: Some(200),
             remote_address: Some("127.0.0.1:8000".into()),
-            ..*failure(Error::Limit("while reading the body: it comes in more than 32768 pieces".into()))
+            ..*failure(Error::Limit(
+                "while reading the body: it comes in more than 32768 pieces".into(),
+            ))
         };
         let (status, code, said) = found(&Err(Box::new(pieces)));
         assert_eq!((status, code), (Status::Critical, "body_too_large"), "{said}");

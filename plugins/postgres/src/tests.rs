@@ -781,7 +781,10 @@ fn rows_that_make_no_metrics_are_said() {
     let run = but(custom(json!({})), "custom", cut(&[]));
     let (status, code, said) = verdict(&run, "query orders");
     assert_eq!((status, code), (Status::Unknown, "query_rows"));
-    assert!(said.contains("larger than the host takes: none of its rows could be taken, select fewer"), "{said}");
+    assert!(
+        said.contains("larger than the host takes: none of its rows could be taken, select fewer"),
+        "{said}"
+    );
     let high = json!({ "metrics": { "rows": { "above": { "warning": 5 } } } });
     let run = but(custom(high), "custom", cut(&[&[Some("new"), Some("7")]]));
     let (status, code, said) = verdict(&run, "query orders");

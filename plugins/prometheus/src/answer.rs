@@ -11,7 +11,9 @@ use bellwether_sdk::{
 use crate::{
     exposition::{Exposition, Format, ParseError, parse},
     settings::{BODY_BYTES_MAX, FormatSetting, Settings},
-    verdict::{DENIED, EMPTY, FORMAT, LIMIT, MALFORMED, NOT_ASKED, NOT_FOUND, NOT_READ, REFUSED, STATUS, TIMEOUT, UNREACHABLE},
+    verdict::{
+        DENIED, EMPTY, FORMAT, LIMIT, MALFORMED, NOT_ASKED, NOT_FOUND, NOT_READ, REFUSED, STATUS, TIMEOUT, UNREACHABLE,
+    },
 };
 
 /// What a byte of text takes to read. Measured in the sandbox, with lines that are a family each: 150 ns; with ordinary ones: 60.
@@ -44,7 +46,11 @@ impl Refusal {
 }
 
 /// Reads no more than `work` allows.
-pub(crate) fn read(answer: Result<Response, Box<Failure>>, settings: &Settings, work: &Work) -> Result<Scrape, Refusal> {
+pub(crate) fn read(
+    answer: Result<Response, Box<Failure>>,
+    settings: &Settings,
+    work: &Work,
+) -> Result<Scrape, Refusal> {
     let response = answer.map_err(|failure| failed(&failure))?;
     let latency = Duration::from_nanos(response.phases.total_ns);
     read_response(&response, settings, work)
@@ -68,11 +74,7 @@ fn failed(failure: &Failure) -> Refusal {
         Error::Limit(_) if !was_asked => &NOT_ASKED,
         // Heads, bodies and redirects without end.
         Error::Limit(_) => &LIMIT,
-        Error::Invalid(_)
-        | Error::Resolve(_)
-        | Error::Connect(_)
-        | Error::Tls(_)
-        | Error::Protocol(_) => &UNREACHABLE,
+        Error::Invalid(_) | Error::Resolve(_) | Error::Connect(_) | Error::Tls(_) | Error::Protocol(_) => &UNREACHABLE,
     };
     Refusal::new(code, reason(&failure.error))
 }

@@ -261,6 +261,22 @@ fn several_targets_are_told_apart_and_one_that_fails_hides_no_other() {
 }
 
 #[test]
+fn of_a_target_that_may_not_be_asked_nobody_says_that_it_is_down() {
+    let settings = json!({ "targets": [
+        { "url": "http://a.example/", "name": "a" }, { "url": "http://b.example/", "name": "b" },
+    ] });
+    let run = run_with(settings, |request| match request.url.as_str() {
+        "http://a.example/" => Ok(text("x 1\n")),
+        _ => Err(no_answer(Error::Denied("add the address".into()))),
+    });
+    assert_eq!(
+        (run.status("b"), run.value("scrape_target_up", &["b"])),
+        (Status::Unknown, None)
+    );
+    assert_eq!(run.value("scrape_target_up", &["a"]), Some(1.0));
+}
+
+#[test]
 fn the_same_series_of_two_targets_needs_a_label() {
     let settings = json!({ "target_label": "", "targets": [
         { "url": "http://a.example/", "name": "a" }, { "url": "http://b.example/", "name": "b" },
@@ -432,7 +448,8 @@ fn texts_that_the_run_has_no_time_for_leave_their_targets_unknown_and_everything
     let late = run.verdict("long 59");
     assert_eq!((late.status, late.code.as_str()), (Status::Unknown, "not_read"));
     assert!(
-        late.summary.starts_with("this run has no time left for a text of 750000 bytes: "),
+        late.summary
+            .starts_with("this run has no time left for a text of 750000 bytes: "),
         "{}",
         late.summary
     );
@@ -447,7 +464,10 @@ fn expressions_for_more_names_than_the_run_has_time_for_leave_their_target_unkno
     let run = scraped(json!({ "drop": ["(a?0?){200}z"] }), Ok(text(&page)));
     let (status, word, said) = code(&run);
     assert_eq!((status, word), (Status::Unknown, "not_read"));
-    assert!(said.contains("holding its names against `keep`, `drop` and `rename`"), "{said}");
+    assert!(
+        said.contains("holding its names against `keep`, `drop` and `rename`"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -505,7 +525,9 @@ fn an_answer_without_end_is_too_large_however_it_comes() {
     let pieces = Failure {
         status: Some(200),
         remote_address: Some("127.0.0.1:9100".into()),
-        ..*no_answer(Error::Limit("while reading the body: it comes in more than 32768 pieces".into()))
+        ..*no_answer(Error::Limit(
+            "while reading the body: it comes in more than 32768 pieces".into(),
+        ))
     };
     let run = scraped(json!({}), Err(Box::new(pieces)));
     assert_eq!((code(&run).0, code(&run).1), (Status::Critical, "too_large"));

@@ -122,7 +122,7 @@ pub(crate) fn describe(about: &mut Description) {
 
 pub(crate) fn report(target: &str, outcome: &Result<Account, Refusal>, report: &mut Report) {
     // Of a target that was not asked, or whose answer was not read, 0 would say that it failed.
-    if !matches!(outcome, Err(refusal) if [NOT_ASKED, NOT_READ].contains(refusal.code)) {
+    if !matches!(outcome, Err(refusal) if [DENIED, NOT_ASKED, NOT_READ].contains(refusal.code)) {
         report.gauge(&UP).set([target], outcome.is_ok());
     }
     match outcome {

@@ -16,7 +16,7 @@ pub struct Settings {
     sections: Option<Vec<SectionName>>,
     /// Groups of processes: a name for the group, and a regular expression that is found in the name of a process or in the
     /// file name of its executable.
-    #[schemars(extend("x-bellwether-pattern" = "regex"))]
+    #[schemars(extend("x-bellwether-pattern" = "regex", "maxProperties" = GROUPS_MAX, "additionalProperties" = pattern()))]
     pub(crate) processes: BTreeMap<String, String>,
     /// What to leave out.
     pub(crate) exclude: Exclude,
@@ -24,6 +24,17 @@ pub struct Settings {
     pub(crate) thresholds: Thresholds,
     /// Which file system `system_disk_percent` is about: `fullest`, or a mount point such as `/`.
     pub(crate) disk_percent_of: DiskPercentOf,
+}
+
+/// Groups that the host takes in one run.
+const GROUPS_MAX: usize = 64;
+
+/// Bytes of an expression that the host takes.
+const PATTERN_BYTES_MAX: usize = 1_024;
+
+/// What the host would refuse in each run is refused while the configuration is loaded. The schema counts characters.
+fn pattern() -> Schema {
+    json_schema!({ "type": "string", "maxLength": PATTERN_BYTES_MAX })
 }
 
 /// A set of metric names.

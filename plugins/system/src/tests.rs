@@ -264,6 +264,16 @@ fn settings_that_make_no_sense_are_the_users_to_mend() {
 }
 
 #[test]
+fn groups_that_the_host_would_refuse_are_refused_by_the_schema() {
+    let schema = schemars::schema_for!(crate::Settings);
+    let of_groups = |name: &str| schema.pointer(&format!("/properties/processes/{name}")).cloned();
+    assert_eq!(of_groups("maxProperties"), Some(json!(64)));
+    assert_eq!(of_groups("additionalProperties/maxLength"), Some(json!(1_024)));
+    assert_eq!(of_groups("additionalProperties/type"), Some(json!("string")));
+    assert_eq!(of_groups("x-bellwether-pattern"), Some(json!("regex")));
+}
+
+#[test]
 fn the_description_is_sound() {
     describe::<System>();
 }

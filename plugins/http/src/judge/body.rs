@@ -9,13 +9,7 @@ use bellwether_sdk::{
 };
 
 use super::Finding;
-use crate::{
-    observation::Answer,
-    request,
-    settings::ExpectSettings,
-    verdict,
-    work,
-};
+use crate::{observation::Answer, request, settings::ExpectSettings, verdict, work};
 
 pub(super) fn judge(
     expect: &ExpectSettings,
@@ -153,7 +147,10 @@ fn unproven(expect: &ExpectSettings, answer: &Answer, failed: Status) -> Option<
     ];
     let (key, _) = asked.into_iter().find(|(_, asked)| *asked && answer.body_truncated)?;
     let kept = answer.body.len();
-    let text = format!("only {kept} bytes of the body were kept, too few for `{key}`: {}", mend(kept));
+    let text = format!(
+        "only {kept} bytes of the body were kept, too few for `{key}`: {}",
+        mend(kept)
+    );
     Some(Finding::new(failed, &verdict::BODY, text))
 }
 

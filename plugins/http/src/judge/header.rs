@@ -12,7 +12,13 @@ use crate::{
     verdict,
 };
 
-pub(super) fn judge(expect: &ExpectSettings, answer: &Answer, failed: Status, work: &Work, findings: &mut Vec<Finding>) {
+pub(super) fn judge(
+    expect: &ExpectSettings,
+    answer: &Answer,
+    failed: Status,
+    work: &Work,
+    findings: &mut Vec<Finding>,
+) {
     let expected = expect.headers.iter().flatten();
     findings.extend(expected.filter_map(|expected| one(expected, answer, failed, work)));
 }
@@ -42,7 +48,10 @@ fn one(expected: &HeaderExpectation, answer: &Answer, failed: Status, work: &Wor
         return None;
     }
     if found.iter().any(|found| *found != Searched::Missing) {
-        let text = format!("this run has no time to search the header `{name}` for `{}`", pattern.as_str());
+        let text = format!(
+            "this run has no time to search the header `{name}` for `{}`",
+            pattern.as_str()
+        );
         return Some(Finding::new(Status::Unknown, &verdict::NOT_SEARCHED, text));
     }
     finding(format!(

@@ -185,9 +185,7 @@ mod tests {
     fn broken_by(expected: Value, body: &Value) -> Option<String> {
         let expected: JsonExpectation = serde_json::from_value(expected).expect("valid");
         let found = finding(&expected, body, Status::Critical, &crate::work::of_a_run())?;
-        found
-            .contrast
-            .map(|(wanted, actual)| format!("{actual}, not {wanted}"))
+        found.contrast.map(|(wanted, actual)| format!("{actual}, not {wanted}"))
     }
 
     #[test]

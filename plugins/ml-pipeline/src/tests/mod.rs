@@ -244,13 +244,26 @@ fn of_targets_that_were_not_asked_nothing_is_invented() {
         let mut settings = everything();
         settings["ready"]["model"] = json!({ "url": "http://gone/", "preset": "kserve", "model": "m", "dimension": 3 });
         let run = fake.run::<MlPipeline>(settings);
-        for target in ["ready down", "ready model", "runs r", "report p", "scrape s", "freshness f"] {
+        for target in [
+            "ready down",
+            "ready model",
+            "runs r",
+            "report p",
+            "scrape s",
+            "freshness f",
+        ] {
             let verdict = run.verdict(target);
-            assert_eq!((verdict.status, verdict.code.as_str()), (Status::Unknown, code), "{target}");
+            assert_eq!(
+                (verdict.status, verdict.code.as_str()),
+                (Status::Unknown, code),
+                "{target}"
+            );
         }
         let asked = ["up", "c"];
         for family in run.report().families() {
-            let Points::Gauge(samples) = &family.points else { continue };
+            let Points::Gauge(samples) = &family.points else {
+                continue;
+            };
             let counted = family.name == "ml_target_failing_runs";
             let place = family.label_names.iter().position(|name| name == "target");
             let place = place.expect("a label `target`");

@@ -113,7 +113,10 @@ impl Merged {
         match taken {
             Some(Ok(())) => Ok(account),
             Some(Err(text)) => Err(refused(&LIMIT, text)),
-            None => Err(refused(&NOT_READ, no_time(&format!("merging {} samples", account.samples)))),
+            None => Err(refused(
+                &NOT_READ,
+                no_time(&format!("merging {} samples", account.samples)),
+            )),
         }
     }
 
@@ -180,7 +183,10 @@ impl Merged {
 /// Those that the settings want.
 fn kept(families: Vec<Family>, rules: &Rules, account: &mut Account) -> Vec<Family> {
     let before = families.len();
-    let kept: Vec<Family> = families.into_iter().filter(|family| rules.keeps(&family.name)).collect();
+    let kept: Vec<Family> = families
+        .into_iter()
+        .filter(|family| rules.keeps(&family.name))
+        .collect();
     account.filtered += before - kept.len();
     kept
 }
