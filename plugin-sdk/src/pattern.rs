@@ -18,6 +18,9 @@ const PROGRAM_BYTES_MAX: u32 = 1 << 20;
 /// The first size that is tried: a few characters.
 const PROGRAM_BYTES_FIRST: u32 = 1 << 6;
 
+/// Of a compiled expression, what is gone through once and not for each byte of text: where it begins and ends.
+const FRAME_BYTES: u32 = 56;
+
 /// What a byte of text costs, whatever the expression. Measured with the smallest one, in the sandbox.
 const BYTE_PICOSECONDS: u64 = 30_000;
 
@@ -65,7 +68,7 @@ impl Engine {
     }
 
     fn cost(&self) -> Cost {
-        let of_program = u64::from(self.program_bytes) * PROGRAM_BYTE_PICOSECONDS;
+        let of_program = u64::from(self.program_bytes - FRAME_BYTES) * PROGRAM_BYTE_PICOSECONDS;
         Cost::picoseconds(BYTE_PICOSECONDS + of_program)
     }
 

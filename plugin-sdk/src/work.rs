@@ -18,9 +18,9 @@ use crate::pattern::Pattern;
 /// for a moment shall not keep a check from looking at an ordinary answer.
 const ALWAYS: Duration = Duration::from_micros(200);
 
-/// How many times what a piece of work takes at its worst it may count. A machine of half the speed is no reason to be stopped, and
-/// one that is busy with other checks is no reason to leave work undone.
-const HELD_UP: u32 = 2;
+/// How many halves of what a piece of work takes at its worst it may count. A machine that is slower than the one on which that was
+/// measured is no reason to be stopped, and one that is busy with other checks is no reason to leave work undone.
+const HELD_UP_HALVES: u32 = 3;
 
 /// A search that could go only so little further than it has, in parts of that, is not begun again.
 const PROGRESS: usize = 8;
@@ -74,7 +74,7 @@ impl Sum for Cost {
 }
 
 /// A sum of time for computing. What is measured is the time on a wall, which is no less than what a run is charged for: on a slow
-/// machine less is done. Where others hold a machine up, a piece counts as [`HELD_UP`] times its worst and no more.
+/// machine less is done. Where others hold a machine up, a piece counts one and a half times its worst and no more.
 #[derive(Clone, Debug)]
 pub struct Work {
     clock: fn() -> Instant,
@@ -125,8 +125,8 @@ impl Work {
         let began = (self.clock)();
         let done = piece();
         let took = (self.clock)().saturating_duration_since(began);
-        self.spent
-            .set(self.spent.get() + took.min(worst.saturating_mul(HELD_UP)));
+        let counts = took.min(worst.saturating_mul(HELD_UP_HALVES) / 2);
+        self.spent.set(self.spent.get() + counts);
         done
     }
 
@@ -240,15 +240,15 @@ mod tests {
     }
 
     #[test]
-    fn what_work_took_is_spent_and_no_more_than_twice_its_worst() {
+    fn what_work_took_is_spent_and_no_more_than_half_above_its_worst() {
         let work = Work::by(ticking, Duration::from_millis(100));
         let cost = Cost::nanoseconds(1_000);
         assert_eq!(work.perform(20_000, cost, || 7), Some(7));
         assert_eq!(work.left(), Duration::from_millis(90));
         assert_eq!(work.perform(1_000, cost, || 7), Some(7));
-        assert_eq!(work.left(), Duration::from_millis(88));
+        assert_eq!(work.left(), Duration::from_micros(88_500));
         assert_eq!(work.perform(89_000, cost, || 7), None);
-        assert_eq!(work.left(), Duration::from_millis(88));
+        assert_eq!(work.left(), Duration::from_micros(88_500));
     }
 
     #[test]

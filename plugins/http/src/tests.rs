@@ -577,6 +577,15 @@ fn a_body_without_end_is_too_long_however_small_its_pieces_and_a_redirect_too_ma
         "{}",
         code(&run).2
     );
+    let full = stopped(200, "the bodies of this run are larger than 32 MiB together");
+    let run = judged(json!({}), Err(Box::new(full)));
+    assert_eq!((code(&run).0, code(&run).1), (Status::Unknown, "over_limit"));
+    assert_eq!(
+        run.value("http_probe_success", &["t"]),
+        None,
+        "it is not the target's fault"
+    );
+    assert_eq!(run.value("http_probe_status_code", &["t"]), Some(200.0));
     let run = judged(json!({}), Err(Box::new(stopped(302, "more than 5 redirects"))));
     assert_eq!((code(&run).0, code(&run).1), (Status::Critical, "over_limit"));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bellwether_sdk::{
     Code,
-    http::{Error, Failure, Response, reason},
+    http::{Error, Failure, Response, is_limit_of_run, reason},
 };
 use serde_json::Value;
 
@@ -65,9 +65,10 @@ pub(crate) fn arrived(answer: &Answer) -> Result<&Response, Finding> {
     })
 }
 
-/// Of what the host has no more before there is anybody to ask, the server knows nothing; heads and bodies without end are its own.
+/// What the run has no more of says nothing about the server; heads and bodies without end are its own.
 fn was_asked(failure: &Failure) -> bool {
-    failure.remote_address.is_some() || failure.redirects > 0
+    let asked = failure.remote_address.is_some() || failure.redirects > 0;
+    asked && !is_limit_of_run(&failure.error)
 }
 
 /// The response, when its status is one of success. Otherwise `otherwise` is the code, unless the status has a meaning of
@@ -208,6 +209,15 @@ mod tests {
         };
         let (status, code, said) = found(&Err(Box::new(pieces)));
         assert_eq!((status, code), (Status::Critical, "body_too_large"), "{said}");
+        let full = Failure {
+            status: Some(200),
+            remote_address: Some("127.0.0.1:8000".into()),
+            ..*failure(Error::Limit(
+                "the bodies of this run are larger than 32 MiB together".into(),
+            ))
+        };
+        let (status, code, said) = found(&Err(Box::new(full)));
+        assert_eq!((status, code), (Status::Unknown, "not_asked"), "{said}");
     }
 
     #[test]

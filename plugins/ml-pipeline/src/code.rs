@@ -21,7 +21,7 @@ codes! {
     UNEXPECTED_STATUS = "unexpected_status", "Another HTTP status than a healthy server answers with.";
     UNREADABLE = "unreadable", "The answer is not what the system documents: is this the right preset and address?";
     BODY_TOO_LARGE = "body_too_large", "The answer is longer than the 1 MiB that is read of any, or never ends: ask for less of it.";
-    NOT_ASKED = "not_asked", "The run came to its end before it came to this target: give requests a shorter `timeout`, or share the targets among several checks.";
+    NOT_ASKED = "not_asked", "The run came to its end, or had no more room for answers, before it came to this target: give requests a shorter `timeout`, or share the targets among several checks.";
     SERVER_NOT_READY = "server_not_ready", "The server answers, and says that it is not ready.";
     COMPONENT_UNHEALTHY = "component_unhealthy", "A part of the system, such as a scheduler, is not healthy.";
     MODEL_NOT_FOUND = "model_not_found", "The server does not know the model.";

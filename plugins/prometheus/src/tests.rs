@@ -532,6 +532,16 @@ fn an_answer_without_end_is_too_large_however_it_comes() {
     let run = scraped(json!({}), Err(Box::new(pieces)));
     assert_eq!((code(&run).0, code(&run).1), (Status::Critical, "too_large"));
     assert_eq!(run.value("scrape_target_up", &["t"]), Some(0.0));
+    let full = Failure {
+        status: Some(200),
+        remote_address: Some("127.0.0.1:9100".into()),
+        ..*no_answer(Error::Limit(
+            "the bodies of this run are larger than 32 MiB together".into(),
+        ))
+    };
+    let run = scraped(json!({}), Err(Box::new(full)));
+    assert_eq!((code(&run).0, code(&run).1), (Status::Unknown, "not_read"));
+    assert_eq!(run.value("scrape_target_up", &["t"]), None, "it is not its fault");
 }
 
 #[test]

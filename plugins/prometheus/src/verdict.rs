@@ -15,7 +15,8 @@ pub(crate) const NOT_ASKED: Code = Code::new(
 );
 pub(crate) const NOT_READ: Code = Code::new(
     "not_read",
-    "The run has no time left to read what it serves: give it a check of its own, or have it serve less. Nothing of it was taken.",
+    "The run has no time, or no room, left for what it serves: give it a check of its own, or have it serve less. Nothing of it was \
+     taken.",
 );
 pub(crate) const DENIED: Code = Code::new(
     "denied",

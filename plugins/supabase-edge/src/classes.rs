@@ -170,7 +170,7 @@ classes! {
     REQUEST_REFUSED = "request_refused", Monitor, Unknown,
         "The host could not send such a request: a header or a path that it does not allow.";
     OVER_LIMIT = "over_limit", Monitor, Unknown,
-        "A limit of the run was reached before there was an answer, such as too many requests. Split the check.";
+        "A limit of the run was reached: too many requests, or too much of all answers together. Split the check.";
     REST_ROOT_CLOSED = "rest_root_closed", Monitor, Unknown,
         "Since 2026 only secret keys may read the REST root. Name a table in `surfaces.rest.table`, so that PostgREST is asked.";
     TABLE_MISSING = "table_missing", Monitor, Unknown,

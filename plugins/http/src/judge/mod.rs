@@ -25,6 +25,9 @@ const CERTIFICATE_DAYS: Remaining = Remaining {
     critical: Some(3.0),
 };
 
+/// Codes of requests that were not sent, or not further: that there was no success is known then.
+const NEVER_ASKED: [Code; 2] = [verdict::DENIED, verdict::INVALID];
+
 /// Something that is not as expected.
 #[derive(Debug)]
 pub(crate) struct Finding {
@@ -96,7 +99,8 @@ pub(crate) fn judge(target: &Target, seen: &Observation, now: i64, work: &Work) 
         (None, None) => Vec::new(),
     };
     let only_warned = findings.is_empty();
-    let in_doubt = !only_warned && findings.iter().all(|finding| *finding.code == verdict::NOT_SEARCHED);
+    let doubtful = |finding: &Finding| finding.status == Status::Unknown && !NEVER_ASKED.contains(finding.code);
+    let in_doubt = !only_warned && findings.iter().all(doubtful);
     if seen.error.is_none() {
         let levels = target.expect.latency_seconds.unwrap_or_default();
         findings.extend(slow(seen.latency().as_secs_f64(), levels));
