@@ -226,7 +226,7 @@ fn targets(dir: &std::path::Path) -> Vec<Target> {
         Target::at(
             "never ends, byte by byte",
             floods("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", &TINY),
-            "over_limit",
+            "body_too_long",
             "reading the body: it comes in more than",
         ),
         Target::at(

@@ -44,10 +44,15 @@ pub(crate) fn finding(error: &Error, target: &Target, seen: &Observation, failed
 
 /// What can be done about it: a part is not enough for what only the whole shows.
 fn too_long(target: &Target) -> String {
+    if target.expect.whole_body == Some(false) {
+        return "; lower `request.body_bytes`, so that less of it is read".to_owned();
+    }
     match needs_whole_body(target) {
-        None => "; where a part of it is enough, set `expect.whole_body = false`".to_owned(),
+        None => "; where a part of it is enough, set `expect.whole_body = false`, and `request.body_bytes` to how much"
+            .to_owned(),
         Some(key) => format!(
-            "; `expect.{key}` cannot be judged by a part: ask for something shorter, or drop it and set `expect.whole_body = false`"
+            "; `expect.{key}` cannot be judged by a part: ask for something shorter, or drop it and set \
+             `expect.whole_body = false`"
         ),
     }
 }

@@ -577,6 +577,15 @@ fn a_body_without_end_is_too_long_however_small_its_pieces_and_a_redirect_too_ma
         "{}",
         code(&run).2
     );
+    let pieces = stopped(200, "while reading the body: it comes in more than 32768 pieces");
+    let run = judged(json!({ "whole_body": false }), Err(Box::new(pieces)));
+    assert!(
+        code(&run)
+            .2
+            .ends_with("; lower `request.body_bytes`, so that less of it is read"),
+        "{}",
+        code(&run).2
+    );
     let full = stopped(200, "the bodies of this run are larger than 32 MiB together");
     let run = judged(json!({}), Err(Box::new(full)));
     assert_eq!((code(&run).0, code(&run).1), (Status::Unknown, "over_limit"));
