@@ -221,7 +221,14 @@ mod tests {
             assert_eq!(told(from, unsaid, word), format!("The check {said}"));
         }
         assert_eq!(
-            turned(Turn { from: Some("cpu"), unsaid: 0 }, "ok", ""),
+            turned(
+                Turn {
+                    from: Some("cpu"),
+                    unsaid: 0
+                },
+                "ok",
+                ""
+            ),
             "The check is ok again, after cpu."
         );
     }

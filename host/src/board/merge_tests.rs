@@ -371,10 +371,18 @@ fn what_a_report_has_first_is_served_first_whatever_it_is_called() {
         family("a_bytes", MetricKind::Gauge, &three),
     ]);
     let notices = state.ended(None, outcome("a", many), now());
-    let [Notice::OverBudget { dropped: 4, families, .. }] = &notices[..] else {
+    let [
+        Notice::OverBudget {
+            dropped: 4, families, ..
+        },
+    ] = &notices[..]
+    else {
         panic!("{notices:?}")
     };
-    assert_eq!(families.iter().map(MetricName::as_str).collect::<Vec<_>>(), ["b_seconds", "a_bytes"]);
+    assert_eq!(
+        families.iter().map(MetricName::as_str).collect::<Vec<_>>(),
+        ["b_seconds", "a_bytes"]
+    );
     let text = text(&mut state);
     let count = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
     let served = [count("z_success{"), count("b_seconds{"), count("a_bytes{")];
@@ -438,7 +446,12 @@ fn counts_of_runs_go_on_after_a_restart() {
     };
     counted(&restored, 7, 2);
     let notices = state.ended(None, failure("a", Reason::Timeout), start);
-    let [Notice::Turned { turn, word: "timeout", .. }] = notices[..] else {
+    let [
+        Notice::Turned {
+            turn, word: "timeout", ..
+        },
+    ] = notices[..]
+    else {
         panic!("{notices:?}")
     };
     assert_eq!((turn.from, turn.unsaid), (Some("timeout"), 0), "as it was before");

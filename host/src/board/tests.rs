@@ -279,7 +279,10 @@ async fn how_many_runs_in_a_row_failed_survives_a_restart() {
     let second = board(Some(store));
     second.replace_checks(specs(&["a"])).await;
     let text = until(&second, "bellwether_check_consecutive_failed_runs{check=\"a\"} 2").await;
-    assert!(text.contains("bellwether_check_consecutive_failures{check=\"a\"} 2"), "{text}");
+    assert!(
+        text.contains("bellwether_check_consecutive_failures{check=\"a\"} 2"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

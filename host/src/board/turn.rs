@@ -113,7 +113,10 @@ mod tests {
 
     #[test]
     fn what_was_before_this_process_began_is_known_and_what_is_still_not_well_is_said_again() {
-        assert_eq!(heard(Told::before("critical"), ["critical", "critical"]), [turn("critical"), None]);
+        assert_eq!(
+            heard(Told::before("critical"), ["critical", "critical"]),
+            [turn("critical"), None]
+        );
         assert_eq!(heard(Told::before("critical"), ["ok"]), [turn("critical")]);
         assert_eq!(heard(Told::before("ok"), ["ok", "critical"]), [None, turn("ok")]);
     }
