@@ -242,7 +242,8 @@ async fn a_wrong_password_is_an_authentication_error_without_the_password() {
     let Err(Error::Authentication(said)) = ask(&client(), &wrong, &["PING"]).await else {
         panic!("let in")
     };
-    assert!(said.starts_with("WRONGPASS") && !said.contains("canary"), "{said}");
+    let wanted = format!("127.0.0.1:{} refused `AUTH`: WRONGPASS", started.port);
+    assert!(said.starts_with(&wanted) && !said.contains("canary"), "{said}");
     started.fill(&["ACL", "SETUSER", "default", "resetpass", &format!(">{PASSWORD}")]);
     let missing = ask(&client(), &started.plain(), &["PING"]).await;
     assert!(

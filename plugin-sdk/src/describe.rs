@@ -31,7 +31,8 @@ impl Description {
         description
     }
 
-    /// A metric that runs may report.
+    /// A metric that runs may report. Those that alerts hang on come first: of a report that is too large for the check's
+    /// `limits.series`, the host serves families in this order, and leaves out what comes last.
     pub fn metric(&mut self, metric: &impl Metric) -> &mut Self {
         let family = metric.family();
         self.0.metrics.push(wit::MetricDescription {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    metric::{FamilyHead, Points},
+    metric::{FamilyHead, MetricName, Points},
     outcome::{Outcome, RefusedFamily, Status},
 };
 
@@ -35,7 +35,13 @@ impl Entry {
         self.memory_peak_bytes = Some(outcome.usage.memory_peak_bytes);
     }
 
-    pub(super) fn settle_budget(&mut self, dropped: usize, now: Now, notices: &mut Vec<Notice>) {
+    pub(super) fn settle_budget(
+        &mut self,
+        dropped: usize,
+        families: Vec<MetricName>,
+        now: Now,
+        notices: &mut Vec<Notice>,
+    ) {
         count(
             &mut self.own_totals,
             &BUILTIN.series_dropped,
@@ -49,6 +55,7 @@ impl Entry {
                 check: Arc::clone(&self.name),
                 dropped,
                 limit: self.series_limit(),
+                families,
             });
         }
         self.over_budget = dropped > 0;
@@ -105,9 +112,12 @@ impl Entry {
         let is_known = state.ran || state.restored || state.problem.is_some();
         let up = state.problem.is_none() && state.outcome.is_some_and(is_report) && !state.stale;
         let was_run = state.checked_at.is_some();
+        // One that cannot be loaded any more has no next run that could go on counting.
+        let had_run = (state.ran || state.restored) && state.problem.is_none();
         let values = [
             is_known.then_some(if up { 1.0 } else { 0.0 }),
-            state.ran.then_some(state.consecutive_failures as f64),
+            had_run.then_some(state.consecutive_failures as f64),
+            had_run.then_some(state.consecutive_failed_runs as f64),
             was_run.then_some(state.duration.as_secs_f64()),
             self.memory_peak_bytes.map(|bytes| bytes as f64),
             state.checked_at.map(Timestamp::as_seconds_f64),
@@ -141,6 +151,7 @@ pub(super) fn own_gauges() -> [&'static Arc<FamilyHead>; GAUGES] {
     [
         &BUILTIN.up,
         &BUILTIN.consecutive_failures,
+        &BUILTIN.consecutive_failed_runs,
         &BUILTIN.run_duration,
         &BUILTIN.memory_peak,
         &BUILTIN.last_run,

@@ -15,12 +15,13 @@ pub(super) const RESERVED_PREFIX: &str = "bellwether_";
 pub(super) const OWN_LABELS: [&str; 4] = ["target", "status", "outcome", "capability"];
 
 /// How many of the families below are single gauges.
-pub(super) const GAUGES: usize = 7;
+pub(super) const GAUGES: usize = 8;
 
 pub(super) struct Builtin {
     pub(super) up: Arc<FamilyHead>,
     pub(super) status: Arc<FamilyHead>,
     pub(super) consecutive_failures: Arc<FamilyHead>,
+    pub(super) consecutive_failed_runs: Arc<FamilyHead>,
     pub(super) runs: Arc<FamilyHead>,
     pub(super) run_duration: Arc<FamilyHead>,
     pub(super) cpu: Arc<FamilyHead>,
@@ -52,6 +53,11 @@ pub(super) static BUILTIN: LazyLock<Builtin> = LazyLock::new(|| Builtin {
         "bellwether_check_consecutive_failures",
         "",
         "Runs in a row that yielded no report or a critical verdict.",
+    ),
+    consecutive_failed_runs: gauge(
+        "bellwether_check_consecutive_failed_runs",
+        "",
+        "Runs in a row that yielded no report.",
     ),
     runs: counter("bellwether_check_runs_total", "", "Runs of the check.", &["outcome"]),
     run_duration: gauge(

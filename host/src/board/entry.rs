@@ -130,6 +130,7 @@ impl Entry {
             duration: Duration::ZERO,
             checked_at: None,
             consecutive_failures: 0,
+            consecutive_failed_runs: 0,
             denied: Vec::new(),
             refused: Vec::new(),
             series: 0,
@@ -194,7 +195,8 @@ impl Entry {
             .ok()
             .map(|report| report.verdicts.clone().into());
         let status = outcome.status().unwrap_or(Status::Unknown);
-        let failed = outcome.status().is_none_or(|status| status == Status::Critical);
+        let reported = outcome.status().is_some();
+        let failed = !reported || status == Status::Critical;
         self.update(|state| {
             state.ran = true;
             state.restored = false;
@@ -205,6 +207,7 @@ impl Entry {
             state.duration = outcome.usage.duration;
             state.checked_at = Some(outcome.started_at + outcome.usage.duration);
             state.consecutive_failures = if failed { state.consecutive_failures + 1 } else { 0 };
+            state.consecutive_failed_runs = if reported { 0 } else { state.consecutive_failed_runs + 1 };
             state.denied.clone_from(&outcome.usage.denied);
             if let Some(verdicts) = verdicts {
                 state.verdicts = verdicts;

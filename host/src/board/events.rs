@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{merge::Notice, turn::Turn};
 use crate::{
+    metric::MetricName,
     outcome::Status,
     store::StoreError,
     supervisor::Panic,
@@ -24,9 +25,15 @@ impl Event for Notice {
     fn message(&self) -> Cow<'_, str> {
         match self {
             Self::Refused { family, reason, .. } => format!("The family `{family}` is not served: {reason}.").into(),
-            Self::OverBudget { dropped, limit, .. } => format!(
-                "The check reports {dropped} series more than the {limit} it may; the excess is dropped. \
-                 Raise `limits.series` or report less."
+            Self::OverBudget {
+                dropped,
+                limit,
+                families,
+                ..
+            } => format!(
+                "The check reports {dropped} series more than the {limit} it may; the excess is dropped{}. \
+                 Raise `limits.series` or report less.",
+                of(families)
             )
             .into(),
             Self::Turned {
@@ -53,7 +60,10 @@ impl Event for Notice {
                 fields.data("family", family.as_str());
             }
             Self::Turned { turn, word, code, .. } => {
-                fields.data("outcome", *word).data("before", turn.from);
+                fields.data("outcome", *word);
+                if let Some(before) = turn.from {
+                    fields.data("before", before);
+                }
                 if !code.is_empty() {
                     fields.data("code", code.as_str());
                 }
@@ -85,18 +95,39 @@ impl Event for Notice {
     }
 }
 
+/// Families that a message names: enough to see what is missing.
+const FAMILIES_NAMED_MAX: usize = 5;
+
+/// `, of ` and the first of them.
+fn of(families: &[MetricName]) -> String {
+    let named: Vec<String> = families
+        .iter()
+        .take(FAMILIES_NAMED_MAX)
+        .map(|family| format!("`{family}`"))
+        .collect();
+    match families.len() - named.len() {
+        _ if named.is_empty() => String::new(),
+        0 => format!(", of {}", named.join(", ")),
+        more => format!(", of {} and {more} more", named.join(", ")),
+    }
+}
+
 fn turned(turn: Turn, word: &str, message: &str) -> String {
     let often = match turn.unsaid {
         0 => String::new(),
         times => format!(" after {times} turns that were not logged"),
     };
     let why = if message.is_empty() { "." } else { ": " };
-    if turn.from == word {
-        format!("The check is still {word}{often}{why}{message}")
-    } else if word == Status::Ok.as_str() {
-        format!("The check is ok again, after {}{often}{why}{message}", turn.from)
-    } else {
-        format!("The check turned from {} to {word}{often}{why}{message}", turn.from)
+    match turn.from {
+        None => format!("The check is {word} at its first run{why}{message}"),
+        Some(from) if from == word && turn.unsaid == 0 => {
+            format!("The check is {word}, as it was before the host started{why}{message}")
+        }
+        Some(from) if from == word => format!("The check is still {word}{often}{why}{message}"),
+        Some(from) if word == Status::Ok.as_str() => {
+            format!("The check is ok again, after {from}{often}{why}{message}")
+        }
+        Some(from) => format!("The check turned from {from} to {word}{often}{why}{message}"),
     }
 }
 
@@ -155,5 +186,61 @@ impl Event for NotRestored<'_> {
 
     fn fields(&self, fields: &mut Fields) {
         fields.data("reason", self.error.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_is_told_as_what_it_was() {
+        let told = |from, unsaid, word| turned(Turn { from, unsaid }, word, "db: no answer");
+        for (from, unsaid, word, said) in [
+            (None, 0, "critical", "is critical at its first run: db: no answer"),
+            (Some("ok"), 0, "critical", "turned from ok to critical: db: no answer"),
+            (
+                Some("critical"),
+                0,
+                "critical",
+                "is critical, as it was before the host started: db: no answer",
+            ),
+            (
+                Some("critical"),
+                4,
+                "critical",
+                "is still critical after 4 turns that were not logged: db: no answer",
+            ),
+            (
+                Some("critical"),
+                3,
+                "ok",
+                "is ok again, after critical after 3 turns that were not logged: db: no answer",
+            ),
+        ] {
+            assert_eq!(told(from, unsaid, word), format!("The check {said}"));
+        }
+        assert_eq!(
+            turned(
+                Turn {
+                    from: Some("cpu"),
+                    unsaid: 0
+                },
+                "ok",
+                ""
+            ),
+            "The check is ok again, after cpu."
+        );
+    }
+
+    #[test]
+    fn who_reports_too_much_is_told_of_which_families() {
+        let families = |count: usize| -> Vec<MetricName> {
+            let name = |at| MetricName::new(&format!("x{at}")).expect("valid");
+            (0..count).map(name).collect()
+        };
+        assert_eq!(of(&families(0)), "");
+        assert_eq!(of(&families(2)), ", of `x0`, `x1`");
+        assert_eq!(of(&families(7)), ", of `x0`, `x1`, `x2`, `x3`, `x4` and 2 more");
     }
 }

@@ -19,12 +19,12 @@ use super::{
     snapshot::{Block, CheckState, Snapshot},
     taking::Taking,
     totals::Totals,
-    turn::Turn,
+    turn::{Told, Turn},
 };
 use crate::{
     clock::Timestamp,
     config::Check,
-    metric::{FamilyHead, Points},
+    metric::{FamilyHead, MetricName, Points},
     outcome::{Outcome, RefusedFamily, Report, ReportedFamily, ReportedPoints, Status, Verdict},
 };
 
@@ -39,11 +39,12 @@ pub(super) enum Notice {
         kind: &'static str,
         first: bool,
     },
-    /// A check reports more than it may. Said when it begins.
+    /// A check reports more than it may. Said when it begins. `families`: those that lost series, the first of them in part perhaps.
     OverBudget {
         check: Arc<str>,
         dropped: usize,
         limit: usize,
+        families: Vec<MetricName>,
     },
     /// Another outcome than the one that was said last. `code` and `message` are those of the worst target, or of the failure.
     Turned {
@@ -226,6 +227,7 @@ impl State {
         let name = Arc::clone(&entry.name);
         entry.expiry = Some(expiry);
         entry.reported_at = Some(stored.reported_at);
+        entry.told = Told::before(stored.word);
         let verdicts: Arc<[Verdict]> = stored.verdicts.into();
         entry.update(|state| {
             state.restored = true;
@@ -234,6 +236,8 @@ impl State {
             state.message.clone_from(&stored.message);
             state.checked_at = Some(stored.checked_at);
             state.duration = stored.duration;
+            state.consecutive_failures = stored.consecutive_failures;
+            state.consecutive_failed_runs = stored.consecutive_failed_runs;
             state.verdicts = verdicts;
         });
         let families = stored.families.into_iter().map(|(head, points)| ReportedFamily {
@@ -271,13 +275,17 @@ impl State {
         let mut taking = Taking::new(entry, catalog, now, refused);
         taking.all(families);
         let Taking {
-            kept, refused, dropped, ..
+            kept,
+            refused,
+            dropped,
+            lost,
+            ..
         } = taking;
         for old in entry.reported.difference(&kept) {
             catalog.remove(&entry.owner, old);
         }
         entry.reported = kept;
-        entry.settle_budget(dropped, now, notices);
+        entry.settle_budget(dropped, lost, now, notices);
         entry.settle_refusals(refused, now, notices);
     }
 

@@ -131,6 +131,7 @@ fn what_is_known_about_a_check_is_reported() {
         r#"bellwether_check_status{check="a",target="db",status="ok"} 0"#,
         r#"bellwether_check_status{check="a",target="web",status="ok"} 1"#,
         r#"bellwether_check_consecutive_failures{check="a"} 2"#,
+        r#"bellwether_check_consecutive_failed_runs{check="a"} 1"#,
         r#"bellwether_check_runs_total{check="a",outcome="critical"} 1"#,
         r#"bellwether_check_runs_total{check="a",outcome="timeout"} 1"#,
         r#"bellwether_check_run_duration_seconds{check="a"} 0.02"#,
@@ -179,7 +180,7 @@ fn a_check_that_turns_is_said_once_with_its_worst_target_and_the_way_back_too() 
                 word,
                 message,
                 ..
-            } => Some(format!("{check}: {} to {word}: {message}", turn.from)),
+            } => Some(format!("{check}: {} to {word}: {message}", turn.from.unwrap_or("-"))),
             _ => None,
         });
         turned.collect::<Vec<_>>()
@@ -335,7 +336,8 @@ fn the_excess_over_the_budget_is_dropped_and_counted() {
         [Notice::OverBudget {
             check: "a".into(),
             dropped: 1,
-            limit: 3
+            limit: 3,
+            families: vec![MetricName::new("z").expect("valid")],
         }]
     );
     let text = settled(&mut state);
@@ -348,6 +350,112 @@ fn the_excess_over_the_budget_is_dropped_and_counted() {
         has(&text, r#"bellwether_check_series_dropped_total{check="a"} 1"#),
         "{text}"
     );
+}
+
+#[test]
+fn what_a_report_has_first_is_served_first_whatever_it_is_called() {
+    let mut state = State::default();
+    let limits = Limits {
+        series: Some(5),
+        ..Limits::default()
+    };
+    let check = Check {
+        limits,
+        ..testing::check("a")
+    };
+    state.replace(vec![spec(check)], now());
+    let three = [("1", 1.0), ("2", 1.0), ("3", 1.0)];
+    let many = report(vec![
+        family("z_success", MetricKind::Gauge, &three),
+        family("b_seconds", MetricKind::Gauge, &three),
+        family("a_bytes", MetricKind::Gauge, &three),
+    ]);
+    let notices = state.ended(None, outcome("a", many), now());
+    let [
+        Notice::OverBudget {
+            dropped: 4, families, ..
+        },
+    ] = &notices[..]
+    else {
+        panic!("{notices:?}")
+    };
+    assert_eq!(
+        families.iter().map(MetricName::as_str).collect::<Vec<_>>(),
+        ["b_seconds", "a_bytes"]
+    );
+    let text = text(&mut state);
+    let count = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
+    let served = [count("z_success{"), count("b_seconds{"), count("a_bytes{")];
+    assert_eq!(served, [3, 2, 0], "{text}");
+}
+
+#[test]
+fn runs_without_a_report_are_counted_apart_from_those_that_find_something_critical() {
+    let (mut state, now) = with_checks(&["a"]);
+    let critical = || Report {
+        verdicts: vec![verdict("db", Status::Critical)],
+        ..Report::default()
+    };
+    let runs = [
+        (outcome("a", critical()), 1, 0),
+        (outcome("a", critical()), 2, 0),
+        (failure("a", Reason::Timeout), 3, 1),
+        (failure("a", Reason::Trap), 4, 2),
+        (outcome("a", critical()), 5, 0),
+        (outcome("a", Report::default()), 0, 0),
+    ];
+    for (outcome, failures, failed) in runs {
+        let word = outcome.word();
+        state.ended(None, outcome, now);
+        let text = text(&mut state);
+        for (name, count) in [("failures", failures), ("failed_runs", failed)] {
+            let line = format!(r#"bellwether_check_consecutive_{name}{{check="a"}} {count}"#);
+            assert!(has(&text, &line), "after {word}: {line}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_check_that_cannot_be_loaded_any_more_has_no_runs_to_count() {
+    let (mut state, now) = with_checks(&["a"]);
+    state.ended(None, failure("a", Reason::Timeout), now);
+    state.failed("a", "its file is gone".to_owned());
+    let text = text(&mut state);
+    assert!(has(&text, r#"bellwether_check_up{check="a"} 0"#), "{text}");
+    assert!(!text.contains("bellwether_check_consecutive"), "{text}");
+}
+
+#[test]
+fn counts_of_runs_go_on_after_a_restart() {
+    let (mut state, start) = with_checks(&["a"]);
+    let failing = Stored {
+        word: "timeout",
+        status: Status::Unknown,
+        consecutive_failures: 7,
+        consecutive_failed_runs: 2,
+        ..stored(10, start)
+    };
+    assert!(state.restore(failing, start));
+    let restored = text(&mut state);
+    assert!(has(&restored, r#"bellwether_check_up{check="a"} 0"#), "{restored}");
+    let counted = |text: &str, failures: u64, failed: u64| {
+        for (name, count) in [("failures", failures), ("failed_runs", failed)] {
+            let line = format!(r#"bellwether_check_consecutive_{name}{{check="a"}} {count}"#);
+            assert!(has(text, &line), "{line}\n{text}");
+        }
+    };
+    counted(&restored, 7, 2);
+    let notices = state.ended(None, failure("a", Reason::Timeout), start);
+    let [
+        Notice::Turned {
+            turn, word: "timeout", ..
+        },
+    ] = notices[..]
+    else {
+        panic!("{notices:?}")
+    };
+    assert_eq!((turn.from, turn.unsaid), (Some("timeout"), 0), "as it was before");
+    counted(&text(&mut state), 8, 3);
 }
 
 #[test]
@@ -525,6 +633,8 @@ fn stored(age: u64, now: Now) -> Stored {
         started_at: at,
         duration: Duration::from_millis(3),
         word: "warning",
+        consecutive_failures: 0,
+        consecutive_failed_runs: 0,
         status: Status::Warning,
         message: "getting full".to_owned(),
         verdicts: vec![verdict("/", Status::Warning)],

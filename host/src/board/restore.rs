@@ -44,6 +44,8 @@ pub(super) struct Stored {
     pub(super) started_at: Timestamp,
     pub(super) duration: Duration,
     pub(super) word: &'static str,
+    pub(super) consecutive_failures: u64,
+    pub(super) consecutive_failed_runs: u64,
     pub(super) status: Status,
     pub(super) message: String,
     pub(super) verdicts: Vec<Verdict>,
@@ -127,6 +129,8 @@ fn stored(row: &Row<'_>) -> Option<Stored> {
         started_at: Timestamp::from_nanos(body.started_at),
         duration: Duration::from_nanos(body.duration),
         word,
+        consecutive_failures: body.consecutive_failures,
+        consecutive_failed_runs: body.consecutive_failed_runs,
         status: status(&body.status)?,
         message: body.message,
         verdicts: body
@@ -158,6 +162,11 @@ struct Body {
     started_at: u64,
     duration: u64,
     word: String,
+    /// Rows of an older host do not say.
+    #[serde(default)]
+    consecutive_failures: u64,
+    #[serde(default)]
+    consecutive_failed_runs: u64,
     status: String,
     message: String,
     verdicts: Vec<VerdictRow>,
@@ -207,6 +216,8 @@ impl Body {
             started_at: started_at.as_nanos(),
             duration: bounded_nanos(health.duration),
             word: health.outcome.unwrap_or_default().to_owned(),
+            consecutive_failures: health.consecutive_failures,
+            consecutive_failed_runs: health.consecutive_failed_runs,
             status: health.status.unwrap_or(Status::Unknown).as_str().to_owned(),
             message: health.message.clone(),
             verdicts: health.verdicts.iter().map(VerdictRow::of).collect(),

@@ -149,6 +149,8 @@ pub struct CheckState {
     pub checked_at: Option<Timestamp>,
     /// Runs in a row without a report or with a critical verdict.
     pub consecutive_failures: u64,
+    /// Runs in a row without a report.
+    pub consecutive_failed_runs: u64,
     /// What the last run was refused.
     pub denied: Vec<Denied>,
     /// Families of the last report that are not served, and why.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     budget,
-    builtin::{self, RESERVED_PREFIX},
+    builtin::{self, BUILTIN, RESERVED_PREFIX},
     catalog::{Catalog, Refusal},
     entry::{Entry, Now, exported},
 };
@@ -23,6 +23,8 @@ pub(super) struct Taking<'s> {
     kept_series: usize,
     pub(super) refused: Vec<(RefusedFamily, &'static str)>,
     pub(super) dropped: usize,
+    /// Families with series that were dropped, in order.
+    pub(super) lost: Vec<MetricName>,
 }
 
 impl<'s> Taking<'s> {
@@ -35,14 +37,15 @@ impl<'s> Taking<'s> {
             kept_series: 0,
             refused: refused.into_iter().map(|family| (family, "malformed")).collect(),
             dropped: 0,
+            lost: Vec::new(),
         }
     }
 
-    /// Statuses first, because alerts hang on them; then totals, because they are there to stay; then by name, so that a budget
-    /// cuts off the same families each run.
-    pub(super) fn all(&mut self, mut families: Vec<ReportedFamily>) {
+    /// Statuses first, because alerts hang on them; then totals, because they are there to stay; then the rest in the order in which
+    /// it comes, which is that of the plugin's description, the same in each run: what matters most stands first there. A budget
+    /// cuts off from the end, and so one family at most is served in part.
+    pub(super) fn all(&mut self, families: Vec<ReportedFamily>) {
         self.statuses();
-        families.sort_by(|a, b| a.head.name.cmp(&b.head.name));
         let (totals, values): (Vec<_>, Vec<_>) = families.into_iter().partition(|family| {
             matches!(
                 family.points,
@@ -60,7 +63,8 @@ impl<'s> Taking<'s> {
 
     fn statuses(&mut self) {
         let mut judged = builtin::judged(&self.entry.state.verdicts);
-        self.dropped += budget::cut_statuses(&mut judged, self.room());
+        let dropped = budget::cut_statuses(&mut judged, self.room());
+        self.lose(&BUILTIN.status, dropped);
         self.kept_series += budget::status_series(&judged);
         self.entry.judged = judged.into();
     }
@@ -93,19 +97,27 @@ impl<'s> Taking<'s> {
         }
     }
 
+    fn lose(&mut self, head: &Arc<FamilyHead>, dropped: usize) {
+        self.dropped += dropped;
+        if dropped > 0 {
+            self.lost.push(head.name.clone());
+        }
+    }
+
     fn total(&mut self, head: &Arc<FamilyHead>, points: ReportedPoints) -> Result<(), Refusal> {
         // A plain value of the last report still stands under this name.
         if self.entry.reported.contains(&head.name) {
             return Err(Refusal::Total);
         }
         let (room, wall) = (self.room(), self.now.wall);
-        self.dropped += match points {
+        let dropped = match points {
             ReportedPoints::Increments(samples) => self.entry.totals.increase(head, &samples, room, wall)?,
             ReportedPoints::Observations { upper_bounds, samples } => {
                 self.entry.totals.observe(head, &upper_bounds, &samples, room, wall)?
             }
             ReportedPoints::Values(_) | ReportedPoints::Histograms(_) | ReportedPoints::Summaries(_) => 0,
         };
+        self.lose(head, dropped);
         self.show_total(&head.name)
     }
 
@@ -141,7 +153,8 @@ impl<'s> Taking<'s> {
             ReportedPoints::Summaries(samples) => Points::Summaries(samples),
             ReportedPoints::Increments(_) | ReportedPoints::Observations { .. } => return Ok(()),
         };
-        self.dropped += budget::cut(&mut points, self.room());
+        let dropped = budget::cut(&mut points, self.room());
+        self.lose(head, dropped);
         if points.is_empty() {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use crate::{
     clock::Timestamp,
     config::Check,
     metric::{MetricKind, text::Format},
-    outcome::{Report, Status},
+    outcome::{Reason, Report, Status},
     secret::Redactor,
     telemetry::{LogOptions, Sink},
     testing::{self, family, outcome, report, verdict},
@@ -261,6 +261,27 @@ async fn last_reports_survive_a_restart_with_their_age() {
     assert_eq!(
         (health.status, &*health.message),
         (Some(Status::Warning), "/: / is warning")
+    );
+}
+
+#[tokio::test]
+async fn how_many_runs_in_a_row_failed_survives_a_restart() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::open(dir.path(), &quiet(), &Telemetry::silent()).expect("opens");
+    let first = board(Some(store.clone()));
+    first.replace_checks(specs(&["a"])).await;
+    first.submit(outcome("a", gauge("x", 7.0))).await;
+    for _ in 0..2 {
+        first.submit(testing::failure("a", Reason::Timeout)).await;
+    }
+    first.stop().await;
+    store.flush().await.expect("written");
+    let second = board(Some(store));
+    second.replace_checks(specs(&["a"])).await;
+    let text = until(&second, "bellwether_check_consecutive_failed_runs{check=\"a\"} 2").await;
+    assert!(
+        text.contains("bellwether_check_consecutive_failures{check=\"a\"} 2"),
+        "{text}"
     );
 }
 

@@ -4,6 +4,7 @@
 //! deadline and a connection's policy. Flows out: a stream and a name for it that people may read. Resolving, the address
 //! policy and TLS itself are `dial`'s and `tls`'s.
 
+pub(super) mod doing;
 pub mod shelf;
 
 use std::{borrow::Cow, fmt, path::PathBuf};
@@ -11,8 +12,9 @@ use std::{borrow::Cow, fmt, path::PathBuf};
 use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use self::doing::{Doing, Step};
 use super::{
-    dial::{DialError, Dialer, Family, Goal},
+    dial::{DialError, DialFailure, Dialer, Family, Goal},
     tls::{HandshakeError, Trust},
 };
 use crate::{
@@ -99,10 +101,11 @@ pub(super) enum Unreachable {
     Denied(String),
     /// By the network, or in the TLS handshake.
     Connect(String),
-    /// The deadline passed.
+    /// The deadline passed. Whoever counts the time says in which step.
     Timeout,
 }
 
+/// In words of what was tried, since nobody puts any before them.
 impl From<DialError> for Unreachable {
     fn from(error: DialError) -> Self {
         match error {
@@ -110,10 +113,9 @@ impl From<DialError> for Unreachable {
                 Self::Denied(error.to_string())
             }
             DialError::Timeout(_) => Self::Timeout,
-            DialError::Resolve { .. }
-            | DialError::NoAddress { .. }
-            | DialError::Connect { .. }
-            | DialError::Unix { .. } => Self::Connect(error.to_string()),
+            DialError::Resolve { .. } => Self::Connect(format!("cannot look up {error}")),
+            DialError::NoAddress { .. } => Self::Connect(error.to_string()),
+            DialError::Connect { .. } | DialError::Unix { .. } => Self::Connect(format!("cannot connect to {error}")),
         }
     }
 }
@@ -125,7 +127,9 @@ impl Tools {
         place: &Place,
         connection: &Connection,
         deadline: Instant,
+        doing: &Doing,
     ) -> Result<(Line, String), Unreachable> {
+        doing.begin(Step::Connecting(place.clone(), None));
         let (host, port) = match place {
             Place::Tcp { host, port } => (host, *port),
             Place::Unix(path) => {
@@ -141,17 +145,23 @@ impl Tools {
             connect_to: None,
             deadline,
         };
-        match self.dialer.dial(goal).await {
+        doing.begin(Step::Resolving(host.clone()));
+        let chosen = self.dialer.choose(goal).await.map_err(|failure| failure.error)?;
+        doing.begin(Step::Connecting(place.clone(), None));
+        match self.dialer.connect(&chosen, goal).await {
             Ok(dialled) => Ok((Box::new(dialled.stream), dialled.remote.to_string())),
-            Err(failure) => Err(failure.error.into()),
+            Err(DialFailure { error, remote, .. }) => {
+                doing.begin(Step::Connecting(place.clone(), remote));
+                Err(error.into())
+            }
         }
     }
 
-    /// Encrypts `line` as a client of `host`.
+    /// Encrypts `line`, which leads to `address`, as a client of `host`.
     pub(super) async fn encrypt(
         &self,
         line: Line,
-        host: &str,
+        (host, address): (&str, &str),
         options: &TlsOptions,
         deadline: Instant,
     ) -> Result<Line, Unreachable> {
@@ -163,7 +173,9 @@ impl Tools {
             Ok((stream, _)) => Ok(Box::new(stream)),
             Err(failure) => Err(match failure.error {
                 HandshakeError::Timeout => Unreachable::Timeout,
-                HandshakeError::Refused(why) => Unreachable::Connect(format!("TLS with {host} failed: {why}")),
+                HandshakeError::Refused(why) => {
+                    Unreachable::Connect(format!("TLS with {host} at {address} failed: {why}"))
+                }
             }),
         }
     }

@@ -176,7 +176,8 @@ impl Plugin {
         }
     }
 
-    fn convert(&self, report: GuestReport, check: &Check) -> Report {
+    fn convert(&self, mut report: GuestReport, check: &Check) -> Report {
+        convert::order(&mut report.families, &self.description.metrics);
         let rules = ConvertRules {
             prefix: &check.prefix,
             labels: &check.labels,

@@ -100,6 +100,25 @@ fn a_duration_is_the_targets_and_not_the_wait_for_others() {
 }
 
 #[test]
+fn of_more_series_than_a_check_may_have_those_that_alerts_hang_on_stay() {
+    const TARGETS: usize = 20;
+    // Four statuses of each, two counts of runs, one success: 140. The rest is for one more family, in part.
+    let text = format!(
+        "[check.many]\nplugin = \"http\"\ninterval = \"1s\"\nlimits.series = 150\n{}",
+        targets("well", TARGETS, server())
+    );
+    let place = Place::new(&text);
+    let mut host = place.run();
+    let body = host.eventually("/metrics", |body| body.contains("http_probe_success{"));
+    let count = |family: &str| body.lines().filter(|line| line.starts_with(family)).count();
+    assert_eq!(count("http_probe_success{"), TARGETS, "{body}");
+    assert_eq!(count("http_probe_not_ok_runs{"), 2 * TARGETS, "{body}");
+    assert_eq!(count("http_probe_status_code{"), 10, "{body}");
+    assert_eq!(count("http_probe_phase_seconds{"), 0, "{body}");
+    host.line("the excess is dropped, of `http_probe_status_code`, `http_probe_duration_seconds`, ");
+}
+
+#[test]
 fn targets_that_differ_in_their_query_or_spelling_are_each_asked() {
     let server = server();
     let port = server.port();

@@ -11,7 +11,7 @@ use super::{
 };
 
 #[test]
-fn a_check_that_fails_has_one_line_in_the_log_with_its_target_and_one_when_it_is_ok_again() {
+fn a_check_that_turns_has_one_line_in_the_log_with_its_target_each_time() {
     let well = Arc::new(AtomicBool::new(false));
     let mend = Arc::clone(&well);
     let server = serve(move |mut client| {
@@ -29,7 +29,7 @@ fn a_check_that_fails_has_one_line_in_the_log_with_its_target_and_one_when_it_is
         "[check.shop]\nplugin = \"http\"\ninterval = \"1s\"\nsettings = {{ name = \"front\", url = \"http://{server}/\" }}\n"
     ));
     let mut host = place.run();
-    host.line("The check turned from ok to critical: front: status 500");
+    host.line("The check is critical at its first run: front: status 500");
     let critical = "bellwether_check_runs_total{check=\"shop\",outcome=\"critical\"}";
     host.eventually("/metrics", |body| {
         sample(body, critical).is_some_and(|runs| runs >= 3.0)
@@ -41,9 +41,12 @@ fn a_check_that_fails_has_one_line_in_the_log_with_its_target_and_one_when_it_is
     );
     mend.store(true, Ordering::Relaxed);
     host.line("The check is ok again, after critical: front: 200 in");
+    mend.store(false, Ordering::Relaxed);
+    host.line("The check turned from ok to critical: front: status 500");
     let said = host.stop().join("\n");
-    let turns = said.matches("turned from").count() + said.matches("ok again").count();
-    assert_eq!(turns, 2, "each was said once: {said}");
+    for once in ["at its first run", "ok again", "turned from"] {
+        assert_eq!(said.matches(once).count(), 1, "{once}: {said}");
+    }
     assert!(
         said.contains("\"before\":\"ok\",\"code\":\"status_unexpected\""),
         "{said}"

@@ -96,11 +96,10 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Denied(reason) => Self::denied(reason),
-            Error::Connect(reason) => Self::target(format_args!("cannot connect: {reason}")),
             Error::Authentication(reason) => Self::target(format_args!("refused to log in: {reason}")).permanent(),
             Error::Timeout => Self::target("no answer in time"),
-            // The host says what is wrong with it: no Redis, or too much.
-            Error::Protocol(reason) => Self::target(reason),
+            // The host says in whole words in which step it was, with which command, and what is wrong.
+            Error::Connect(reason) | Error::Protocol(reason) => Self::target(reason),
         }
     }
 }

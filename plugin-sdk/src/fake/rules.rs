@@ -11,10 +11,11 @@ use crate::bindings::exports::bellwether::plugin::identity::{Description, Metric
 const OF_THE_HOST: [&str; 3] = ["check", "instance", "job"];
 
 /// What the host itself says of each check, with its labels: a pack may ask whether its check sees anything at all.
-const METRICS_OF_THE_HOST: [(&str, &[&str]); 4] = [
+const METRICS_OF_THE_HOST: [(&str, &[&str]); 5] = [
     ("bellwether_check_up", &[]),
     ("bellwether_check_status", &["target", "status"]),
     ("bellwether_check_consecutive_failures", &[]),
+    ("bellwether_check_consecutive_failed_runs", &[]),
     ("bellwether_check_last_run_timestamp_seconds", &[]),
 ];
 

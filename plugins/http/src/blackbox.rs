@@ -151,15 +151,25 @@ const LAST_CHAIN: Info<6> = Info::new(
     ],
 );
 
+/// Whether it is well.
+pub(crate) fn describe_outcome(about: &mut Description) {
+    gauges(about, &GAUGES[..1]);
+}
+
+/// The rest.
 pub(crate) fn describe(about: &mut Description) {
-    for (gauge, _) in GAUGES {
-        about.metric(gauge);
-    }
+    gauges(about, &GAUGES[1..]);
     about
         .metric(&PHASES)
         .metric(&TLS_VERSION)
         .metric(&TLS_CIPHER)
         .metric(&LAST_CHAIN);
+}
+
+fn gauges(about: &mut Description, gauges: &[(Gauge<1>, Value)]) {
+    for (gauge, _) in gauges {
+        about.metric(gauge);
+    }
 }
 
 pub(crate) fn report(probes: &[&Probe<'_>], report: &mut Report) {

@@ -52,15 +52,20 @@ const FAILURES: Increments<2> = Increments::new(
     ["target", "code"],
 );
 
+/// Whether it is well.
+pub(crate) fn describe_outcome(about: &mut Description) {
+    about.metric(&SUCCESS);
+}
+
+/// The rest.
 pub(crate) fn describe(about: &mut Description) {
     about
-        .metric(&SUCCESS)
+        .metric(&CERTIFICATE)
+        .metric(&STATUS)
         .metric(&DURATION)
         .metric(&PHASE)
-        .metric(&STATUS)
         .metric(&REDIRECTS)
         .metric(&BODY)
-        .metric(&CERTIFICATE)
         .metric(&MODIFIED)
         .metric(&CONNECTION)
         .metric(&FAILURES);

@@ -41,9 +41,12 @@ impl Check for Http {
             &["http", "https"],
             "The place that targets with a `path` lie under, with its credentials.",
         );
+        // What alerts hang on, in either set of names, before what explains it: the host leaves out what comes last.
+        canonical::describe_outcome(about);
+        blackbox::describe_outcome(about);
+        verdict::describe(about);
         canonical::describe(about);
         blackbox::describe(about);
-        verdict::describe(about);
     }
 
     fn run(settings: Settings) -> Result<Report, Failure> {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use bellwether_sdk::{Failure, context, postgres::Error};
+use bellwether_sdk::{
+    Failure, context,
+    postgres::{Error, QUERY_CANCELED},
+};
 
 use crate::{
     client::{Table, query},
@@ -58,7 +61,9 @@ impl Facts {
                 facts.latency = Some(Duration::from_nanos(table.latency_ns()));
                 facts.server = table.first().map(Server::of);
             }
-            Err(Error::Query((state, message))) if !is_exhausted(&state, &message) && !is_not_now(&state) => {
+            Err(Error::Query((state, message)))
+                if !is_exhausted(&state, &message) && !is_not_now(&state) && !is_given_up(&state) =>
+            {
                 facts
                     .refused
                     .push(("section server".to_owned(), Error::Query((state, message))));
@@ -167,6 +172,11 @@ pub(crate) fn total(numbers: impl Iterator<Item = f64>) -> f64 {
 /// The server starts or stops.
 pub(crate) fn is_not_now(state: &str) -> bool {
     ["57P01", "57P02", "57P03"].contains(&state)
+}
+
+/// For want of time, here or on the server. The host says where it hung.
+pub(crate) fn is_given_up(state: &str) -> bool {
+    state == QUERY_CANCELED
 }
 
 /// Refused for want of a free connection: SQLSTATE 53300, which may stand in the message, or the server's words where only they are

@@ -3,7 +3,7 @@
 use bellwether_sdk::{Code, Report, Status, postgres::Error, report::NewVerdict};
 
 use crate::{
-    facts::Facts,
+    facts::{Facts, is_given_up},
     sections::activity::HIDDEN,
     settings::{Below, Levels, Settings},
     verdict::{
@@ -90,10 +90,15 @@ pub(crate) fn report(facts: &Facts, settings: &Settings, report: &mut Report) {
 }
 
 /// Whoever asks a pooler that has nothing to give is made to wait.
-const fn hint(error: &Error) -> &'static str {
-    match error {
-        Error::Timeout => ": the server hangs, or all connections of a pooler in front of it are in use",
-        _ => "",
+fn hint(error: &Error) -> &'static str {
+    let is_late = match error {
+        Error::Timeout => true,
+        Error::Query((state, _)) => is_given_up(state),
+        Error::Denied(_) | Error::Connect(_) | Error::Authentication(_) => false,
+    };
+    match is_late {
+        true => ": the server hangs, or all connections of a pooler in front of it are in use",
+        false => "",
     }
 }
 

@@ -43,11 +43,12 @@ impl Check for Postgres {
             )
             // Names of metrics of custom queries stand in the settings.
             .dynamic_metrics();
+        // What alerts hang on comes first: the host leaves out what comes last.
+        verdict::describe(about);
+        deadlocks::describe(about);
+        pool::describe(about);
         canonical::describe(about);
         exporter::describe(about);
-        pool::describe(about);
-        deadlocks::describe(about);
-        verdict::describe(about);
     }
 
     fn run(settings: Settings) -> Result<Report, Failure> {

@@ -536,11 +536,23 @@ fn a_standby_says_how_far_it_is_behind_and_whether_it_receives() {
 }
 
 #[test]
+fn a_standby_that_replays_from_an_archive_is_not_behind_by_less_than_nothing() {
+    let columns = ["standby", "lag_seconds", "lag_bytes", "receivers"];
+    for (said, lag) in [("-16777216", 0.0), ("-0", 0.0), ("0", 0.0), ("7", 7.0)] {
+        let ahead = rows(&columns, &[&[Some("t"), Some("0"), Some(said), Some("1")]]);
+        let run = but(json!({}), "standby", Ok(ahead));
+        let bytes = run.value("postgres_standby_lag_bytes", &[]).expect("known");
+        assert!(bytes == lag && bytes.is_sign_positive(), "{said}: {bytes:?}");
+    }
+}
+
+#[test]
 fn a_standby_that_cannot_tell_how_far_it_is_behind_has_no_lag() {
     let columns = ["standby", "lag_seconds", "lag_bytes", "receivers"];
     let unknown = rows(&columns, &[&[Some("t"), None, None, Some("0")]]);
     let run = but(json!({}), "standby", Ok(unknown));
     assert_eq!(run.value("postgres_standby_lag_seconds", &[]), None);
+    assert_eq!(run.value("postgres_standby_lag_bytes", &[]), None);
     assert_eq!(run.value("postgres_standby_receiving", &[]), Some(0.0));
     assert_eq!(run.status("standby connection"), Status::Warning);
 }
@@ -549,9 +561,9 @@ fn a_standby_that_cannot_tell_how_far_it_is_behind_has_no_lag() {
 fn a_server_that_cannot_be_asked_is_down_and_says_why() {
     for (error, wanted, said) in [
         (
-            Error::Connect("connection refused".into()),
+            Error::Connect("cannot connect to 10.0.0.7:5432: connection refused".into()),
             "unreachable",
-            "cannot connect: connection refused",
+            "cannot connect to 10.0.0.7:5432: connection refused",
         ),
         (
             Error::Connect("FATAL: sorry, too many clients already".into()),
@@ -584,6 +596,19 @@ fn a_server_that_cannot_be_asked_is_down_and_says_why() {
             "query_wait_timeout",
         ),
         (Error::Timeout, "timeout", "no answer in time: the server hangs, or all"),
+        (
+            Error::Query((
+                "57014".into(),
+                "no answer in time, while waiting for 10.0.0.7:5432 to answer the query".into(),
+            )),
+            "timeout",
+            "while waiting for 10.0.0.7:5432 to answer the query: the server hangs, or all",
+        ),
+        (
+            Error::Connect("no answer in time, while connecting to db, port 5432".into()),
+            "unreachable",
+            "no answer in time, while connecting to db, port 5432",
+        ),
         (
             Error::Query(("57P03".into(), "the database system is starting up".into())),
             "unreachable",

@@ -2,7 +2,7 @@
 
 use bellwether_sdk::{Code, Description, metric::Gauge, postgres::Error, streak};
 
-use crate::facts::{is_exhausted, is_not_now};
+use crate::facts::{is_exhausted, is_given_up, is_not_now};
 
 pub(crate) const UNREACHABLE: Code = Code::new(
     "unreachable",
@@ -115,7 +115,7 @@ pub(crate) fn explain(what: &str, error: &Error, role: Option<&str>) -> (&'stati
     match error {
         Error::Denied(reason) => (&DENIED, format!("denied: {reason}")),
         Error::Connect(reason) if is_exhausted("", reason) => (&EXHAUSTED, format!("no connection is left: {reason}")),
-        Error::Connect(reason) => (&UNREACHABLE, format!("cannot connect: {reason}")),
+        Error::Connect(reason) => (&UNREACHABLE, reason.clone()),
         Error::Authentication(reason) if is_exhausted("", reason) => {
             (&EXHAUSTED, format!("no connection is left: {reason}"))
         }
@@ -128,6 +128,9 @@ pub(crate) fn explain(what: &str, error: &Error, role: Option<&str>) -> (&'stati
 fn of_query(what: &str, state: &str, message: &str, role: Option<&str>) -> (&'static Code, String) {
     if is_exhausted(state, message) {
         return (&EXHAUSTED, format!("no connection is left: {message}"));
+    }
+    if is_given_up(state) {
+        return (&TIMEOUT, message.to_owned());
     }
     if is_not_now(state) {
         return (&UNREACHABLE, message.to_owned());

@@ -109,13 +109,13 @@ pub(crate) const OWN_NAMES: &[&str] = &[
 pub(crate) fn describe(about: &mut Description) {
     about
         .metric(&UP)
+        .metric(&RUNS)
         .metric(&DURATION)
         .metric(&SAMPLES)
         .metric(&FAMILIES)
         .metric(&SERIES)
         .metric(&BODY)
-        .metric(&NOT_TAKEN)
-        .metric(&RUNS);
+        .metric(&NOT_TAKEN);
     for code in ALL {
         about.code(code);
     }

@@ -94,7 +94,7 @@ pub(crate) fn all(asks: Vec<Ask>, picture: &mut Picture) -> Result<(), redis::Er
 fn words_for(error: &redis::Error) -> String {
     match error {
         redis::Error::Denied(reason) => format!("the host refused to ask further: {reason}"),
-        redis::Error::Connect(reason) => format!("the connection was lost: {reason}"),
+        redis::Error::Connect(reason) => reason.clone(),
         redis::Error::Authentication(reason) => format!("the log-in was refused midway: {reason}"),
         redis::Error::Timeout => "Redis did not answer in time".to_owned(),
         redis::Error::Protocol(reason) => format!("an answer could not be read: {reason}"),

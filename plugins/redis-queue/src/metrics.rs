@@ -134,15 +134,17 @@ const FINDINGS: Gauge<4> = Gauge::new(
 const REFUSED: Gauge<0> = Gauge::new("queue_commands_refused", "Commands of this run that Redis refused.", []);
 const ROUND_TRIPS: Gauge<0> = Gauge::new("queue_round_trips", "Round trips to Redis in this run.", []);
 
+/// What alerts hang on comes first: the host leaves out what comes last.
 pub(crate) fn describe(about: &mut Description) {
     about
+        .metric(&FINDINGS)
         .metric(&DEPTH)
-        .metric(&PARTS)
         .metric(&OLDEST)
         .metric(&OLDEST_IN_FLIGHT)
         .metric(&OVERDUE)
         .metric(&LEASES_EXPIRED)
         .metric(&DEAD)
+        .metric(&PARTS)
         .metric(&PROCESSED)
         .metric(&FAILED)
         .metric(&PAUSED)
@@ -159,7 +161,6 @@ pub(crate) fn describe(about: &mut Description) {
         .metric(&STREAM_CONSUMERS)
         .metric(&STREAM_IDLE)
         .metric(&STREAM_DELIVERIES)
-        .metric(&FINDINGS)
         .metric(&REFUSED)
         .metric(&ROUND_TRIPS);
 }

@@ -30,10 +30,11 @@ impl Check for System {
     type Settings = Settings;
 
     fn describe(about: &mut Description) {
+        // What alerts hang on comes first: the host leaves out what comes last.
+        judge::describe(about);
+        percent::describe(about);
         canonical::describe(about);
         node_exporter::describe(about);
-        percent::describe(about);
-        judge::describe(about);
     }
 
     fn run(settings: Settings) -> Result<Report, Failure> {

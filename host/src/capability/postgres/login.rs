@@ -16,8 +16,16 @@ use postgres_protocol::{
     message::{backend::Message, frontend},
 };
 
-use super::{Error, rows::Said, target::Target, wire::Wire};
-use crate::{capability::database::password, config::Connection};
+use super::{
+    Error,
+    rows::Said,
+    target::Target,
+    wire::{Broken, Wire},
+};
+use crate::{
+    capability::database::{doing::Doing, password},
+    config::Connection,
+};
 
 /// Shown in `pg_stat_activity`.
 const APPLICATION_NAME: &str = "bellwether";
@@ -49,7 +57,9 @@ pub(super) async fn log_in(
     target: &Target,
     connection: &Connection,
     unheard: bool,
+    doing: &Doing,
 ) -> Result<Welcome, Error> {
+    let broke = |broken: Broken| Error::Connect(doing.broke(broken));
     let mut login = Login {
         user: &target.user,
         password: password(connection),
@@ -57,21 +67,19 @@ pub(super) async fn log_in(
         scram: None,
         welcome: Welcome::default(),
     };
-    wire.send(&hello(target)?)
-        .await
-        .map_err(|broken| Error::Connect(broken.to_string()))?;
+    wire.send(&hello(target)?).await.map_err(broke)?;
     loop {
-        let message = wire
-            .next(0)
-            .await
-            .map_err(|broken| Error::Connect(broken.to_string()))?;
+        let message = wire.next(0).await.map_err(broke)?;
         if let Message::ReadyForQuery(_) = message {
             return Ok(login.welcome);
         }
-        if let Some(answer) = login.heed(&message)? {
-            wire.send(&answer)
-                .await
-                .map_err(|broken| Error::Connect(broken.to_string()))?;
+        // What is not about who we are is about the server, and says nothing of where it was said.
+        let heeded = login.heed(&message).map_err(|error| match error {
+            Error::Connect(said) => Error::Connect(format!("turned away while {}: {said}", doing.words())),
+            other => other,
+        });
+        if let Some(answer) = heeded? {
+            wire.send(&answer).await.map_err(broke)?;
         }
     }
 }
@@ -199,7 +207,7 @@ fn out_of_turn() -> Error {
 /// Before there was a session. Poolers say `08P01` for what PostgreSQL calls `28P01`.
 fn turned_away(said: &Said) -> Error {
     let stranger = said.code.starts_with("28") || (said.code == "08P01" && said.message.contains("auth"));
-    let text = format!("{} (SQLSTATE {})", said.message, said.code);
+    let text = said.to_string();
     if stranger {
         Error::Authentication(text)
     } else {

@@ -29,11 +29,18 @@ use self::{
     target::Target,
     wire::Broken,
 };
-use super::database::{Tools, shelf::Shelf};
+use super::database::{
+    Tools,
+    doing::{Doing, Step},
+    shelf::Shelf,
+};
 use crate::{clock::Instant, config::Connection};
 
 /// Longest time before the deadline at which a statement is given up, so that the server can still be told to end it.
 const CANCEL_RESERVE_MAX: Duration = Duration::from_millis(250);
+
+/// SQLSTATE of a statement that was ended before it was done, by the server's own clock or because somebody asked for it.
+pub const QUERY_CANCELED: &str = "57014";
 
 /// What a call yields.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,15 +57,15 @@ pub enum Error {
     /// The configuration does not permit it, or what is asked for is no query.
     #[error("{0}")]
     Denied(String),
-    /// No connection, or it broke.
+    /// No connection, also for want of time, or it broke: in which step, and with whom.
     #[error("{0}")]
     Connect(String),
     /// The server does not know us.
     #[error("{0}")]
     Authentication(String),
-    /// The deadline passed, here or on the server.
-    #[error("timed out")]
-    Timeout,
+    /// The server took the connection, and then the deadline passed, here or there: in which step, and at which address.
+    #[error("{0}")]
+    Timeout(String),
     /// The server refused the statement.
     #[error("{message} (SQLSTATE {code})")]
     Query {
@@ -121,7 +128,7 @@ impl Postgres {
             until: deadline - reserve(deadline.saturating_duration_since(now)),
             deadline,
         };
-        match self.ask(&call).await {
+        match self.ask(&call, &Doing::new(&call.target.place)).await {
             Ok(answer) => Ok(self.without_secrets(answer, connection)),
             Err(error) => Err(self.scrubbed(error, connection)),
         }
@@ -129,22 +136,26 @@ impl Postgres {
 
     /// Over the connection that was kept, or a new one. A kept one may have been closed meanwhile; since everything is
     /// rolled back, asking again is harmless.
-    async fn ask(&self, call: &Call<'_>) -> Result<Answer, Error> {
+    async fn ask(&self, call: &Call<'_>, doing: &Doing) -> Result<Answer, Error> {
         let now = self.tools.clock.monotonic();
         if let Some(kept) = self.kept.take(call.check, call.connection, now) {
-            match self.run(call, kept).await {
+            match self.run(call, kept, doing).await {
                 Err(broken) if broken.is_closed() => {}
                 Ok((gathered, _)) if gathered.error.as_ref().is_some_and(is_going_away) => {}
-                ended => return told(ended),
+                ended => return told(ended, doing),
             }
         }
-        let opened = Session::open(&self.tools, &call.target, call.connection, call.until);
-        let fresh = timeout_at(call.until, opened).await.map_err(|_| Error::Timeout)??;
+        let opened = Session::open(&self.tools, &call.target, call.connection, call.until, doing);
+        let fresh = match timeout_at(call.until, opened).await {
+            Ok(Err(Error::Timeout(_))) | Err(_) => return Err(late(doing)),
+            Ok(opened) => opened?,
+        };
         self.warn(call, &fresh);
-        told(self.run(call, fresh).await)
+        told(self.run(call, fresh, doing).await, doing)
     }
 
-    async fn run(&self, call: &Call<'_>, mut session: Session) -> Result<(Gathered, Duration), Broken> {
+    async fn run(&self, call: &Call<'_>, mut session: Session, doing: &Doing) -> Result<(Gathered, Duration), Broken> {
+        doing.begin(Step::Asking(session.address.clone(), None));
         let began = self.tools.clock.monotonic();
         let patience = call.until.saturating_duration_since(began);
         // The server's own clock strikes a little earlier than ours.
@@ -215,7 +226,7 @@ impl Postgres {
             Error::Denied(text) => Error::Denied(clean(text)),
             Error::Connect(text) => Error::Connect(clean(text)),
             Error::Authentication(text) => Error::Authentication(clean(text)),
-            Error::Timeout => Error::Timeout,
+            Error::Timeout(text) => Error::Timeout(clean(text)),
             Error::Query { code, message } => Error::Query {
                 code: clean(code),
                 message: clean(message),
@@ -241,15 +252,22 @@ fn reserve(remaining: Duration) -> Duration {
     (remaining / 4).min(CANCEL_RESERVE_MAX)
 }
 
-fn told(ended: Result<(Gathered, Duration), Broken>) -> Result<Answer, Error> {
+/// Without a connection it is that which is missing, and not an answer.
+fn late(doing: &Doing) -> Error {
+    if doing.is_connected() {
+        Error::Timeout(doing.out_of_time())
+    } else {
+        Error::Connect(doing.out_of_time())
+    }
+}
+
+fn told(ended: Result<(Gathered, Duration), Broken>, doing: &Doing) -> Result<Answer, Error> {
     let (gathered, latency) = ended.map_err(|broken| match broken {
-        Broken::Late => Error::Timeout,
-        Broken::Io(_) | Broken::TooLarge(_) | Broken::RowTooLarge => {
-            Error::Connect(format!("the connection broke: {broken}"))
-        }
+        Broken::Late => late(doing),
+        Broken::Io(_) | Broken::TooLarge(_) | Broken::RowTooLarge => Error::Connect(doing.broke(broken)),
     })?;
     match gathered.error {
-        Some(said) => Err(refused(said)),
+        Some(said) => Err(refused(said, doing)),
         None => Ok(Answer {
             rows: gathered.rows,
             latency,
@@ -262,11 +280,11 @@ fn is_going_away(said: &Said) -> bool {
     said.code.starts_with("57P") || said.code.starts_with("08")
 }
 
-fn refused(said: Said) -> Error {
+fn refused(said: Said, doing: &Doing) -> Error {
     match said.code.as_str() {
-        // Of the statement, by `statement_timeout` or a cancel request.
-        "57014" => Error::Timeout,
-        _ if is_going_away(&said) => Error::Connect(format!("{} (SQLSTATE {})", said.message, said.code)),
+        // By `statement_timeout`, or a cancel request.
+        QUERY_CANCELED => Error::Timeout(format!("{}, which gave up: {}", doing.out_of_time(), said.message)),
+        _ if is_going_away(&said) => Error::Connect(doing.broke(&said)),
         _ => Error::Query {
             code: said.code,
             message: said.message,
@@ -275,9 +293,13 @@ fn refused(said: Said) -> Error {
 }
 
 #[cfg(test)]
+#[path = "late_tests.rs"]
+mod late_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing;
+    use crate::{capability::database::Place, testing};
 
     fn connection(url: &str) -> Connection {
         Connection {
@@ -303,13 +325,24 @@ mod tests {
 
     #[test]
     fn what_the_server_says_becomes_the_right_kind_of_error() {
+        let doing = Doing::new(&Place::Unix("/run/pg".into()));
+        doing.begin(Step::Asking("10.0.0.7:5432".to_owned(), None));
         let said = |code: &str| {
-            refused(Said {
+            let said = Said {
                 code: code.into(),
                 message: "m".into(),
-            })
+            };
+            refused(said, &doing)
         };
-        assert_eq!(said("57014"), Error::Timeout);
+        let waiting = "waiting for 10.0.0.7:5432 to answer the query";
+        assert_eq!(
+            said("57014"),
+            Error::Timeout(format!("no answer in time, while {waiting}, which gave up: m"))
+        );
+        assert_eq!(
+            said("57P02"),
+            Error::Connect(format!("the connection broke while {waiting}: m (SQLSTATE 57P02)"))
+        );
         assert!(matches!(said("57P01"), Error::Connect(_)));
         assert!(matches!(said("08P01"), Error::Connect(_)));
         assert!(matches!(said("42P01"), Error::Query { code, .. } if code == "42P01"));

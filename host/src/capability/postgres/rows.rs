@@ -2,7 +2,7 @@
 //!
 //! Flows in: messages of the server, one after the other. Flows out: rows in text form, or what the server refused. Pure.
 
-use std::io;
+use std::{fmt, io};
 
 use fallible_iterator::FallibleIterator as _;
 use postgres_protocol::message::backend::{DataRowBody, ErrorResponseBody, Message, RowDescriptionBody};
@@ -32,6 +32,12 @@ pub(super) struct Said {
     /// SQLSTATE.
     pub(super) code: String,
     pub(super) message: String,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (SQLSTATE {})", self.message, self.code)
+    }
 }
 
 impl Said {

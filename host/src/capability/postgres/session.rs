@@ -20,7 +20,10 @@ use super::{
     wire::{Broken, Wire},
 };
 use crate::{
-    capability::database::{Line, Tools, Unreachable},
+    capability::database::{
+        Line, Tools, Unreachable,
+        doing::{Doing, Step},
+    },
     clock::Instant,
     config::Connection,
 };
@@ -54,6 +57,8 @@ pub(super) struct CancelKey {
 #[derive(Debug)]
 pub(super) struct Session {
     wire: Wire,
+    /// Who answered.
+    pub(super) address: String,
     pub(super) cancel: CancelKey,
     kind: Kind,
     /// Set for the role, and not to be exceeded.
@@ -82,13 +87,20 @@ impl Session {
         target: &Target,
         connection: &Connection,
         deadline: Instant,
+        doing: &Doing,
     ) -> Result<Self, Error> {
-        let (line, encrypted) = connect(tools, target, connection, deadline).await?;
+        let Connected {
+            line,
+            encrypted,
+            address,
+        } = connect(tools, target, connection, deadline, doing).await?;
         let mut wire = Wire::new(line);
         let unheard = target.is_unheard(encrypted, &connection.tls);
-        let welcome = log_in(&mut wire, target, connection, unheard).await?;
+        doing.begin(Step::LoggingIn(address.clone(), None));
+        let welcome = log_in(&mut wire, target, connection, unheard, doing).await?;
         let mut session = Self {
             wire,
+            address,
             cancel: CancelKey { welcome, encrypted },
             kind: Kind::Console,
             own_timeout: None,
@@ -96,11 +108,12 @@ impl Session {
             clean: true,
         };
         if !target.is_console() {
+            doing.begin(Step::Meeting(session.address.clone()));
             let probed = session.simple(PROBE, 1).await;
-            let probed = probed.map_err(|broken| Error::Connect(broken.to_string()))?;
+            let probed = probed.map_err(|broken| Error::Connect(doing.broke(broken)))?;
             if let Some(said) = probed.error.as_ref().filter(|_| !probed.is_complete()) {
                 // A pooler lets everybody in, and hangs up on whom it has no backend for.
-                return Err(Error::Connect(format!("{} (SQLSTATE {})", said.message, said.code)));
+                return Err(Error::Connect(doing.broke(said)));
             }
             session.learn(&probed);
         }
@@ -221,25 +234,39 @@ fn statement(sql: &str, parameters: &[Option<String>]) -> io::Result<BytesMut> {
     Ok(messages)
 }
 
-/// A stream to the server, and whether it is encrypted.
+/// A stream to the server.
+struct Connected {
+    line: Line,
+    encrypted: bool,
+    /// Who answered.
+    address: String,
+}
+
 async fn connect(
     tools: &Tools,
     target: &Target,
     connection: &Connection,
     deadline: Instant,
-) -> Result<(Line, bool), Error> {
-    let (mut line, address) = tools.dial(&target.place, connection, deadline).await?;
+    doing: &Doing,
+) -> Result<Connected, Error> {
+    let (mut line, address) = tools.dial(&target.place, connection, deadline, doing).await?;
+    let connected = |line, encrypted, address| Connected {
+        line,
+        encrypted,
+        address,
+    };
     if target.tls == TlsMode::Disable {
-        return Ok((line, false));
+        return Ok(connected(line, false, address));
     }
-    let broke_off = |error: io::Error| Error::Connect(format!("{address} broke off: {error}"));
-    if offers_tls(&mut line).await.map_err(broke_off)? {
+    doing.begin(Step::Encrypting(address.clone()));
+    let offered = offers_tls(&mut line).await;
+    if offered.map_err(|error| Error::Connect(doing.broke(error)))? {
         let options = target.tls.options(&connection.tls);
-        let line = tools.encrypt(line, &target.host, &options, deadline).await?;
-        return Ok((line, true));
+        let line = tools.encrypt(line, (&target.host, &address), &options, deadline);
+        return Ok(connected(line.await?, true, address));
     }
     if target.tls == TlsMode::Prefer {
-        return Ok((line, false));
+        return Ok(connected(line, false, address));
     }
     Err(Error::Connect(format!(
         "{address} does not offer TLS: turn it on there, or say `?sslmode=disable` in the URL"
@@ -274,7 +301,8 @@ pub(super) async fn cancel(
     if !key.encrypted {
         target.tls = TlsMode::Disable;
     }
-    let (mut line, _) = connect(tools, &target, connection, deadline).await?;
+    let doing = Doing::new(&target.place);
+    let Connected { mut line, .. } = connect(tools, &target, connection, deadline, &doing).await?;
     let mut message = BytesMut::new();
     frontend::cancel_request(key.welcome.process, key.welcome.key, &mut message);
     let gone = |error: io::Error| Error::Connect(error.to_string());
@@ -290,7 +318,7 @@ impl From<Unreachable> for Error {
         match unreachable {
             Unreachable::Denied(why) => Self::Denied(why),
             Unreachable::Connect(why) => Self::Connect(why),
-            Unreachable::Timeout => Self::Timeout,
+            Unreachable::Timeout => Self::Timeout(String::new()),
         }
     }
 }

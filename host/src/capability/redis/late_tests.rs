@@ -26,8 +26,17 @@ fn client() -> Redis {
     })
 }
 
-/// What is said of a server that takes connections, and says this for the first that it hears.
+/// What is said of a server that takes connections, says this for the first that it hears, and nothing more.
 async fn said(scheme: &str, greeting: &'static [u8]) -> (Error, String) {
+    answered(scheme, greeting, false).await
+}
+
+/// Of one that hangs up then.
+async fn hung_up(scheme: &str, greeting: &'static [u8]) -> (Error, String) {
+    answered(scheme, greeting, true).await
+}
+
+async fn answered(scheme: &str, greeting: &'static [u8], hangs_up: bool) -> (Error, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
     let address = listener.local_addr().expect("bound").to_string();
     let connection = Arc::new(testing::connection(&format!("{scheme}://{address}")));
@@ -36,10 +45,15 @@ async fn said(scheme: &str, greeting: &'static [u8]) -> (Error, String) {
         let mut heard = [0; 1024];
         let _ = stream.read(&mut heard).await;
         let _ = stream.write_all(greeting).await;
+        if hangs_up {
+            drop(stream);
+            return std::future::pending::<()>().await;
+        }
         std::future::pending::<()>().await;
     };
     let deadline = Clock::system().monotonic() + PATIENCE;
-    let commands = [vec![b"PING".to_vec()]];
+    let words = |text: &str| text.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+    let commands = ["PING", "LLEN a", "LLEN b"].map(words);
     let redis = client();
     let (check, asked) = ("queues".into(), &commands[..]);
     let asked = redis.pipeline(&check, &connection, asked, deadline);
@@ -52,18 +66,71 @@ async fn said(scheme: &str, greeting: &'static [u8]) -> (Error, String) {
 
 #[tokio::test]
 async fn a_call_that_is_out_of_time_names_the_step_and_the_address() {
-    for (scheme, greeting, step) in [
-        ("redis", &b""[..], "logging in at"),
-        ("rediss", b"", "agreeing on TLS with"),
-        ("redis", b"+OK\r\n-ERR unknown command\r\n", "waiting for"),
+    for (scheme, greeting, step, rest) in [
+        (
+            "redis",
+            &b""[..],
+            "logging in at",
+            ", which took the connection, with `CLIENT`, command 1 of 2",
+        ),
+        ("rediss", b"", "agreeing on TLS with", ", which may not speak it"),
+        (
+            "redis",
+            b"+OK\r\n-ERR unknown command\r\n",
+            "waiting for",
+            " to answer `PING`, command 1 of 3",
+        ),
+        (
+            "redis",
+            b"+OK\r\n-ERR unknown command\r\n+PONG\r\n:3\r\n",
+            "waiting for",
+            " to answer `LLEN`, command 3 of 3",
+        ),
     ] {
         let (error, address) = said(scheme, greeting).await;
-        let wanted = format!("no answer in time, while {step} {address}");
-        assert!(
-            matches!(&error, Error::Timeout(said) if said.starts_with(&wanted)),
-            "{error:?} and not {wanted}"
-        );
+        let wanted = format!("no answer in time, while {step} {address}{rest}");
+        assert_eq!(error, Error::Timeout(wanted));
     }
+}
+
+#[tokio::test]
+async fn what_the_server_refuses_and_a_connection_that_breaks_are_told_by_step_and_command() {
+    let ended = |greeting| async move {
+        let (error, address) = hung_up("redis", greeting).await;
+        error.to_string().replace(&address, "ADDRESS")
+    };
+    assert_eq!(
+        ended(b"-ERR max number of clients reached\r\n").await,
+        "ADDRESS took the connection and hung up: ERR max number of clients reached"
+    );
+    assert_eq!(
+        ended(b"-NOAUTH Authentication required.\r\n").await,
+        "ADDRESS asks for a password and the connection has none: NOAUTH Authentication required."
+    );
+    let broke = ended(b"+OK\r\n-ERR unknown command\r\n+PONG\r\n").await;
+    let wanted = "the connection broke while waiting for ADDRESS to answer `LLEN`, command 2 of 3: ";
+    assert!(broke.starts_with(wanted), "{broke}");
+    let foreign = ended(b"HTTP/1.1 400 Bad Request\r\n").await;
+    let wanted = ", while logging in at ADDRESS, which took the connection, with `CLIENT`, command 1 of 2";
+    assert!(
+        foreign.contains("not Redis' protocol") && foreign.ends_with(wanted),
+        "{foreign}"
+    );
+}
+
+#[tokio::test]
+async fn who_does_not_listen_cannot_be_connected_to() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let address = listener.local_addr().expect("bound").to_string();
+    drop(listener);
+    let connection = Arc::new(testing::connection(&format!("redis://{address}")));
+    let deadline = Clock::system().monotonic() + PATIENCE;
+    let asked = client().pipeline(&"queues".into(), &connection, &[], deadline).await;
+    let wanted = format!("cannot connect to {address}: ");
+    assert!(
+        matches!(&asked, Err(Error::Connect(said)) if said.starts_with(&wanted)),
+        "{asked:?}"
+    );
 }
 
 #[test]

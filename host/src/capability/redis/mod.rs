@@ -7,7 +7,6 @@
 
 pub mod allow;
 mod arguments;
-mod doing;
 mod plan;
 mod refused;
 mod resp;
@@ -18,19 +17,16 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout_at;
 
-use self::{
-    allow::Refusal,
-    doing::{Doing, Step},
-    plan::Plan,
-    resp::Broken,
-    session::Session,
-    target::Target,
-};
+use self::{allow::Refusal, plan::Plan, resp::Broken, session::Session, target::Target};
 pub use self::{
     arguments::ELEMENTS_MAX,
     resp::{Node, REPLIES_BYTES_MAX, REPLIES_NODES_MAX},
 };
-use super::database::{Tools, shelf::Shelf};
+use super::database::{
+    Tools,
+    doing::{Doing, Step},
+    shelf::Shelf,
+};
 use crate::{clock::Instant, config::Connection};
 
 /// Most commands of one call: a hundred queues with a hundred questions each.
@@ -73,7 +69,7 @@ pub enum Error {
     /// The configuration does not permit it, or a limit does not.
     #[error("{0}")]
     Denied(String),
-    /// No connection, or it broke.
+    /// No connection, or it broke: in which step, and with whom.
     #[error("{0}")]
     Connect(String),
     /// The server does not know us.
@@ -141,14 +137,13 @@ impl Redis {
         if let Some(kept) = self.kept.take(check, connection, now) {
             match self.exchange(check, connection, kept, plan.clone(), doing).await {
                 Err(broken) if broken.is_closed() => {}
-                ended => return ended.map_err(failed),
+                ended => return ended.map_err(|broken| failed(&broken, doing)),
             }
         }
-        doing.begin(Step::Connecting(target.place.clone()));
         let fresh = Session::open(&self.tools, target, connection, deadline, doing).await?;
         self.exchange(check, connection, fresh, plan.clone(), doing)
             .await
-            .map_err(failed)
+            .map_err(|broken| failed(&broken, doing))
     }
 
     async fn exchange(
@@ -159,14 +154,14 @@ impl Redis {
         mut plan: Plan<'_>,
         doing: &Doing,
     ) -> Result<Answer, Broken> {
-        doing.begin(Step::Asking(session.address.clone()));
+        doing.begin(Step::Asking(session.address.clone(), None));
         let questions = plan.questions();
-        if questions.count > 0 {
-            plan.heed(session.exchange(&questions.bytes, questions.count).await?);
+        if !questions.names.is_empty() {
+            plan.heed(session.exchange(&questions, doing).await?);
         }
         let wire = plan.wire();
         let began = self.tools.clock.monotonic();
-        let replies = session.exchange(&wire.bytes, wire.count).await?;
+        let replies = session.exchange(&wire, doing).await?;
         let ended = self.tools.clock.monotonic();
         let info = Info {
             address: session.address.clone(),
@@ -197,10 +192,11 @@ impl Redis {
 }
 
 /// Of a connection that was open.
-fn failed(broken: Broken) -> Error {
+fn failed(broken: &Broken, doing: &Doing) -> Error {
     match broken {
-        Broken::Io(error) => Error::Connect(format!("the connection broke: {error}")),
-        Broken::Malformed(_) | Broken::TooLarge => Error::Protocol(broken.to_string()),
+        Broken::Io(error) => Error::Connect(doing.broke(error)),
+        Broken::Malformed(_) => Error::Protocol(format!("{broken}, while {}", doing.words())),
+        Broken::TooLarge => Error::Protocol(broken.to_string()),
     }
 }
 

@@ -44,23 +44,11 @@ pub(super) struct Plan<'c> {
 }
 
 /// What is sent at once.
-pub(super) struct Wire {
+#[derive(Debug, Default)]
+pub(super) struct Wire<'c> {
     pub(super) bytes: Vec<u8>,
-    pub(super) count: usize,
-}
-
-impl Wire {
-    fn of<'w, A: AsRef<[u8]> + 'w>(commands: impl Iterator<Item = &'w [A]>) -> Self {
-        let mut wire = Self {
-            bytes: Vec::new(),
-            count: 0,
-        };
-        for command in commands {
-            encode(command, &mut wire.bytes);
-            wire.count += 1;
-        }
-        wire
-    }
+    /// One for each command.
+    pub(super) names: Vec<&'c [u8]>,
 }
 
 impl<'c> Plan<'c> {
@@ -85,9 +73,13 @@ impl<'c> Plan<'c> {
     }
 
     /// How large the collections are that would be answered whole.
-    pub(super) fn questions(&self) -> Wire {
-        let questions: Vec<[&[u8]; 2]> = self.sent().filter_map(question).collect();
-        Wire::of(questions.iter().map(|question| &question[..]))
+    pub(super) fn questions(&self) -> Wire<'c> {
+        let mut wire = Wire::default();
+        for question in self.sent().filter_map(question) {
+            encode(&question, &mut wire.bytes);
+            wire.names.push(question[0]);
+        }
+        wire
     }
 
     /// Takes in the answers to [`Self::questions`].
@@ -100,8 +92,13 @@ impl<'c> Plan<'c> {
     }
 
     /// What remains to be sent.
-    pub(super) fn wire(&self) -> Wire {
-        Wire::of(self.sent().map(Vec::as_slice))
+    pub(super) fn wire(&self) -> Wire<'c> {
+        let mut wire = Wire::default();
+        for command in self.sent() {
+            encode(command, &mut wire.bytes);
+            wire.names.push(command.first().map_or(&[], Vec::as_slice));
+        }
+        wire
     }
 
     fn sent(&self) -> impl Iterator<Item = &'c Command> {
@@ -184,7 +181,7 @@ mod tests {
             wire.bytes,
             b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$4\r\nLLEN\r\n$1\r\nq\r\n"
         );
-        assert_eq!((wire.count, plan.questions().count), (2, 0));
+        assert_eq!((wire.names.len(), plan.questions().names.len()), (2, 0));
         let answer = plan.answer(vec![vec![Node::Nil], vec![Node::Integer(3)]], info());
         assert_eq!(answer.replies[0], [Node::Nil]);
         assert_eq!(answer.replies[2], [Node::Integer(3)]);
@@ -218,7 +215,7 @@ mod tests {
             "SMEMBERS g h",
         ]);
         let questions = Plan::of(&commands).expect("within limits").questions();
-        assert_eq!(questions.count, 4);
+        assert_eq!(questions.names, [&b"SCARD"[..], b"HLEN", b"HLEN", b"HLEN"]);
         assert_eq!(
             String::from_utf8(questions.bytes).expect("text").replace("\r\n", " "),
             "*2 $5 SCARD $1 a *2 $4 HLEN $1 b *2 $4 HLEN $1 c *2 $4 HLEN $1 d "
@@ -235,7 +232,7 @@ mod tests {
             vec![Node::Error("WRONGTYPE no hash".into())],
             vec![Node::Nil],
         ]);
-        assert_eq!(plan.wire().count, 2);
+        assert_eq!(plan.wire().names.len(), 2);
         let answer = plan.answer(vec![vec![Node::Array(0)], vec![Node::Integer(3)]], info());
         assert_eq!(answer.replies[..2], [vec![Node::Array(0)], vec![Node::Integer(3)]]);
         assert!(error_of(&answer.replies[2]).starts_with("DENIED `SMEMBERS` was not sent: it would answer with"));

@@ -7,13 +7,16 @@
 use tokio::io::AsyncWriteExt as _;
 
 use super::{
-    Error,
-    doing::{Doing, Step as At},
+    Error, failed,
+    plan::Wire,
     resp::{Broken, Budget, Node, Replies, encode},
     target::Target,
 };
 use crate::{
-    capability::database::{Line, Tools, Unreachable},
+    capability::database::{
+        Line, Tools, Unreachable,
+        doing::{Doing, Step as At},
+    },
     clock::Instant,
     config::Connection,
 };
@@ -40,6 +43,12 @@ struct Step {
     refused: Refused,
 }
 
+impl Step {
+    fn name(&self) -> &str {
+        self.command.first().map_or("", String::as_str)
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Refused {
     Authentication,
@@ -60,41 +69,35 @@ impl Session {
         deadline: Instant,
         doing: &Doing,
     ) -> Result<Self, Error> {
-        let (mut line, address) = tools.dial(&target.place, connection, deadline).await?;
+        let (mut line, address) = tools.dial(&target.place, connection, deadline, doing).await?;
         if let (true, Some(host)) = (target.tls, target.place.host()) {
             doing.begin(At::Encrypting(address.clone()));
-            line = tools.encrypt(line, host, &connection.tls, deadline).await?;
+            line = tools.encrypt(line, (host, &address), &connection.tls, deadline).await?;
         }
-        doing.begin(At::LoggingIn(address.clone()));
+        doing.begin(At::LoggingIn(address.clone(), None));
         let mut session = Self {
             replies: Replies::new(line),
             address,
             details: Vec::new(),
         };
-        session.greet(&steps(target, connection)).await?;
+        session.greet(&steps(target, connection), doing).await?;
         Ok(session)
     }
 
-    async fn greet(&mut self, steps: &[Step]) -> Result<(), Error> {
+    async fn greet(&mut self, steps: &[Step], doing: &Doing) -> Result<(), Error> {
         let mut wire = Vec::new();
         steps.iter().for_each(|step| encode(&step.command, &mut wire));
-        self.send(&wire).await.map_err(|broken| self.broken(&broken))?;
+        self.send(&wire).await.map_err(|broken| failed(&broken, doing))?;
         let mut budget = Budget::default();
-        for step in steps {
+        for (step, place) in steps.iter().zip(1..) {
+            doing.awaits(step.name().as_bytes(), place, steps.len());
             let reply = self.replies.next(&mut budget).await;
-            let reply = reply.map_err(|broken| self.broken(&broken))?;
-            if let Some(details) = heed(step, &reply)? {
+            let reply = reply.map_err(|broken| failed(&broken, doing))?;
+            if let Some(details) = heed(step, &reply, &self.address)? {
                 self.details = details;
             }
         }
         Ok(())
-    }
-
-    fn broken(&self, broken: &Broken) -> Error {
-        match broken {
-            Broken::Io(error) => Error::Connect(format!("{} broke off: {error}", self.address)),
-            Broken::Malformed(_) | Broken::TooLarge => Error::Protocol(broken.to_string()),
-        }
     }
 
     async fn send(&mut self, wire: &[u8]) -> Result<(), Broken> {
@@ -103,12 +106,17 @@ impl Session {
         Ok(())
     }
 
-    /// Writes `wire`, which holds `count` commands, and reads as many replies.
-    pub(super) async fn exchange(&mut self, wire: &[u8], count: usize) -> Result<Vec<Vec<Node>>, Broken> {
-        self.send(wire).await?;
+    /// Writes all commands and reads as many replies.
+    pub(super) async fn exchange(&mut self, wire: &Wire<'_>, doing: &Doing) -> Result<Vec<Vec<Node>>, Broken> {
+        let count = wire.names.len();
+        if let Some(first) = wire.names.first() {
+            doing.awaits(first, 1, count);
+        }
+        self.send(&wire.bytes).await?;
         let mut budget = Budget::default();
         let mut replies = Vec::with_capacity(count);
-        for _ in 0..count {
+        for (name, place) in wire.names.iter().zip(1..) {
+            doing.awaits(name, place, count);
             replies.push(self.replies.next(&mut budget).await?);
         }
         Ok(replies)
@@ -146,22 +154,24 @@ fn steps(target: &Target, connection: &Connection) -> Vec<Step> {
 }
 
 /// What the answer to a step means: what is known about the server now, nothing, or the end.
-fn heed(step: &Step, reply: &[Node]) -> Result<Option<Vec<(String, String)>>, Error> {
+fn heed(step: &Step, reply: &[Node], address: &str) -> Result<Option<Vec<(String, String)>>, Error> {
     let Some(Node::Error(said)) = reply.first() else {
         return Ok(matches!(step.refused, Refused::Details).then(|| details(reply)));
     };
     // A server that is full, or that lets in only its own machine, answers whatever it was asked, and hangs up.
     if said.starts_with("DENIED") || said.contains("max number of clients") {
-        return Err(Error::Connect(said.clone()));
+        return Err(Error::Connect(format!(
+            "{address} took the connection and hung up: {said}"
+        )));
     }
     match step.refused {
-        Refused::Authentication => Err(Error::Authentication(said.clone())),
+        Refused::Authentication => Err(Error::Authentication(format!("{address} refused `AUTH`: {said}"))),
         _ if said.starts_with("NOAUTH") => Err(Error::Authentication(format!(
-            "the server asks for a password and the connection has none: {said}"
+            "{address} asks for a password and the connection has none: {said}"
         ))),
         Refused::Database => {
             let database = step.command.last().map_or("", String::as_str);
-            Err(Error::Connect(format!("cannot use database {database}: {said}")))
+            Err(Error::Connect(format!("{address} refused `SELECT {database}`: {said}")))
         }
         Refused::Ignored | Refused::Details => Ok(None),
     }
@@ -185,7 +195,6 @@ impl From<Unreachable> for Error {
         match unreachable {
             Unreachable::Denied(why) => Self::Denied(why),
             Unreachable::Connect(why) => Self::Connect(why),
-            // Whoever counts the time says in which step.
             Unreachable::Timeout => Self::Timeout(String::new()),
         }
     }

@@ -22,6 +22,7 @@ pub(in crate::expose) fn check(name: &str, status: Option<Status>) -> CheckState
         duration: Duration::from_millis(12),
         checked_at: status.map(|_| Timestamp::from_seconds(1_700_000_000)),
         consecutive_failures: 0,
+        consecutive_failed_runs: 0,
         denied: vec![],
         refused: vec![],
         series: 3,

@@ -48,6 +48,7 @@ fn check(name: &str, ran: bool) -> CheckState {
         duration: Duration::ZERO,
         checked_at: None,
         consecutive_failures: 0,
+        consecutive_failed_runs: 0,
         denied: Vec::new(),
         refused: Vec::new(),
         series: 0,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     capability::{
         grant::Wanted,
-        postgres::{Answer, Error},
+        postgres::{Answer, Error, QUERY_CANCELED},
     },
     outcome::Denied,
     sandbox::{bindings::bellwether::plugin::postgres as wit, guest::Guest},
@@ -52,7 +52,8 @@ fn error(error: Error) -> wit::Error {
         Error::Denied(why) => wit::Error::Denied(why),
         Error::Connect(why) => wit::Error::Connect(why),
         Error::Authentication(why) => wit::Error::Authentication(why),
-        Error::Timeout => wit::Error::Timeout,
+        // The contract's `timeout` has no place for the step, and a person needs it. The server says the same of what it gave up.
+        Error::Timeout(at) => wit::Error::Query((QUERY_CANCELED.to_owned(), at)),
         Error::Query { code, message } => wit::Error::Query((code, message)),
     }
 }

@@ -8,6 +8,7 @@
 mod distribution;
 mod head;
 mod labels;
+mod order;
 mod points;
 mod refusal;
 mod text;
@@ -20,6 +21,7 @@ mod tests;
 
 use std::collections::{BTreeMap, HashSet};
 
+pub(super) use self::order::order;
 use self::refusal::Refusal;
 use super::bindings::bellwether::plugin::report as wit;
 use crate::{

@@ -92,12 +92,19 @@ pub(crate) struct Standby {
     pub(crate) receiving: bool,
 }
 
+/// A standby replays what it has received, and also what it takes from an archive, which moves only the one position of the two;
+/// and they are not read at one moment. One that has replayed more than it received is not behind by less than nothing. Not in
+/// SQL: `greatest` would make 0 of what nobody knows.
+const fn not_behind(bytes: f64) -> f64 {
+    if bytes > 0.0 { bytes } else { 0.0 }
+}
+
 impl Standby {
     /// None on a primary.
     pub(crate) fn of(row: Row<'_>) -> Option<Self> {
         row.flag("standby").then(|| Self {
             lag_seconds: row.number("lag_seconds"),
-            lag_bytes: row.number("lag_bytes"),
+            lag_bytes: row.number("lag_bytes").map(not_behind),
             receiving: row.number("receivers").unwrap_or(0.0) > 0.0,
         })
     }

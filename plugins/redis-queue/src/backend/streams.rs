@@ -23,14 +23,25 @@ const COUNTED_MAX: u64 = 100;
 const NO_STREAM: &str =
     "there is no stream of this name: it is misspelt, in another database, or nobody has written to it yet";
 
-/// Pending entries that are looked at: four short fields each.
-const PENDING_MAX: &str = "100";
+/// Pending entries of one answer: four short fields each.
+const PENDING_PAGE: usize = 100;
+
+/// Pending entries of a group among which Redis is asked for older ones than those of the first page. It walks over all of them for
+/// that, at some 100 ns each, and answers nobody meanwhile.
+const PENDING_SEARCHED_MAX: u64 = 100_000;
+
+/// Searches of one run. Each finds a page of older ones, and only those who claim entries anew all the time need more than one.
+const SEARCHES_MAX: usize = 10;
+
+/// What is older than this by less is as old: between two answers all entries age alike.
+const AGE_SLACK_MS: u64 = 1_000;
 
 /// What Redis says about one group.
 struct Said {
     name: String,
     last_delivered: String,
     lag: Option<u64>,
+    pending: u64,
 }
 
 pub(super) fn stream(target: &Shared, stream: &str, picture: &mut Picture) -> Vec<Ask> {
@@ -87,7 +98,7 @@ fn said(target: &Shared, stream: &str, group: Reply, picture: &mut Picture) -> O
     if let Some(lag) = known.lag {
         queue.set_depth(State::Waiting, lag);
     }
-    let lag = known.lag;
+    let (lag, pending) = (known.lag, known.pending.unwrap_or(0));
     picture
         .streams
         .entry(stream.to_owned())
@@ -98,13 +109,14 @@ fn said(target: &Shared, stream: &str, group: Reply, picture: &mut Picture) -> O
         name,
         last_delivered: text("last-delivered-id")?,
         lag,
+        pending,
     })
 }
 
 fn details(target: &Shared, stream: &str, group: &Said) -> [Ask; 3] {
     [
         undelivered(stream, group),
-        pending(target, stream, &group.name),
+        pending(target, stream, group),
         consumers(stream, &group.name),
     ]
 }
@@ -152,26 +164,57 @@ fn counted(stream: &str, group: &str, entries: u64, picture: &mut Picture) {
 }
 
 /// Entries that were given out and not acknowledged, those with the lowest ids: how long ago each was last given out, and how often
-/// the oldest was. Entries are given out in the order of their ids, so the one that is out longest is among the first unless
-/// all of those were claimed anew.
-fn pending(target: &Shared, stream: &str, group: &str) -> Ask {
-    let (now, stream, group) = (target.now, stream.to_owned(), group.to_owned());
-    let words = ["XPENDING", &stream, &group, "-", "+", PENDING_MAX].map(str::to_owned);
-    Ask::note(words, move |reply, picture| {
+/// the oldest was. Entries are given out in the order of their ids, so the one that is out longest is among the first, unless those
+/// were claimed anew. That is for Redis to say where there are more.
+fn pending(target: &Shared, stream: &str, group: &Said) -> Ask {
+    let (now, stream, name, all) = (target.now, stream.to_owned(), group.name.clone(), group.pending);
+    let words = ["XPENDING", &stream, &name, "-", "+", &PENDING_PAGE.to_string()].map(str::to_owned);
+    Ask::then(words, move |reply, picture| {
         let entries: Vec<Vec<Reply>> = items(reply).into_iter().map(items).collect();
-        let idle = entries.iter().filter_map(|entry| entry.get(2).and_then(count)).max();
-        if let Some(milliseconds) = idle {
-            let queue = picture.queue(&queue_name(&stream, &group));
-            queue.in_flight_since(now - milliseconds as f64 / 1e3);
-        }
-        let known = picture
-            .streams
-            .entry(stream)
-            .or_default()
-            .groups
-            .entry(group)
-            .or_default();
+        let known = picture.streams.entry(stream.clone()).or_default();
+        let known = known.groups.entry(name.clone()).or_default();
         known.deliveries = entries.first().and_then(|entry| entry.get(3)).and_then(count);
+        let Some(idle) = longest(&entries) else {
+            return Vec::new();
+        };
+        picture
+            .queue(&queue_name(&stream, &name))
+            .in_flight_since(now - seconds(idle));
+        let searched = entries.len() >= PENDING_PAGE && all <= PENDING_SEARCHED_MAX;
+        searched
+            .then(|| older(now, stream, name, idle, 1))
+            .into_iter()
+            .collect()
+    })
+}
+
+/// Milliseconds since the entry was given out that is out longest.
+fn longest(entries: &[Vec<Reply>]) -> Option<u64> {
+    entries.iter().filter_map(|entry| entry.get(2).and_then(count)).max()
+}
+
+fn seconds(milliseconds: u64) -> f64 {
+    milliseconds as f64 / 1e3
+}
+
+/// Whether any entry of the group has been out for longer than `idle` milliseconds. `search`: of this group in this run, from 1.
+fn older(now: f64, stream: String, group: String, idle: u64, search: usize) -> Ask {
+    let beyond = (idle + AGE_SLACK_MS).to_string();
+    let page = PENDING_PAGE.to_string();
+    let words = ["XPENDING", &stream, &group, "IDLE", &beyond, "-", "+", &page].map(str::to_owned);
+    Ask::then(words, move |reply, picture| {
+        let entries: Vec<Vec<Reply>> = items(reply).into_iter().map(items).collect();
+        let Some(idle) = longest(&entries) else {
+            return Vec::new();
+        };
+        picture
+            .queue(&queue_name(&stream, &group))
+            .in_flight_since(now - seconds(idle));
+        let goes_on = entries.len() >= PENDING_PAGE && search < SEARCHES_MAX;
+        goes_on
+            .then(|| older(now, stream, group, idle, search + 1))
+            .into_iter()
+            .collect()
     })
 }
 

@@ -11,6 +11,7 @@ mod documents;
 mod dramatiq;
 mod health;
 mod lab;
+mod limits;
 mod plain;
 mod resque;
 mod rq;

@@ -160,6 +160,52 @@ fn a_job_is_stuck_by_the_time_that_its_consumer_has_had_it() {
     assert_eq!(code(&run, "queue events/mailers"), "stuck");
 }
 
+/// A group with so many pending entries; `idle` says for how many seconds each has been with its consumer, by its place.
+fn held(entries: u64, idle: impl Fn(u64) -> i64) -> Lab {
+    Lab::new(|redis| {
+        let mut stream = stream();
+        let ids = (0..entries).map(|at| ((NOW_MS - 900_000 + at, 0), idle(at) * 1_000, 1));
+        stream.groups[0].pending = ids.collect();
+        redis.stream("events", stream);
+    })
+}
+
+fn oldest_in_flight(lab: &mut Lab) -> Option<f64> {
+    let run = lab.run(settings());
+    assert_eq!(run.value("queue_commands_refused", &[]), Some(0.0));
+    of(&run, "queue_oldest_inflight_age_seconds", "events/mailers")
+}
+
+#[test]
+fn the_oldest_in_flight_is_found_behind_a_hundred_that_were_claimed_anew() {
+    // All of the first page are new with their consumers, and one far behind them is not.
+    let mut lab = held(20_000, |at| if at == 15_000 { 700 } else { 2 });
+    assert_eq!(oldest_in_flight(&mut lab), Some(700.0));
+    // More than a page of such, of which the last is the oldest.
+    let mut lab = held(1_000, |at| if at < 300 { 2 } else { at.try_into().expect("small") });
+    assert_eq!(oldest_in_flight(&mut lab), Some(999.0));
+}
+
+#[test]
+fn where_the_first_are_the_oldest_redis_is_asked_once_more_and_no_more() {
+    let searches = |lab: &mut Lab| lab.with(|redis| redis.sent.iter().filter(|words| words[0] == "XPENDING").count());
+    let mut lab = held(20_000, |at| 800 - i64::try_from(at / 100).expect("small"));
+    assert_eq!(oldest_in_flight(&mut lab), Some(800.0));
+    assert_eq!(searches(&mut lab), 2);
+    let mut lab = held(99, |_| 5);
+    assert_eq!(oldest_in_flight(&mut lab), Some(5.0));
+    assert_eq!(searches(&mut lab), 1);
+}
+
+#[test]
+fn searching_ends_though_entries_are_claimed_all_the_time_and_where_there_are_too_many() {
+    // A page of older ones each time, for ever.
+    let mut lab = held(5_000, |at| 10 + i64::try_from(at / 100).expect("small") * 3);
+    assert_eq!(oldest_in_flight(&mut lab), Some(40.0), "after ten searches");
+    let mut lab = held(100_001, |at| if at == 50_000 { 700 } else { 2 });
+    assert_eq!(oldest_in_flight(&mut lab), Some(2.0), "what was looked at");
+}
+
 #[test]
 fn a_stream_that_is_not_there_is_unknown_and_no_refusal() {
     let run = Lab::new(|_| {}).run(settings());

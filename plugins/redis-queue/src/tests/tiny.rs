@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bellwether_sdk::redis::Node;
 
-/// Of a larger hash the host lets nobody ask for all.
-const WHOLE_MAX: usize = 1_000;
+use super::limits;
 
 /// Entries, by id, and groups.
 #[derive(Clone, Debug, Default)]
@@ -224,9 +223,21 @@ impl Tiny {
             );
             return vec![Node::Error(message)];
         }
-        let reply = self.read(words);
+        let reply = match limits::refusal(words, self.size(words)) {
+            Some(refusal) => vec![Node::Error(refusal)],
+            None => self.read(words),
+        };
         self.answered += reply.len();
         reply
+    }
+
+    /// Elements of the collection that a command names.
+    fn size(&self, words: &[String]) -> usize {
+        match words.get(1).and_then(|key| self.keys.get(key)) {
+            Some(Value::Set(set)) => set.len(),
+            Some(Value::Hash(hash)) => hash.len(),
+            Some(Value::Text(_) | Value::List(_) | Value::Sorted(_) | Value::Stream(_)) | None => 0,
+        }
     }
 
     fn read(&self, words: &[String]) -> Vec<Node> {
@@ -359,9 +370,6 @@ fn of_hash(hash: &BTreeMap<String, String>, command: &str, rest: &[&str]) -> Opt
         ("HGET", [field]) => Some(optional(hash.get(*field))),
         ("HEXISTS", [field]) => Some(integer(usize::from(hash.contains_key(*field)))),
         ("HLEN", []) => Some(integer(hash.len())),
-        ("HGETALL", []) if hash.len() > WHOLE_MAX => Some(vec![Node::Error(
-            "DENIED `HGETALL` was not sent: it would answer with more than 1000 elements".to_owned(),
-        )]),
         ("HGETALL", []) => Some(array(
             hash.iter().flat_map(|(field, value)| [field.clone(), value.clone()]),
         )),
@@ -422,22 +430,27 @@ fn of_stream(stream: &TinyStream, command: &str, rest: &[&str]) -> Option<Vec<No
             }
             Some(reply)
         }
-        ("XPENDING", [group, "-", "+", count]) => {
-            let group = stream.groups.iter().find(|known| known.name == *group)?;
-            let entries: Vec<_> = group.pending.iter().take(count.parse().ok()?).collect();
-            let mut reply = vec![Node::Array(u32::try_from(entries.len()).ok()?)];
-            for (entry, idle, deliveries) in entries {
-                let numbers = [Node::Integer(*idle), Node::Integer(*deliveries)];
-                reply.extend(
-                    [Node::Array(4), bulk(&id(*entry)), bulk("c")]
-                        .into_iter()
-                        .chain(numbers),
-                );
-            }
-            Some(reply)
-        }
+        ("XPENDING", [group, "-", "+", count]) => pending(stream, group, "0", count),
+        ("XPENDING", [group, "IDLE", idle, "-", "+", count]) => pending(stream, group, idle, count),
         _ => None,
     }
+}
+
+fn pending(stream: &TinyStream, group: &str, idle: &str, count: &str) -> Option<Vec<Node>> {
+    let least: i64 = idle.parse().ok()?;
+    let group = stream.groups.iter().find(|known| known.name == group)?;
+    let old_enough = group.pending.iter().filter(|(_, idle, _)| *idle >= least);
+    let entries: Vec<_> = old_enough.take(count.parse().ok()?).collect();
+    let mut reply = vec![Node::Array(u32::try_from(entries.len()).ok()?)];
+    for (entry, idle, deliveries) in entries {
+        let numbers = [Node::Integer(*idle), Node::Integer(*deliveries)];
+        reply.extend(
+            [Node::Array(4), bulk(&id(*entry)), bulk("c")]
+                .into_iter()
+                .chain(numbers),
+        );
+    }
+    Some(reply)
 }
 
 fn groups(stream: &TinyStream) -> Vec<Node> {
