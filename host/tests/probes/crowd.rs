@@ -11,8 +11,10 @@ use super::{
 /// Asked at once by one check.
 const AT_ONCE: usize = 64;
 const SLOW: Duration = Duration::from_millis(900);
+/// Bytes of a body, each in a chunk of its own.
+const CRUMBS: usize = 2_000;
 
-/// Never answers on `/hang…`, late on `/slow…`, elsewhere at once with the path that it was asked for.
+/// Never answers on `/hang…`, late on `/slow…`, byte by byte on `/crumbs…`, elsewhere at once with the path that it was asked for.
 fn server() -> SocketAddr {
     static KEPT: Mutex<Vec<std::net::TcpStream>> = Mutex::new(Vec::new());
     serve(|mut client| {
@@ -24,6 +26,11 @@ fn server() -> SocketAddr {
         }
         if path.starts_with("/slow") {
             thread::sleep(SLOW);
+        }
+        if path.starts_with("/crumbs") {
+            let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+            let crumbs = "1\r\nx\r\n".repeat(CRUMBS);
+            return say(&mut client, [head, &crumbs, "0\r\n\r\n"].concat());
         }
         say(&mut client, ok("", path))
     })
@@ -97,6 +104,28 @@ fn a_duration_is_the_targets_and_not_the_wait_for_others() {
         let (status, _, summary) = said.judged(&name);
         assert_eq!(status, "ok", "{name}: {summary}");
     }
+}
+
+#[test]
+fn what_servers_send_byte_by_byte_costs_the_check_none_of_its_cpu_time() {
+    const COUNT: usize = 400;
+    let server = server();
+    let of = |kind| {
+        said(
+            "timeout = \"50s\"\nlimits.cpu = \"20s\"\n",
+            &[targets(kind, COUNT, server)],
+        )
+    };
+    let (whole, crumbs) = (of("whole"), of("crumbs"));
+    for number in 0..COUNT {
+        let (status, _, summary) = crumbs.judged(&format!("crumbs{number}"));
+        assert_eq!(status, "ok", "{summary}");
+    }
+    let (whole, crumbs) = (whole.cpu_seconds(), crumbs.cpu_seconds());
+    assert!(
+        crumbs < 2.0 * whole + 0.1,
+        "{crumbs} s, and {whole} s of bodies in one piece"
+    );
 }
 
 #[test]

@@ -140,7 +140,10 @@ impl HttpRun {
                     fresh = true;
                     trace.next_hop();
                 }
-                Err(error) => return Err(explain::hyper(&error, Phase::Processing)),
+                Err(error) => {
+                    let error = explain::hyper(&error, Phase::Processing);
+                    return Err(trace.ended_by(error, self.now() - began));
+                }
             }
         }
     }
@@ -179,15 +182,13 @@ impl HttpRun {
         let keep = keep + if self.guarded { MARGIN } else { 0 };
         let whole = asked.wishes.whole_body;
         let most = if whole { keep.max(BODY_BYTES_MAX) } else { keep };
-        let read = body::read(incoming, encoding, Cap { keep, most }, &self.bodies).await?;
+        let read = body::read(incoming, encoding, Cap { keep, most }, &self.bodies).await;
         let ended = self.now();
-        trace.phases.transfer = Some(ended - begun.at);
-        if whole && !read.complete {
-            return Err(Error::Limit(format!(
-                "the body is longer than {} MiB, which is the most that is read",
-                BODY_BYTES_MAX / (1024 * 1024)
-            )));
-        }
+        let transfer = ended - begun.at;
+        let read = read
+            .and_then(|read| if whole { read.whole() } else { Ok(read) })
+            .map_err(|error| trace.ended_by(error, transfer))?;
+        trace.phases.transfer = Some(transfer);
         let remote = begun.wire.remote;
         if read.complete && !asked.fresh {
             self.shared.pool.put(&self.check, begun.route, begun.wire, ended);

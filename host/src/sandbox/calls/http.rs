@@ -15,7 +15,7 @@ use crate::{
 impl wit::Host for Guest {
     async fn send(&mut self, asked: wit::Request) -> wasmtime::Result<Result<wit::Response, wit::Failure>> {
         let run = self.http()?;
-        let ended = self.hosts_work(async move { run.send(request(asked)).await }).await;
+        let ended = self.hosts_work(run.send_apart(request(asked))).await;
         Ok(ended.map(response).map_err(failure))
     }
 
@@ -25,7 +25,7 @@ impl wit::Host for Guest {
     ) -> wasmtime::Result<Vec<Result<wit::Response, wit::Failure>>> {
         let run = self.http()?;
         let asked = asked.into_iter().map(request).collect();
-        let ended = self.hosts_work(async move { run.send_all(asked).await }).await;
+        let ended = self.hosts_work(run.send_all_apart(asked)).await;
         let mut translated = Vec::with_capacity(ended.len());
         for ended in ended {
             translated.push(ended.map(response).map_err(failure));

@@ -150,6 +150,7 @@ impl Sandbox {
             trust: tools.trust.clone(),
             supervisor: options.supervisor.clone(),
             redactor: tools.redactor.clone(),
+            runs: seats,
         });
         let machine = Machine {
             http,

@@ -30,6 +30,9 @@ use crate::{
 /// Of a run: more than any test takes, unless it is about running out of it.
 const RUN: Duration = Duration::from_secs(20);
 
+/// Runs at once that a host here is made for, as many as one has unless configured.
+const RUNS: usize = 32;
+
 /// Answers by name, one list of addresses after the other and the last for ever.
 #[derive(Debug, Default)]
 struct Names {
@@ -88,6 +91,7 @@ impl World {
             trust: Trust::default(),
             supervisor: supervisor.clone(),
             redactor: redactor.clone(),
+            runs: RUNS,
         });
         Self {
             supervisor,
