@@ -3,6 +3,7 @@
 //! Names end in `.test` and resolve to what a test says, by default to this machine. Where time matters it is paused:
 //! delays are exact, and nobody waits for them.
 
+mod apart;
 mod hostile;
 mod measured;
 mod policy;
