@@ -14,7 +14,6 @@
 //!
 //! There is no cookie jar, no ambient proxy, no cache.
 
-mod apart;
 mod body;
 mod brotli;
 mod credentials;

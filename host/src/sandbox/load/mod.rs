@@ -154,6 +154,7 @@ impl Sandbox {
         });
         let machine = Machine {
             http,
+            supervisor: options.supervisor.clone(),
             engine,
             seats: Semaphore::new(seats),
             ticker,

@@ -34,16 +34,15 @@ async fn a_body_that_comes_byte_by_byte_wakes_whoever_waits_for_it_once() {
     let world = World::new();
     let crumbs = chunked("", &[b'x'; CRUMBS], 1);
     let (port, _) = world.answer(move |_| crumbs.clone()).await;
-    let run = Arc::new(world.run(fixtures::reach([("default", at(port))])));
+    let run = world.run(fixtures::reach([("default", at(port))]));
     let (answer, by_itself) = polls(run.send(get(""))).await;
     assert_eq!(answer.expect("answered").body.len(), CRUMBS);
     assert!(by_itself > 100, "{by_itself}: or this shows nothing");
-    let (answer, apart) = polls(Arc::clone(&run).send_apart(get(""))).await;
-    assert_eq!(answer.expect("answered").body.len(), CRUMBS);
-    let (answers, all_apart) = polls(run.send_all_apart(vec![get(""); 20])).await;
+    let asking = async move { run.send_all(vec![get(""); 20]).await };
+    let (answers, apart) = polls(world.supervisor.apart("http requests", asking)).await;
     assert!(answers.iter().all(Result::is_ok));
     // The first poll, and the one for the end.
-    assert_eq!((apart, all_apart), (2, 2));
+    assert_eq!(apart, 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,9 +52,10 @@ async fn requests_that_nobody_waits_for_any_more_end_and_leave_their_seats() {
         let _open = stream;
         std::future::pending::<()>().await;
     });
-    let run = Arc::new(world.run(fixtures::reach([("default", at(port.await))])));
+    let run = world.run(fixtures::reach([("default", at(port.await))]));
     let taken = || world.http.shared.seats.taken();
-    let mut asking = Box::pin(Arc::clone(&run).send_all_apart(vec![get(""); 20]));
+    let asking = async move { run.send_all(vec![get(""); 20]).await };
+    let mut asking = Box::pin(world.supervisor.apart("http requests", asking));
     assert!((&mut asking).now_or_never().is_none());
     until(|| taken() == 20).await;
     drop(asking);
