@@ -254,6 +254,13 @@ fn targets(dir: &std::path::Path) -> Vec<Target> {
             "head of the answer",
         )
         .ended_in("processing"),
+        Target::at(
+            "announces without end",
+            floods("HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+            "over_limit",
+            "announces it",
+        )
+        .ended_in("processing"),
         is_wrong("breaks its chunks", says(broken), "reading the body"),
         is_wrong("resets", resets(), "reading the body"),
         is_wrong("leaves", leaves, "waiting for the answer"),

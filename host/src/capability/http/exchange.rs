@@ -19,7 +19,9 @@ use hyper::{
 use url::{Position, Url};
 
 use super::{
-    BODY_BYTES_MAX, body,
+    BODY_BYTES_MAX,
+    announced::{ANNOUNCEMENTS_MAX, Announced},
+    body,
     credentials::{self, Filled},
     decode::{self, Cap, Encoding},
     explain,
@@ -122,9 +124,14 @@ impl HttpRun {
         loop {
             let mut wire = self.wire(&route, fresh, asked.deadline, trace).await?;
             trace.phase = Phase::Processing;
-            let request = addressed(&outgoing, &route, &wire)?;
+            let mut request = addressed(&outgoing, &route, &wire)?;
+            let announced = Announced::of(&mut request);
             let began = self.now();
-            match wire.send(request).await {
+            let sent = tokio::select! {
+                sent = wire.send(request) => sent,
+                () = announced.too_often() => return Err(trace.ended_by(endless_announcements(), self.now() - began)),
+            };
+            match sent {
                 Ok(answer) => {
                     let at = self.now();
                     trace.phases.processing = Some(at - began);
@@ -275,6 +282,12 @@ fn addressed(outgoing: &Outgoing, route: &Route, wire: &Wire) -> Result<Request<
         request.headers_mut().insert(PROXY_AUTHORIZATION, value);
     }
     Ok(request)
+}
+
+fn endless_announcements() -> Error {
+    Error::Limit(format!(
+        "the server announces it (status 1xx) more than {ANNOUNCEMENTS_MAX} times and does not send it"
+    ))
 }
 
 /// How to read the body. What cannot be read cannot be scrubbed.

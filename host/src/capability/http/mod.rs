@@ -14,6 +14,7 @@
 //!
 //! There is no cookie jar, no ambient proxy, no cache.
 
+mod announced;
 mod body;
 mod brotli;
 mod credentials;

@@ -208,6 +208,28 @@ async fn ten_mebibytes_of_headers_are_a_limit() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_announced_without_end_is_a_limit_and_a_few_times_are_none() {
+    const ANNOUNCEMENT: &str = "HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n";
+    let failure = beside_healthy(|mut stream| async move {
+        hear(&mut stream).await;
+        let many = ANNOUNCEMENT.repeat(100);
+        while stream.write_all(many.as_bytes()).await.is_ok() {}
+    });
+    let failure = failure.await.expect_err("no end");
+    assert!(
+        matches!(&failure.error, Error::Limit(text) if text.contains("waiting for the answer") && text.contains("1xx")),
+        "{failure}"
+    );
+    assert!(failure.phases.processing.is_some());
+    let answer = beside_healthy(|mut stream| async move {
+        hear(&mut stream).await;
+        say(&mut stream, ANNOUNCEMENT.repeat(32)).await;
+        say(&mut stream, ok("", "there")).await;
+    });
+    assert_eq!(text(&answer.await.expect("announced, and there")), "there");
+}
+
+#[tokio::test]
 async fn one_header_without_end_is_a_limit_too() {
     let failure = beside_healthy(|mut stream| async move {
         hear(&mut stream).await;
