@@ -188,8 +188,10 @@ impl Supervisor {
         let _leaves = left.clone().drop_guard();
         let task = self.spawn(name, async move {
             tokio::select! {
-                ended = work => Some(ended),
+                // What nobody waits for does not even begin.
+                biased;
                 () = left.cancelled() => None,
+                ended = work => Some(ended),
             }
         });
         match task.outcome().await {

@@ -14,9 +14,6 @@ use crate::{
     },
 };
 
-/// The host's words for a body that goes on past what it reads of any, and not for other limits that a body can meet.
-const TOO_LONG: &str = "longer than";
-
 /// What came of it instead. `failed` is how bad the target's own failures are; what the configuration has wrong says
 /// nothing about the target.
 pub(crate) fn finding(error: &Error, seen: &Observation, failed: Status, now: i64) -> Finding {
@@ -58,7 +55,8 @@ fn code(error: &Error, seen: &Observation) -> &'static Code {
         Error::Timeout(_) => &TIMEOUT,
         Error::Protocol(_) => &PROTOCOL,
         Error::Limit(_) if !was_asked(seen) => &NOT_ASKED,
-        Error::Limit(why) if seen.phases.transfer_ns.is_some() && why.contains(TOO_LONG) => &BODY_TOO_LONG,
+        // The host measures the transfer of a body that it stopped reading, and of no other that failed.
+        Error::Limit(_) if seen.phases.transfer_ns.is_some() => &BODY_TOO_LONG,
         Error::Limit(_) => &LIMIT,
     }
 }

@@ -45,12 +45,22 @@ impl Budget {
     }
 }
 
+/// Why no more was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// There was no more, so that the connection can be used again.
+    Complete,
+    /// It is longer than what is read.
+    Long,
+    /// It comes in more pieces than are read.
+    Crumbs,
+}
+
 /// What was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
-    /// To its end, so that the connection can be used again.
-    pub(super) complete: bool,
+    pub(super) end: End,
     /// There was more than `bytes`.
     pub(super) cut: bool,
 }
@@ -58,17 +68,20 @@ pub(super) struct Body {
 impl Body {
     /// Or why there is no whole one.
     pub(super) fn whole(self) -> Result<Self, Error> {
-        if self.complete {
-            return Ok(self);
+        match self.end {
+            End::Complete => Ok(self),
+            End::Long => Err(Error::Limit(format!(
+                "it is longer than {} MiB, which is the most that is read",
+                BODY_BYTES_MAX / (1024 * 1024)
+            ))),
+            End::Crumbs => Err(Error::Limit(format!(
+                "it comes in more than {PIECES_SMALL_MAX} pieces of less than {PIECE_BYTES_MIN} bytes, which is the most that is read"
+            ))),
         }
-        Err(Error::Limit(format!(
-            "it is longer than {} MiB, which is the most that is read",
-            BODY_BYTES_MAX / (1024 * 1024)
-        )))
     }
 }
 
-/// Reads until the end, or until `cap` is reached. What is read and not kept takes no room, so it is not spent of the budget;
+/// Reads until the end, until `cap` is reached, or until there were too many pieces. What is read and not kept takes no room, so it is not spent of the budget;
 /// its bytes are few, for they count towards the cap as they come, too.
 pub(super) async fn read(mut incoming: Incoming, encoding: Encoding, cap: Cap, budget: &Budget) -> Result<Body, Error> {
     let mut decoder = Decoder::new(encoding, cap);
@@ -81,9 +94,7 @@ pub(super) async fn read(mut incoming: Incoming, encoding: Encoding, cap: Cap, b
         any |= !data.is_empty();
         (pieces, taken) = (pieces + 1, taken + data.len());
         if is_crumbled(pieces, taken) {
-            return Err(Error::Limit(format!(
-                "it comes in more than {PIECES_SMALL_MAX} pieces of less than {PIECE_BYTES_MIN} bytes"
-            )));
+            return Ok(cut(&mut decoder, End::Crumbs));
         }
         let before = decoder.decoded();
         let pushed = decoder.push(&data);
@@ -93,16 +104,16 @@ pub(super) async fn read(mut incoming: Incoming, encoding: Encoding, cap: Cap, b
             unkept += data.len();
         }
         if full(&pushed, encoding)? || unkept > cap.most {
-            return Ok(cut(&mut decoder));
+            return Ok(cut(&mut decoder, End::Long));
         }
     }
     if full(&decoder.finish(any), encoding)? {
-        return Ok(cut(&mut decoder));
+        return Ok(cut(&mut decoder, End::Long));
     }
     Ok(Body {
         cut: decoder.is_cut(),
         bytes: decoder.take(),
-        complete: true,
+        end: End::Complete,
     })
 }
 
@@ -118,10 +129,10 @@ fn cost(taken: usize, decoded: usize, encoding: Encoding) -> usize {
     }
 }
 
-fn cut(decoder: &mut Decoder) -> Body {
+fn cut(decoder: &mut Decoder, end: End) -> Body {
     Body {
         bytes: decoder.take(),
-        complete: false,
+        end,
         cut: true,
     }
 }

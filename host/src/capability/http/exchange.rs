@@ -21,7 +21,7 @@ use url::{Position, Url};
 use super::{
     BODY_BYTES_MAX,
     announced::{ANNOUNCEMENTS_MAX, Announced},
-    body,
+    body::{self, End},
     credentials::{self, Filled},
     decode::{self, Cap, Encoding},
     explain,
@@ -101,6 +101,8 @@ pub(super) struct Answer {
     pub(super) version: Version,
     pub(super) headers: Vec<Header>,
     pub(super) body: Vec<u8>,
+    /// Of those, how many may be shown: a secret that lies across the last of them was not read whole.
+    pub(super) shown: usize,
     /// There was more than `body`.
     pub(super) cut: bool,
     pub(super) remote: SocketAddr,
@@ -197,7 +199,7 @@ impl HttpRun {
             .map_err(|error| trace.ended_by(error, transfer))?;
         trace.phases.transfer = Some(transfer);
         let remote = begun.wire.remote;
-        if read.complete && !asked.fresh {
+        if read.end == End::Complete && !asked.fresh {
             self.shared.pool.put(&self.check, begun.route, begun.wire, ended);
         }
         let decoded = encoding != Encoding::Identity && asked.step.granted.method != "HEAD";
@@ -205,6 +207,11 @@ impl HttpRun {
             status: head.status.as_u16(),
             version: version(head.version),
             headers: listed(&head.headers, decoded),
+            shown: match read.end {
+                End::Crumbs if self.guarded => read.bytes.len().saturating_sub(MARGIN),
+                // What is shown at most ends well before it.
+                _ => read.bytes.len(),
+            },
             body: read.bytes,
             cut: read.cut,
             remote,

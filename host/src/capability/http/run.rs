@@ -254,7 +254,7 @@ impl HttpRun {
     }
 
     fn response(&self, answer: Answer, request: &Request, trace: Trace, total: Duration) -> Response {
-        let keep = keep(request);
+        let keep = keep(request).min(answer.shown);
         let truncated = answer.cut || answer.body.len() > keep;
         let (headers, body, url, tls) = if self.guarded {
             let scrubber = self.scrubber();

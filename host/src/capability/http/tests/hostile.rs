@@ -139,7 +139,7 @@ async fn what_is_read_and_not_kept_costs_no_room_and_spares_the_connection() {
 }
 
 #[tokio::test]
-async fn a_body_in_pieces_without_end_is_a_limit_and_an_ordinary_one_is_not() {
+async fn a_body_in_pieces_without_end_is_cut_and_a_limit_where_it_is_wished_for_whole() {
     let world = World::new();
     let port = world.serve(|mut stream| async move {
         let heard = hear(&mut stream).await.expect("asked");
@@ -156,14 +156,22 @@ async fn a_body_in_pieces_without_end_is_a_limit_and_an_ordinary_one_is_not() {
         while stream.write_all(&many).await.is_ok() {}
     });
     let run = world.run(fixtures::reach([("default", at(port.await))]));
-    let failure = run.send(get("tiny")).await.expect_err("no end");
+    let failure = run.send(whole("tiny")).await.expect_err("no end");
     assert!(
         matches!(&failure.error, Error::Limit(text) if text.contains("reading the body") && text.contains("pieces")),
         "{failure}"
     );
     assert!(failure.status == Some(200) && failure.phases.transfer.is_some());
-    assert_eq!(run.send(get("characters")).await.expect("well").body.len(), 4_000);
-    assert_eq!(run.send(get("lines")).await.expect("well").body.len(), 40_000);
+    let part = run.send(get("tiny")).await.expect("cut");
+    assert!(
+        part.body_truncated && (4_096..5_000).contains(&part.body.len()),
+        "{}",
+        part.body.len()
+    );
+    for (url, length) in [("characters", 4_000), ("lines", 40_000)] {
+        let answer = run.send(get(url)).await.expect("well");
+        assert_eq!((answer.body.len(), answer.body_truncated), (length, false), "{url}");
+    }
 }
 
 #[tokio::test]
