@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     future::{Future, poll_fn},
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     task::Poll,
@@ -177,6 +177,31 @@ impl Supervisor {
         }))
     }
 
+    /// Awaits `work` in a task of its own: whoever waits is woken once, when it has ended, however often the work is. Dropping the
+    /// future ends the work at its next await point; a panic of the work goes on in whoever waits.
+    pub async fn apart<T, F>(&self, name: &str, work: F) -> T
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let left = CancellationToken::new();
+        let _leaves = left.clone().drop_guard();
+        let task = self.spawn(name, async move {
+            tokio::select! {
+                // What nobody waits for does not even begin.
+                biased;
+                () = left.cancelled() => None,
+                ended = work => Some(ended),
+            }
+        });
+        match task.outcome().await {
+            Some(Ok(Some(ended))) => ended,
+            Some(Err(panic)) => resume_unwind(Box::new(panic.to_string())),
+            // Nobody waits any more, or the runtime ends, and whoever waits with it.
+            Some(Ok(None)) | None => std::future::pending().await,
+        }
+    }
+
     /// Starts an operating-system thread. It is not waited for when the process ends.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts threads")]
     pub fn thread<T, F>(&self, name: &str, work: F) -> std::io::Result<thread::JoinHandle<Result<T, Panic>>>
@@ -265,6 +290,37 @@ mod tests {
                 message: "oh no".into()
             }]
         );
+    }
+
+    #[tokio::test]
+    async fn work_apart_wakes_whoever_waits_once_and_panics_there() {
+        let (supervisor, _) = quiet();
+        let work = async {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            7
+        };
+        let (mut waits, mut polls) = (pin!(supervisor.apart("many", work)), 0);
+        let ended = poll_fn(|context| {
+            polls += 1;
+            waits.as_mut().poll(context)
+        });
+        // The first poll, and the one for the end.
+        assert_eq!((ended.await, polls), (7, 2));
+        let bad = catch_async("waits", supervisor.apart::<(), _>("bad", async { panic!("oh no") })).await;
+        let bad = bad.expect_err("a panic");
+        assert!(bad.task == "waits" && bad.message.contains("oh no"), "{bad}");
+    }
+
+    #[tokio::test]
+    async fn work_apart_ends_with_whoever_waited() {
+        let (supervisor, _) = quiet();
+        let mut waits = Box::pin(supervisor.apart("long", std::future::pending::<()>()));
+        let begun = poll_fn(|context| Poll::Ready(waits.as_mut().poll(context).is_pending())).await;
+        assert!(begun && supervisor.running() == ["long"]);
+        drop(waits);
+        assert_eq!(supervisor.stop(Duration::from_secs(60)).await, [""; 0]);
     }
 
     #[tokio::test(start_paused = true)]

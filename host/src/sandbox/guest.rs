@@ -12,7 +12,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::{
     calls::wasi_http::Hooks,
     limits::{FIELDS_BYTES_MAX, HANDLES_MAX, HOSTCALL_FUEL, Limiter, RANDOM_BYTES_MAX, RunLimits},
-    meter::{Meter, unmetered},
+    meter::Meter,
     stdio::{Lines, SharedLog},
 };
 use crate::{
@@ -29,6 +29,7 @@ use crate::{
     },
     config::Connection,
     outcome::Denied,
+    supervisor::Supervisor,
 };
 
 /// Most refused calls that a run is reported to have made: who reads them mends the first and tries again.
@@ -52,6 +53,7 @@ pub(super) struct RunParts {
     /// How often databases were asked.
     pub(super) database_calls: u32,
     pub(super) http: Arc<HttpRun>,
+    pub(super) supervisor: Supervisor,
     /// Refused calls, without repeats.
     pub(super) denied: Vec<Denied>,
 }
@@ -71,6 +73,17 @@ impl RunParts {
         found.map(Arc::clone).ok_or_else(|| {
             format!("no connection is bound to `{name}`: add connections = {{ {name} = \"NAME\" }} to the check")
         })
+    }
+
+    /// Awaits work of the host's in a task of its own. How much of it there is decides whoever sends something, and how often it
+    /// goes on, a byte at a time: a guest that were woken for it would pay for it with its CPU time.
+    pub(super) fn apart<T, F>(&self, name: &'static str, work: F) -> impl Future<Output = T> + use<T, F>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let supervisor = self.supervisor.clone();
+        async move { supervisor.apart(name, work).await }
     }
 
     /// Remembers a refused call.
@@ -146,12 +159,6 @@ impl Guest {
 
     pub(super) fn cpu_budget(&self) -> Duration {
         self.cpu_budget
-    }
-
-    /// Awaits work of the host's, whose CPU time is not the guest's.
-    pub(super) fn hosts_work<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
-        let meter = Arc::clone(&self.meter);
-        async move { unmetered(&meter, work).await }
     }
 
     /// What a run has; ends a call of `describe`.

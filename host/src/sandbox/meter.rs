@@ -1,6 +1,7 @@
 //! CPU time of a run, measured around every poll.
 //!
-//! A guest computes inside `poll`, so the thread's CPU clock, read before and after each poll, is what the run costs.
+//! A guest computes inside `poll`, so the thread's CPU clock, read before and after each poll, is what the run costs. What the
+//! host does for it while it waits is done in tasks of their own, and is not in it.
 //! Flows out: the sum so far, to the epoch callback that compares it with the budget. It stops nothing.
 
 use std::{
@@ -44,15 +45,6 @@ impl Meter {
             .store(nanos(thread_cpu_time()).max(1), Ordering::Relaxed);
     }
 
-    /// Takes `span`, which ended now, out of the current poll. Between polls there is nothing to take it out of.
-    fn forgive(&self, span: Duration) {
-        let began = self.poll_began.load(Ordering::Relaxed);
-        if began != 0 {
-            self.poll_began
-                .store(began.saturating_add(nanos(span)), Ordering::Relaxed);
-        }
-    }
-
     fn end(&self) {
         let spent = self.spent();
         self.poll_began.store(0, Ordering::Relaxed);
@@ -72,24 +64,12 @@ pub(super) async fn metered<F: Future>(meter: &Meter, work: F) -> F::Output {
     .await
 }
 
-/// Awaits `work` of the host's inside of what is metered. How much of it there is decides whoever sends something, so a guest
-/// does not pay for it.
-pub(super) async fn unmetered<F: Future>(meter: &Meter, work: F) -> F::Output {
-    let mut work = pin!(work);
-    poll_fn(|context| {
-        let began = thread_cpu_time();
-        let poll = work.as_mut().poll(context);
-        meter.forgive(thread_cpu_time().saturating_sub(began));
-        poll
-    })
-    .await
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::supervisor::Supervisor;
 
     fn burn(span: Duration) {
         let end = thread_cpu_time() + span;
@@ -115,9 +95,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_of_the_host_inside_of_a_poll_does_not_count() {
-        let meter = Arc::<Meter>::default();
-        let inside = Arc::clone(&meter);
+    async fn what_the_host_does_in_a_task_of_its_own_does_not_count() {
+        let (meter, supervisor) = (Arc::<Meter>::default(), Supervisor::new(|_| {}));
         metered(&meter, async move {
             burn(Duration::from_millis(3));
             let hosts = async {
@@ -125,7 +104,7 @@ mod tests {
                 tokio::task::yield_now().await;
                 burn(Duration::from_millis(50));
             };
-            unmetered(&inside, hosts).await;
+            supervisor.apart("hosts", hosts).await;
             burn(Duration::from_millis(3));
         })
         .await;

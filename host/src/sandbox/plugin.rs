@@ -13,6 +13,7 @@ use crate::{
     capability::{http::HttpHost, postgres::Postgres, redis::Redis, system::SystemReader},
     clock::Clock,
     secret::Redactor,
+    supervisor::Supervisor,
     telemetry::Telemetry,
 };
 
@@ -31,6 +32,7 @@ pub(super) struct Machine {
     pub(super) redis: Redis,
     pub(super) postgres: Postgres,
     pub(super) http: HttpHost,
+    pub(super) supervisor: Supervisor,
     pub(super) host_version: &'static str,
 }
 

@@ -113,6 +113,7 @@ impl Plugin {
             postgres: self.machine.postgres.clone(),
             database_calls: 0,
             http: Arc::new(http),
+            supervisor: self.machine.supervisor.clone(),
             denied: Vec::new(),
             context: RunContext {
                 scheduled_at: request.scheduled_at,

@@ -1,29 +1,37 @@
 //! Many targets in one check: more than are asked at once, and some that differ in little.
 
-use std::{fmt::Write as _, net::SocketAddr, sync::Mutex, thread, time::Duration};
+use std::{fmt::Write as _, io::Read as _, net::SocketAddr, thread, time::Duration};
 
 use super::{
     said::Said,
     servers::{hear, ok, say, serve},
-    support::host::Place,
+    support::host::{Place, sample},
 };
 
 /// Asked at once by one check.
 const AT_ONCE: usize = 64;
 const SLOW: Duration = Duration::from_millis(900);
+/// Bytes of a body, each in a chunk of its own.
+const CRUMBS: usize = 4_000;
+/// Runs until one is undisturbed: on a busy machine the same work takes more CPU time, too.
+const RUNS_MAX: usize = 4;
 
-/// Never answers on `/hang…`, late on `/slow…`, elsewhere at once with the path that it was asked for.
+/// Never answers on `/hang…`, late on `/slow…`, byte by byte on `/crumbs…`, elsewhere at once with the path that it was asked for.
 fn server() -> SocketAddr {
-    static KEPT: Mutex<Vec<std::net::TcpStream>> = Mutex::new(Vec::new());
     serve(|mut client| {
         let head = hear(&mut client)?;
         let path = head.split(' ').nth(1).unwrap_or_default();
         if path.starts_with("/hang") {
-            KEPT.lock().expect("not poisoned").push(client);
-            return Ok(());
+            // Until the other side is gone.
+            return client.read_exact(&mut [0]);
         }
         if path.starts_with("/slow") {
             thread::sleep(SLOW);
+        }
+        if path.starts_with("/crumbs") {
+            let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+            let crumbs = "1\r\nx\r\n".repeat(CRUMBS);
+            return say(&mut client, [head, &crumbs, "0\r\n\r\n"].concat());
         }
         say(&mut client, ok("", path))
     })
@@ -97,6 +105,63 @@ fn a_duration_is_the_targets_and_not_the_wait_for_others() {
         let (status, _, summary) = said.judged(&name);
         assert_eq!(status, "ok", "{name}: {summary}");
     }
+}
+
+/// A host runs 32 checks at once unless configured. How many requests they want is four times what it makes at once.
+#[test]
+fn beside_thirty_one_checks_of_targets_that_hang_a_healthy_one_is_ok_in_every_run() {
+    const RUNS: f64 = 8.0;
+    let server = server();
+    let mut text = format!(
+        "[check.well]\nplugin = \"http\"\ninterval = \"1s\"\nsettings = {{ name = \"well\", url = \"http://{server}/\" }}\n"
+    );
+    for number in 0..31 {
+        let targets = targets("hang", AT_ONCE, server).replace("check.many", &format!("check.hangs{number}"));
+        write!(
+            text,
+            "[check.hangs{number}]\nplugin = \"http\"\ninterval = \"5s\"\ntimeout = \"4s\"\n{targets}"
+        )
+        .expect("text");
+    }
+    let host = Place::new(&text).run();
+    let of =
+        |check: &str, outcome: &str| format!("bellwether_check_runs_total{{check=\"{check}\",outcome=\"{outcome}\"}}");
+    let well = |body: &str| {
+        let all = ["ok", "warning", "critical", "unknown", "timeout"];
+        all.map(|outcome| sample(body, &of("well", outcome)).unwrap_or(0.0))
+    };
+    let metrics = host.eventually("/metrics", |body| {
+        let have_hung = |number| sample(body, &of(&format!("hangs{number}"), "critical")).is_some();
+        well(body).iter().sum::<f64>() >= RUNS && (0..31).all(have_hung)
+    });
+    let [ok, others @ ..] = well(&metrics);
+    assert!(ok >= RUNS && others == [0.0; 4], "{ok}, {others:?}");
+}
+
+#[test]
+fn what_servers_send_byte_by_byte_costs_the_check_none_of_its_cpu_time() {
+    const COUNT: usize = 400;
+    let server = server();
+    let asked = |kind| {
+        said(
+            "timeout = \"50s\"\nlimits.cpu = \"20s\"\n",
+            &[targets(kind, COUNT, server)],
+        )
+    };
+    let mut disturbed = Vec::new();
+    for _ in 0..RUNS_MAX {
+        let (whole, crumbs) = (asked("whole"), asked("crumbs"));
+        for number in 0..COUNT {
+            let (status, _, summary) = crumbs.judged(&format!("crumbs{number}"));
+            assert_eq!(status, "ok", "{summary}");
+        }
+        let (whole, crumbs) = (whole.cpu_seconds(), crumbs.cpu_seconds());
+        if crumbs < 2.0 * whole {
+            return;
+        }
+        disturbed.push((crumbs, whole));
+    }
+    panic!("seconds of bodies in crumbs, and of whole ones: {disturbed:?}");
 }
 
 #[test]

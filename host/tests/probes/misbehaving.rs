@@ -33,6 +33,8 @@ struct Target {
     words: &'static str,
     /// Where it hung, for those that do.
     hung_in: Option<&'static str>,
+    /// Which phase was too much and was ended, and is measured.
+    ended_in: Option<&'static str>,
 }
 
 impl Target {
@@ -49,6 +51,7 @@ impl Target {
             code: "",
             words: "200 in",
             hung_in: None,
+            ended_in: None,
         }
     }
 
@@ -71,6 +74,11 @@ impl Target {
     fn hung_in(self, phase: &'static str) -> Self {
         let hung_in = Some(phase);
         Self { hung_in, ..self }
+    }
+
+    fn ended_in(self, phase: &'static str) -> Self {
+        let ended_in = Some(phase);
+        Self { ended_in, ..self }
     }
 
     fn with(self, settings: &'static str) -> Self {
@@ -185,6 +193,8 @@ fn closed() -> SocketAddr {
     listener.local_addr().expect("bound")
 }
 
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+
 /// A body that is read in part cannot be the whole of what was wanted, unless that is said.
 const A_PART_IS_ENOUGH: &str = "expect.whole_body = false\n";
 
@@ -197,7 +207,9 @@ fn targets(dir: &std::path::Path) -> Vec<Target> {
     let broken = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n";
     let is_late = |name, address, words| Target::at(name, address, "timeout", words);
     let is_wrong = |name, address, words| Target::at(name, address, "protocol_error", words);
-    let is_long = |name, address| Target::at(name, address, "body_too_long", "set `expect.whole_body = false`");
+    let is_long = |name, address| {
+        Target::at(name, address, "body_too_long", "set `expect.whole_body = false`").ended_in("transfer")
+    };
     vec![
         Target::healthy("healthy first"),
         is_late("never answers", silent, "waiting for the first byte").hung_in("processing"),
@@ -223,24 +235,32 @@ fn targets(dir: &std::path::Path) -> Vec<Target> {
             url: format!("http://{}/", floods("HTTP/1.1 200 OK\r\n\r\n", &[b'x'; 64 * 1024])),
             ..Target::healthy("never ends, and may").with(A_PART_IS_ENOUGH)
         },
-        Target::at(
-            "never ends, byte by byte",
-            floods("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", &TINY),
-            "body_too_long",
-            "reading the body: it comes in more than",
-        ),
+        is_long("never ends, byte by byte", floods(CHUNKED, &TINY)),
+        Target {
+            url: format!("http://{}/", floods(CHUNKED, &TINY)),
+            ..Target::healthy("never ends, byte by byte, and may").with(A_PART_IS_ENOUGH)
+        },
         Target::at(
             "has 10 MiB of headers",
             ten_mebibytes_of_headers(),
             "over_limit",
             "head of the answer",
-        ),
+        )
+        .ended_in("processing"),
         Target::at(
             "has one header without end",
             floods("HTTP/1.1 200 OK\r\nx: ", &[b'y'; 16 * 1024]),
             "over_limit",
             "head of the answer",
-        ),
+        )
+        .ended_in("processing"),
+        Target::at(
+            "announces without end",
+            floods("HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+            "over_limit",
+            "announces it",
+        )
+        .ended_in("processing"),
         is_wrong("breaks its chunks", says(broken), "reading the body"),
         is_wrong("resets", resets(), "reading the body"),
         is_wrong("leaves", leaves, "waiting for the answer"),
@@ -292,6 +312,11 @@ fn each_misbehaviour_is_a_verdict_with_its_phase_beside_those_of_healthy_targets
         let up = f64::from(u8::from(target.status == "ok"));
         let labels = [("target", target.name)];
         assert_eq!(said.sample("http_probe_success", &labels), Some(up), "{}", target.name);
+        if let Some(phase) = target.ended_in {
+            let labels = [("target", target.name), ("phase", phase)];
+            let spent = said.sample("http_probe_phase_seconds", &labels);
+            assert!(spent.is_some_and(|seconds| seconds > 0.0), "{}: {spent:?}", target.name);
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // All at once, so the slowest alone counts.

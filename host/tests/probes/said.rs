@@ -39,6 +39,10 @@ impl Said {
         self.0["duration_seconds"].as_f64().expect("a number")
     }
 
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        self.0["cpu_seconds"].as_f64().expect("a number")
+    }
+
     /// The labels of the sample of `family` that is about `instance`.
     pub(crate) fn labels(&self, family: &str, instance: &str) -> Option<&Value> {
         let mut families = self.0["families"].as_array()?.iter();

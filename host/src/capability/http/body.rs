@@ -6,6 +6,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use super::{
+    BODY_BYTES_MAX,
     brotli::WINDOW_BITS_MAX,
     decode::{Cap, Decoder, Encoding, Ended},
     explain,
@@ -17,9 +18,11 @@ use super::{
 /// and less, so that ordinary ones count twice what they hold at most.
 const COMPRESSED_WEIGHT: usize = 4;
 
-/// Pieces that one body may come in: 1 MiB in pieces of 32 bytes. Each is work for us, however little is in it, and even a server
-/// that writes line by line sends larger ones.
-const PIECES_MAX: usize = 32 * 1024;
+/// Bytes that the pieces of one body have on average at least. Each piece is work for us, however little is in it, and even a
+/// server that writes line by line sends larger ones.
+const PIECE_BYTES_MIN: usize = 32;
+/// Pieces of one body that may be smaller: programs that mean to send a text and send its characters are not rare.
+const PIECES_SMALL_MAX: usize = 4 * 1024;
 
 /// Bytes of bodies that one run may still take in, as they come and as they are decoded.
 #[derive(Debug)]
@@ -35,39 +38,63 @@ impl Budget {
         match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend) {
             Ok(_) => Ok(()),
             Err(_) => Err(Error::Limit(format!(
-                "the bodies of this run are larger than 32 MiB together, with each compressed byte counted \
+                "all bodies of this run are larger than 32 MiB together, with each compressed byte counted \
                  {COMPRESSED_WEIGHT} times"
             ))),
         }
     }
 }
 
+/// Why no more was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// There was no more, so that the connection can be used again.
+    Complete,
+    /// It is longer than what is read.
+    Long,
+    /// It comes in more pieces than are read.
+    Crumbs,
+}
+
 /// What was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
-    /// To its end, so that the connection can be used again.
-    pub(super) complete: bool,
+    pub(super) end: End,
     /// There was more than `bytes`.
     pub(super) cut: bool,
 }
 
-/// Reads until the end, or until `cap` is reached. What is read and not kept takes no room, so it is not spent of the budget;
+impl Body {
+    /// Or why there is no whole one.
+    pub(super) fn whole(self) -> Result<Self, Error> {
+        match self.end {
+            End::Complete => Ok(self),
+            End::Long => Err(Error::Limit(format!(
+                "it is longer than {} MiB, which is the most that is read",
+                BODY_BYTES_MAX / (1024 * 1024)
+            ))),
+            End::Crumbs => Err(Error::Limit(format!(
+                "it comes in more than {PIECES_SMALL_MAX} pieces of less than {PIECE_BYTES_MIN} bytes, which is the most that is read"
+            ))),
+        }
+    }
+}
+
+/// Reads until the end, until `cap` is reached, or until there were too many pieces. What is read and not kept takes no room, so it is not spent of the budget;
 /// its bytes are few, for they count towards the cap as they come, too.
 pub(super) async fn read(mut incoming: Incoming, encoding: Encoding, cap: Cap, budget: &Budget) -> Result<Body, Error> {
     let mut decoder = Decoder::new(encoding, cap);
     let mut any = false;
-    let (mut pieces, mut unkept) = (0, 0);
+    let (mut pieces, mut taken, mut unkept) = (0, 0, 0);
     while let Some(frame) = incoming.frame().await {
         let frame = frame.map_err(|error| explain::hyper(&error, Phase::Transfer))?;
         // Trailers carry nothing that the contract has a place for.
         let Ok(data) = frame.into_data() else { continue };
         any |= !data.is_empty();
-        pieces += 1;
-        if pieces > PIECES_MAX {
-            return Err(Error::Limit(format!(
-                "while reading the body: it comes in more than {PIECES_MAX} pieces"
-            )));
+        (pieces, taken) = (pieces + 1, taken + data.len());
+        if is_crumbled(pieces, taken) {
+            return Ok(cut(&mut decoder, End::Crumbs));
         }
         let before = decoder.decoded();
         let pushed = decoder.push(&data);
@@ -77,17 +104,22 @@ pub(super) async fn read(mut incoming: Incoming, encoding: Encoding, cap: Cap, b
             unkept += data.len();
         }
         if full(&pushed, encoding)? || unkept > cap.most {
-            return Ok(cut(&mut decoder));
+            return Ok(cut(&mut decoder, End::Long));
         }
     }
     if full(&decoder.finish(any), encoding)? {
-        return Ok(cut(&mut decoder));
+        return Ok(cut(&mut decoder, End::Long));
     }
     Ok(Body {
         cut: decoder.is_cut(),
         bytes: decoder.take(),
-        complete: true,
+        end: End::Complete,
     })
+}
+
+/// Whether `taken` bytes came in too many pieces.
+const fn is_crumbled(pieces: usize, taken: usize) -> bool {
+    pieces > PIECES_SMALL_MAX + taken / PIECE_BYTES_MIN
 }
 
 fn cost(taken: usize, decoded: usize, encoding: Encoding) -> usize {
@@ -97,10 +129,10 @@ fn cost(taken: usize, decoded: usize, encoding: Encoding) -> usize {
     }
 }
 
-fn cut(decoder: &mut Decoder) -> Body {
+fn cut(decoder: &mut Decoder, end: End) -> Body {
     Body {
         bytes: decoder.take(),
-        complete: false,
+        end,
         cut: true,
     }
 }
@@ -109,11 +141,9 @@ fn full(pushed: &Result<(), Ended>, encoding: Encoding) -> Result<bool, Error> {
     match pushed {
         Ok(()) => Ok(false),
         Err(Ended::Full) => Ok(true),
-        Err(Ended::Members) => Err(Error::Limit(format!(
-            "the body has more than {MEMBERS_MAX} members of gzip"
-        ))),
+        Err(Ended::Members) => Err(Error::Limit(format!("it has more than {MEMBERS_MAX} members of gzip"))),
         Err(Ended::Window) => Err(Error::Limit(format!(
-            "the body is compressed by Brotli with a window of more than {} MiB",
+            "it is compressed by Brotli with a window of more than {} MiB",
             (1_u32 << WINDOW_BITS_MAX) / (1024 * 1024)
         ))),
         Err(Ended::Broken) => Err(Error::Protocol(format!(
@@ -125,6 +155,15 @@ fn full(pushed: &Result<(), Ended>, encoding: Encoding) -> Result<bool, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_of_characters_is_read_and_one_without_end_is_not() {
+        assert!(!is_crumbled(PIECES_SMALL_MAX, PIECES_SMALL_MAX));
+        assert!(!is_crumbled(PIECES_SMALL_MAX + 128, PIECES_SMALL_MAX + 128));
+        assert!(is_crumbled(PIECES_SMALL_MAX + 150, PIECES_SMALL_MAX + 150));
+        assert!(is_crumbled(PIECES_SMALL_MAX + 1, 0));
+        assert!(!is_crumbled(32 * 1024, 32 * 1024 * PIECE_BYTES_MIN));
+    }
 
     #[test]
     fn what_is_compressed_counts_for_the_work_it_is() {

@@ -19,7 +19,9 @@ use hyper::{
 use url::{Position, Url};
 
 use super::{
-    BODY_BYTES_MAX, body,
+    BODY_BYTES_MAX,
+    announced::{ANNOUNCEMENTS_MAX, Announced},
+    body::{self, End},
     credentials::{self, Filled},
     decode::{self, Cap, Encoding},
     explain,
@@ -99,6 +101,8 @@ pub(super) struct Answer {
     pub(super) version: Version,
     pub(super) headers: Vec<Header>,
     pub(super) body: Vec<u8>,
+    /// Of those, how many may be shown: a secret that lies across the last of them was not read whole.
+    pub(super) shown: usize,
     /// There was more than `body`.
     pub(super) cut: bool,
     pub(super) remote: SocketAddr,
@@ -122,9 +126,14 @@ impl HttpRun {
         loop {
             let mut wire = self.wire(&route, fresh, asked.deadline, trace).await?;
             trace.phase = Phase::Processing;
-            let request = addressed(&outgoing, &route, &wire)?;
+            let mut request = addressed(&outgoing, &route, &wire)?;
+            let announced = Announced::of(&mut request);
             let began = self.now();
-            match wire.send(request).await {
+            let sent = tokio::select! {
+                sent = wire.send(request) => sent,
+                () = announced.too_often() => return Err(trace.ended_by(endless_announcements(), self.now() - began)),
+            };
+            match sent {
                 Ok(answer) => {
                     let at = self.now();
                     trace.phases.processing = Some(at - began);
@@ -140,7 +149,10 @@ impl HttpRun {
                     fresh = true;
                     trace.next_hop();
                 }
-                Err(error) => return Err(explain::hyper(&error, Phase::Processing)),
+                Err(error) => {
+                    let error = explain::hyper(&error, Phase::Processing);
+                    return Err(trace.ended_by(error, self.now() - began));
+                }
             }
         }
     }
@@ -179,17 +191,15 @@ impl HttpRun {
         let keep = keep + if self.guarded { MARGIN } else { 0 };
         let whole = asked.wishes.whole_body;
         let most = if whole { keep.max(BODY_BYTES_MAX) } else { keep };
-        let read = body::read(incoming, encoding, Cap { keep, most }, &self.bodies).await?;
+        let read = body::read(incoming, encoding, Cap { keep, most }, &self.bodies).await;
         let ended = self.now();
-        trace.phases.transfer = Some(ended - begun.at);
-        if whole && !read.complete {
-            return Err(Error::Limit(format!(
-                "the body is longer than {} MiB, which is the most that is read",
-                BODY_BYTES_MAX / (1024 * 1024)
-            )));
-        }
+        let transfer = ended - begun.at;
+        let read = read
+            .and_then(|read| if whole { read.whole() } else { Ok(read) })
+            .map_err(|error| trace.ended_by(error, transfer))?;
+        trace.phases.transfer = Some(transfer);
         let remote = begun.wire.remote;
-        if read.complete && !asked.fresh {
+        if read.end == End::Complete && !asked.fresh {
             self.shared.pool.put(&self.check, begun.route, begun.wire, ended);
         }
         let decoded = encoding != Encoding::Identity && asked.step.granted.method != "HEAD";
@@ -197,6 +207,11 @@ impl HttpRun {
             status: head.status.as_u16(),
             version: version(head.version),
             headers: listed(&head.headers, decoded),
+            shown: match read.end {
+                End::Crumbs if self.guarded => read.bytes.len().saturating_sub(MARGIN),
+                // What is shown at most ends well before it.
+                _ => read.bytes.len(),
+            },
             body: read.bytes,
             cut: read.cut,
             remote,
@@ -274,6 +289,12 @@ fn addressed(outgoing: &Outgoing, route: &Route, wire: &Wire) -> Result<Request<
         request.headers_mut().insert(PROXY_AUTHORIZATION, value);
     }
     Ok(request)
+}
+
+fn endless_announcements() -> Error {
+    Error::Limit(format!(
+        "the server announces it (status 1xx) more than {ANNOUNCEMENTS_MAX} times and does not send it"
+    ))
 }
 
 /// How to read the body. What cannot be read cannot be scrubbed.

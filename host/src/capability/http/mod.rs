@@ -14,6 +14,7 @@
 //!
 //! There is no cookie jar, no ambient proxy, no cache.
 
+mod announced;
 mod body;
 mod brotli;
 mod credentials;
@@ -30,6 +31,7 @@ mod redirect;
 mod run;
 mod scrub;
 mod seats;
+mod share;
 mod trace;
 mod wire;
 mod wishes;
@@ -40,7 +42,7 @@ pub use self::{
     message::{Error, Failure, Header, Phase, Phases, Request, Response, Version},
     run::HttpRun,
 };
-use self::{pool::Pool, seats::Seats, wire::Connector};
+use self::{pool::Pool, seats::Seats, share::Share, wire::Connector};
 use super::{dial::Dialer, reach::Reach, tls::Trust};
 use crate::{
     clock::{Clock, Instant},
@@ -52,9 +54,6 @@ use crate::{
 pub const REQUESTS_MAX: u32 = 1_000;
 /// Requests of one run at the same time: a target each for half a second makes 500 targets in four.
 pub const IN_FLIGHT_MAX: usize = 64;
-/// Requests of all runs at the same time; the last of them are for runs with few, see `seats`. Each has a socket, and a process
-/// has 1,024 of those unless somebody says more.
-const IN_FLIGHT_OF_HOST: usize = 512;
 /// Kept of one body, decompressed. The largest answers that a check reads are metrics and lists of a few hundred KiB.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Taken in by one run, as it comes (what is compressed more than once, see `body`) and as it is decompressed: half of the
@@ -74,6 +73,8 @@ pub struct HttpTools {
     pub supervisor: Supervisor,
     /// Knows the secrets of the configuration.
     pub redactor: Redactor,
+    /// Most runs at once: each has some requests under way whatever the others do, see `share`.
+    pub runs: usize,
 }
 
 /// The client of a host. Cheap to clone; clones share connections.
@@ -104,12 +105,12 @@ impl HttpHost {
                 connector,
                 pool: Pool::default(),
                 redactor: tools.redactor,
-                seats: Seats::new(IN_FLIGHT_OF_HOST),
+                seats: Seats::new(Share::among(tools.runs)),
             }),
         }
     }
 
-    /// For one run of a check: its calls answer `timeout` from `calls_until` on.
+    /// For one run of a check: from `calls_until` on, calls that are under way end as `timeout`, and later ones as `limit`.
     pub fn run(&self, check: Arc<str>, reach: Arc<Reach>, calls_until: Instant) -> HttpRun {
         HttpRun::new(Arc::clone(&self.shared), check, reach, calls_until)
     }

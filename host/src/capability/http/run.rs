@@ -38,6 +38,10 @@ use crate::{capability::reach::Reach, clock::Instant};
 /// Refused requests that a run is reported to have made: who reads them mends the first and tries again.
 const REFUSALS_MAX: usize = 32;
 
+/// Of a request that begins when the run's calls have no time any more.
+const TOO_LATE: &str = "the time that this run has for its calls was up before this one began, so it was not asked. Raise the \
+                        check's `timeout`, or ask for less";
+
 /// What one run has of HTTP. Requests share its limits.
 #[derive(Debug)]
 pub struct HttpRun {
@@ -108,9 +112,12 @@ impl HttpRun {
         (ended.unwrap_or(Err(Error::Timeout(trace.phase))), self.now() - began)
     }
 
-    /// One of the run's own seats, and one of the host's. That others take their time says nothing about whom this request is
-    /// for, so it ends as a limit and in no phase.
+    /// One of the run's own seats, and one of the host's. That others take their time, or that the run has none left, says
+    /// nothing about whom this request is for, so it ends as a limit and in no phase.
     async fn sit(&self) -> Result<(SemaphorePermit<'_>, Seat), Error> {
+        if self.now() >= self.calls_until {
+            return Err(Error::Limit(TOO_LATE.to_owned()));
+        }
         let own = self.in_time(self.seats.acquire()).await;
         // The semaphore is never closed.
         let own = own
@@ -123,9 +130,8 @@ impl HttpRun {
 
     /// `None`: time was up first, or in the same moment, for those who had the seats until then had no more of it.
     async fn in_time<T>(&self, seat: impl Future<Output = T>) -> Option<T> {
-        let was_late = self.now() >= self.calls_until;
         let seat = timeout_at(self.calls_until, seat).await.ok()?;
-        (was_late || self.now() < self.calls_until).then_some(seat)
+        (self.now() < self.calls_until).then_some(seat)
     }
 
     /// What the policy said no to, in order, without repeats.
@@ -144,6 +150,11 @@ impl HttpRun {
     /// How requests ended, by the word for it: `ok`, or an error's.
     pub fn outcomes(&self) -> BTreeMap<&'static str, u64> {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A request that ended before it came here, for what there was of it was too much already.
+    pub fn count_oversized(&self) {
+        self.count(Error::Limit(String::new()).outcome());
     }
 
     fn count(&self, outcome: &'static str) {
@@ -243,7 +254,7 @@ impl HttpRun {
     }
 
     fn response(&self, answer: Answer, request: &Request, trace: Trace, total: Duration) -> Response {
-        let keep = keep(request);
+        let keep = keep(request).min(answer.shown);
         let truncated = answer.cut || answer.body.len() > keep;
         let (headers, body, url, tls) = if self.guarded {
             let scrubber = self.scrubber();

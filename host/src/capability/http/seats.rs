@@ -1,7 +1,8 @@
 //! Seats: a request is under way when it has one, and its time begins with it.
 //!
-//! Flows in: runs that want one more. Flows out: a [`Seat`], which is given back when it is dropped. It knows no time; whoever
-//! waits says until when. How many seats one run has of its own is the run's to limit.
+//! Flows in: runs that want one more. Flows out: a [`Seat`], which is given back when it is dropped. Who may have one is
+//! `share`'s to decide. It knows no time; whoever waits says until when. How many seats one run has at most is the run's to
+//! limit.
 
 use std::{
     collections::VecDeque,
@@ -13,18 +14,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-/// A run that holds so many is no small one any more: most checks ask fewer places than this.
-const FEW: usize = 8;
-
-/// Kept for runs that hold few: one part in so many. Six checks whose targets all hang hold the others until their time is up,
-/// and a check of a healthy target is asked all the same.
-const RESERVED_SHARE: usize = 4;
-
-/// Whether a run that holds `held` seats may take one more, when `taken` of `all` are.
-const fn may_sit(all: usize, taken: usize, held: usize) -> bool {
-    let open_to_all = all - all / RESERVED_SHARE;
-    taken < open_to_all || (taken < all && held < FEW)
-}
+use super::share::Share;
 
 /// How many seats one run holds. Written under the lock of the book only.
 pub(super) type Held = Arc<AtomicUsize>;
@@ -37,8 +27,10 @@ pub(super) struct Seats {
 
 #[derive(Debug)]
 struct Book {
-    all: usize,
+    share: Share,
     taken: usize,
+    /// Of those, how many are no run's own.
+    beyond: usize,
     /// In the order they came. As many as there are requests that may not sit, for those who went are taken out when somebody
     /// comes or goes.
     waiting: VecDeque<Waiting>,
@@ -58,10 +50,11 @@ pub(super) struct Seat {
 }
 
 impl Seats {
-    pub(super) fn new(all: usize) -> Self {
+    pub(super) fn new(share: Share) -> Self {
         let book = Book {
-            all,
+            share,
             taken: 0,
+            beyond: 0,
             waiting: VecDeque::new(),
         };
         Self {
@@ -88,7 +81,8 @@ impl Seats {
 
     fn sit_or_wait(&self, held: &Held) -> Result<Seat, oneshot::Receiver<Seat>> {
         let mut book = self.lock();
-        if book.sit(held) {
+        if book.may_sit(held) {
+            book.sit(held);
             return Ok(self.seat(held));
         }
         let (tell, told) = oneshot::channel();
@@ -117,25 +111,32 @@ impl Seats {
 }
 
 impl Book {
-    fn sit(&mut self, held: &Held) -> bool {
-        let may = may_sit(self.all, self.taken, held.load(Ordering::Relaxed));
-        if may {
-            self.taken += 1;
-            held.fetch_add(1, Ordering::Relaxed);
-        }
-        may
+    fn may_sit(&self, held: &Held) -> bool {
+        let held = held.load(Ordering::Relaxed);
+        self.share.decide(held, self.taken, self.beyond).is_yes()
+    }
+
+    fn sit(&mut self, held: &Held) {
+        let before = held.fetch_add(1, Ordering::Relaxed);
+        self.taken += 1;
+        self.beyond += self.share.beyond(before + 1) - self.share.beyond(before);
     }
 
     fn leave(&mut self, held: &Held) {
+        let before = held.fetch_sub(1, Ordering::Relaxed);
         self.taken -= 1;
-        held.fetch_sub(1, Ordering::Relaxed);
+        self.beyond -= self.share.beyond(before) - self.share.beyond(before - 1);
     }
 
-    /// Seats the first of those who may sit.
+    /// Seats one of those who may sit: of the run that holds fewest, who came first.
     fn next(&mut self) -> Option<Waiting> {
         self.forget_gone();
-        let may = |one: &Waiting| may_sit(self.all, self.taken, one.held.load(Ordering::Relaxed));
-        let at = self.waiting.iter().position(may)?;
+        let may = self
+            .waiting
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| self.may_sit(&one.held));
+        let (at, _) = may.min_by_key(|(_, one)| one.held.load(Ordering::Relaxed))?;
         let next = self.waiting.remove(at)?;
         self.sit(&next.held);
         Some(next)
@@ -162,19 +163,11 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_last_quarter_is_for_those_who_hold_few() {
-        for (taken, held, may) in [
-            (0, 0, true),
-            (383, 63, true),
-            (384, 63, false),
-            (384, FEW, false),
-            (384, FEW - 1, true),
-            (511, 0, true),
-            (512, 0, false),
-        ] {
-            assert_eq!(may_sit(512, taken, held), may, "{taken} taken, {held} held");
-        }
+    /// For this many runs at once: one seat of their own each, and 128 besides.
+    const RUNS: usize = 500;
+
+    fn seats() -> Seats {
+        Seats::new(Share::among(RUNS))
     }
 
     /// As many as sit down at once.
@@ -182,59 +175,82 @@ mod tests {
         std::iter::from_fn(|| seats.take(held).now_or_never()).collect()
     }
 
-    #[test]
-    fn a_run_that_wants_all_leaves_seats_for_the_next() {
-        let seats = Seats::new(40);
-        let (greedy, modest) = (Held::default(), Held::default());
-        let taken = fill(&seats, &greedy);
-        assert_eq!(taken.len(), 30);
-        let few = fill(&seats, &modest);
-        assert_eq!((few.len(), seats.taken()), (FEW, 38));
-        drop((taken, few));
-        assert_eq!(seats.taken(), 0);
-        assert_eq!(greedy.load(Ordering::Relaxed), 0);
+    #[tokio::test]
+    async fn runs_that_want_all_leave_each_other_its_own() {
+        let seats = seats();
+        let greedy: Vec<_> = (0..RUNS)
+            .map(|_| {
+                let held = Held::default();
+                (fill(&seats, &held), held)
+            })
+            .collect();
+        let sizes: Vec<usize> = greedy.iter().take(10).map(|(taken, _)| taken.len()).collect();
+        assert_eq!(sizes, [65, 33, 17, 9, 5, 3, 2, 2, 1, 1]);
+        assert!(greedy.iter().all(|(taken, _)| !taken.is_empty()));
+        assert_eq!(seats.taken(), RUNS + 128);
+        drop(greedy);
+        assert_eq!((seats.taken(), seats.lock().beyond), (0, 0));
     }
 
     #[tokio::test]
-    async fn who_waits_is_called_in_order_and_who_may_not_sit_is_passed_over() {
-        let seats = Seats::new(40);
-        let (greedy, modest) = (Held::default(), Held::default());
+    async fn who_holds_fewest_is_called_first_and_then_who_came_first() {
+        let seats = seats();
+        let (greedy, second, third) = (Held::default(), Held::default(), Held::default());
         let mut taken = fill(&seats, &greedy);
-        let mut few = fill(&seats, &modest);
-        let mut first = Box::pin(seats.take(&greedy));
-        let mut second = Box::pin(seats.take(&modest));
-        assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
-        // 38 are taken, so only the one that holds few again may come.
-        few.pop();
-        assert!((&mut first).now_or_never().is_none());
-        let second = (&mut second).now_or_never().expect("called");
-        assert_eq!(seats.taken(), 38);
-        // Now for everybody.
-        drop((second, few));
-        taken.pop();
-        assert!(first.now_or_never().is_some());
+        let (mut seconds, thirds) = (fill(&seats, &second), fill(&seats, &third));
+        assert_eq!((taken.len(), seconds.len(), thirds.len()), (65, 33, 17));
+        let mut waits = [&greedy, &third, &second, &third].map(|held| Box::pin(seats.take(held)));
+        assert!(waits.iter_mut().all(|wait| wait.now_or_never().is_none()));
+        // The third one has 16 beyond its own, and 16 were left: with 17, and then with 16 and 17 again, it may have one more.
+        taken.truncate(63);
+        let called = waits.each_mut().map(|wait| wait.now_or_never());
+        assert_eq!(called.each_ref().map(Option::is_some), [false, true, false, false]);
+        // One of its own is a run's at once, whatever waits.
+        let fourth = Held::default();
+        assert!(seats.take(&fourth).now_or_never().is_some());
+        seconds.truncate(20);
+        let [mut greedy, _, mut second, mut last] = waits;
+        assert!((&mut last).now_or_never().is_some() && (&mut second).now_or_never().is_some());
+        assert!((&mut greedy).now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn where_more_runs_than_foreseen_hold_all_the_next_seat_is_for_one_that_has_none() {
+        let seats = seats();
+        let mut all: Vec<_> = (0..RUNS + 128)
+            .map(|_| {
+                let held = Held::default();
+                (seats.take(&held).now_or_never().expect("one each"), held)
+            })
+            .collect();
+        let one = Arc::clone(&all[0].1);
+        let mut more = Box::pin(seats.take(&one));
+        let none = Held::default();
+        let mut first = Box::pin(seats.take(&none));
+        assert!((&mut more).now_or_never().is_none() && (&mut first).now_or_never().is_none());
+        all.pop();
+        assert!((&mut more).now_or_never().is_none());
+        assert!((&mut first).now_or_never().is_some());
     }
 
     #[tokio::test]
     async fn who_gave_up_takes_no_seat_with_it() {
-        let seats = Seats::new(4);
+        let seats = seats();
         let (greedy, other) = (Held::default(), Held::default());
         let mut taken = fill(&seats, &greedy);
-        assert_eq!(taken.len(), 4, "it holds few");
+        let before = seats.taken();
         let mut gone = Box::pin(seats.take(&greedy));
         assert!((&mut gone).now_or_never().is_none());
-        let mut stays = Box::pin(seats.take(&other));
-        assert!((&mut stays).now_or_never().is_none());
         drop(gone);
         taken.pop();
-        let seat = stays.now_or_never().expect("called instead");
-        assert_eq!(seats.taken(), 4);
+        let others = fill(&seats, &other);
+        assert_eq!(seats.taken(), before - 1 + others.len());
         // Called, and gone before it heard.
         let mut late = Box::pin(seats.take(&other));
         assert!((&mut late).now_or_never().is_none());
-        drop(seat);
-        assert_eq!(seats.taken(), 4);
+        taken.truncate(taken.len() - 2);
+        assert_eq!(seats.taken(), before - 2 + others.len(), "one left, one called");
         drop(late);
-        assert_eq!(seats.taken(), 3);
+        assert_eq!(seats.taken(), before - 3 + others.len());
     }
 }

@@ -1,8 +1,8 @@
 //! What is learnt while a request is under way, so that a failure at any point can tell it.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
-use super::message::{Phase, Phases};
+use super::message::{Error, Phase, Phases};
 use crate::capability::tls::Session;
 
 /// Of one request. What concerns a hop is that of the last one.
@@ -27,6 +27,19 @@ pub(super) struct Trace {
 }
 
 impl Trace {
+    /// Of an error in the current phase, which took so long. A limit ends the phase that it is met in, so that is measured, and
+    /// it says which it was; what others say names it where it matters, and their phase did not end.
+    pub(super) fn ended_by(&mut self, error: Error, took: Duration) -> Error {
+        let Error::Limit(why) = error else { return error };
+        match self.phase {
+            Phase::Processing => self.phases.processing = Some(took),
+            Phase::Transfer => self.phases.transfer = Some(took),
+            // Nothing of ours is limited there.
+            Phase::Resolve | Phase::Connect | Phase::Tls => {}
+        }
+        Error::Limit(format!("while {}: {why}", self.phase))
+    }
+
     /// Forgets the last hop.
     pub(super) fn next_hop(&mut self) {
         self.phase = Phase::Resolve;

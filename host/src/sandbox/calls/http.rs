@@ -6,16 +6,20 @@ use crate::{
     capability::{
         dial::Family,
         grant::Wanted,
-        http::{Error, Failure, HttpRun, Phase, Phases, Request, Response},
+        http::{Error, Failure, Phase, Phases, Request, Response},
         tls::{Certificate, Session},
     },
     sandbox::{bindings::bellwether::plugin::http as wit, guest::Guest},
 };
 
+/// The task that a guest waits for.
+const TASK: &str = "http requests";
+
 impl wit::Host for Guest {
     async fn send(&mut self, asked: wit::Request) -> wasmtime::Result<Result<wit::Response, wit::Failure>> {
-        let run = self.http()?;
-        let ended = self.hosts_work(async move { run.send(request(asked)).await }).await;
+        let run = self.granted(Wanted::Http)?;
+        let (http, asked) = (Arc::clone(&run.http), request(asked));
+        let ended = run.apart(TASK, async move { http.send(asked).await }).await;
         Ok(ended.map(response).map_err(failure))
     }
 
@@ -23,20 +27,15 @@ impl wit::Host for Guest {
         &mut self,
         asked: Vec<wit::Request>,
     ) -> wasmtime::Result<Vec<Result<wit::Response, wit::Failure>>> {
-        let run = self.http()?;
+        let run = self.granted(Wanted::Http)?;
+        let http = Arc::clone(&run.http);
         let asked = asked.into_iter().map(request).collect();
-        let ended = self.hosts_work(async move { run.send_all(asked).await }).await;
+        let ended = run.apart(TASK, async move { http.send_all(asked).await }).await;
         let mut translated = Vec::with_capacity(ended.len());
         for ended in ended {
             translated.push(ended.map(response).map_err(failure));
         }
         Ok(translated)
-    }
-}
-
-impl Guest {
-    fn http(&mut self) -> wasmtime::Result<Arc<HttpRun>> {
-        self.granted(Wanted::Http).map(|run| Arc::clone(&run.http))
     }
 }
 

@@ -24,10 +24,9 @@ impl wit::Host for Guest {
             Ok(connection) => connection,
             Err(why) => return Ok(Err(wit::Error::Denied(why))),
         };
-        let answered = run
-            .postgres
-            .query(&check, &connection, &sql, &parameters, deadline)
-            .await;
+        let postgres = run.postgres.clone();
+        let asking = async move { postgres.query(&check, &connection, &sql, &parameters, deadline).await };
+        let answered = run.apart("postgres query", asking).await;
         if let Err(Error::Denied(why)) = &answered {
             run.note(Denied {
                 capability: Wanted::Postgres.as_str(),

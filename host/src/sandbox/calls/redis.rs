@@ -21,7 +21,9 @@ impl wit::Host for Guest {
             Ok(connection) => connection,
             Err(why) => return Ok(Err(wit::Error::Denied(why))),
         };
-        let answered = run.redis.pipeline(&check, &connection, &commands, deadline).await;
+        let redis = run.redis.clone();
+        let asking = async move { redis.pipeline(&check, &connection, &commands, deadline).await };
+        let answered = run.apart("redis pipeline", asking).await;
         for refusal in answered.iter().flat_map(|answer| &answer.refused) {
             run.note(Denied {
                 capability: Wanted::Redis.as_str(),

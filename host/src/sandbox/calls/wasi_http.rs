@@ -1,7 +1,8 @@
 //! `wasi:http`: for plugins whose language brings its own client. The same policy, limits and connections as `http`.
 //!
 //! Flows in: requests as wasmtime hands them on. Flows out: whole answers. What this interface has no word for follows no
-//! redirect, and a body past the cap is an error, since nothing could say that it was cut.
+//! redirect, and a body past the cap is an error, since nothing could say that it was cut. A body that the host will not have is
+//! still taken, and thrown away: client libraries know errors as answers, and many end the guest when they cannot write.
 
 use std::{
     future::Future,
@@ -71,16 +72,29 @@ impl UnderWay {
     fn add(&mut self, bytes: usize) -> Result<(), Refused> {
         self.own += bytes;
         let all = self.all.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if self.own > REQUEST_BODY_BYTES_MAX || all > REQUEST_BODIES_BYTES_MAX {
+        if self.own > REQUEST_BODY_BYTES_MAX {
             return Err(Refused::HttpRequestBodySize(Some(REQUEST_BODY_BYTES_MAX as u64)));
         }
+        if all > REQUEST_BODIES_BYTES_MAX {
+            return Err(Refused::InternalError(Some(format!(
+                "over a limit: the bodies of this run's requests under way are larger than {} MiB together; send fewer of them \
+                 at once",
+                REQUEST_BODIES_BYTES_MAX / (1024 * 1024)
+            ))));
+        }
         Ok(())
+    }
+
+    /// What was kept is not any more.
+    fn clear(&mut self) {
+        self.all.fetch_sub(self.own, Ordering::Relaxed);
+        self.own = 0;
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.all.fetch_sub(self.own, Ordering::Relaxed);
+        self.clear();
     }
 }
 
@@ -104,7 +118,11 @@ impl WasiHttpHooks for Hooks {
         let mut under_way = UnderWay::of(self);
         Box::new(async move {
             let http = http.ok_or(Refused::HttpRequestDenied)?;
-            let request = read(request, options, &mut under_way).await?;
+            let request = read(request, options, &mut under_way).await.inspect_err(|refused| {
+                if is_limit(refused) {
+                    http.count_oversized();
+                }
+            })?;
             match http.send(request).await {
                 Ok(answer) => written(answer),
                 Err(failure) => Err(refused(failure)),
@@ -113,19 +131,18 @@ impl WasiHttpHooks for Hooks {
     }
 }
 
+/// Of what ends a body: a limit, not the guest.
+const fn is_limit(refused: &Refused) -> bool {
+    matches!(refused, Refused::HttpRequestBodySize(_) | Refused::InternalError(_))
+}
+
 async fn read(
     request: ::http::Request<WasiBody>,
     options: Option<RequestOptions>,
     under_way: &mut UnderWay,
 ) -> Result<Request, Refused> {
-    let (head, mut body) = request.into_parts();
-    let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
-        // Trailers are for nobody: the other interface has none.
-        let Ok(data) = frame?.into_data() else { continue };
-        under_way.add(data.len())?;
-        bytes.extend_from_slice(&data);
-    }
+    let (head, body) = request.into_parts();
+    let bytes = taken(body, under_way).await?;
     let headers = head.headers.iter().filter(|(name, _)| name.as_str() != ENCODINGS);
     Ok(Request {
         method: head.method.as_str().to_owned(),
@@ -138,6 +155,24 @@ async fn read(
         timeout: options.and_then(timeout),
         ..Request::default()
     })
+}
+
+/// To its end, also where it is too large.
+async fn taken(mut body: WasiBody, under_way: &mut UnderWay) -> Result<Vec<u8>, Refused> {
+    let mut taken = Ok(Vec::new());
+    while let Some(frame) = body.frame().await {
+        // Trailers are for nobody: the other interface has none.
+        let Ok(data) = frame?.into_data() else { continue };
+        let Ok(bytes) = &mut taken else { continue };
+        match under_way.add(data.len()) {
+            Ok(()) => bytes.extend_from_slice(&data),
+            Err(refused) => {
+                under_way.clear();
+                taken = Err(refused);
+            }
+        }
+    }
+    taken
 }
 
 /// One clock instead of three: answers come whole.

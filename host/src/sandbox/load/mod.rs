@@ -150,9 +150,11 @@ impl Sandbox {
             trust: tools.trust.clone(),
             supervisor: options.supervisor.clone(),
             redactor: tools.redactor.clone(),
+            runs: seats,
         });
         let machine = Machine {
             http,
+            supervisor: options.supervisor.clone(),
             engine,
             seats: Semaphore::new(seats),
             ticker,

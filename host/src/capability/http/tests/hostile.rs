@@ -139,7 +139,7 @@ async fn what_is_read_and_not_kept_costs_no_room_and_spares_the_connection() {
 }
 
 #[tokio::test]
-async fn a_body_in_pieces_without_end_is_a_limit_and_an_ordinary_one_is_not() {
+async fn a_body_in_pieces_without_end_is_cut_and_a_limit_where_it_is_wished_for_whole() {
     let world = World::new();
     let port = world.serve(|mut stream| async move {
         let heard = hear(&mut stream).await.expect("asked");
@@ -147,18 +147,31 @@ async fn a_body_in_pieces_without_end_is_a_limit_and_an_ordinary_one_is_not() {
             say(&mut stream, chunked("", &[b'x'; 40_000], 40)).await;
             return;
         }
+        if heard.line().contains("/characters") {
+            say(&mut stream, chunked("", &[b'x'; 4_000], 1)).await;
+            return;
+        }
         say(&mut stream, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
         let many = b"1\r\nx\r\n".repeat(1_000);
         while stream.write_all(&many).await.is_ok() {}
     });
     let run = world.run(fixtures::reach([("default", at(port.await))]));
-    let failure = run.send(get("tiny")).await.expect_err("no end");
+    let failure = run.send(whole("tiny")).await.expect_err("no end");
     assert!(
         matches!(&failure.error, Error::Limit(text) if text.contains("reading the body") && text.contains("pieces")),
         "{failure}"
     );
-    assert_eq!((failure.status, failure.phases.transfer), (Some(200), None));
-    assert_eq!(run.send(get("lines")).await.expect("well").body.len(), 40_000);
+    assert!(failure.status == Some(200) && failure.phases.transfer.is_some());
+    let part = run.send(get("tiny")).await.expect("cut");
+    assert!(
+        part.body_truncated && (4_096..5_000).contains(&part.body.len()),
+        "{}",
+        part.body.len()
+    );
+    for (url, length) in [("characters", 4_000), ("lines", 40_000)] {
+        let answer = run.send(get(url)).await.expect("well");
+        assert_eq!((answer.body.len(), answer.body_truncated), (length, false), "{url}");
+    }
 }
 
 #[tokio::test]
@@ -174,9 +187,10 @@ async fn empty_members_of_gzip_without_end_are_a_limit() {
     });
     let failure = failure.await.expect_err("no end");
     assert!(
-        matches!(&failure.error, Error::Limit(text) if text.contains("members of gzip")),
+        matches!(&failure.error, Error::Limit(text) if text.contains("reading the body") && text.contains("members of gzip")),
         "{failure}"
     );
+    assert!(failure.phases.transfer.is_some());
 }
 
 #[tokio::test]
@@ -195,9 +209,32 @@ async fn ten_mebibytes_of_headers_are_a_limit() {
     });
     let failure = failure.await.expect_err("too much");
     assert!(
-        matches!(&failure.error, Error::Limit(text) if text.contains("head of the answer")),
+        matches!(&failure.error, Error::Limit(text) if text.contains("waiting for the answer: the head of the answer")),
         "{failure}"
     );
+    assert!(failure.phases.processing.is_some() && failure.phases.transfer.is_none());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_announced_without_end_is_a_limit_and_a_few_times_are_none() {
+    const ANNOUNCEMENT: &str = "HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n";
+    let failure = beside_healthy(|mut stream| async move {
+        hear(&mut stream).await;
+        let many = ANNOUNCEMENT.repeat(100);
+        while stream.write_all(many.as_bytes()).await.is_ok() {}
+    });
+    let failure = failure.await.expect_err("no end");
+    assert!(
+        matches!(&failure.error, Error::Limit(text) if text.contains("waiting for the answer") && text.contains("1xx")),
+        "{failure}"
+    );
+    assert!(failure.phases.processing.is_some());
+    let answer = beside_healthy(|mut stream| async move {
+        hear(&mut stream).await;
+        say(&mut stream, ANNOUNCEMENT.repeat(32)).await;
+        say(&mut stream, ok("", "there")).await;
+    });
+    assert_eq!(text(&answer.await.expect("announced, and there")), "there");
 }
 
 #[tokio::test]
@@ -316,11 +353,12 @@ async fn bodies_of_one_run_are_limited_together() {
     for _ in 0..40 {
         answers.push(run.send(get("")).await);
     }
-    let refused = answers
-        .iter()
-        .filter(|answer| matches!(answer, Err(failure) if matches!(&failure.error, Error::Limit(text) if text.contains("32 MiB"))))
-        .count();
-    assert_eq!(refused, 8);
+    let refused = answers.iter().filter_map(|answer| answer.as_ref().err());
+    let refused = refused.filter(|failure| {
+        let is_limit = matches!(&failure.error, Error::Limit(text) if text.contains("32 MiB"));
+        is_limit && failure.phases.transfer.is_some()
+    });
+    assert_eq!(refused.count(), 8);
     assert_eq!(run.outcomes()["ok"], 32);
 }
 
@@ -355,9 +393,9 @@ async fn the_deadline_of_the_run_ends_every_request() {
         timeout: Some(Duration::from_secs(60)),
         ..get("")
     };
-    for _ in 0..2 {
-        let failure = run.send(patient.clone()).await.expect_err("late");
-        assert!(matches!(failure.error, Error::Timeout(_)), "{failure}");
-    }
+    let failure = run.send(patient.clone()).await.expect_err("late");
+    assert_eq!(failure.error, Error::Timeout(Phase::Processing));
+    let failure = run.send(patient).await.expect_err("later");
+    assert!(matches!(failure.error, Error::Limit(_)), "{failure}");
     assert!(Clock::system().monotonic() < until + Duration::from_secs(1));
 }

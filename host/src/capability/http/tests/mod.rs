@@ -3,6 +3,7 @@
 //! Names end in `.test` and resolve to what a test says, by default to this machine. Where time matters it is paused:
 //! delays are exact, and nobody waits for them.
 
+mod apart;
 mod hostile;
 mod measured;
 mod policy;
@@ -29,6 +30,9 @@ use crate::{
 
 /// Of a run: more than any test takes, unless it is about running out of it.
 const RUN: Duration = Duration::from_secs(20);
+
+/// Runs at once that a host here is made for, as many as one has unless configured.
+const RUNS: usize = 32;
 
 /// Answers by name, one list of addresses after the other and the last for ever.
 #[derive(Debug, Default)]
@@ -88,6 +92,7 @@ impl World {
             trust: Trust::default(),
             supervisor: supervisor.clone(),
             redactor: redactor.clone(),
+            runs: RUNS,
         });
         Self {
             supervisor,

@@ -1,6 +1,9 @@
 //! Requests that wait for others: what they measure is theirs, and what they wait for is nobody's fault but the check's.
 
+use futures_util::FutureExt as _;
+
 use super::{server::*, *};
+use crate::supervisor;
 
 const SLOW: Duration = Duration::from_millis(900);
 
@@ -105,15 +108,49 @@ async fn checks_whose_targets_all_hang_take_no_healthy_one_along() {
     let limits = hung.into_iter().flatten().map(|ended| ended.expect_err("hangs").error);
     let never_asked = limits
         .filter(|error| matches!(error, Error::Limit(text) if text.contains("requests of all checks were in flight")));
-    assert!(never_asked.count() > 12 * IN_FLIGHT_MAX - IN_FLIGHT_OF_HOST);
+    assert!(never_asked.count() > 12 * IN_FLIGHT_MAX - Share::among(RUNS).all());
+}
+
+/// As many as run at once, one after the other, so that each finds what those before it left.
+#[tokio::test(start_paused = true)]
+async fn beside_all_the_checks_that_a_host_runs_at_once_a_healthy_one_waits_for_none() {
+    let world = World::ticking();
+    let port = world.serve(hangs_or_answers).await;
+    let reach = || fixtures::reach([("default", at(port))]);
+    let mut hanging = Vec::new();
+    for _ in 1..RUNS {
+        let run = world.run(reach());
+        let requests = many(IN_FLIGHT_MAX, "hang", None);
+        let asking = async move { run.send_all(requests).await };
+        hanging.push(world.supervisor.spawn("hanging", asking));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let run = world.run(reach());
+    let began = run.now();
+    for answer in run.send_all(many(6, "", None)).await {
+        assert_eq!(answer.expect("healthy").status, 200);
+    }
+    assert!(run.now() - began < 2 * SLOW, "all at once");
+    hanging.iter().for_each(supervisor::Task::abort);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_comes_too_late_for_the_run_waited_for_nobody() {
+async fn a_call_that_comes_too_late_for_the_run_says_so_and_asks_nobody() {
     let world = World::ticking();
-    let port = world.serve(hangs_or_answers).await;
+    let (port, heard) = world.answer(|_| ok("", "well")).await;
     let run = world.run(fixtures::reach([("default", at(port))]));
-    tokio::time::sleep(RUN + SLOW).await;
-    let failure = run.send(get("")).await.expect_err("too late");
-    assert!(matches!(failure.error, Error::Timeout(_)), "{failure}");
+    assert_eq!(run.send(get("")).await.expect("in time").status, 200);
+    tokio::time::sleep(RUN).await;
+    for request in [get(""), fresh("", Some(SLOW)), fresh("other", None)] {
+        // At once: it neither waits for a seat nor for an answer.
+        let ended = run.send(request).now_or_never().expect("ended");
+        let failure = ended.expect_err("too late");
+        assert!(
+            matches!(&failure.error, Error::Limit(text) if text.contains("the time that this run has for its calls was up")),
+            "{failure}"
+        );
+        assert_eq!((failure.remote, failure.phases), (None, Phases::default()));
+    }
+    assert_eq!(run.outcomes(), [("limit", 3), ("ok", 1)].into());
+    assert_eq!(heard.lock().expect("not poisoned").len(), 1);
 }

@@ -43,6 +43,7 @@ fn run(reach: Reach) -> Arc<HttpRun> {
         trust: Trust::default(),
         supervisor: Supervisor::new(|panic| eprintln!("{panic}")),
         redactor: Redactor::default(),
+        runs: 1,
     });
     let until = clock.monotonic() + Duration::from_secs(20);
     Arc::new(host.run("check".into(), Arc::new(reach), until))
