@@ -3,6 +3,7 @@
 //! Flows in: commands, snapshots, time. Flows out: status and views through watch channels. Everybody else has an immutable
 //! [`RuleStatus`] and an immutable [`View`](crate::history::View); queries of people are evaluated over these elsewhere.
 
+mod agenda;
 mod answers;
 mod core;
 mod instruments;
