@@ -10,6 +10,7 @@
 
 mod access;
 mod connections;
+mod grafana;
 #[path = "../support/guests.rs"]
 #[expect(dead_code, reason = "shared with the tests of the sandbox, which use all of it")]
 mod guests;

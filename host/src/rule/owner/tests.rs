@@ -464,3 +464,33 @@ async fn what_a_group_costs_does_not_grow_with_the_number_of_groups() {
     // A hundredfold, if it grew with them; this is about the order of magnitude, on whatever machine.
     assert!(costs[1] < costs[0] * 20, "{costs:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn templates_see_the_labels_and_the_address_of_the_host_and_others_after_a_reload() {
+    let rules = "groups: [{name: g, rules: [{alert: Deep, expr: depth > 10, labels: {region: '{{ $externalLabels.region }}'}, \
+        annotations: {link: '{{ $externalURL }}/x'}}]}]";
+    let mut world = World::new(rules);
+    world.depths = vec![("a", 12.0)];
+    let seen = |world: &World| {
+        let status = Arc::clone(&world.status.borrow());
+        let firing = status.alerts().filter(|(_, alert)| alert.state == AlertState::Firing);
+        let seen = firing.map(|(_, alert)| {
+            let region = alert.labels.get("region").map_or("", |region| region);
+            format!("{region} {}", alert.annotations["link"])
+        });
+        seen.collect::<Vec<_>>()
+    };
+    for (region, url) in [
+        ("", ""),
+        ("eu", "https://monitor.example"),
+        ("us", "https://monitor.example/base"),
+    ] {
+        let externals = Externals {
+            labels: bellwether_promql::labels::Labels::new([("region", region)]),
+            url: url.to_owned(),
+        };
+        world.core.externals = Arc::new(externals);
+        world.go_on(30).await;
+        assert_eq!(seen(&world), [format!("{region} {url}/x")]);
+    }
+}
