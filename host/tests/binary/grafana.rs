@@ -47,11 +47,10 @@ fn recorded() -> Value {
 
 /// As Go's `url.Values` writes them, with the times filled in.
 fn fields(fields: &Map<String, Value>, now: f64) -> String {
-    let start = now as u64 / 15 * 15 - PANEL;
     let filled = |text: &str| match text {
         "$NOW" => now.to_string(),
-        "$FROM" => (now as u64 - PANEL).to_string(),
-        "$START" => start.to_string(),
+        "$FROM" | "$START" => (now as u64 - PANEL).to_string(),
+        "$END" => (now as u64).to_string(),
         other => other.to_owned(),
     };
     let escaped = |text: &str| -> String { url::form_urlencoded::byte_serialize(text.as_bytes()).collect() };
@@ -198,7 +197,7 @@ fn all_that_grafana_asks_is_answered_as_it_reads_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(compressed >= 8, "only {compressed} answers were compressed");
+    assert!(compressed >= 5, "only {compressed} answers were compressed");
     host.stop();
 }
 

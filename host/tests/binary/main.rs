@@ -15,7 +15,6 @@ mod grafana;
 #[expect(dead_code, reason = "shared with the tests of the sandbox, which use all of it")]
 mod guests;
 #[path = "../support/host.rs"]
-#[expect(dead_code, reason = "shared with other tests, which look at more of an answer")]
 mod host;
 mod hostile;
 mod log;

@@ -45,7 +45,7 @@ groups:
         keep_firing_for: 9s
         labels: { severity: '{{ if gt $value 60.0 }}critical{{ else }}warning{{ end }}' }
       - alert: QueueGone
-        expr: shop_queue_depth offset 9s unless shop_queue_depth
+        expr: max_over_time(shop_queue_depth[9s]) unless on (queue) shop_queue_depth
       - alert: DepthWasHigh
         expr: shop:depth:max9s > 40
         labels: { queue: '' , was: '{{ $labels.queue }}' }
@@ -54,8 +54,15 @@ groups:
 /// Groups with their files and how often they are evaluated, in milliseconds.
 const GROUPS: [(&str, &str, i64); 2] = [("shop", "rules.yml", 1_000), ("slow", "slow.yml", 3_000)];
 
+/// What the shop is like until the widest window is full: before, rules of the host are held, which promtool knows nothing of. Nothing
+/// leaps yet, either: at the left end of a young counter a promtool of version 2 extrapolates otherwise than Prometheus does since 2.53.
+const FIRST: Shop = Shop {
+    orders: (1e6 - 1e3, 2.0),
+    ..QUIET
+};
+
 /// Moods of the shop after the script, each for so long.
-const MOODS: u64 = 60;
+const MOODS: u64 = 50;
 const MOOD: Duration = Duration::from_millis(700);
 
 /// A busy machine may keep the host from a slot, and promtool misses none: then the run is no evidence, and is done again.
@@ -65,7 +72,7 @@ const ATTEMPTS: usize = 3;
 const SPAN: &str = "[10m]";
 
 /// Changes of alerts from slot to slot that a run must have at least, of both groups together.
-const CHANGES_MIN: usize = 60;
+const CHANGES_MIN: usize = 40;
 
 /// Values by moment in milliseconds, as texts, by the series as PromQL writes it.
 type Samples = BTreeMap<String, BTreeMap<i64, String>>;
@@ -289,7 +296,7 @@ fn marked(rules: &str, group: &str) -> String {
 
 /// A host that saw it all, and its place.
 fn run() -> (Place, Recorded) {
-    let shop = Page::open(Box::new(|at| page(QUIET, at)));
+    let shop = Page::open(Box::new(|at| page(FIRST, at)));
     let place = Place::new("");
     for ((group, file, _), rules) in GROUPS.into_iter().zip([include_str!("rules.yml"), SLOW]) {
         place.write(file, &marked(rules, group));
@@ -303,7 +310,8 @@ fn run() -> (Place, Recorded) {
     }
     place.configure(&(head("*.yml") + &check("shop", &shop.url())));
     assert_eq!(host.post("/-/reload").status, 200);
-    host.value("shop_heartbeat{check=\"shop\",shop=\"north\"}");
+    let full = "/api/v1/query?query=count_over_time(shop_flag%5B20s%5D)%20%3E=%2019";
+    host.eventually(full, |body| body.contains("\"value\""));
     play(&shop);
     let recorded = Recorded::of(&host);
     host.stop();
@@ -331,7 +339,7 @@ fn what_the_host_recorded_gives_the_same_slots_in_promtool() {
         let text = unit_test(&recorded, group, slots);
         let said = promtool(&place, &format!("{}_test.yml", group.0), &text);
         let all = String::from_utf8_lossy(&said.stdout).into_owned() + &String::from_utf8_lossy(&said.stderr);
-        let first: Vec<&str> = all.lines().take(60).collect();
+        let first: Vec<&str> = all.lines().filter(|line| !line.is_empty()).take(60).collect();
         assert!(said.status.success(), "{}:\n{}", group.0, first.join("\n"));
         let states: Vec<_> = slots
             .iter()

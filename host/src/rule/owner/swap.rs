@@ -43,8 +43,7 @@ impl Core {
         self.keep_inherited(&mut groups, &gone, now);
         read_through(&mut groups);
         let selectors = groups.iter().flat_map(|run| &run.rules).flat_map(|rule| &rule.reads);
-        self.history
-            .select(selectors.map(|read| read.matchers.clone()).collect());
+        self.history.select(selectors.map(|read| Arc::clone(&read.matchers)));
         self.groups = groups;
         if had_any || !self.groups.is_empty() {
             self.say_in_use();
