@@ -115,7 +115,7 @@ fn amiss(reads: &Value, found: &Value, place: &str) -> Option<String> {
                     }
                 }
             }
-            let Some(each) = members.get("*") else { return None };
+            let each = members.get("*")?;
             let others: Vec<_> = object.iter().filter(|(name, _)| !members.contains_key(*name)).collect();
             if others.is_empty() {
                 return Some(format!("{place} has no other member"));
