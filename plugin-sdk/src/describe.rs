@@ -85,6 +85,13 @@ impl Description {
         self.detail("dynamic-metrics", "true")
     }
 
+    /// The same, but every such name begins with one of these: what else nobody describes, a rule that asks for it is told, is not
+    /// there. Each begins as a metric's name does, without the prefix of a check.
+    pub fn dynamic_metrics_beginning(&mut self, beginnings: &[&str]) -> &mut Self {
+        self.dynamic_metrics()
+            .detail("dynamic-metrics-prefixes", &beginnings.join(", "))
+    }
+
     /// Anything else worth knowing, by name.
     pub fn detail(&mut self, name: &str, value: &str) -> &mut Self {
         self.0.details.push((name.to_owned(), value.to_owned()));

@@ -438,6 +438,27 @@ fn a_plugin_with_metrics_named_by_its_target_describes_itself_so() {
 }
 
 #[test]
+fn names_that_the_target_gives_may_all_begin_with_something() {
+    check!(Merging, |about| about.dynamic_metrics_beginning(&["other_", "str"]), {
+        let mut report = Report::new();
+        report.gauge(&STRAY).set([], 1);
+        Ok(report)
+    });
+    assert_eq!(Fake::new().run::<Merging>(json!({})).value("stray", &[]), Some(1.0));
+}
+
+#[test]
+#[should_panic(expected = "metric `stray` is not described")]
+fn a_name_that_begins_otherwise_must_be_described() {
+    check!(Merging, |about| about.dynamic_metrics_beginning(&["other_"]), {
+        let mut report = Report::new();
+        report.gauge(&STRAY).set([], 1);
+        Ok(report)
+    });
+    Fake::new().run::<Merging>(json!({}));
+}
+
+#[test]
 fn a_run_that_panics_leaves_the_thread_clean_for_the_next() {
     check!(Bad, { panic!("on purpose") });
     check!(Good, { Ok(Report::new()) });

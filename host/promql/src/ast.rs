@@ -72,8 +72,8 @@ pub enum ExprKind {
 pub struct Selector {
     /// The name written before the braces, if any; `matchers` holds it too, as an equality of `__name__`.
     pub name: Option<Arc<str>>,
-    /// All that must hold; at least one of them does not match the empty text.
-    pub matchers: Vec<Matcher>,
+    /// All that must hold; at least one of them does not match the empty text. Shared by all copies of the expression.
+    pub matchers: Arc<[Matcher]>,
     /// See [`Shift`].
     pub shift: Shift,
 }

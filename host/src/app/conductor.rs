@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     editions::Editions,
     events::{AllLoaded, CheckNotLoaded, ConfigWarnings, ReloadWaits, Reloaded},
-    plugins::{LoadedCheck, by_source, load_checks, load_source},
+    plugins::{LoadedCheck, by_source, described_metrics, load_checks, load_source},
     runner::Roster,
     watch::{WatchHandle, Watched},
 };
@@ -22,7 +22,7 @@ use crate::{
     expose::{BoxFuture, Control, ReloadSummary, ServeHandle},
     history,
     outcome::Outcome,
-    rule::{self, RulesHandle},
+    rule::{self, Lints, RuleSet, RuleWarnings, RulesHandle},
     sandbox::{Progress, Sandbox},
     schedule::SchedulerHandle,
     secret::Redactor,
@@ -123,6 +123,8 @@ pub(super) struct Conductor {
     pub(super) editions: Editions,
     /// Checks that cannot run.
     pub(super) failed: Vec<Arc<str>>,
+    /// Those that the host began with, until they are looked at.
+    pub(super) first_rules: Option<RuleSet>,
     pub(super) progress: Arc<dyn Fn(Progress) + Send + Sync>,
 }
 
@@ -204,7 +206,7 @@ impl Conductor {
             }));
         }
         drop(done);
-        let (mut running, mut waiting) = (Vec::new(), Vec::new());
+        let (mut running, mut waiting, mut all) = (Vec::new(), Vec::new(), Vec::new());
         loop {
             let checks = tokio::select! {
                 loaded = arrived.recv() => match loaded {
@@ -231,12 +233,26 @@ impl Conductor {
                 }
             }
             self.scheduler.replace(running.clone()).await;
+            all.extend(checks);
         }
         self.telemetry.emit(&AllLoaded {
             ready: running.len(),
             failed: self.failed.len(),
         });
+        if let Some(rules) = self.first_rules.take() {
+            self.say_unwise(&rules, &self.current.config, &all);
+        }
         waiting
+    }
+
+    /// Rules that will never fire are said when they come into force, too: not everybody asks `validate`.
+    fn say_unwise(&self, rules: &RuleSet, config: &Config, checks: &[LoadedCheck]) {
+        let history = &config.history;
+        let lints = Lints::new(history.interval, history.retention, described_metrics(checks));
+        let warnings = rule::unwise(rules, lints);
+        if !warnings.is_empty() {
+            self.telemetry.emit(&RuleWarnings { warnings: &warnings });
+        }
     }
 
     async fn say_not_loaded(&self, loaded: &LoadedCheck) -> Arc<str> {
@@ -282,6 +298,7 @@ impl Conductor {
         self.telemetry.configure(new.config.log);
         self.watch.set(watched);
         self.editions = editions;
+        self.say_unwise(&rules, &new.config, &checks);
         self.roster.replace(&checks);
         self.swap(checks).await;
         let history = (self.current.config.history != new.config.history)

@@ -17,7 +17,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::runtime::{Handle, Runtime};
 
 pub use oneshot::{OneShot, OneShotOptions, find_check};
-pub use plugins::{LoadedCheck, effective_limits, load_check, load_checks};
+pub use plugins::{LoadedCheck, described_metrics, effective_limits, load_check, load_checks};
 
 use self::{
     conductor::{Cause, Conductor, Door},
@@ -229,7 +229,7 @@ impl App {
                 warnings: &rule_warnings,
             });
         }
-        rules.replace(rule_set, None).await;
+        rules.replace(rule_set.clone(), None).await;
 
         let (door, inbox) = conductor::door(scheduler.clone());
         let serve = expose::serve(
@@ -267,6 +267,7 @@ impl App {
             watch: watch.handle(),
             editions: Editions::default(),
             failed: Vec::new(),
+            first_rules: Some(rule_set),
             progress,
         };
         drop(supervisor.spawn("conductor", conductor.run(inbox)));

@@ -11,6 +11,7 @@ use crate::{
     board::SERIES_LIMIT_DEFAULT,
     capability::{log::LINES_DEFAULT, reach::Reach, state::QUOTA_BYTES_DEFAULT},
     config::{Check, Limits, Loaded, PluginSource, Problem},
+    rule::Metrics,
     sandbox::{LoadError, Plugin, Progress, RunLimits, Sandbox},
 };
 
@@ -53,6 +54,36 @@ pub fn effective_limits(check: &Check, plugin: Option<&Plugin>) -> Limits {
         state_bytes: own.state_bytes.or(Some(QUOTA_BYTES_DEFAULT)),
         log_lines: own.log_lines.or(Some(LINES_DEFAULT)),
     }
+}
+
+/// The detail with which a plugin says that the names of its metrics come from what it watches; and the one that says how all such names
+/// begin, separated by commas.
+const DYNAMIC_METRICS: &str = "dynamic-metrics";
+const DYNAMIC_METRICS_PREFIXES: &str = "dynamic-metrics-prefixes";
+
+/// The metrics that checks say they report; None: one of them may report any other.
+pub fn described_metrics(checks: &[LoadedCheck]) -> Option<Metrics> {
+    let mut metrics = Metrics::default();
+    for LoadedCheck { check, plugin, .. } in checks {
+        let description = plugin.as_ref().ok()?.description();
+        let beginnings = description.detail(DYNAMIC_METRICS_PREFIXES).unwrap_or_default();
+        let beginnings: Vec<&str> = beginnings
+            .split(',')
+            .map(str::trim)
+            .filter(|start| !start.is_empty())
+            .collect();
+        let is_dynamic = description.detail(DYNAMIC_METRICS) == Some("true");
+        // Who describes nothing may report anything all the same.
+        if description.metrics.is_empty() || (is_dynamic && beginnings.is_empty()) {
+            return None;
+        }
+        let named = |name: &str| format!("{}{name}", check.prefix);
+        metrics
+            .families
+            .extend(description.metrics.iter().map(|family| named(&family.name)));
+        metrics.beginnings.extend(beginnings.into_iter().map(named));
+    }
+    Some(metrics)
 }
 
 /// The checks of a configuration by plugin source.

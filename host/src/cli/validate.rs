@@ -1,19 +1,16 @@
 //! `bellwether validate`: every problem of the configuration and of the plugins it names.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use serde_json::json;
 
 use super::{ConfigArgument, Exit, output, session};
 use crate::{
-    app::{LoadedCheck, effective_limits, load_checks},
+    app::{LoadedCheck, described_metrics, effective_limits, load_checks},
     config::{InForce, Loaded, Location, Problem, Problems, Severity},
     expose::check_access,
     rule::{self, Group, Lints, Metrics, Replaced, RuleSet},
 };
-
-/// The detail with which a plugin says that the names of its metrics come from what it watches.
-const DYNAMIC_METRICS: &str = "dynamic-metrics";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -41,7 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Ok(loaded) => session::with_sandbox(Some(loaded.config.host.cache_dir.clone()), async |one_shot| {
             one_shot.redactor.learn(&loaded.config.secrets);
             let checks = load_checks(&one_shot.sandbox, &loaded, &session::progress).await;
-            let mut problems = of_host(&loaded, metrics(&checks));
+            let mut problems = of_host(&loaded, described_metrics(&checks));
             problems.extend(
                 checks
                     .iter()
@@ -57,32 +54,11 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     }
 }
 
-/// The metrics that checks say they report; None: one of them may report others.
-fn metrics(checks: &[LoadedCheck]) -> Option<Metrics> {
-    let mut metrics = Metrics::default();
-    for LoadedCheck { check, plugin, .. } in checks {
-        let description = plugin.as_ref().ok()?.description();
-        // Who describes nothing may report anything all the same.
-        if description.metrics.is_empty() || description.detail(DYNAMIC_METRICS) == Some("true") {
-            return None;
-        }
-        let families = description.metrics.iter();
-        metrics
-            .families
-            .extend(families.map(|family| format!("{}{}", check.prefix, family.name)));
-    }
-    Some(metrics)
-}
-
 /// What is to be said about everything but checks.
 fn of_host(loaded: &Loaded, metrics: Option<Metrics>) -> Vec<Problem> {
     let mut problems = loaded.warnings.0.clone();
     let history = &loaded.config.history;
-    let lints = Lints {
-        tick: millis(history.interval),
-        retention: millis(history.retention),
-        metrics,
-    };
+    let lints = Lints::new(history.interval, history.retention, metrics);
     problems.extend(match rule::lint(loaded, lints) {
         Ok((_, warnings)) => warnings,
         Err(problems) => problems,
@@ -93,10 +69,6 @@ fn of_host(loaded: &Loaded, metrics: Option<Metrics>) -> Vec<Problem> {
         problems.push(loaded.conceal(Problem::at(place, format!("`[access] tls`: {error}"))));
     }
     problems
-}
-
-fn millis(span: Duration) -> i64 {
-    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Imports that no grant covers: a warning, because toolchains of some languages import their whole world.

@@ -12,6 +12,7 @@ use hyper::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
+    negotiate::Coding,
     reply, view,
     worker::{Jobs, Worker},
 };
@@ -37,6 +38,7 @@ pub(super) struct Made {
     /// Its media type.
     pub(super) kind: &'static str,
     pub(super) body: Bytes,
+    pub(super) coding: Coding,
 }
 
 /// Why it is not made now.
@@ -114,9 +116,19 @@ impl AsRef<[u8]> for Held {
 }
 
 fn held(made: Made, slot: OwnedSemaphorePermit) -> Made {
-    let Made { status, kind, body } = made;
+    let Made {
+        status,
+        kind,
+        body,
+        coding,
+    } = made;
     let body = Bytes::from_owner(Held { body, _slot: slot });
-    Made { status, kind, body }
+    Made {
+        status,
+        kind,
+        body,
+        coding,
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +151,7 @@ mod tests {
             status: StatusCode::OK,
             kind: "text/plain",
             body: Bytes::from_static(b"an answer"),
+            coding: Coding::Identity,
         }
     }
 

@@ -17,6 +17,7 @@ mod health;
 mod large;
 mod listen;
 mod metrics;
+mod negotiate;
 mod page;
 mod reply;
 mod route;
@@ -196,7 +197,7 @@ impl Shared {
         make: impl FnOnce() -> Made + Send + 'static,
     ) -> Response {
         match self.large.make(snapshot, make).await {
-            Ok(made) => reply::bytes(made.status, made.kind, made.body),
+            Ok(made) => reply::coded(made.status, made.kind, made.body, made.coding),
             Err(not_made) => {
                 let answer = not_made.answer(is_json);
                 if let NotMade::Panicked(panic) = not_made {

@@ -8,7 +8,7 @@ use hyper::{
 };
 use serde::Serialize;
 
-use super::auth::Refusal;
+use super::{auth::Refusal, negotiate::Coding};
 
 /// Nothing may be loaded or embedded; the page allows itself what it needs.
 const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -40,6 +40,17 @@ pub(super) fn bytes(status: StatusCode, kind: &'static str, body: impl Into<Byte
     answer
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer
+}
+
+/// The same, of a surface that compresses what it sends to those who take it.
+pub(super) fn coded(status: StatusCode, kind: &'static str, body: impl Into<Bytes>, coding: Coding) -> Response {
+    let mut answer = bytes(status, kind, body);
+    let headers = answer.headers_mut();
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    if coding == Coding::Gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     answer
 }
 

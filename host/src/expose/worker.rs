@@ -135,7 +135,7 @@ fn until(next: Instant, clock: &Clock) -> Duration {
 /// Exposition shrinks to about a tenth.
 const EXPECTED_RATIO: usize = 8;
 
-fn gzip(text: &[u8]) -> Bytes {
+pub(super) fn gzip(text: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / EXPECTED_RATIO), Compression::fast());
     // Writing to memory does not fail; were it to, an empty answer would be no gzip and no client would take it for one.
     let compressed = encoder.write_all(text).and_then(|()| encoder.finish());

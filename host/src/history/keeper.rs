@@ -206,8 +206,8 @@ impl History {
     }
 
     /// Says which series rules read; each selector is the matchers of one. Series that come later are held against it as well.
-    pub fn select(&mut self, selectors: Vec<Vec<Matcher>>) {
-        self.selection = Selection::new(selectors);
+    pub fn select<M: Into<Arc<[Matcher]>>>(&mut self, selectors: impl IntoIterator<Item = M>) {
+        self.selection = Selection::new(selectors.into_iter().map(Into::into));
         self.unselected = 0;
         // What was refused may be read by a rule now.
         self.feed = Feed::default();

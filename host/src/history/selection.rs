@@ -12,12 +12,12 @@ use super::index::satisfied;
 /// Selectors by the name they ask for: a thousand rules are held against each new series.
 #[derive(Debug, Default)]
 pub(super) struct Selection {
-    by_name: HashMap<Arc<str>, Vec<Vec<Matcher>>>,
-    of_any_name: Vec<Vec<Matcher>>,
+    by_name: HashMap<Arc<str>, Vec<Arc<[Matcher]>>>,
+    of_any_name: Vec<Arc<[Matcher]>>,
 }
 
 impl Selection {
-    pub(super) fn new(selectors: Vec<Vec<Matcher>>) -> Self {
+    pub(super) fn new(selectors: impl Iterator<Item = Arc<[Matcher]>>) -> Self {
         let mut selection = Self::default();
         for selector in selectors {
             let named = |matcher: &&Matcher| *matcher.name == *METRIC_NAME && matcher.op == MatchOp::Equal;

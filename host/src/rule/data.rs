@@ -39,7 +39,7 @@ const CHECK: &str = "check";
 #[derive(Clone, Debug)]
 pub struct Reads {
     /// Which series.
-    pub matchers: Vec<Matcher>,
+    pub matchers: Arc<[Matcher]>,
     /// Milliseconds from the end of the window to the evaluation; negative: into the future.
     pub offset: i64,
     /// Length of the window in milliseconds; of an instant selector the lookback.
@@ -61,7 +61,7 @@ pub fn reads(expr: &Expr) -> Vec<Reads> {
 fn collect(expr: &Expr, offset: i64, range: i64, found: &mut Vec<Reads>) {
     let mut selector = |selector: &Selector, own: Option<i64>| {
         found.push(Reads {
-            matchers: selector.matchers.clone(),
+            matchers: Arc::clone(&selector.matchers),
             offset: offset
                 + if selector.shift.at.is_some() {
                     0
@@ -116,7 +116,7 @@ pub fn through(reads: &[Reads], records: &BTreeMap<Arc<str>, Vec<Reads>>) -> Vec
             continue;
         };
         all.extend(recorded.iter().map(|inner| Reads {
-            matchers: inner.matchers.clone(),
+            matchers: Arc::clone(&inner.matchers),
             offset: inner.offset + read.offset,
             range: inner.range + if read.is_range { read.range } else { 0 },
             is_range: inner.is_range || read.is_range,

@@ -14,6 +14,9 @@ use crate::{
 
 const MODULE: &str = "rule";
 
+/// Warnings of one line in the log. A file of ten thousand rules with one habit would make a line of megabytes.
+const WARNINGS_MAX: usize = 20;
+
 /// An alert is in another state.
 pub(super) struct AlertChanged<'c> {
     pub(super) change: &'c Change,
@@ -229,9 +232,33 @@ impl Event for RuleWarnings<'_> {
     }
 
     fn fields(&self, fields: &mut Fields) {
-        fields.data(
-            "warnings",
-            self.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        );
+        let mut said: Vec<String> = self
+            .warnings
+            .iter()
+            .take(WARNINGS_MAX)
+            .map(ToString::to_string)
+            .collect();
+        let more = self.warnings.iter().count().saturating_sub(WARNINGS_MAX);
+        if more > 0 {
+            said.push(format!("and {more} more; `bellwether validate` lists all"));
+        }
+        fields.data("warnings", said);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Location, Problem};
+
+    #[test]
+    fn a_line_about_many_warnings_stays_short_and_says_how_many_there_are() {
+        let many = (0..1_000).map(|at| Problem::at(Location::file("r.yml"), format!("number {at}")).into_warning());
+        let warnings = Problems(many.collect());
+        let mut fields = Fields::default();
+        RuleWarnings { warnings: &warnings }.fields(&mut fields);
+        let text = format!("{fields:?}");
+        assert!(text.contains("number 19") && !text.contains("number 20"), "{text}");
+        assert!(text.contains("and 980 more"), "{text}");
     }
 }

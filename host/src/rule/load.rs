@@ -29,10 +29,10 @@ pub fn load(loaded: &Loaded) -> Result<(RuleSet, Problems), Problems> {
 ///
 /// As [`load`].
 pub fn lint(loaded: &Loaded, mut lints: Lints) -> Result<(RuleSet, Problems), Problems> {
-    if let (Some(metrics), Ok((set, _))) = (&mut lints.metrics, load(loaded)) {
-        let rules = set.groups.iter().flat_map(|group| &group.rules);
-        let records = rules.filter(|rule| rule.alert().is_none());
-        metrics.recorded.extend(records.map(|rule| Arc::clone(&rule.name)));
+    if lints.metrics.is_some()
+        && let Ok((set, _)) = load(loaded)
+    {
+        add_recorded(&mut lints, &set);
     }
     let (set, mut warnings) = read(loaded, Some(&lints))?;
     let rules = set.groups.iter().flat_map(|group| &group.rules);
@@ -44,6 +44,31 @@ pub fn lint(loaded: &Loaded, mut lints: Lints) -> Result<(RuleSet, Problems), Pr
     });
     warnings.0.extend(twice);
     Ok((set, warnings))
+}
+
+/// What is unwise about rules that are in use, without reading any file again: so each place is only the line of its rule, whose name is
+/// said. Bundled rules are not looked at.
+pub fn unwise(set: &RuleSet, mut lints: Lints) -> Problems {
+    add_recorded(&mut lints, set);
+    let own = set.groups.iter().filter(|group| !group.is_bundled);
+    let found = own.flat_map(|group| &group.rules).flat_map(|rule| {
+        let said = lint::findings(rule, &lints).into_iter();
+        said.map(|finding| {
+            let message = format!("`{}`: {}", rule.name, finding.message);
+            Problem::at(place(&rule.location), message)
+                .with_hint(finding.hint)
+                .into_warning()
+        })
+    });
+    Problems(found.collect())
+}
+
+/// What rules record is there for others.
+fn add_recorded(lints: &mut Lints, set: &RuleSet) {
+    let Some(metrics) = &mut lints.metrics else { return };
+    let rules = set.groups.iter().flat_map(|group| &group.rules);
+    let records = rules.filter(|rule| rule.alert().is_none());
+    metrics.recorded.extend(records.map(|rule| Arc::clone(&rule.name)));
 }
 
 /// Where a rule begins, from `rules/web.yml:12`.

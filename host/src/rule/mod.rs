@@ -40,7 +40,7 @@ pub use self::{
     events::RuleWarnings,
     group::{ELEMENTS_MAX, RESULTS_MAX, RuleProblem, SAMPLES_MAX},
     lint::{Lints, Metrics},
-    load::{lint, load, load_text},
+    load::{lint, load, load_text, unwise},
     owner::{RuleOptions, Rules, RulesHandle},
     status::{GroupStatus, Health, RuleReport, RuleStatus},
     template::{Externals, Template},

@@ -8,11 +8,14 @@ use super::{
 };
 use crate::alert::Alert;
 
-/// All groups, in the order of the configuration.
+/// Groups that are shared together. One that changes has the others of its page counted again, and nobody else: with a hundred
+/// times as many groups there are a hundred times as many changes, which must not cost a hundred times as much each.
+const PAGE: usize = 64;
+
+/// All groups, in the order of the configuration. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct RuleStatus {
-    /// One by one.
-    pub groups: Vec<Arc<GroupStatus>>,
+    pages: Vec<Arc<Vec<Arc<GroupStatus>>>>,
 }
 
 /// One group.
@@ -92,9 +95,59 @@ impl Health {
 }
 
 impl RuleStatus {
+    /// Of these groups.
+    pub fn new(groups: impl IntoIterator<Item = Arc<GroupStatus>>) -> Self {
+        let groups: Vec<Arc<GroupStatus>> = groups.into_iter().collect();
+        let pages = groups.chunks(PAGE).map(|page| Arc::new(page.to_vec()));
+        Self { pages: pages.collect() }
+    }
+
+    /// One by one.
+    pub fn groups(&self) -> impl Iterator<Item = &Arc<GroupStatus>> {
+        self.pages.iter().flat_map(|page| page.iter())
+    }
+
+    /// Puts a group in the place of the one with this number.
+    pub(super) fn set(&mut self, number: usize, group: Arc<GroupStatus>) {
+        let page = self.pages.get_mut(number / PAGE).map(Arc::make_mut);
+        if let Some(place) = page.and_then(|page| page.get_mut(number % PAGE)) {
+            *place = group;
+        }
+    }
+
     /// Every alert of every rule.
     pub fn alerts(&self) -> impl Iterator<Item = (&RuleReport, &Alert)> {
-        let rules = self.groups.iter().flat_map(|group| &group.rules);
+        let rules = self.groups().flat_map(|group| &group.rules);
         rules.flat_map(|rule| rule.alerts.values().map(move |alert| (rule, alert)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::load_text;
+
+    #[test]
+    fn a_group_that_changes_leaves_all_pages_but_its_own_shared() {
+        let (set, _) = load_text("r.yml", "groups: [{name: g, rules: [{record: a, expr: b}]}]", 15_000).unwrap();
+        let group = |last| {
+            Arc::new(GroupStatus {
+                last: Some(last),
+                ..GroupStatus::new(&set.groups[0])
+            })
+        };
+        let before = RuleStatus::new((0..1_000).map(group));
+        let mut after = before.clone();
+        after.set(700, group(5_000));
+        let own = 700 / PAGE;
+        for (at, (one, other)) in before.pages.iter().zip(&after.pages).enumerate() {
+            assert_eq!(Arc::ptr_eq(one, other), at != own, "{at}");
+        }
+        let slots = |status: &RuleStatus| status.groups().map(|group| group.last.unwrap()).collect::<Vec<_>>();
+        assert_eq!(slots(&before), (0..1_000).collect::<Vec<_>>());
+        let expected = (0..1_000).map(|at| if at == 700 { 5_000 } else { at });
+        assert_eq!(slots(&after), expected.collect::<Vec<_>>());
+        after.set(1_000, group(1));
+        assert_eq!(slots(&after).len(), 1_000, "there is no such place");
     }
 }

@@ -10,11 +10,11 @@
 
 mod access;
 mod connections;
+mod grafana;
 #[path = "../support/guests.rs"]
 #[expect(dead_code, reason = "shared with the tests of the sandbox, which use all of it")]
 mod guests;
 #[path = "../support/host.rs"]
-#[expect(dead_code, reason = "shared with other tests, which look at more of an answer")]
 mod host;
 mod hostile;
 mod log;

@@ -134,3 +134,30 @@ fn a_reload_turns_bundled_rules_on_and_off() {
     });
     host.stop();
 }
+
+#[test]
+fn rules_that_never_fire_are_said_at_start_and_at_reload() {
+    let rules = |metric: &str| format!("groups: [{{name: g, rules: [{{alert: A, expr: {metric} > 1}}]}}]\n");
+    let place = Place::new(&format!("[alerting]\nrule_files = [\"rules.yml\"]\n\n{MACHINE}"));
+    place.write("rules.yml", &rules("system_nothing"));
+    let mut host = place.run();
+    let said = host.line("The rules have warnings.");
+    assert!(
+        said.contains("`A`: no configured check describes a metric `system_nothing`"),
+        "{said}"
+    );
+
+    place.write("rules.yml", &rules("system_no_such"));
+    assert_eq!(host.post("/-/reload").status, 200);
+    let said = host.line("The rules have warnings.");
+    assert!(
+        said.contains("`system_no_such`") && said.contains("rules.yml:1"),
+        "{said}"
+    );
+
+    place.write("rules.yml", &rules("system_memory_usage_ratio"));
+    assert_eq!(host.post("/-/reload").status, 200);
+    let lines = host.stop();
+    let warned = lines.iter().filter(|line| line.contains("The rules have warnings."));
+    assert_eq!(warned.count(), 2, "{lines:#?}");
+}

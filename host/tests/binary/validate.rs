@@ -105,6 +105,21 @@ fn validate_warns_of_rules_that_are_unwise_and_where() {
 }
 
 #[test]
+fn a_plugin_that_names_some_metrics_after_what_it_finds_answers_for_all_others() {
+    let place = Place::new(&format!("[alerting]\nrule_files = [\"rules.yml\"]\n\n{MACHINE}"));
+    place.write(
+        "rules.yml",
+        "groups:\n- name: g\n  rules:\n  - {alert: A, expr: node_memory_Whatever_bytes > 1}\n  \
+         - {alert: B, expr: system_memory_usage_ratio > 1}\n  - {alert: C, expr: system_memory_usage > 1}\n",
+    );
+    let found = place.finish(&["validate"]);
+    assert_eq!(found.code, 0, "{found:?}");
+    let wanted = "rules.yml:6:22: warning: no configured check describes a metric `system_memory_usage`,";
+    assert!(found.stderr.contains(wanted), "{}", found.stderr);
+    assert_eq!(found.stderr.matches("warning:").count(), 1, "{}", found.stderr);
+}
+
+#[test]
 fn validate_says_what_stands_in_for_bundled_rules_and_finds_alerts_that_are_not_bundled() {
     const OWN: &str = "[[rule]]\nalert = \"CheckDown\"\nexpr = \"bellwether_check_up == 0\"\n\n";
     const OFF: &str = "[alerting.bundled.SystemCpuHigh]\nenabled = false\n\n";

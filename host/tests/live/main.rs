@@ -1,10 +1,11 @@
 //! Rules here and in a live Prometheus: the host evaluates a rule file over its history, Debian's Prometheus scrapes the host and
-//! evaluates the same file, and both raise the same alerts at the same time. Rule files of a public collection load and fire unedited.
+//! evaluates the same file, and both raise the same alerts at the same time. What the host recorded meanwhile is replayed through
+//! `promtool test rules`. Rule files of a public collection load and fire unedited.
 //!
 //! Flows in: a page of metrics that follows a script, merged by the plugin `prometheus`; what exporters of others serve. Flows out:
 //! alerts that only one of the two has, or has at another time.
 //!
-//! Needs: prometheus, node-exporter, blackbox-exporter
+//! Needs: prometheus, promtool, node-exporter, blackbox-exporter
 //! Budget: 5 min
 
 #![cfg(target_os = "linux")]
@@ -14,6 +15,7 @@
 )]
 
 mod collection;
+mod replay;
 mod script;
 mod watch;
 

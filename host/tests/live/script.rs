@@ -12,23 +12,23 @@ const APART_MOST: f64 = 3.0 * INTERVAL;
 
 /// What the shop is like.
 #[derive(Clone, Copy)]
-struct Shop {
+pub(crate) struct Shop {
     /// Orders when it became so, and more of them each second. What the counter leaps by from step to step is far from a rush.
-    orders: (f64, f64),
+    pub(crate) orders: (f64, f64),
     /// Depths of the queues `a`, `b` and `c`; without one the series is not there.
-    depths: [Option<f64>; 3],
-    heartbeat: bool,
-    flag: bool,
+    pub(crate) depths: [Option<f64>; 3],
+    pub(crate) heartbeat: bool,
+    pub(crate) flag: bool,
 }
 
-const QUIET: Shop = Shop {
+pub(crate) const QUIET: Shop = Shop {
     orders: (1e6, 2.0),
     depths: [Some(1.0), Some(2.0), None],
     heartbeat: true,
     flag: false,
 };
 
-fn page(shop: Shop, seconds: f64) -> String {
+pub(crate) fn page(shop: Shop, seconds: f64) -> String {
     let (base, rate) = shop.orders;
     let mut text = format!(
         "# TYPE shop_orders_total counter\nshop_orders_total {}\n# TYPE shop_flag gauge\nshop_flag {}\n# TYPE shop_queue_depth gauge\n",
@@ -47,9 +47,9 @@ fn page(shop: Shop, seconds: f64) -> String {
 }
 
 /// Seconds for which the shop is like this, and what is there in the end, by name and queue: firing, or `~` pending.
-type Step = (f64, Shop, &'static [&'static str]);
+pub(crate) type Step = (f64, Shop, &'static [&'static str]);
 
-const SCRIPT: [Step; 10] = [
+pub(crate) const SCRIPT: [Step; 10] = [
     (3.0, QUIET, &[]),
     // One queue grows and another appears that is deep from the start.
     (

@@ -143,10 +143,7 @@ fn code(description: &Description, code: &str) -> Option<String> {
 
 fn family(description: &Description, family: &MetricFamily) -> Vec<String> {
     let mut problems: Vec<String> = names(family).into_iter().chain(series_twice(family)).collect();
-    let dynamic = description
-        .details
-        .iter()
-        .any(|(name, value)| name == "dynamic-metrics" && value == "true");
+    let dynamic = may_be_dynamic(description, &family.name);
     match description.metrics.iter().find(|metric| metric.name == family.name) {
         None if dynamic => {}
         None => problems.push(format!(
@@ -168,6 +165,16 @@ fn family(description: &Description, family: &MetricFamily) -> Vec<String> {
         Some(_) => {}
     }
     problems
+}
+
+/// Whether the description says that names such as this one come from the target.
+fn may_be_dynamic(description: &Description, name: &str) -> bool {
+    let detail = |wanted: &str| {
+        let found = description.details.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.as_str())
+    };
+    let begins = |beginnings: &str| beginnings.split(',').any(|start| name.starts_with(start.trim()));
+    detail("dynamic-metrics") == Some("true") && detail("dynamic-metrics-prefixes").is_none_or(begins)
 }
 
 /// Declared metrics cannot have bad names; a plugin that builds families by hand can.

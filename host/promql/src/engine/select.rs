@@ -18,7 +18,7 @@ use crate::{
 /// A selector with the series it chose.
 #[derive(Debug)]
 pub(super) struct Select {
-    pub(super) matchers: Vec<Matcher>,
+    pub(super) matchers: Arc<[Matcher]>,
     pub(super) shift: Shift,
     pub(super) span: Span,
     resolved: Option<Resolved>,

@@ -48,7 +48,7 @@ impl<'a> Parser<'a> {
     pub(super) fn only_selector(&mut self) -> Result<Vec<Matcher>, Fault> {
         let (selector, _) = self.selector()?;
         self.end()?;
-        Ok(selector.matchers)
+        Ok(selector.matchers.to_vec())
     }
 
     /// Fails unless everything is read.

@@ -54,6 +54,7 @@ impl Parser<'_> {
             return Err(Fault::new(span, NO_NAME).hint(hint));
         }
         let shift = Shift::default();
+        let matchers = matchers.into();
         Ok((Selector { name, matchers, shift }, span))
     }
 

@@ -4,21 +4,44 @@
 //! Bugs are in the text and not behind switches, so that the evaluator holds nothing that is only there to be wrong.
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use serde_json::{Value as Json, json};
+use super::{
+    outcome::Case,
+    replay::{ANSWERS, FIRST, NONE, written},
+};
 
-use super::outcome::{Case, When};
+/// Copies that are broken and asked side by side: compiling one is mostly the work of one core.
+const COPIES: usize = 2;
 
-/// Where a copy finds its questions with the answers of Prometheus.
-const ANSWERS: &str = "BELLWETHER_TEST_ANSWERS";
-/// What a copy says at the end, after how many answers differ.
-const DIFFER: &str = "answers differ from those written down";
-/// The test that a copy runs.
-const REPLAY: &str = "every_wrong_evaluator_is_found_out";
+/// What a copy consists of beside the evaluator: what asks it, as a program of its own, because compiling that is what takes long.
+const PROGRAM: &str = "\
+//! Asks the evaluator what was asked.
+#[path = \"../tests/differential/known.rs\"]
+mod known;
+#[path = \"../tests/differential/outcome.rs\"]
+mod outcome;
+#[path = \"../tests/differential/random.rs\"]
+mod random;
+#[path = \"../tests/differential/replay.rs\"]
+mod replay;
+#[path = \"../tests/differential/series.rs\"]
+mod series;
+#[path = \"../tests/differential/words.rs\"]
+mod words;
+
+fn main() {
+    replay::run();
+}
+";
 
 /// One bug: what is wrong, and in which file of `src` which text becomes which other.
 struct Mutant {
@@ -284,53 +307,56 @@ const MUTANTS: &[Mutant] = &[
     },
 ];
 
-/// Breaks copies of the crate, one bug after the other, and asks each.
+/// Breaks copies of the crate, one bug after the other, and asks each until an answer is wrong.
 pub(crate) fn all_are_found_out(answers: &[(Case, String)]) {
-    let copy = Copy::new();
-    fs::write(copy.answers(), written(answers)).expect("write");
-    assert_eq!(
-        copy.differences(),
-        0,
-        "the copy is wrong though nothing was changed in it"
-    );
-    let mut unseen = Vec::new();
-    for mutant in MUTANTS {
-        let restored: Vec<_> = mutant
-            .changes
-            .iter()
-            .map(|change| copy.change(mutant.bug, change))
-            .collect();
-        let differences = copy.differences();
-        println!("{differences:>5} of {}: {}", answers.len(), mutant.bug);
-        if differences == 0 {
-            unseen.push(mutant.bug);
+    let text = written(answers);
+    let next = AtomicUsize::new(0);
+    let unseen = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for number in 0..COPIES {
+            let (next, unseen, text) = (&next, &unseen, &text);
+            scope.spawn(move || {
+                let copy = Copy::new(number);
+                fs::write(copy.answers(), text).expect("write");
+                assert_eq!(
+                    copy.first_difference(),
+                    None,
+                    "the copy is wrong though nothing was changed in it"
+                );
+                while let Some(mutant) = MUTANTS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    match copy.broken(mutant) {
+                        Some(first) => println!("at answer {first:>5} of {}: {}", answers.len(), mutant.bug),
+                        None => unseen.lock().expect("no panic").push(mutant.bug),
+                    }
+                }
+            });
         }
-        for (file, text) in restored.into_iter().rev() {
-            fs::write(file, text).expect("write");
-        }
-    }
+    });
+    let unseen = unseen.into_inner().expect("no panic");
     assert!(unseen.is_empty(), "not found out: {unseen:?}");
 }
 
-/// The crate with this test and nothing else, as a workspace of its own.
+/// The crate with what asks it and nothing else, as a workspace of its own.
 struct Copy {
     folder: PathBuf,
 }
 
 impl Copy {
-    fn new() -> Self {
+    fn new(number: usize) -> Self {
         let own = Path::new(env!("CARGO_MANIFEST_DIR"));
         // Kept between runs, so that what the crate depends on is compiled once.
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("promql-mutants");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("promql-mutants-{number}"));
         let crate_folder = folder.join("promql");
         if crate_folder.exists() {
             fs::remove_dir_all(&crate_folder).expect("remove");
         }
         copy(&own.join("src"), &crate_folder.join("src"));
-        copy(
-            &own.join("tests/differential"),
-            &crate_folder.join("tests/differential"),
-        );
+        let asks = Path::new("tests/differential");
+        copy(&own.join(asks), &crate_folder.join(asks));
+        // Not a suite here: only what its program takes of it is compiled.
+        fs::remove_file(crate_folder.join(asks).join("main.rs")).expect("remove");
+        fs::create_dir(crate_folder.join("examples")).expect("make");
+        fs::write(crate_folder.join("examples/replay.rs"), PROGRAM).expect("write");
         let manifest = fs::read_to_string(own.join("Cargo.toml")).expect("read");
         // Of property tests, which are not copied.
         let manifest = manifest.replace("proptest = \"1\"\n", "");
@@ -344,6 +370,20 @@ impl Copy {
 
     fn answers(&self) -> PathBuf {
         self.folder.join("answers.json")
+    }
+
+    /// The first wrong answer with this bug, which is gone afterwards.
+    fn broken(&self, mutant: &Mutant) -> Option<usize> {
+        let restored: Vec<_> = mutant
+            .changes
+            .iter()
+            .map(|change| self.change(mutant.bug, change))
+            .collect();
+        let first = self.first_difference();
+        for (file, text) in restored.into_iter().rev() {
+            fs::write(file, text).expect("write");
+        }
+        first
     }
 
     /// Makes one change and returns what to write back afterwards.
@@ -361,35 +401,33 @@ impl Copy {
         (file, text)
     }
 
-    /// Compiles the copy and asks it everything.
-    fn differences(&self) -> usize {
+    /// Compiles the copy and asks it; the number of the first answer that is wrong.
+    fn first_difference(&self) -> Option<usize> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let out = Command::new(cargo)
-            .args([
-                "test",
-                "--offline",
-                "--quiet",
-                "--test",
-                "differential",
-                "--",
-                "--nocapture",
-                REPLAY,
-            ])
+        let target = self.folder.join("target");
+        let built = self.run(&cargo, &["build", "--offline", "--quiet", "--example", "replay"]);
+        assert!(built.status.success(), "it does not compile: {built:?}");
+        let asked = self.run(&target.join("debug/examples/replay").into(), &[]);
+        let said = String::from_utf8_lossy(&asked.stdout);
+        let told = said.lines().last().unwrap_or_default();
+        if told == NONE {
+            return None;
+        }
+        let first = told.strip_prefix(FIRST).and_then(|number| number.parse().ok());
+        // Whoever panics about a question is found out too.
+        first.or_else(|| (!asked.status.success()).then_some(0))
+    }
+
+    fn run(&self, program: &OsString, words: &[&str]) -> Output {
+        let mut command = Command::new(program);
+        command
+            .args(words)
             .current_dir(&self.folder)
             .env("CARGO_TARGET_DIR", self.folder.join("target"))
-            .env(ANSWERS, self.answers())
-            .output()
-            .expect("cargo starts");
-        let said = String::from_utf8_lossy(&out.stdout);
-        let count = said
-            .lines()
-            .find_map(|line| line.strip_suffix(DIFFER)?.trim().parse().ok());
-        count.unwrap_or_else(|| {
-            panic!(
-                "the copy does not compile or does not end well:\n{said}\n{}",
-                String::from_utf8_lossy(&out.stderr)
-            )
-        })
+            // Nobody debugs it, and linking takes half as long.
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .env(ANSWERS, self.answers());
+        command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 }
 
@@ -413,40 +451,4 @@ fn alone(workspace: &str) -> String {
         _ => format!("{line}\n"),
     };
     workspace.lines().map(only).collect()
-}
-
-fn written(answers: &[(Case, String)]) -> String {
-    let one = |(case, body): &(Case, String)| {
-        let when = match case.when {
-            When::At(at) => [at, at, 0],
-            When::Over { start, end, step } => [start, end, step],
-        };
-        json!([case.expression, when, body])
-    };
-    Json::Array(answers.iter().map(one).collect()).to_string()
-}
-
-/// What [`all_are_found_out`] wrote, in a copy; None elsewhere.
-pub(crate) fn given() -> Option<Vec<(Case, String)>> {
-    let file = std::env::var_os(ANSWERS)?;
-    let text = fs::read_to_string(file).expect("read");
-    let json: Json = serde_json::from_str(&text).expect("JSON");
-    let text = |json: &Json| json.as_str().expect("a text").to_owned();
-    let one = |row: &Json| {
-        let [start, end, step] = [0, 1, 2].map(|at| row[1][at].as_i64().expect("a time"));
-        let when = if step == 0 {
-            When::At(start)
-        } else {
-            When::Over { start, end, step }
-        };
-        let expression = text(&row[0]);
-        (Case { expression, when }, text(&row[2]))
-    };
-    Some(json.as_array().expect("rows").iter().map(one).collect())
-}
-
-/// Says what [`Copy::differences`] looks for.
-pub(crate) fn report(different: usize, of: usize) {
-    assert!(of > 0, "no answers were written down");
-    println!("{different} {DIFFER}");
 }

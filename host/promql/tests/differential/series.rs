@@ -11,6 +11,9 @@ use bellwether_promql::{
 
 use super::random::Random;
 
+/// Of series and expressions, unless the environment says otherwise.
+pub(crate) const SEED: u64 = 20_250_101;
+
 /// 2025-01-01T03:00:00Z, in milliseconds.
 pub(crate) const BEGIN: i64 = 1_735_700_400_000;
 /// Two hours and a half of samples: below the three after which the server would begin to rewrite its blocks.

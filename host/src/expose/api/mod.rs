@@ -18,6 +18,7 @@ use axum::{
     extract::{Path, State, rejection::PathRejection},
     response::Response,
 };
+use bytes::Bytes;
 use hyper::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use tokio::sync::Semaphore;
@@ -27,8 +28,10 @@ pub(super) use self::prometheus::{FORM_BYTES_MAX, Prometheus, add_routes, owns, 
 use super::{
     Shared,
     large::Made,
+    negotiate::{self, Coding, GZIP_BYTES_MIN},
     reply,
     view::{self, CheckView, Overall, VerdictView, milliseconds},
+    worker::gzip,
 };
 use crate::{board::Snapshot, outcome::Outcome};
 
@@ -41,13 +44,14 @@ struct Checks {
     updated_at: String,
 }
 
-pub(super) async fn checks(State(shared): State<Arc<Shared>>) -> Response {
+pub(super) async fn checks(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     let snapshot = shared.snapshot();
     let listed = Arc::clone(&snapshot);
-    shared.large(&snapshot, true, move || list(&listed)).await
+    let wanted = negotiate::coding(&headers);
+    shared.large(&snapshot, true, move || list(&listed, wanted)).await
 }
 
-fn list(snapshot: &Snapshot) -> Made {
+fn list(snapshot: &Snapshot, wanted: Coding) -> Made {
     let checks = view::checks(snapshot);
     let status = view::overall(&checks);
     let body = reply::success_text(&Checks {
@@ -55,10 +59,20 @@ fn list(snapshot: &Snapshot) -> Made {
         checks,
         updated_at: snapshot.at.to_string(),
     });
+    let (body, coding) = packed(body, wanted);
     Made {
         status: StatusCode::OK,
         kind: reply::JSON,
         body,
+        coding,
+    }
+}
+
+/// As the client wants it, if that is worth the while.
+fn packed(body: Bytes, wanted: Coding) -> (Bytes, Coding) {
+    match wanted {
+        Coding::Gzip if body.len() >= GZIP_BYTES_MIN => (gzip(&body), Coding::Gzip),
+        Coding::Gzip | Coding::Identity => (body, Coding::Identity),
     }
 }
 

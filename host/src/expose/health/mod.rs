@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::{
     Shared,
     large::Made,
+    negotiate::Coding,
     reply,
     route::MayRead,
     view::{self, CheckView, Overall, Standing},
@@ -113,5 +114,6 @@ fn detail(shared: &Shared, snapshot: &Snapshot) -> Made {
         status,
         kind: reply::JSON,
         body,
+        coding: Coding::Identity,
     }
 }

@@ -4,8 +4,6 @@
 //! the board has not made ready, the first scrape of a snapshot has joined and compressed on the worker; those that come
 //! meanwhile wait for the same bytes. It renders nothing: the board keeps each check's text.
 
-mod negotiate;
-
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{extract::State, response::Response};
@@ -16,15 +14,13 @@ use hyper::{
 };
 use tokio::sync::OnceCell;
 
-use self::negotiate::Coding;
 use super::{
-    Shared, reply,
+    Shared,
+    negotiate::{self, Coding, GZIP_BYTES_MIN},
+    reply,
     worker::{Worker, WorkerGone},
 };
 use crate::{board::Snapshot, metric::text::Format};
-
-/// Shorter answers are not compressed: they fit one packet as they are.
-const GZIP_BYTES_MIN: usize = 1024;
 
 const fn content_type(format: Format) -> &'static str {
     match format {

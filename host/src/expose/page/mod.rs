@@ -23,6 +23,7 @@ use self::text::{Age, Escaped, Span};
 use super::{
     Shared,
     large::Made,
+    negotiate::Coding,
     reply,
     view::{self, CheckView, Overall, Standing},
 };
@@ -71,6 +72,7 @@ fn page(shared: &Shared, snapshot: &Snapshot) -> Made {
         status: StatusCode::OK,
         kind: "text/html; charset=utf-8",
         body: page.render().into(),
+        coding: Coding::Identity,
     }
 }
 

@@ -7,7 +7,7 @@
 mod constant;
 mod label_sets;
 
-use std::{collections::BTreeSet, ops::Range, sync::Arc};
+use std::{collections::BTreeSet, ops::Range, sync::Arc, time::Duration};
 
 use bellwether_promql::{
     ast::{Binary, Expr, ExprKind, Grouping, Selector, Span},
@@ -29,11 +29,25 @@ pub struct Lints {
     pub metrics: Option<Metrics>,
 }
 
+impl Lints {
+    /// Of a host whose history has a tick every `interval`, and keeps what rules read for `retention`.
+    pub fn new(interval: Duration, retention: Duration, metrics: Option<Metrics>) -> Self {
+        let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Self {
+            tick: millis(interval),
+            retention: millis(retention),
+            metrics,
+        }
+    }
+}
+
 /// Names of metrics that may be there.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
     /// Of families, with the prefix of their check.
     pub families: BTreeSet<String>,
+    /// What names begin with that come from what is watched, with the prefix of their check.
+    pub beginnings: BTreeSet<String>,
     /// Of recording rules.
     pub recorded: BTreeSet<Arc<str>>,
 }
@@ -54,7 +68,8 @@ impl Metrics {
             name.strip_suffix(*suffix)
                 .is_some_and(|family| self.families.contains(family))
         };
-        own || self.recorded.contains(name) || SUFFIXES.iter().any(described)
+        let begins = || self.beginnings.iter().any(|start| name.starts_with(start));
+        own || self.recorded.contains(name) || SUFFIXES.iter().any(described) || begins()
     }
 }
 

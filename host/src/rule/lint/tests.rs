@@ -10,6 +10,7 @@ fn lints() -> Lints {
         retention: 6 * 3_600_000,
         metrics: Some(Metrics {
             families: families.map(str::to_owned).into(),
+            beginnings: ["node_memory_".to_owned()].into(),
             recorded: [Arc::from("zone:depth:sum")].into(),
         }),
     }
@@ -41,6 +42,7 @@ fn said(expr: &str) -> Vec<String> {
 fn nothing_is_said_of_good_rules() {
     for expr in [
         "depth > 10",
+        "node_memory_Anything_bytes > 10",
         "depth{check=\"web\"} offset 5h > 10",
         "max_over_time(depth[6h]) > 1",
         "rate(work_total[1m]) > 1",

@@ -23,6 +23,7 @@ use super::{
         store::{self, Kept},
         template::{Answers, Externals},
     },
+    agenda::Agenda,
     answers::{HostAnswers, Troubles},
     instruments,
     run::{GroupRun, RuleRun},
@@ -71,6 +72,9 @@ pub(super) struct Core {
     waiting: BTreeSet<Arc<str>>,
     troubles: Arc<Troubles>,
     pub(super) groups: Vec<GroupRun>,
+    agenda: Agenda,
+    /// As it was published, or will be.
+    shown: RuleStatus,
 }
 
 /// What a core is made of.
@@ -134,6 +138,8 @@ impl Core {
             waiting: BTreeSet::new(),
             troubles: Arc::default(),
             groups: Vec::new(),
+            agenda: Agenda::default(),
+            shown: RuleStatus::default(),
         };
         core.ticked = core.ticks.at_or_before(core.now());
         core.written_at = core.ticked;
@@ -148,32 +154,43 @@ impl Core {
     /// How long there is nothing to do.
     pub(super) fn idle_for(&self) -> Duration {
         let now = self.now();
-        let until = |due: Due| match due {
-            Due::Wait(until) => until - now,
-            Due::Evaluate { .. } => 0,
+        if self.agenda.is_wrong(now) {
+            return Duration::ZERO;
+        }
+        let tick = match self.ticks.due(self.ticked, now) {
+            Due::Wait(until) => until,
+            Due::Evaluate { .. } => now,
         };
-        let groups = self.groups.iter().map(|run| until(run.slots.due(run.done, now)));
-        let idle = groups.chain([until(self.ticks.due(self.ticked, now))]).min();
-        Duration::from_millis(u64::try_from(idle.unwrap_or(0)).unwrap_or(0))
+        let next = self.agenda.next().map_or(tick, |next| next.min(tick));
+        Duration::from_millis(u64::try_from(next - now).unwrap_or(0))
+    }
+
+    /// Other groups, or another time.
+    pub(super) fn plan(&mut self, now: i64) {
+        self.agenda = Agenda::new(self.groups.iter().map(|run| run.slots.due(run.done, now)), now);
     }
 
     /// Does what is due, in the order of time.
     pub(super) fn run_due(&mut self) {
         let now = self.now();
+        if self.agenda.is_wrong(now) {
+            self.plan(now);
+        }
         let mut tasks: Vec<(i64, Task)> = Vec::new();
         if let Due::Evaluate { slot, .. } = self.ticks.due(self.ticked, now) {
             // A clock that was set back must be known to the history before anything looks into it.
             let is_set_back = self.history.current().last_tick().is_some_and(|last| slot <= last);
             tasks.push((if is_set_back { i64::MIN } else { slot }, Task::Tick));
         }
-        for (at, run) in self.groups.iter().enumerate() {
-            if let Due::Evaluate { slot, missed } = run.slots.due(run.done, now) {
-                tasks.push((slot, Task::Group(at, missed)));
+        let taken = self.agenda.take(now);
+        for at in &taken {
+            if let Some(run) = self.groups.get(*at)
+                && let Due::Evaluate { slot, missed } = run.slots.due(run.done, now)
+            {
+                tasks.push((slot, Task::Group(*at, missed)));
             }
         }
-        if tasks.is_empty() {
-            return;
-        }
+        let is_idle = tasks.is_empty();
         tasks.sort_unstable();
         for (slot, task) in tasks {
             match task {
@@ -181,7 +198,14 @@ impl Core {
                 Task::Group(at, missed) => self.evaluate(at, slot, missed),
             }
         }
-        self.publish();
+        for at in taken {
+            if let Some(run) = self.groups.get(at) {
+                self.agenda.put(at, run.slots.due(run.done, now), now);
+            }
+        }
+        if !is_idle {
+            self.publish();
+        }
     }
 
     /// A bug in the history must not end the rules.
@@ -281,7 +305,7 @@ impl Core {
         run.is_dirty |= is_dirty;
         (run.done, run.last, run.missed) = (slot, Some(slot), run.missed + missed);
         run.took = self.clock.monotonic().saturating_duration_since(began);
-        run.show();
+        self.shown.set(at, run.status());
         if let Some(store) = &self.store {
             let alerts = std::mem::take(&mut run.is_dirty).then(|| run.alerts());
             store::save(store, &run.key, slot, alerts);
@@ -414,9 +438,14 @@ impl Core {
         }
     }
 
-    pub(super) fn publish(&self) {
-        let groups = self.groups.iter().map(|run| Arc::clone(&run.status)).collect();
-        self.status.send_replace(Arc::new(RuleStatus { groups }));
+    /// Shows all groups anew.
+    pub(super) fn show_all(&mut self) {
+        self.shown = RuleStatus::new(self.groups.iter().map(GroupRun::status));
+        self.publish();
+    }
+
+    fn publish(&self) {
+        self.status.send_replace(Arc::new(self.shown.clone()));
         self.views.send_replace(self.history.view());
     }
 }

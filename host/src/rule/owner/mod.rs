@@ -3,6 +3,7 @@
 //! Flows in: commands, snapshots, time. Flows out: status and views through watch channels. Everybody else has an immutable
 //! [`RuleStatus`] and an immutable [`View`](crate::history::View); queries of people are evaluated over these elsewhere.
 
+mod agenda;
 mod answers;
 mod core;
 mod instruments;
@@ -64,6 +65,7 @@ impl fmt::Debug for RuleOptions {
 
 enum Command {
     Replace(Box<RuleSet>, Option<Box<Settings>>, oneshot::Sender<()>),
+    Externals(Box<Externals>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -123,6 +125,7 @@ fn run(mut core: Core, commands: &Receiver<Command>) {
                 // Whoever asked may have gone.
                 let _ = done.send(());
             }
+            Ok(Command::Externals(externals)) => core.externals = Arc::new(*externals),
             Ok(Command::Stop(done)) => {
                 core.write_last();
                 let _ = done.send(());
@@ -156,6 +159,11 @@ impl RulesHandle {
         self.send(Command::Replace(Box::new(rules), history.map(Box::new), done))
             .await;
         let _ = answer.await;
+    }
+
+    /// What templates see of the host from now on, on reload: before [`Self::replace`], so that the new rules never see the old ones.
+    pub async fn set_externals(&self, externals: Externals) {
+        self.send(Command::Externals(Box::new(externals))).await;
     }
 
     /// What rules are doing.

@@ -32,8 +32,6 @@ pub(super) struct GroupRun {
     pub(super) rules: Vec<RuleRun>,
     /// Alerts are not in the store as they are here.
     pub(super) is_dirty: bool,
-    /// As it is shown.
-    pub(super) status: Arc<GroupStatus>,
 }
 
 /// One rule.
@@ -94,7 +92,6 @@ impl GroupRun {
             missed: 0,
             rules,
             is_dirty: false,
-            status: Arc::new(GroupStatus::new(group)),
         }
     }
 
@@ -109,15 +106,15 @@ impl GroupRun {
         };
     }
 
-    /// Shows the group as it is now.
-    pub(super) fn show(&mut self) {
-        self.status = Arc::new(GroupStatus {
+    /// The group as it is now, to be shown.
+    pub(super) fn status(&self) -> Arc<GroupStatus> {
+        Arc::new(GroupStatus {
             last: self.last,
             took: self.took,
             missed: self.missed,
             rules: self.rules.iter().map(RuleRun::status).collect(),
             ..GroupStatus::new(&self.group)
-        });
+        })
     }
 
     /// For the store.

@@ -42,15 +42,14 @@ impl Core {
         self.hand_over(&mut groups, before, now);
         self.keep_inherited(&mut groups, &gone, now);
         read_through(&mut groups);
-        groups.iter_mut().for_each(GroupRun::show);
         let selectors = groups.iter().flat_map(|run| &run.rules).flat_map(|rule| &rule.reads);
-        self.history
-            .select(selectors.map(|read| read.matchers.clone()).collect());
+        self.history.select(selectors.map(|read| Arc::clone(&read.matchers)));
         self.groups = groups;
         if had_any || !self.groups.is_empty() {
             self.say_in_use();
         }
-        self.publish();
+        self.plan(now);
+        self.show_all();
     }
 
     fn say_in_use(&self) {

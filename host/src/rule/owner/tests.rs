@@ -168,6 +168,11 @@ impl World {
     }
 }
 
+/// The first one.
+fn group_of(status: &RuleStatus) -> &Arc<super::super::GroupStatus> {
+    status.groups().next().unwrap()
+}
+
 fn set(rules: &str) -> RuleSet {
     load_text("rules.yml", rules, 15_000)
         .map_err(|problems| problems.to_string())
@@ -224,7 +229,7 @@ async fn a_rule_sees_what_those_before_it_recorded_and_fires_in_time() {
         (AlertState::Resolved, Some(ResolveCause::Condition))
     );
     assert_eq!(world.query("ALERTS{alertname='Deep'}").len(), 0);
-    let group = &status.groups[0];
+    let group = group_of(&status);
     assert!(
         group
             .rules
@@ -293,7 +298,7 @@ async fn nothing_is_decided_before_the_checks_have_run() {
     (next.depths, next.ran) = (Vec::new(), false);
     next.go_on(200).await;
     assert_eq!(next.state("Deep a"), Some(AlertState::Firing));
-    let hold = next.status.borrow().groups[0].rules[1].hold;
+    let hold = group_of(&next.status.borrow()).rules[1].hold;
     assert_eq!(hold, Some(super::super::state::Hold::ChecksNotRun));
     // For five minutes at most.
     next.go_on(130).await;
@@ -374,7 +379,7 @@ async fn a_failing_rule_leaves_everything_as_it_was_and_says_why() {
     world.go_on(30).await;
     assert_eq!(world.state("Deep "), Some(AlertState::Firing));
     let status = Arc::clone(&world.status.borrow());
-    let rule = &status.groups[0].rules[0];
+    let rule = &group_of(&status).rules[0];
     assert!(matches!(&rule.health, super::super::Health::Failing(why) if why.contains("the same labels")));
     assert!(rule.failures >= 1 && rule.failures < rule.evaluations);
 }
@@ -383,14 +388,110 @@ async fn a_failing_rule_leaves_everything_as_it_was_and_says_why() {
 async fn slots_are_kept_whatever_happens_in_between() {
     let mut world = World::new(DEEP);
     world.go_on(60).await;
-    let last = world.status.borrow().groups[0].last.unwrap();
+    let last = group_of(&world.status.borrow()).last.unwrap();
     // The machine is busy for a minute.
     tokio::time::advance(Duration::from_secs(60)).await;
     world.core.run_due();
-    let group = Arc::clone(&world.status.borrow().groups[0]);
+    let group = Arc::clone(group_of(&world.status.borrow()));
     assert_eq!((group.last.unwrap() - last) % 15_000, 0);
     assert_eq!(group.missed, 3);
     let view = Arc::clone(&world.views.borrow());
     assert!(view.last_tick().unwrap() % 15_000 == 0 && group.last.unwrap() % 15_000 != 0);
     assert!(view.find(&parse::selector("ALERTS").unwrap()).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_back_far_leaves_no_group_behind() {
+    let mut world = World::new(
+        "groups: [{name: a, rules: [{record: x, expr: depth}]}, {name: b, rules: [{record: y, expr: depth}]}]",
+    );
+    world.depths = vec![("a", 1.0)];
+    world.go_on(60).await;
+    let evaluated = |world: &World| {
+        let status = world.status.borrow();
+        let counts = status.groups().map(|group| group.rules[0].evaluations);
+        counts.collect::<Vec<_>>()
+    };
+    assert_eq!(evaluated(&world), [4, 4]);
+    // As if it had been looked at an hour from now.
+    let later = world.core.now() + 3_600_000;
+    for run in &mut world.core.groups {
+        run.done = run.slots.at_or_before(later);
+    }
+    world.core.plan(later);
+    assert_eq!(world.core.idle_for(), Duration::ZERO);
+    world.core.run_due();
+    assert_eq!(evaluated(&world), [5, 5], "at once, at the newest slot");
+    world.go_on(60).await;
+    assert_eq!(evaluated(&world), [9, 9]);
+}
+
+/// Groups of one rule each.
+const MANY: usize = 10_000;
+
+#[tokio::test(start_paused = true)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "real time is what is measured, and the other one stands still"
+)]
+async fn what_a_group_costs_does_not_grow_with_the_number_of_groups() {
+    let rules = |count: usize| {
+        let groups = (0..count).map(|at| format!("- {{name: g{at}, rules: [{{alert: A, expr: depth > {at}}}]}}\n"));
+        format!("groups:\n{}", groups.collect::<String>())
+    };
+    let mut costs = Vec::new();
+    for count in [MANY / 100, MANY] {
+        let mut world = World::new(&rules(count));
+        let (mut wakes, mut busy) = (0_u32, Duration::ZERO);
+        let end = world.clock.wall() + Duration::from_secs(15);
+        while world.clock.wall() < end {
+            tokio::time::advance(world.core.idle_for().max(Duration::from_millis(1))).await;
+            let began = std::time::Instant::now();
+            world.core.run_due();
+            busy += began.elapsed();
+            wakes += 1;
+        }
+        let evaluated = world
+            .status
+            .borrow()
+            .groups()
+            .filter(|group| group.last.is_some())
+            .count();
+        assert_eq!(evaluated, count, "each once in an interval");
+        let each = busy / u32::try_from(count).unwrap();
+        println!("{count} groups: {wakes} wakes, {each:?} for a group");
+        costs.push(each);
+    }
+    // A hundredfold, if it grew with them; this is about the order of magnitude, on whatever machine.
+    assert!(costs[1] < costs[0] * 20, "{costs:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn templates_see_the_labels_and_the_address_of_the_host_and_others_after_a_reload() {
+    let rules = "groups: [{name: g, rules: [{alert: Deep, expr: depth > 10, labels: {region: '{{ $externalLabels.region }}'}, \
+        annotations: {link: '{{ $externalURL }}/x'}}]}]";
+    let mut world = World::new(rules);
+    world.depths = vec![("a", 12.0)];
+    let seen = |world: &World| {
+        let status = Arc::clone(&world.status.borrow());
+        let firing = status.alerts().filter(|(_, alert)| alert.state == AlertState::Firing);
+        let seen = firing.map(|(_, alert)| {
+            let region = alert.labels.get("region").map_or("", |region| region);
+            format!("{region} {}", alert.annotations["link"])
+        });
+        seen.collect::<Vec<_>>()
+    };
+    for (region, url) in [
+        ("", ""),
+        ("eu", "https://monitor.example"),
+        ("us", "https://monitor.example/base"),
+    ] {
+        let externals = Externals {
+            labels: bellwether_promql::labels::Labels::new([("region", region)]),
+            url: url.to_owned(),
+        };
+        world.core.externals = Arc::new(externals);
+        world.go_on(30).await;
+        assert_eq!(seen(&world), [format!("{region} {url}/x")]);
+    }
 }

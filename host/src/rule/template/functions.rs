@@ -13,6 +13,7 @@ use regex::Regex;
 use super::{
     OUTPUT_BYTES_MAX, STEPS_MAX, ask, labels, map,
     number::{four_digits, go_duration, humanize, humanize_1024, humanize_duration, humanize_percentage, timestamp},
+    printf::{print, printf, println},
     shown,
     tree::{GUARD, SHOW},
 };
@@ -33,9 +34,12 @@ type Answer = Result<Value, TemplateError>;
 type Function = fn(&[Value]) -> Answer;
 
 /// By name, as templates call them.
-const FUNCTIONS: [(&str, Function); 32] = [
+const FUNCTIONS: [(&str, Function); 35] = [
     (GUARD, guard),
     (SHOW, |args| Ok(text(shown(last(args))))),
+    ("printf", printf),
+    ("print", print),
+    ("println", println),
     ("query", query),
     ("first", first),
     ("label", |args| Ok(text(label_of(arg(args, 1)?, &string(args, 0)?)))),

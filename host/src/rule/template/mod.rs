@@ -6,9 +6,16 @@
 
 mod functions;
 mod number;
+mod printf;
 mod tree;
 
-use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    fmt,
+    rc::Rc,
+    sync::Arc,
+};
 
 use bellwether_promql::{functions::format, labels::Labels, value::Sample};
 use gotmpl::{MissingKey, TemplateError, Value};
@@ -25,6 +32,10 @@ const ROUNDS_MAX: u64 = 10_000;
 /// Pipelines of one expansion, each of which computes one value of at most [`OUTPUT_BYTES_MAX`].
 const STEPS_MAX: u32 = 20_000;
 
+/// Trees that a thread keeps, each of some kilobytes. Of ten thousand alerts nearly all are silent, and their templates are texts;
+/// making a tree again takes some tens of microseconds.
+const TREES_MAX: usize = 1_024;
+
 /// The name under which a template stands in its own set.
 const NAME: &str = "rule";
 
@@ -35,12 +46,12 @@ const BEFORE: &str =
 /// What a text reads like whose template failed.
 const FAILED: &str = "<error expanding template: ";
 
-/// A text that may have `{{ … }}` in it.
-#[derive(Clone)]
+/// A text that may have `{{ … }}` in it. Its tree is made when it is first expanded, and not kept for ever.
+#[derive(Clone, PartialEq)]
 pub struct Template {
     text: Arc<str>,
-    /// None: it is as it stands.
-    parsed: Option<Arc<gotmpl::Template>>,
+    /// Otherwise it is as it stands.
+    is_template: bool,
 }
 
 /// Why a text is no template.
@@ -116,18 +127,12 @@ impl fmt::Debug for Template {
     }
 }
 
-impl PartialEq for Template {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text && self.parsed.is_some() == other.parsed.is_some()
-    }
-}
-
 impl Template {
     /// A text in which nothing is replaced.
     pub(super) fn plain(text: &str) -> Self {
         Self {
             text: text.into(),
-            parsed: None,
+            is_template: false,
         }
     }
 
@@ -143,18 +148,10 @@ impl Template {
                 hint: None,
             });
         }
-        let source = format!("{BEFORE}{text}");
-        let parsed = functions::prototype()
-            .parse(&source)
-            .map_err(|error| fault(&error, &source))?;
-        refuse_stray_ends(&source)?;
-        let parsed = tree::guarded(&parsed, NAME).map_err(|mut fault| {
-            fault.at = fault.at.saturating_sub(BEFORE.len());
-            fault
-        })?;
+        tree_of(text)?;
         Ok(Self {
             text: text.into(),
-            parsed: Some(Arc::new(parsed)),
+            is_template: true,
         })
     }
 
@@ -173,9 +170,10 @@ impl Template {
 
     /// The text that comes out, or why there is none.
     pub fn try_expand(&self, scope: &Scope<'_>) -> Result<Arc<str>, String> {
-        let Some(parsed) = &self.parsed else {
+        if !self.is_template {
             return Ok(Arc::clone(&self.text));
-        };
+        }
+        let parsed = kept_tree(&self.text)?;
         let _inside = Inside::enter(scope);
         let mut out = Output::default();
         match parsed.execute_template_fmt(&mut out, NAME, &data(scope)) {
@@ -184,6 +182,38 @@ impl Template {
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+thread_local! {
+    static TREES: RefCell<HashMap<Arc<str>, Arc<gotmpl::Template>>> = RefCell::default();
+}
+
+/// The tree of a text that was found to be a template.
+fn kept_tree(text: &Arc<str>) -> Result<Arc<gotmpl::Template>, String> {
+    if let Some(known) = TREES.with_borrow(|trees| trees.get(text).cloned()) {
+        return Ok(known);
+    }
+    let tree = Arc::new(tree_of(text).map_err(|fault| fault.message)?);
+    TREES.with_borrow_mut(|trees| {
+        if trees.len() >= TREES_MAX {
+            trees.clear();
+        }
+        trees.insert(Arc::clone(text), Arc::clone(&tree));
+    });
+    Ok(tree)
+}
+
+/// Parsed, checked and guarded.
+fn tree_of(text: &str) -> Result<gotmpl::Template, TemplateFault> {
+    let source = format!("{BEFORE}{text}");
+    let parsed = functions::prototype()
+        .parse(&source)
+        .map_err(|error| fault(&error, &source))?;
+    refuse_stray_ends(&source)?;
+    tree::guarded(&parsed, NAME).map_err(|mut fault| {
+        fault.at = fault.at.saturating_sub(BEFORE.len());
+        fault
+    })
 }
 
 /// The engine's parser stops without a word at an `{{ end }}` or `{{ else }}` that closes nothing, and all after it would be lost.

@@ -101,6 +101,47 @@ fn functions_print_what_prometheus_prints() {
         ("{{ if eq $labels.missing \"\" }}none{{ end }}", 0.0, "none"),
         ("{{ if $labels.missing }}some{{ else }}none{{ end }}", 0.0, "none"),
         ("{{ printf \"%.2f\" $value }}", 1.23456, "1.23"),
+        (
+            "{{ printf \"%g|%f|%e|%v|%G|%F\" $value $value $value $value $value $value }}",
+            f64::INFINITY,
+            "+Inf|+Inf|+Inf|+Inf|+Inf|+Inf",
+        ),
+        (
+            "{{ printf \"%g|%6.2f|%-6v|\" $value $value $value }}",
+            f64::NEG_INFINITY,
+            "-Inf|  -Inf|-Inf  |",
+        ),
+        (
+            "{{ printf \"%g|%+g|% g|%06f|%+v\" $value $value $value $value $value }}",
+            f64::NAN,
+            "NaN|+NaN| NaN|   NaN|NaN",
+        ),
+        (
+            "{{ printf \"%+g|% g|%06.1f\" $value $value $value }}",
+            f64::INFINITY,
+            "+Inf| Inf|  +Inf",
+        ),
+        (
+            "{{ printf \"%d|%s|%5d|%+d|%t\" $value $value $value $value $value }}",
+            1.5,
+            "%!d(float64=1.5)|%!s(float64=1.5)|%!d(float64=  1.5)|%!d(float64=+1.5)|%!t(float64=1.5)",
+        ),
+        ("{{ printf \"%d\" $value }}", f64::INFINITY, "%!d(float64=+Inf)"),
+        (
+            "{{ printf \"%v %.3v %v%%\" $value $value \"x\" }}",
+            1_234_567.0,
+            "1.234567e+06 1.23e+06 x%",
+        ),
+        (
+            "{{ $value | printf \"%s is %g\" $labels.job }}",
+            f64::NAN,
+            "node is NaN",
+        ),
+        (
+            "{{ print $value $value \"x\" 1 2 }}|{{ println 1 $value }}",
+            1e6,
+            "1e+06 1e+06x1 2|1 1e+06\n",
+        ),
         ("{{ $value | printf \"%.1f\" }}%", 12.34, "12.3%"),
         ("{{ $value | humanize }}", 1_234_567.0, "1.235M"),
         (

@@ -16,15 +16,16 @@ pub(super) const GUARD: &str = "_guard";
 pub(super) const SHOW: &str = "_show";
 
 /// Functions of the engine itself.
-const BUILTIN: [&str; 21] = [
-    "and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge", "len", "index", "slice", "call", "print", "printf",
-    "println", "html", "js", "urlquery", "true", "false",
+const BUILTIN: [&str; 18] = [
+    "and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge", "len", "index", "slice", "call", "html", "js", "urlquery",
+    "true", "false",
 ];
 
 /// Checks all trees of a template and weaves guards into them.
 pub(super) fn guarded(parsed: &gotmpl::Template, main: &str) -> Result<gotmpl::Template, TemplateFault> {
     let names: Vec<String> = parsed.templates().iter().map(|name| (*name).to_owned()).collect();
-    let mut guarded = parsed.clone();
+    // Of the parsed one nothing is kept but what is made of its trees.
+    let mut guarded = functions::prototype();
     for name in &names {
         let Some(list) = parsed.lookup(name) else { continue };
         let mut list = list.clone();

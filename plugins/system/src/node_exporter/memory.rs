@@ -25,7 +25,7 @@ const ALWAYS: [Gauge<0>; 10] = [
 const PAGES: &str = "HugePages_";
 
 pub(crate) fn describe(about: &mut Description) {
-    about.dynamic_metrics();
+    about.dynamic_metrics_beginning(&["node_memory_"]);
     for gauge in &ALWAYS {
         about.metric(gauge);
     }

@@ -1,7 +1,7 @@
 //! The threads that answer what may take long: at most so many at once, each only for so long, and none for a client that
 //! left.
 //!
-//! Flows in: work, and how long it may take. Flows out: an answer as bytes, or why there is none. Those who come while all
+//! Flows in: work, how long it may take, and how its answer is to be coded. Flows out: an answer as bytes, or why there is none. Those who come while all
 //! threads are busy stand in a line of a fixed length, and their time runs meanwhile. How many bytes of answers there may be
 //! at once, from being made to being taken, is bounded as well. It knows nothing about queries.
 
@@ -17,7 +17,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::{Failure, Kind};
+use super::{super::packed, Coding, Failure, Kind};
 use crate::{
     clock::{Clock, Instant},
     supervisor::{Panic, catch},
@@ -130,12 +130,14 @@ impl Desk {
         }
     }
 
-    /// What `work` makes within `patience`, the time in line included. It is not called for a client that left in between.
+    /// What `work` makes within `patience`, the time in line included, coded as `wanted` if it is long. It is not called for a client
+    /// that left in between.
     pub(super) async fn ask(
         &self,
         patience: Duration,
+        wanted: Coding,
         work: impl FnOnce(&Watch<'_>) -> Result<Vec<u8>, Failure> + Send + 'static,
-    ) -> Result<Bytes, Undone> {
+    ) -> Result<(Bytes, Coding), Undone> {
         let (reply, answer) = oneshot::channel();
         let (clock, stopping) = (self.clock.clone(), Arc::clone(&self.stopping));
         let deadline = clock.monotonic() + patience;
@@ -147,7 +149,8 @@ impl Desk {
                     stopping: &stopping,
                     client_left: &|| reply.is_closed(),
                 };
-                watch.check().and_then(|()| work(&watch))
+                let body = watch.check().and_then(|()| work(&watch))?;
+                coded(body, wanted)
             });
             // The client may have left.
             let _ = reply.send(made);
@@ -158,15 +161,12 @@ impl Desk {
             Err(TrySendError::Disconnected(_)) => return Err(Undone::Failed(Over::Stopping.into())),
         }
         let made = answer.await.map_err(|_| Undone::Failed(Over::Stopping.into()))?;
-        let bytes = made.map_err(Undone::Panicked)?.map_err(Undone::Failed)?;
-        self.hold(bytes)
+        let (body, coding) = made.map_err(Undone::Panicked)?.map_err(Undone::Failed)?;
+        Ok((self.hold(body)?, coding))
     }
 
     /// Has the bytes counted until the last of them is sent.
-    fn hold(&self, body: Vec<u8>) -> Result<Bytes, Undone> {
-        if body.len() > ANSWER_BYTES_MAX {
-            return Err(Undone::Failed(too_large()));
-        }
+    fn hold(&self, body: Bytes) -> Result<Bytes, Undone> {
         let kib = u32::try_from(body.len().div_ceil(1024)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.answers).try_acquire_many_owned(kib);
         let room = room.map_err(|_| Undone::Busy)?;
@@ -183,8 +183,16 @@ impl Desk {
     }
 }
 
+/// What is too large stays so when it is compressed: whoever reads it has all of it.
+fn coded(body: Vec<u8>, wanted: Coding) -> Result<(Bytes, Coding), Failure> {
+    if body.len() > ANSWER_BYTES_MAX {
+        return Err(too_large());
+    }
+    Ok(packed(body.into(), wanted))
+}
+
 struct Held {
-    body: Vec<u8>,
+    body: Bytes,
     _room: OwnedSemaphorePermit,
 }
 
@@ -227,13 +235,16 @@ mod tests {
     fn who_comes_when_the_line_is_full_is_told_so_at_once() {
         let desk = desk();
         let mut line: Vec<_> = (0..LINE_MAX)
-            .map(|_| Box::pin(desk.ask(LONG, |_| Ok(b"x".to_vec()))))
+            .map(|_| Box::pin(desk.ask(LONG, Coding::Identity, |_| Ok(b"x".to_vec()))))
             .collect();
         for waiting in &mut line {
             assert!(waiting.now_or_never().is_none());
         }
         assert!(busy(
-            &desk.ask(LONG, |_| Ok(Vec::new())).now_or_never().expect("an answer")
+            &desk
+                .ask(LONG, Coding::Identity, |_| Ok(Vec::new()))
+                .now_or_never()
+                .expect("an answer")
         ));
     }
 
@@ -248,8 +259,8 @@ mod tests {
                 Ok(Vec::new())
             }
         };
-        let mut stays = Box::pin(desk.ask(LONG, mark(&seen)));
-        let mut leaves = Box::pin(desk.ask(LONG, mark(&done)));
+        let mut stays = Box::pin(desk.ask(LONG, Coding::Identity, mark(&seen)));
+        let mut leaves = Box::pin(desk.ask(LONG, Coding::Identity, mark(&done)));
         assert!((&mut stays).now_or_never().is_none() && (&mut leaves).now_or_never().is_none());
         drop(leaves);
         work(&desk);
@@ -260,7 +271,7 @@ mod tests {
     #[test]
     fn time_runs_in_the_line_too() {
         let desk = desk();
-        let mut late = Box::pin(desk.ask(Duration::ZERO, |_| panic!("not called")));
+        let mut late = Box::pin(desk.ask(Duration::ZERO, Coding::Identity, |_| panic!("not called")));
         assert!((&mut late).now_or_never().is_none());
         work(&desk);
         let answer = late.now_or_never().expect("an answer");
@@ -279,32 +290,43 @@ mod tests {
     #[test]
     fn a_panic_is_an_answer_and_the_thread_goes_on() {
         let desk = desk();
-        let mut bad = Box::pin(desk.ask(LONG, |_| panic!("as asked")));
-        let mut good = Box::pin(desk.ask(LONG, |_| Ok(b"x".to_vec())));
+        let mut bad = Box::pin(desk.ask(LONG, Coding::Identity, |_| panic!("as asked")));
+        let mut good = Box::pin(desk.ask(LONG, Coding::Identity, |_| Ok(b"x".to_vec())));
         assert!((&mut bad).now_or_never().is_none() && (&mut good).now_or_never().is_none());
         work(&desk);
         assert!(matches!(bad.now_or_never(), Some(Err(Undone::Panicked(_)))));
-        assert_eq!(good.now_or_never().expect("an answer").expect("good"), "x");
+        assert_eq!(good.now_or_never().expect("an answer").expect("good").0, "x");
     }
 
     #[test]
     fn answers_that_nobody_takes_leave_no_room_for_others_until_they_are_gone() {
         let desk = desk();
-        let large = || desk.hold(vec![0; ANSWER_BYTES_MAX]);
+        let large = || desk.hold(vec![0; ANSWER_BYTES_MAX].into());
         let (one, other) = (large().expect("room"), large().expect("room"));
-        assert!(busy(&desk.hold(vec![0])));
+        assert!(busy(&desk.hold(vec![0].into())));
         drop((one, other));
-        assert!(desk.hold(vec![0]).is_ok());
-        assert!(matches!(
-            desk.hold(vec![0; ANSWER_BYTES_MAX + 1]),
-            Err(Undone::Failed(_))
-        ));
+        assert!(desk.hold(vec![0].into()).is_ok());
+    }
+
+    #[test]
+    fn an_answer_is_compressed_for_who_takes_it_and_too_large_all_the_same() {
+        let long = vec![b'x'; 100_000];
+        let (body, coding) = coded(long.clone(), Coding::Gzip).expect("not too large");
+        assert!(coding == Coding::Gzip && body.len() < 1_000 && body.starts_with(&[0x1f, 0x8b]));
+        assert_eq!(
+            coded(long.clone(), Coding::Identity).expect("plain"),
+            (long.into(), Coding::Identity)
+        );
+        assert_eq!(coded(b"{}".to_vec(), Coding::Gzip).expect("short").1, Coding::Identity);
+        for wanted in [Coding::Gzip, Coding::Identity] {
+            assert!(coded(vec![0; ANSWER_BYTES_MAX + 1], wanted).is_err());
+        }
     }
 
     #[test]
     fn a_stop_ends_the_threads_and_what_is_in_line() {
         let desk = desk();
-        let mut waiting = Box::pin(desk.ask(LONG, |_| Ok(Vec::new())));
+        let mut waiting = Box::pin(desk.ask(LONG, Coding::Identity, |_| Ok(Vec::new())));
         assert!((&mut waiting).now_or_never().is_none());
         desk.stop();
         desk.work();

@@ -45,7 +45,11 @@ use self::{
     failure::{Failure, Kind},
     parameters::Parameters,
 };
-use super::super::{Shared, events, reply};
+use super::super::{
+    Shared, events,
+    negotiate::{self, Coding},
+    reply,
+};
 use crate::{
     board::SnapshotFamily,
     clock::{Clock, Instant},
@@ -243,15 +247,16 @@ async fn answer(shared: &Arc<Shared>, endpoint: Endpoint, name: String, request:
         outcome: Kind::Canceled.as_str(),
         text: String::new(),
     };
+    let wanted = negotiate::coding(request.headers());
     let made = match parameters(request).await {
         Ok(parameters) => {
             account.text = parameters.text("query").chars().take(LOGGED_CHARACTERS).collect();
-            make(shared, endpoint, name, parameters).await
+            make(shared, endpoint, name, parameters, wanted).await
         }
         Err(failure) => Err(Undone::Failed(failure)),
     };
     let (outcome, answer) = match made {
-        Ok(bytes) => ("ok", reply::bytes(StatusCode::OK, reply::JSON, bytes)),
+        Ok((bytes, coding)) => ("ok", reply::coded(StatusCode::OK, reply::JSON, bytes, coding)),
         Err(Undone::Failed(failure)) => (failure.kind.as_str(), failure.answer()),
         Err(Undone::Busy) => ("busy", busy().answer()),
         Err(Undone::Panicked(panic)) => {
@@ -275,7 +280,8 @@ async fn make(
     endpoint: Endpoint,
     name: String,
     parameters: Parameters,
-) -> Result<bytes::Bytes, Undone> {
+    wanted: Coding,
+) -> Result<(bytes::Bytes, Coding), Undone> {
     let patience = parameters.patience(query::SECONDS_MAX).map_err(Undone::Failed)?;
     let Prometheus {
         sources,
@@ -302,7 +308,7 @@ async fn make(
         };
         (endpoint.make)(&asked)
     };
-    desk.ask(patience, work).await
+    desk.ask(patience, wanted, work).await
 }
 
 /// What is asked for, wherever it stands.

@@ -95,7 +95,7 @@ pub(super) fn alerts(asked: &Asked<'_>) -> Result<Vec<u8>, Failure> {
     struct Alerts<A> {
         alerts: Vec<A>,
     }
-    let reports = asked.rules.groups.iter().flat_map(|group| &group.rules);
+    let reports = asked.rules.groups().flat_map(|group| &group.rules);
     let alerts = reports.flat_map(active).map(alert).collect();
     Ok(asked.success(&Alerts { alerts }))
 }
@@ -166,7 +166,7 @@ pub(super) fn rules(asked: &Asked<'_>) -> Result<Vec<u8>, Failure> {
         groups: Vec<G>,
     }
     let wanted = Wanted::of(asked)?;
-    let groups = asked.rules.groups.iter().filter(|group| wanted.takes_group(group));
+    let groups = asked.rules.groups().filter(|group| wanted.takes_group(group));
     let groups = groups.filter_map(|status| group(status, &wanted)).collect();
     Ok(asked.success(&Groups { groups }))
 }

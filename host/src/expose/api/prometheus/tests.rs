@@ -127,9 +127,7 @@ fn status() -> Arc<RuleStatus> {
             rules: group.rules.iter().map(report).collect(),
         })
     };
-    Arc::new(RuleStatus {
-        groups: rules.groups.iter().map(group).collect(),
-    })
+    Arc::new(RuleStatus::new(rules.groups.iter().map(group)))
 }
 
 fn host() -> Host {

@@ -4,6 +4,9 @@ use hyper::{HeaderMap, header};
 
 use crate::metric::text::Format;
 
+/// Shorter answers are not compressed: they fit one packet as they are.
+pub(super) const GZIP_BYTES_MIN: usize = 1024;
+
 /// How the body is coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coding {
