@@ -19,17 +19,31 @@ pub fn units(text: &str) -> usize {
 /// itself is left away.
 pub fn cut(text: &str, max: usize) -> Cow<'_, str> {
     // A byte is never less than a unit, so most texts need no count.
-    if text.len() <= max || units(text) <= max {
+    if text.len() <= max {
+        return Cow::Borrowed(text);
+    }
+    cut_by(text, max, char::len_utf16)
+}
+
+/// As [`cut`], for a medium in which a character takes what `cost` says, such as five for an `&` that is written `&amp;`. Escape what
+/// comes of it, the mark included: it keeps the limit then.
+pub fn cut_by(text: &str, max: usize, cost: impl Fn(char) -> usize) -> Cow<'_, str> {
+    if cost_of(text, &cost) <= max {
         return Cow::Borrowed(text);
     }
     let characters = text.chars().count();
     // With the longest count there may be: nearer counts are never longer.
-    let room = max.saturating_sub(units(&mark(characters)));
+    let room = max.saturating_sub(cost_of(&mark(characters), &cost));
     if room == 0 {
-        return Cow::Owned(prefix(text, max).to_owned());
+        return Cow::Owned(prefix_by(text, max, &cost).to_owned());
     }
-    let kept = prefix(text, room).trim_end();
+    let kept = prefix_by(text, room, &cost).trim_end();
     Cow::Owned(format!("{kept}{}", mark(characters - kept.chars().count())))
+}
+
+/// What a text takes in a medium.
+pub fn cost_of(text: &str, cost: impl Fn(char) -> usize) -> usize {
+    text.chars().map(cost).sum()
 }
 
 fn mark(missing: usize) -> String {
@@ -38,14 +52,62 @@ fn mark(missing: usize) -> String {
 
 /// The longest beginning of at most `max` units that ends between characters.
 pub fn prefix(text: &str, max: usize) -> &str {
+    prefix_by(text, max, char::len_utf16)
+}
+
+fn prefix_by(text: &str, max: usize, cost: impl Fn(char) -> usize) -> &str {
     let mut used = 0;
     for (at, character) in text.char_indices() {
-        used += character.len_utf16();
+        used += cost(character);
         if used > max {
             return &text[..at];
         }
     }
     text
+}
+
+/// Lines one below the other, as many as fit into `max`. Those that do not are counted in a last line, with the `left_out` that were
+/// left out before: `… and 12 more alerts`. That line stands also alone; where it does not fit either, there is nothing.
+pub fn lines_within(
+    lines: impl ExactSizeIterator<Item = String>,
+    left_out: usize,
+    max: usize,
+    cost: impl Fn(char) -> usize,
+) -> String {
+    let all = lines.len() + left_out;
+    let reserve = cost_of(&more(all), &cost) + cost('\n');
+    let (mut text, mut used, mut taken) = (String::new(), 0, 0);
+    // Where the text stood before lines that fit only as long as nothing has to be said below them.
+    let mut safe = (0, 0);
+    for line in lines {
+        let more = cost_of(&line, &cost) + cost('\n');
+        if used + more > max + cost('\n') {
+            break;
+        }
+        used += more;
+        taken += 1;
+        text.push_str(&line);
+        text.push('\n');
+        if used + reserve <= max + cost('\n') {
+            safe = (text.len(), taken);
+        }
+    }
+    if taken < all {
+        text.truncate(safe.0);
+        let last = more(all - safe.1);
+        if safe.0 > 0 || cost_of(&last, &cost) <= max {
+            text.push_str(&last);
+        }
+    }
+    text.truncate(text.trim_end_matches('\n').len());
+    text
+}
+
+fn more(alerts: usize) -> String {
+    match alerts {
+        1 => "… and 1 more alert".to_owned(),
+        many => format!("… and {many} more alerts"),
+    }
 }
 
 /// JSON in which nothing that came with the news can stand for one of the host's secrets: `{{secret:NAME}}` in a label would be
@@ -91,6 +153,36 @@ mod tests {
         let text = "ä bb ".repeat(60);
         for max in 0..=units(&text) {
             assert!(units(&cut(&text, max)) <= max, "{max}");
+        }
+    }
+
+    #[test]
+    fn a_medium_in_which_characters_are_dearer_gets_fewer_of_them() {
+        let dear = |character: char| if character == '&' { 5 } else { 1 };
+        let text = "&".repeat(40);
+        for max in 0..=200 {
+            assert!(cost_of(&cut_by(&text, max, dear), dear) <= max, "{max}");
+        }
+        assert_eq!(cut_by(&text, 200, dear), text);
+        assert_eq!(cut_by(&text, 40, dear), "&&& … (37 more characters)");
+    }
+
+    #[test]
+    fn lines_that_do_not_fit_are_counted() {
+        let within = |count: usize, left_out, max| {
+            let lines: Vec<String> = (0..count).map(|n| format!("line {n:03}")).collect();
+            lines_within(lines.into_iter(), left_out, max, char::len_utf16)
+        };
+        assert_eq!(within(3, 0, 26), "line 000\nline 001\nline 002");
+        assert_eq!(within(3, 0, 25), "… and 3 more alerts");
+        assert_eq!(within(3, 0, 19), "… and 3 more alerts");
+        assert_eq!(within(4, 0, 30), "line 000\n… and 3 more alerts");
+        assert_eq!(within(1, 5, 100), "line 000\n… and 5 more alerts");
+        assert_eq!(within(5_000, 0, 60), "line 000\nline 001\nline 002\nline 003\n… and 4996 more alerts");
+        assert_eq!(within(2, 0, 5), "");
+        assert_eq!(within(0, 0, 100), "");
+        for max in 0..400 {
+            assert!(units(&within(60, 7, max)) <= max, "{max}");
         }
     }
 

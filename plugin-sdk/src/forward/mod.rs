@@ -8,9 +8,8 @@ mod export;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-pub(crate) use export::description;
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use export::{deliver, deliver_events, deliver_runs};
+pub(crate) use export::{deliver, deliver_events, deliver_runs, description};
 #[doc(hidden)]
 pub use export::{describe_export, events_export, notification_export, runs_export, wire};
 

@@ -5,6 +5,7 @@
 
 mod item;
 mod labels;
+mod listing;
 mod timestamp;
 
 pub use item::{Event, Run};
@@ -136,6 +137,7 @@ pub fn reason_word(reason: Reason) -> &'static str {
         Reason::Repeat => "repeat",
         Reason::Resolved => "resolved",
         Reason::Refresh => "refresh",
+        Reason::Passed => "passed",
         Reason::Test => "test",
     }
 }
