@@ -34,8 +34,8 @@ impl Notification {
         text::lines_within(lines, self.truncated_alerts as usize, max, cost)
     }
 
-    /// What sets an alert apart from the others of its group, and what it says.
-    fn line(&self, alert: &Alert) -> String {
+    /// What sets an alert apart from the others of its group, and what it says, in one line for a person.
+    pub fn line(&self, alert: &Alert) -> String {
         let labels = own_labels(&alert.labels, &self.common_labels);
         let what = match (labels.is_empty(), self.alerts.len()) {
             (true, _) => alert.name().to_owned(),

@@ -5,6 +5,7 @@
 
 mod item;
 mod labels;
+mod links;
 mod listing;
 mod timestamp;
 
@@ -73,6 +74,34 @@ pub struct Alert {
     pub generator_url: String,
 }
 
+/// How bad a group is, for colours and urgency: what `severity` says of what fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing fires any more.
+    Resolved,
+    /// Worth knowing: `info`, `none`, `debug`, `low`.
+    Info,
+    /// Will need a person soon; also what says nothing.
+    Warning,
+    /// Needs a person: `error`, `high`.
+    Error,
+    /// Needs a person now: `critical`, `page`, `fatal`, `emergency`, `disaster`.
+    Critical,
+}
+
+impl Severity {
+    /// Of a value of the label `severity`; none for a word that is not known.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_lowercase().as_str() {
+            "critical" | "page" | "fatal" | "emergency" | "disaster" => Self::Critical,
+            "error" | "high" | "major" => Self::Error,
+            "warning" | "warn" | "medium" | "minor" => Self::Warning,
+            "info" | "informational" | "none" | "debug" | "low" => Self::Info,
+            _ => return None,
+        })
+    }
+}
+
 impl Alert {
     /// Whether it fires.
     pub fn is_firing(&self) -> bool {
@@ -112,15 +141,13 @@ impl Notification {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// A label that all alerts share; else, of those that fire, the worst in `order`, such as `["critical", "warning"]` for
-    /// `severity`; else that of the first that has it.
-    pub fn worst_label<'n>(&'n self, label: &str, order: &[&'n str]) -> Option<&'n str> {
-        if let Some(shared) = self.common_labels.get(label) {
-            return Some(shared);
-        }
-        let values: Vec<&str> = self.firing().filter_map(|alert| alert.labels.get(label)).collect();
-        let worst = order.iter().copied().find(|worst| values.contains(worst));
-        worst.or_else(|| values.first().copied())
+    /// The worst of what fires, by the label `severity`.
+    pub fn severity(&self) -> Severity {
+        let words = self.firing().map(|alert| alert.labels.get("severity").unwrap_or_default());
+        words
+            .map(|word| Severity::of_word(word).unwrap_or(Severity::Warning))
+            .max()
+            .unwrap_or(Severity::Resolved)
     }
 }
 
@@ -227,24 +254,22 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_severity_of_what_fires_counts_where_alerts_differ() {
+    fn the_worst_severity_of_what_fires_counts() {
         use crate::fake::news::{alert, notification};
         let with = |severity: &str, state| {
             let mut one = alert("Down");
             one.labels.set("severity", severity);
-            one.labels.set("host", severity);
             one.state = state;
             one
         };
-        let order = ["critical", "warning"];
-        let news = notification(vec![
-            with("info", AlertState::Firing),
-            with("warning", AlertState::Firing),
-            with("critical", AlertState::Resolved),
-        ]);
-        assert_eq!(news.worst_label("severity", &order), Some("warning"));
-        let news = notification(vec![with("critical", AlertState::Resolved)]);
-        assert_eq!(news.worst_label("severity", &order), Some("critical"));
-        assert_eq!(news.worst_label("team", &order), None);
+        let (firing, over) = (AlertState::Firing, AlertState::Resolved);
+        let worst = |alerts| notification(alerts).severity();
+        assert_eq!(
+            worst(vec![with("info", firing), with("Warning", firing), with("critical", over)]),
+            Severity::Warning
+        );
+        assert_eq!(worst(vec![with("page", firing)]), Severity::Critical);
+        assert_eq!(worst(vec![with("sev-2", firing)]), Severity::Warning);
+        assert_eq!(worst(vec![with("critical", over)]), Severity::Resolved);
     }
 }
