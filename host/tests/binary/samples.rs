@@ -43,12 +43,21 @@ fn secrets(configuration: &str) -> impl Iterator<Item = &str> {
     rest.filter_map(|rest| rest.split('}').next())
 }
 
+/// A whole address may be a secret; its name says so.
+fn value(secret: &str) -> String {
+    if secret.ends_with("_URL") {
+        format!("https://{}.example.com/", secret.to_ascii_lowercase().replace('_', "-"))
+    } else {
+        format!("value-of-{secret}")
+    }
+}
+
 fn validated(configuration: &str) -> Finished {
     let place = Place::new("");
     place.write("bellwether.toml", configuration);
     place.finish_with(&["validate"], |command| {
         command.env("STATE_DIRECTORY", place.path("state"));
-        command.envs(secrets(configuration).map(|name| (name, format!("value-of-{name}"))));
+        command.envs(secrets(configuration).map(|name| (name, value(name))));
     })
 }
 

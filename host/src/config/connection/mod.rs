@@ -23,7 +23,7 @@ use std::{
 
 pub use address::AddressError;
 pub(super) use credential::Shown;
-pub use http::HOP_BY_HOP;
+pub use http::{HOP_BY_HOP, METHODS_DEFAULT};
 pub use table::CONNECTIONS_MAX;
 pub(super) use table::{ConnectionPlace, Connections, read};
 
