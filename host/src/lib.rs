@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! bellwether.toml → config → sandbox → schedule → Outcome → board → Snapshot ┬→ expose
-//!                                                                        └→ history → rule
+//!                                                                        └→ history → rule → dispatch
 //! ```
 
 pub mod clock;
@@ -23,6 +23,7 @@ pub mod schedule;
 pub mod board;
 pub mod history;
 pub mod rule;
+pub mod dispatch;
 pub mod expose;
 pub mod app;
 pub mod cli;

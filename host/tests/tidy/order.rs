@@ -21,6 +21,7 @@ const ORDER: &[&str] = &[
     "board",
     "history",
     "rule",
+    "dispatch",
     "expose",
     "app",
     "cli",
