@@ -114,6 +114,7 @@ struct Trial {
     receivers: BTreeMap<&'static str, Receiver>,
     kills: u32,
     now: i64,
+    must_keep: bool,
     is_rough: bool,
 }
 
@@ -150,6 +151,7 @@ impl Trial {
             receivers: RECEIVERS.map(|name| (name, Receiver::default())).into(),
             kills: 0,
             now: T0,
+            must_keep: false,
             is_rough: true,
         }
     }
@@ -163,7 +165,7 @@ impl Trial {
         self.disk.crash();
         self.queued_alerts = None;
         self.alerts = self.kept_alerts.clone();
-        self.is_settled = false;
+        (self.is_settled, self.must_keep) = (false, false);
         for ear in self.receivers.values_mut().flat_map(|receiver| receiver.ears.values_mut()) {
             ear.may_come_again = 1;
         }
@@ -245,10 +247,14 @@ impl Trial {
         self.core.on_time(self.now);
         let effects = self.core.take_effects();
         self.disk.queue(effects.writes);
-        if effects.must_keep {
+        self.must_keep |= effects.must_keep;
+        // A disk may be slow, and those who deliver ask meanwhile.
+        let is_slow = self.is_rough && self.dice.once_in(4);
+        if self.must_keep && !is_slow {
             self.maybe_killed()?;
             self.commit();
             self.maybe_killed()?;
+            self.must_keep = false;
             self.core.kept(effects.batch, true, self.now);
         }
         Ok(())
