@@ -289,7 +289,10 @@ impl Conductor {
         let history = (self.current.config.history != new.config.history)
             .then(|| history::Settings::of(&new.config.history, &self.serve.address().to_string()));
         // Before the rules, whose alerts it leads. It ends before this does, when the host stops.
-        let _ = self.dispatch.configure(dispatch::Settings::of(&new.config.dispatch)).await;
+        let _ = self
+            .dispatch
+            .configure(dispatch::Settings::of(&new.config.dispatch))
+            .await;
         self.rules.replace(rules, history).await;
         self.current = new;
         Ok(summary)

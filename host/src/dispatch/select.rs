@@ -9,6 +9,9 @@ use bellwether_promql::{ast::MatchOp, labels::Labels};
 
 use crate::alert::{ALERT_NAME, Matcher};
 
+/// The label with which rules say how bad it is.
+const SEVERITY: &str = "severity";
+
 /// Lists of matchers by a key each.
 #[derive(Clone, Debug)]
 pub(super) struct Selection<K> {
@@ -44,7 +47,9 @@ impl<K: Clone + PartialEq> Selection<K> {
         let Some(pivot) = pivot(matchers) else {
             return self.rest.retain(|own| own != key);
         };
-        let Some(values) = self.exact.get_mut(pivot.name()) else { return };
+        let Some(values) = self.exact.get_mut(pivot.name()) else {
+            return;
+        };
         if let Some(keys) = values.get_mut(pivot.value()) {
             keys.retain(|own| own != key);
             if keys.is_empty() {
@@ -66,14 +71,17 @@ impl<K: Clone + PartialEq> Selection<K> {
     }
 }
 
-/// The matcher that tells most: an exact value that is not empty, the alert's name before all others.
+/// The matcher that tells most: an exact value that is not empty, the alert's name before all others, how bad it is after them.
 fn pivot(matchers: &[Matcher]) -> Option<&Matcher> {
-    let exact = || {
-        matchers
-            .iter()
-            .filter(|matcher| matcher.op() == MatchOp::Equal && !matcher.value().is_empty())
-    };
-    exact().find(|matcher| **matcher.name() == *ALERT_NAME).or_else(|| exact().next())
+    let exact = matchers
+        .iter()
+        .filter(|matcher| matcher.op() == MatchOp::Equal && !matcher.value().is_empty());
+    exact.min_by_key(|matcher| match &**matcher.name() {
+        ALERT_NAME => 0,
+        // Every third alert has the same one.
+        SEVERITY => 2,
+        _ => 1,
+    })
 }
 
 #[cfg(test)]
@@ -95,7 +103,12 @@ mod tests {
     #[test]
     fn only_lists_that_may_hold_are_tried() {
         let mut selection = Selection::default();
-        let lists = [r#"severity="critical",alertname="Disk""#, "team=db", r#"team=~"d.*""#, "team="];
+        let lists = [
+            r#"severity="critical",alertname="Disk""#,
+            "team=db",
+            r#"team=~"d.*""#,
+            "team=",
+        ];
         for (key, text) in (0..).zip(lists) {
             selection.add(key, &matchers(text));
         }

@@ -78,7 +78,10 @@ impl Silence {
     }
 
     fn bytes(&self) -> usize {
-        let matchers = self.matchers.iter().map(|matcher| matcher.name().len() + matcher.value().len());
+        let matchers = self
+            .matchers
+            .iter()
+            .map(|matcher| matcher.name().len() + matcher.value().len());
         matchers.sum::<usize>() + self.comment.len() + self.created_by.len()
     }
 }
@@ -116,10 +119,14 @@ pub enum SilenceError {
     #[error("a silence must end in the future")]
     Past,
     /// It would cover everything.
-    #[error("a silence needs at least one matcher that an empty value does not satisfy; this one would cover every alert")]
+    #[error(
+        "a silence needs at least one matcher that an empty value does not satisfy; this one would cover every alert"
+    )]
     Everything,
     /// Too many.
-    #[error("there are {SILENCES_MAX} silences already, which is the most that are kept; those that are over go after 120 hours")]
+    #[error(
+        "there are {SILENCES_MAX} silences already, which is the most that are kept; those that are over go after 120 hours"
+    )]
     TooMany,
     /// Too large.
     #[error("the silence takes {0} bytes; at most {SILENCE_BYTES_MAX} are kept")]
@@ -163,13 +170,18 @@ impl Silences {
     /// # Errors
     ///
     /// See [`SilenceError`]; nothing changed.
-    pub(super) fn set(&mut self, new: NewSilence, now: i64) -> Result<(Arc<str>, Changed), SilenceError> {
+    pub(super) fn set(&mut self, new: &NewSilence, now: i64) -> Result<(Arc<str>, Changed), SilenceError> {
         let previous = match &new.id {
-            Some(id) => Some(self.by_id.get(id).cloned().ok_or_else(|| SilenceError::Unknown(Arc::clone(id)))?),
+            Some(id) => Some(
+                self.by_id
+                    .get(id)
+                    .cloned()
+                    .ok_or_else(|| SilenceError::Unknown(Arc::clone(id)))?,
+            ),
             None => None,
         };
-        if let Some(previous) = previous.as_ref().filter(|previous| may_stay(previous, &new, now)) {
-            let changed = built(&new, Arc::clone(&previous.id), new.starts_at, now)?;
+        if let Some(previous) = previous.as_ref().filter(|previous| may_stay(previous, new, now)) {
+            let changed = built(new, Arc::clone(&previous.id), new.starts_at, now)?;
             self.put(changed.clone(), now);
             return Ok((Arc::clone(&changed.id), vec![changed]));
         }
@@ -177,7 +189,7 @@ impl Silences {
             return Err(SilenceError::TooMany);
         }
         self.made += 1;
-        let silence = built(&new, id_of(&new, self.made, now), new.starts_at.max(now), now)?;
+        let silence = built(new, id_of(new, self.made, now), new.starts_at.max(now), now)?;
         let mut changed = vec![silence.clone()];
         if let Some(previous) = previous
             && previous.state(now) != SilenceState::Expired
@@ -194,7 +206,11 @@ impl Silences {
     ///
     /// There is none, or it is over.
     pub(super) fn expire(&mut self, id: &str, now: i64) -> Result<Changed, SilenceError> {
-        let silence = self.by_id.get(id).cloned().ok_or_else(|| SilenceError::Unknown(id.into()))?;
+        let silence = self
+            .by_id
+            .get(id)
+            .cloned()
+            .ok_or_else(|| SilenceError::Unknown(id.into()))?;
         if silence.state(now) == SilenceState::Expired {
             return Err(SilenceError::Over(id.into()));
         }
@@ -266,7 +282,11 @@ fn built(new: &NewSilence, id: Arc<str>, starts_at: i64, now: i64) -> Result<Sil
         created_by: Arc::clone(&new.created_by),
         comment: Arc::clone(&new.comment),
     };
-    if silence.matchers.iter().all(|matcher| matcher.matches(&Labels::default())) {
+    if silence
+        .matchers
+        .iter()
+        .all(|matcher| matcher.matches(&Labels::default()))
+    {
         Err(SilenceError::Everything)
     } else if silence.ends_at < now {
         Err(SilenceError::Past)
@@ -287,7 +307,12 @@ fn id_of(new: &NewSilence, number: u64, now: i64) -> Arc<str> {
     for matcher in &new.matchers {
         hash.update(matcher.to_string().as_bytes());
     }
-    let digits: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let digits: String = hash
+        .finalize()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
     let parts = [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)];
     parts.join("-").into()
@@ -317,7 +342,9 @@ mod tests {
     #[test]
     fn a_silence_covers_from_its_beginning_to_its_end() {
         let mut silences = Silences::default();
-        let (id, _) = silences.set(wanted("alertname=Disk", 2 * HOUR, 3 * HOUR), HOUR).unwrap();
+        let (id, _) = silences
+            .set(&wanted("alertname=Disk", 2 * HOUR, 3 * HOUR), HOUR)
+            .unwrap();
         assert_eq!(id.len(), 36);
         assert!(!covers(&silences, 2 * HOUR - 1));
         assert!(covers(&silences, 2 * HOUR));
@@ -329,19 +356,19 @@ mod tests {
     #[test]
     fn the_end_can_be_moved_in_place_and_the_matchers_cannot() {
         let mut silences = Silences::default();
-        let (id, _) = silences.set(wanted("alertname=Disk", 0, 2 * HOUR), HOUR).unwrap();
+        let (id, _) = silences.set(&wanted("alertname=Disk", 0, 2 * HOUR), HOUR).unwrap();
         let longer = NewSilence {
             id: Some(Arc::clone(&id)),
             ..wanted("alertname=Disk", HOUR, 4 * HOUR)
         };
-        let (same, changed) = silences.set(longer, HOUR + 1).unwrap();
+        let (same, changed) = silences.set(&longer, HOUR + 1).unwrap();
         assert_eq!((same, changed.len()), (Arc::clone(&id), 1));
         assert!(covers(&silences, 3 * HOUR));
         let other = NewSilence {
             id: Some(Arc::clone(&id)),
             ..wanted("alertname=Memory", HOUR, 4 * HOUR)
         };
-        let (new, changed) = silences.set(other, 2 * HOUR).unwrap();
+        let (new, changed) = silences.set(&other, 2 * HOUR).unwrap();
         assert_ne!(new, id);
         assert_eq!(changed.len(), 2, "the old one is over and is kept as such");
         assert!(!covers(&silences, 2 * HOUR));
@@ -351,7 +378,7 @@ mod tests {
     #[test]
     fn an_ended_silence_is_kept_for_120_hours() {
         let mut silences = Silences::default();
-        let (id, _) = silences.set(wanted("alertname=Disk", 0, 9 * HOUR), HOUR).unwrap();
+        let (id, _) = silences.set(&wanted("alertname=Disk", 0, 9 * HOUR), HOUR).unwrap();
         silences.expire(&id, 2 * HOUR).unwrap();
         assert!(!covers(&silences, 2 * HOUR));
         assert_eq!(silences.expire(&id, 3 * HOUR), Err(SilenceError::Over(Arc::clone(&id))));
@@ -369,26 +396,26 @@ mod tests {
             (wanted("a=b", 0, 4), SilenceError::Past),
             (wanted("a=b", 9, 9), SilenceError::Backwards),
         ] {
-            assert_eq!(silences.set(new, 5), Err(error));
+            assert_eq!(silences.set(&new, 5), Err(error));
         }
         let mut large = wanted("a=b", 0, 9);
         large.comment = "x".repeat(SILENCE_BYTES_MAX).into();
-        assert!(matches!(silences.set(large, 5), Err(SilenceError::TooLarge(_))));
+        assert!(matches!(silences.set(&large, 5), Err(SilenceError::TooLarge(_))));
         let unknown = NewSilence {
             id: Some("x".into()),
             ..wanted("a=b", 0, 9)
         };
-        assert_eq!(silences.set(unknown, 5), Err(SilenceError::Unknown("x".into())));
+        assert_eq!(silences.set(&unknown, 5), Err(SilenceError::Unknown("x".into())));
     }
 
     #[test]
     fn silences_that_were_kept_go_on() {
         let mut silences = Silences::default();
-        silences.set(wanted("alertname=Disk", 0, 9 * HOUR), HOUR).unwrap();
+        silences.set(&wanted("alertname=Disk", 0, 9 * HOUR), HOUR).unwrap();
         let kept: Vec<Silence> = silences.iter().cloned().collect();
         let mut restored = Silences::restored(kept, 2 * HOUR);
         assert!(covers(&restored, 2 * HOUR));
-        let (again, _) = restored.set(wanted("alertname=Disk", 0, 9 * HOUR), 3 * HOUR).unwrap();
+        let (again, _) = restored.set(&wanted("alertname=Disk", 0, 9 * HOUR), 3 * HOUR).unwrap();
         assert_eq!(restored.iter().count(), 2, "{again}");
     }
 }
