@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! bellwether.toml → config → sandbox → schedule → Outcome → board → Snapshot ┬→ expose
-//!                                                                        └→ history → rule
+//!                                                                        └→ history → rule → dispatch
 //! ```
 
 pub mod clock;
@@ -15,6 +15,7 @@ pub mod bundled;
 pub mod alert;
 pub mod outcome;
 pub mod telemetry;
+mod yaml;
 pub mod config;
 pub mod store;
 pub mod capability;
@@ -23,6 +24,7 @@ pub mod schedule;
 pub mod board;
 pub mod history;
 pub mod rule;
+pub mod dispatch;
 pub mod expose;
 pub mod app;
 pub mod cli;

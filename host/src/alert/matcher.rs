@@ -1,6 +1,6 @@
 //! One condition on a label of an alert.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use bellwether_promql::{ast::MatchOp, labels::Labels};
 use regex::Regex;
@@ -70,6 +70,38 @@ impl Matcher {
         }
     }
 }
+
+/// As Alertmanager shows it, and as [`Matcher::parse`] reads it: `name="value"`, the name in quotes where it is not plain.
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |(at, c): (usize, char)| c == '_' || c.is_ascii_alphabetic() || (at > 0 && c.is_ascii_digit());
+        if self.name.char_indices().all(is_plain) {
+            f.write_str(&self.name)?;
+        } else {
+            write!(f, "\"{}\"", escaped(&self.name))?;
+        }
+        let op = match self.op {
+            MatchOp::Equal => "=",
+            MatchOp::NotEqual => "!=",
+            MatchOp::Regex => "=~",
+            MatchOp::NotRegex => "!~",
+        };
+        write!(f, "{op}\"{}\"", escaped(&self.value))
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// Equal when they are written alike.
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, self.op, &self.value) == (&other.name, other.op, &other.value)
+    }
+}
+
+impl Eq for Matcher {}
 
 fn anchored(pattern: &str) -> Result<Regex, MatcherError> {
     if pattern.len() > PATTERN_BYTES_MAX {

@@ -5,12 +5,16 @@
 
 mod fingerprint;
 mod matcher;
+mod matcher_text;
+pub mod times;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use bellwether_promql::labels::Labels;
 pub use fingerprint::Fingerprint;
 pub use matcher::{Matcher, MatcherError};
+pub use matcher_text::MatcherTextError;
+pub use times::TimeInterval;
 
 /// The label that names an alert.
 pub const ALERT_NAME: &str = "alertname";
@@ -59,11 +63,22 @@ pub enum ResolveCause {
     RuleRemoved,
     /// It was held without data for as long as anything is held.
     Expired,
+    /// Whoever posted it said so.
+    Sender,
+    /// Whoever posted it says nothing any more.
+    SenderSilent,
 }
 
 impl ResolveCause {
     /// All.
-    pub const ALL: [Self; 4] = [Self::Condition, Self::NoData, Self::RuleRemoved, Self::Expired];
+    pub const ALL: [Self; 6] = [
+        Self::Condition,
+        Self::NoData,
+        Self::RuleRemoved,
+        Self::Expired,
+        Self::Sender,
+        Self::SenderSilent,
+    ];
 
     /// As in logs, messages and the store.
     pub const fn as_str(self) -> &'static str {
@@ -72,6 +87,8 @@ impl ResolveCause {
             Self::NoData => "no_data",
             Self::RuleRemoved => "rule_removed",
             Self::Expired => "expired",
+            Self::Sender => "sender",
+            Self::SenderSilent => "sender_silent",
         }
     }
 

@@ -391,7 +391,10 @@ impl Stepper<'_> {
         if alert.state == AlertState::Pending {
             let reason = match cause {
                 ResolveCause::NoData | ResolveCause::Expired => Reason::VanishedEarly,
-                ResolveCause::Condition | ResolveCause::RuleRemoved => Reason::EndedEarly,
+                ResolveCause::Condition
+                | ResolveCause::RuleRemoved
+                | ResolveCause::Sender
+                | ResolveCause::SenderSilent => Reason::EndedEarly,
             };
             return self.change(alert, Some(AlertState::Pending), None, reason);
         }

@@ -23,7 +23,7 @@ use std::{
 use tokio::sync::{oneshot, watch};
 
 use self::core::{Core, Parts};
-use super::{Externals, RuleSet, RuleStatus};
+use super::{Externals, RuleSet, RuleStatus, outlet::Outlet};
 use crate::{
     board::Snapshot,
     clock::Clock,
@@ -49,8 +49,10 @@ pub struct RuleOptions {
     pub history: History,
     /// Where it is written to now and then, and at the end; None: nowhere.
     pub state_dir: Option<PathBuf>,
-    /// For templates.
+    /// For templates, until the first rules bring their own; their URL counts where those have none.
     pub externals: Externals,
+    /// Where alerts are left for who sends notifications.
+    pub outlet: Outlet,
     /// Time.
     pub clock: Clock,
     /// Told of every change.
@@ -86,6 +88,7 @@ impl Rules {
             history,
             state_dir,
             externals,
+            outlet,
             clock,
             telemetry,
         } = options;
@@ -101,6 +104,7 @@ impl Rules {
             views,
             history,
             externals,
+            outlet,
             supervisor: supervisor.clone(),
             state_dir,
         };

@@ -24,6 +24,11 @@ impl Core {
     /// These rules and no others. Alerts stay with their rules, by name; those whose rule is gone are over.
     pub(super) fn replace(&mut self, rules: &RuleSet) {
         let now = self.now();
+        let mut externals = rules.externals.clone();
+        if externals.url.is_empty() {
+            externals.url.clone_from(&self.own_url);
+        }
+        self.externals = Arc::new(externals);
         let tick = tick_of(&self.history);
         let before = std::mem::take(&mut self.groups);
         let mut groups: Vec<GroupRun> = rules
@@ -50,6 +55,9 @@ impl Core {
         }
         self.plan(now);
         self.show_all();
+        let rules = self.groups.iter().flat_map(|run| &run.rules);
+        let left = rules.filter_map(|rule| rule.left(&self.externals.url)).collect();
+        self.outlet.put_all(left);
     }
 
     fn say_in_use(&self) {
