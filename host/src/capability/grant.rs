@@ -3,6 +3,8 @@
 //! Flows in: the configuration and the capability a guest calls. Flows out: nothing, or the refusal with the lines that
 //! would allow it. Whether a call may reach the one place it names is decided by whoever carries it out.
 
+use std::collections::BTreeSet;
+
 use super::reach::Reach;
 use crate::{
     config::{Capability, Check, Protocol},
@@ -83,9 +85,14 @@ pub struct Grants {
 impl Grants {
     /// Of a check that may reach this.
     pub fn of(check: &Check, reach: &Reach) -> Self {
+        Self::new(&check.allow, reach)
+    }
+
+    /// Of whoever is allowed this and may reach that.
+    pub fn new(allow: &BTreeSet<Capability>, reach: &Reach) -> Self {
         let reaches = |protocol| reach.all().any(|connection| connection.protocol() == protocol);
         Self {
-            system: check.allow.contains(&Capability::System),
+            system: allow.contains(&Capability::System),
             http: reaches(Protocol::Http),
             redis: reaches(Protocol::Redis),
             postgres: reaches(Protocol::Postgres),
