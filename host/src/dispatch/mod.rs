@@ -7,9 +7,22 @@
 //! What is guaranteed for each receiver and group: messages are in order, one at a time; at least once the latest state, and the
 //! end of everything that was told; never an end of what was not told. All that decides is pure, and says why.
 
+pub mod core;
+#[cfg(test)]
+mod disk_tests;
+pub mod flush;
+mod group;
 mod handle;
+mod inhibit;
 mod message;
+mod outbox;
+pub mod posted;
+mod record;
+pub mod route;
+pub mod rows;
+mod select;
 pub mod settings;
+pub mod silence;
 
 pub use self::{
     handle::OutboxHandle,
