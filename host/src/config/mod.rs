@@ -75,6 +75,7 @@ pub use problem::{Location, PROBLEMS_SHOWN_MAX, Problem, Problems, Severity};
 pub use resolved::*;
 pub use rule::{RULE_DURATION_MAX, RULES_MAX};
 pub use search::FILE_BYTES_MAX;
+pub use units::show_duration;
 pub use user::{PluginUse, User};
 pub use within::place_within;
 
