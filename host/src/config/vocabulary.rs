@@ -255,7 +255,6 @@ pub(super) static RECEIVER: TableSpec = TableSpec {
         "email",
         "log",
         "sha256",
-        "allow",
         "limits",
         "connection",
         "connections",

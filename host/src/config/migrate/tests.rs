@@ -183,6 +183,34 @@ fn alerts_go_to_the_alertmanager_they_went_to() {
 }
 
 #[test]
+fn members_of_a_cluster_with_credentials_are_connections() {
+    let text = "alerting:\n  alertmanagers:\n    - scheme: https\n      path_prefix: /am\n      bearer_token: cluster-token-value\n      \
+                static_configs: [{targets: ['a:9093', 'b:9093']}]\n";
+    let migration = migrated(&[("prometheus.yml", text)]).unwrap();
+    let dispatch = loaded(&migration).config.dispatch;
+    let connections = dispatch.receivers["alertmanager"].plugin_use().unwrap().connections;
+    assert_eq!(connections["second"].url.as_str(), "https://b:9093/am/");
+    assert!(connections.values().all(|connection| connection.auth.is_some()));
+}
+
+#[test]
+fn a_bot_has_a_channel_and_a_webhook_has_its_own() {
+    let text = "route: {receiver: x}\nreceivers:\n  - name: x\n    slack_configs:\n      - channel: '#a'\n        api_url: \
+                https://slack.com/api/chat.postMessage\n        http_config: {authorization: {credentials: xoxb-slack-token}}\n      - channel: \
+                '#b'\n        api_url: https://hooks.slack.com/services/one-secret\n";
+    let migration = migrated(&[("alertmanager.yml", text)]).unwrap();
+    let dispatch = loaded(&migration).config.dispatch;
+    let of = |name: &str| dispatch.receivers[name].plugin_use().unwrap();
+    assert_eq!(&**of("x.slack").settings, r##"{"channel":"#a"}"##);
+    assert_eq!(
+        of("x.slack").connections["default"].url.as_str(),
+        "https://slack.com/api/"
+    );
+    assert_eq!(&**of("x.slack-2").settings, "{}");
+    assert!(migration.lost.to_string().contains("`channel` is not taken over"));
+}
+
+#[test]
 fn what_is_lost_is_said_where_it_stands() {
     let migration = migrated(&[("prometheus.yml", PROMETHEUS), ("alertmanager.yml", ALERTMANAGER)]).unwrap();
     let said = migration.lost.to_string();
