@@ -108,7 +108,11 @@ fn minutes(text: &str) -> Result<u16, TimesError> {
     };
     let (hours, minutes) = number(hours).zip(number(minutes)).ok_or_else(wrong)?;
     let time = hours * 60 + minutes;
-    if minutes > 59 || time > DAY { Err(wrong()) } else { Ok(time) }
+    if minutes > 59 || time > DAY {
+        Err(wrong())
+    } else {
+        Ok(time)
+    }
 }
 
 /// `monday:friday`, `sunday`.
@@ -134,8 +138,11 @@ pub fn weekdays(text: &str, dialect: Dialect) -> Result<Range, TimesError> {
 pub fn days_of_month(text: &str) -> Result<Range, TimesError> {
     let day = |text: &str| {
         let day = text.trim().parse::<i32>().ok();
-        day.filter(|day| (1..=31).contains(&day.abs()))
-            .ok_or_else(|| TimesError(format!("`{text}` is no day of a month from 1 to 31, or from the end from -1 to -31")))
+        day.filter(|day| (1..=31).contains(&day.abs())).ok_or_else(|| {
+            TimesError(format!(
+                "`{text}` is no day of a month from 1 to 31, or from the end from -1 to -31"
+            ))
+        })
     };
     let (from, to) = range(text, day, Dialect::Toml)?;
     if from < 0 && to > 0 {
@@ -159,7 +166,9 @@ pub fn months(text: &str, dialect: Dialect) -> Result<Range, TimesError> {
     let month = |text: &str| {
         let text = text.trim().to_ascii_lowercase();
         let named = MONTHS.iter().position(|name| *name == text);
-        let number = named.and_then(|at| i32::try_from(at + 1).ok()).or_else(|| text.parse().ok());
+        let number = named
+            .and_then(|at| i32::try_from(at + 1).ok())
+            .or_else(|| text.parse().ok());
         number
             .filter(|month| (1..=12).contains(month))
             .ok_or_else(|| TimesError(format!("`{text}` is no month such as january or 1")))
@@ -194,11 +203,7 @@ pub fn zone(name: &str) -> Result<TimeZone, TimesError> {
     TimeZone::get(name).map_err(|_| TimesError(format!("`{name}` is no time zone such as Asia/Tokyo or UTC")))
 }
 
-fn range(
-    text: &str,
-    part: impl Fn(&str) -> Result<i32, TimesError>,
-    dialect: Dialect,
-) -> Result<Range, TimesError> {
+fn range(text: &str, part: impl Fn(&str) -> Result<i32, TimesError>, dialect: Dialect) -> Result<Range, TimesError> {
     let (from, to) = text.split_once(':').unwrap_or((text, text));
     let (from, to) = (part(from)?, part(to)?);
     if from > to && dialect == Dialect::Alertmanager {
@@ -245,7 +250,8 @@ impl Period {
         let holds = |range: &TimeRange| {
             let begins_today = minute >= range.start && (minute < range.end || range.wraps());
             let began_yesterday = range.wraps() && minute < range.end;
-            (begins_today && self.has_day(local)) || (began_yesterday && yesterday().is_some_and(|day| self.has_day(day)))
+            (begins_today && self.has_day(local))
+                || (began_yesterday && yesterday().is_some_and(|day| self.has_day(day)))
         };
         match self.times.as_slice() {
             [] => self.has_day(local),
@@ -340,7 +346,10 @@ mod tests {
         assert!(friday.contains(at("2026-11-27T22:00:00Z")));
         assert!(friday.contains(at("2026-11-28T05:59:00Z")));
         assert!(!friday.contains(at("2026-11-28T06:00:00Z")));
-        assert!(!friday.contains(at("2026-11-27T05:00:00Z")), "that night was Thursday's");
+        assert!(
+            !friday.contains(at("2026-11-27T05:00:00Z")),
+            "that night was Thursday's"
+        );
         assert!(!friday.contains(at("2026-11-28T22:00:00Z")));
     }
 
@@ -379,7 +388,10 @@ mod tests {
         assert!(!days("-3:-1").contains(at("2027-02-25T23:00:00Z")));
         assert!(days("-3:-1").contains(at("2028-02-29T00:00:00Z")));
         assert!(days("30:31").contains(at("2026-11-30T00:00:00Z")));
-        assert!(!days("30:31").contains(at("2027-02-28T00:00:00Z")), "February has neither");
+        assert!(
+            !days("30:31").contains(at("2027-02-28T00:00:00Z")),
+            "February has neither"
+        );
         assert!(days("20:-1").contains(at("2027-02-28T00:00:00Z")));
         for wrong in ["0", "32", "-32", "-1:5", "5:1", "-1:-3", "x", ""] {
             assert!(days_of_month(wrong).is_err(), "{wrong}");

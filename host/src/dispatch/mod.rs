@@ -11,6 +11,8 @@ mod handle;
 mod message;
 pub mod settings;
 
+#[cfg(test)]
+pub(crate) use self::handle::{Bells, OutboxRequest, outbox as outbox_for_tests};
 pub use self::{
     handle::OutboxHandle,
     message::{Attempt, Message, MessageId, News, NewsReason},

@@ -22,6 +22,7 @@ const ORDER: &[&str] = &[
     "history",
     "rule",
     "dispatch",
+    "deliver",
     "expose",
     "app",
     "cli",

@@ -1,0 +1,127 @@
+//! One notification as the bytes of an email. Pure.
+//!
+//! The same notification is the same bytes at every attempt: its Message-ID is the message's id, its date is when it was decided, and
+//! the border between its parts comes from the id too, so that a server or a mailbox that has it already can tell. All emails about
+//! one group refer to the same root, which makes them one thread.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use lettre::{
+    Message,
+    message::{
+        Mailbox, MultiPart, SinglePart,
+        header::{HeaderName, HeaderValue},
+    },
+};
+
+use super::html;
+use crate::deliver::outgoing::Outgoing;
+
+/// Who writes to whom.
+#[derive(Clone, Debug)]
+pub(super) struct Addresses {
+    pub(super) from: Mailbox,
+    pub(super) to: Vec<Mailbox>,
+}
+
+/// Automatic mail says so, so that nobody's absence answers it (RFC 3834), and Exchange's neither.
+const AUTOMATIC: [(&str, &str); 2] = [
+    ("Auto-Submitted", "auto-generated"),
+    ("X-Auto-Response-Suppress", "All"),
+];
+
+/// Errors: lettre does not take it, which is a bug of ours.
+pub(super) fn email(addresses: &Addresses, outgoing: &Outgoing) -> Result<Vec<u8>, String> {
+    let domain = addresses.from.email.domain();
+    let id = outgoing.message.id.to_string();
+    let root = format!("<thread.{}@{domain}>", outgoing.thread);
+    let decided = u64::try_from(outgoing.message.created_at).unwrap_or(0);
+    let mut builder = Message::builder()
+        .from(addresses.from.clone())
+        .subject(&outgoing.title)
+        .date(UNIX_EPOCH + Duration::from_millis(decided))
+        .message_id(Some(format!("<{id}@{domain}>")))
+        .in_reply_to(root.clone())
+        .references(root);
+    for to in &addresses.to {
+        builder = builder.to(to.clone());
+    }
+    for (name, value) in AUTOMATIC {
+        let name = HeaderName::new_from_ascii_str(name);
+        builder = builder.raw_header(HeaderValue::new(name, value.to_owned()));
+    }
+    let parts = MultiPart::alternative()
+        .boundary(format!("bellwether-{id}"))
+        .singlepart(SinglePart::plain(outgoing.text.clone()))
+        .singlepart(SinglePart::html(html::page(outgoing)));
+    let email = builder.multipart(parts).map_err(|error| error.to_string())?;
+    Ok(email.formatted())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        deliver::{
+            outgoing::{Templates, Writer},
+            redact::{Hiding, KEY_BYTES, Key},
+            samples::{message, news},
+        },
+        dispatch::News,
+        secret::Redactor,
+    };
+
+    fn composed(alerts: Vec<News>) -> String {
+        let writer = Writer {
+            templates: Templates::default(),
+            hiding: Hiding::new(&[], Key::new([0; KEY_BYTES]), Redactor::default()),
+            external_url: Arc::from(""),
+        };
+        let addresses = Addresses {
+            from: "Bellwether <watch@example.com>".parse().unwrap(),
+            to: vec![
+                "ops@example.org".parse().unwrap(),
+                "Jörg <j@example.org>".parse().unwrap(),
+            ],
+        };
+        let bytes = email(&addresses, &writer.write(&message(alerts))).unwrap();
+        assert!(bytes.is_ascii(), "no server needs to know more than ASCII");
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn the_same_message_is_the_same_bytes_with_its_own_id_in_its_groups_thread() {
+        let mail = composed(vec![news(&[("alertname", "A")])]);
+        assert_eq!(mail, composed(vec![news(&[("alertname", "A")])]));
+        let id = message(Vec::new()).id;
+        assert!(mail.contains(&format!("Message-ID: <{id}@example.com>\r\n")), "{mail}");
+        assert!(mail.contains("\r\nIn-Reply-To: <thread."), "{mail}");
+        assert!(mail.contains("\r\nReferences: <thread."), "{mail}");
+        assert!(mail.contains("\r\nDate: Sat, 28 Nov 2026 03:00:00 +0000\r\n"), "{mail}");
+        assert!(mail.contains("\r\nAuto-Submitted: auto-generated\r\n"), "{mail}");
+        assert!(mail.contains("Content-Type: multipart/alternative"), "{mail}");
+    }
+
+    #[test]
+    fn a_label_cannot_add_a_header_or_a_recipient() {
+        let evil = "x\r\nBcc: thief@example.net\r\n\r\nbody";
+        let mut one = news(&[("alertname", evil)]);
+        one.annotations.insert("summary".into(), evil.into());
+        let mail = composed(vec![one]);
+        let (head, _) = mail.split_once("\r\n\r\n").unwrap();
+        assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
+    }
+
+    #[test]
+    fn no_line_is_longer_than_servers_take() {
+        let mut one = news(&[("alertname", "A")]);
+        one.annotations.insert("summary".into(), "w".repeat(900).into());
+        one.annotations.insert("description".into(), "grün ".repeat(180).into());
+        let mail = composed(vec![one]);
+        let longest = mail.split("\r\n").map(str::len).max().unwrap();
+        assert!(longest <= 998, "{longest}");
+        assert!(!mail.replace("\r\n", "").contains(['\r', '\n']));
+    }
+}
