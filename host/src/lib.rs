@@ -15,6 +15,7 @@ pub mod bundled;
 pub mod alert;
 pub mod outcome;
 pub mod telemetry;
+mod yaml;
 pub mod config;
 pub mod store;
 pub mod capability;

@@ -18,7 +18,7 @@ fn loaded(text: &str) -> Loaded {
 }
 
 fn place(loaded: &Loaded, check: &str, pointer: &str) -> (usize, usize) {
-    let location = loaded.locate_setting(check, pointer);
+    let location = loaded.locate_setting(User::Check(check), pointer);
     (location.line, location.column)
 }
 
@@ -63,17 +63,17 @@ fn what_is_not_there_is_placed_at_what_is_around_it() {
         (14, 8),
         "without settings, the check itself"
     );
-    assert_eq!(loaded.locate_setting("unknown", "/url").line, 0);
-    let plugin = loaded.locate("none", "plugin");
+    assert_eq!(loaded.locate_setting(User::Check("unknown"), "/url").line, 0);
+    let plugin = loaded.locate(User::Check("none"), "plugin");
     assert_eq!((plugin.line, plugin.column), (15, 10));
-    assert_eq!(loaded.locate("none", "sha256").line, 14);
+    assert_eq!(loaded.locate(User::Check("none"), "sha256").line, 14);
 }
 
 #[test]
 fn a_settings_problem_reads_like_any_other() {
     let loaded = loaded(SHOP);
     let text = loaded
-        .setting_problem("shop", "/expect/status/0", "200 is not of type \"string\"")
+        .setting_problem(User::Check("shop"), "/expect/status/0", "200 is not of type \"string\"")
         .to_string();
     let shown = text.split_once("bellwether.toml").unwrap().1;
     assert_eq!(
@@ -87,7 +87,7 @@ fn a_settings_problem_reads_like_any_other() {
 fn a_key_that_slid_into_the_settings_is_said_to_belong_above() {
     let loaded = loaded("[check.a]\nplugin = \"http\"\n\n[check.a.settings]\nurl = \"x\"\ntimeout = \"5s\"\n");
     for (pointer, message) in [("", "unknown field \"timeout\""), ("/timeout", "not allowed")] {
-        let problem = loaded.setting_problem("a", pointer, message);
+        let problem = loaded.setting_problem(User::Check("a"), pointer, message);
         assert_eq!(problem.location.line, 6);
         assert_eq!(
             problem.hint.as_deref(),

@@ -17,7 +17,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::runtime::{Handle, Runtime};
 
 pub use oneshot::{OneShot, OneShotOptions, find_check};
-pub use plugins::{LoadedCheck, effective_limits, load_check, load_checks};
+pub use plugins::{LoadedCheck, LoadedReceiver, effective_limits, load_check, load_checks, load_receivers};
 
 use self::{
     conductor::{Cause, Conductor, Door},

@@ -1,4 +1,4 @@
-//! From configured checks to plugins that are ready to run them: each source is loaded once, each settings table is
+//! From configured checks and receivers to plugins that are ready for them: each source is loaded once, each settings table is
 //! checked once, and what is wrong is said where it stands in the configuration.
 
 use std::{
@@ -10,7 +10,7 @@ use super::reach;
 use crate::{
     board::SERIES_LIMIT_DEFAULT,
     capability::{log::LINES_DEFAULT, reach::Reach, state::QUOTA_BYTES_DEFAULT},
-    config::{Check, Limits, Loaded, PluginSource, Problem},
+    config::{Check, Limits, Loaded, PluginSource, PluginUse, Problem, Receiver, User},
     sandbox::{LoadError, Plugin, Progress, RunLimits, Sandbox},
 };
 
@@ -95,85 +95,157 @@ pub(super) async fn load_source(
     checks: Vec<Arc<Check>>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Vec<LoadedCheck> {
-    let mut ready: Vec<LoadedCheck> = match sandbox.load(source, progress).await {
-        Err(error) => checks.into_iter().map(|check| refused(loaded, check, &error)).collect(),
-        Ok(plugin) if !plugin.inspection().is_check() => checks
-            .into_iter()
-            .map(|check| not_a_check(loaded, check, &plugin))
+    let uses: Vec<PluginUse<'_>> = checks.iter().map(|check| check.plugin_use()).collect();
+    let ready = prepare(sandbox, loaded, source, &uses, progress).await;
+    let pair = |(check, ready): (&Arc<Check>, Ready)| {
+        let check = Arc::clone(check);
+        match ready {
+            Ok((plugin, reach)) => LoadedCheck {
+                check,
+                plugin: Ok(plugin),
+                reach,
+            },
+            Err(problems) => LoadedCheck::broken(check, problems),
+        }
+    };
+    checks.iter().zip(ready).map(pair).collect()
+}
+
+/// A receiver that a plugin carries news to, and that plugin or why it cannot.
+#[derive(Clone, Debug)]
+pub struct LoadedReceiver {
+    /// As configured.
+    pub receiver: Arc<Receiver>,
+    /// Every problem of it, or its plugin.
+    pub plugin: Result<Arc<Plugin>, Vec<Problem>>,
+    /// What it may reach; nothing when there is a problem.
+    pub reach: Arc<Reach>,
+}
+
+/// Loads every receiver of a configuration that names a plugin, one source after the other.
+pub async fn load_receivers(
+    sandbox: &Sandbox,
+    loaded: &Loaded,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Vec<LoadedReceiver> {
+    let receivers: Vec<_> = loaded.config.dispatch.receivers.values().collect();
+    let mut sources: BTreeMap<&PluginSource, Vec<(&Arc<Receiver>, PluginUse<'_>)>> = BTreeMap::new();
+    for (receiver, own) in receivers
+        .iter()
+        .filter_map(|receiver| Some((*receiver, receiver.plugin_use()?)))
+    {
+        sources.entry(own.plugin).or_default().push((receiver, own));
+    }
+    let mut all = Vec::new();
+    for (source, receivers) in sources {
+        let uses: Vec<PluginUse<'_>> = receivers.iter().map(|(_, own)| *own).collect();
+        let ready = prepare(sandbox, loaded, source, &uses, progress).await;
+        all.extend(receivers.iter().zip(ready).map(|((receiver, _), ready)| {
+            let (plugin, reach) = match ready {
+                Ok((plugin, reach)) => (Ok(plugin), reach),
+                Err(problems) => (Err(problems), Arc::default()),
+            };
+            LoadedReceiver {
+                receiver: Arc::clone(receiver),
+                plugin,
+                reach,
+            }
+        }));
+    }
+    all.sort_by(|one, other| one.receiver.name.cmp(&other.receiver.name));
+    all
+}
+
+/// What somebody who uses a plugin gets: it, and what he may reach; or every problem.
+type Ready = Result<(Arc<Plugin>, Arc<Reach>), Vec<Problem>>;
+
+/// Loads one source and prepares those who use it, in their order.
+async fn prepare(
+    sandbox: &Sandbox,
+    loaded: &Loaded,
+    source: &PluginSource,
+    uses: &[PluginUse<'_>],
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Vec<Ready> {
+    let mut ready: Vec<Ready> = match sandbox.load(source, progress).await {
+        Err(error) => uses
+            .iter()
+            .map(|own| Err(vec![refused(loaded, own.user, &error)]))
             .collect(),
-        Ok(plugin) => with_settings(loaded, &plugin, checks).await,
+        Ok(plugin) => {
+            let unfit = uses.iter().map(|own| unfit(loaded, own.user, &plugin));
+            match unfit.collect::<Option<Vec<Problem>>>() {
+                Some(problems) => problems.into_iter().map(|problem| Err(vec![problem])).collect(),
+                None => with_settings(loaded, &plugin, uses).await,
+            }
+        }
     };
     // Paths and settings may hold what is a secret elsewhere.
-    for problem in ready
-        .iter_mut()
-        .filter_map(|check| check.plugin.as_mut().err())
-        .flatten()
-    {
+    for problem in ready.iter_mut().filter_map(|ready| ready.as_mut().err()).flatten() {
         *problem = loaded.conceal(problem.clone());
     }
     ready
 }
 
-fn refused(loaded: &Loaded, check: Arc<Check>, error: &LoadError) -> LoadedCheck {
+fn refused(loaded: &Loaded, user: User<'_>, error: &LoadError) -> Problem {
     let key = if matches!(error, LoadError::Pin { .. }) {
         "sha256"
     } else {
         "plugin"
     };
-    let problem = Problem::at(
-        loaded.locate(&check.name, key),
-        format!("check `{}`: {error}", check.name),
-    );
-    LoadedCheck::broken(check, vec![problem])
+    Problem::at(loaded.locate(user, key), format!("{user}: {error}"))
 }
 
-fn not_a_check(loaded: &Loaded, check: Arc<Check>, plugin: &Plugin) -> LoadedCheck {
-    let what = format!(
-        "check `{}`: plugin `{}` carries news out and looks at nothing",
-        check.name,
-        plugin.description().name
-    );
-    let problem = Problem::at(loaded.locate(&check.name, "plugin"), what)
-        .with_hint("a check needs a plugin that exports `bellwether:plugin/check`");
-    LoadedCheck::broken(check, vec![problem])
+/// A plugin that does something else than who uses it.
+fn unfit(loaded: &Loaded, user: User<'_>, plugin: &Plugin) -> Option<Problem> {
+    let (fits, what, hint) = match user {
+        User::Check(_) => (
+            plugin.inspection().is_check(),
+            "carries news out and looks at nothing",
+            "a check needs a plugin that exports `bellwether:plugin/check`",
+        ),
+        User::Receiver(_) => (
+            plugin.inspection().is_forwarder(),
+            "looks at something and carries no news out",
+            "a receiver needs a plugin that exports `bellwether:plugin/notifications`",
+        ),
+    };
+    if fits {
+        return None;
+    }
+    let message = format!("{user}: plugin `{}` {what}", plugin.description().name);
+    Some(Problem::at(loaded.locate(user, "plugin"), message).with_hint(hint))
 }
 
 /// Equal tables are checked once: ten thousand checks of one plugin often differ in nothing but their name.
-async fn with_settings(loaded: &Loaded, plugin: &Arc<Plugin>, checks: Vec<Arc<Check>>) -> Vec<LoadedCheck> {
-    let mut places: HashMap<Arc<str>, usize> = HashMap::new();
+async fn with_settings(loaded: &Loaded, plugin: &Arc<Plugin>, uses: &[PluginUse<'_>]) -> Vec<Ready> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
     let mut tables: Vec<&str> = Vec::new();
-    for check in &checks {
-        places.entry(Arc::clone(&check.settings)).or_insert_with(|| {
-            tables.push(&check.settings);
+    for own in uses {
+        places.entry(&**own.settings).or_insert_with(|| {
+            tables.push(own.settings);
             tables.len() - 1
         });
     }
     let answers = plugin.check_settings(&tables).await;
-    let judge = |check: &Check| match places.get(&check.settings).and_then(|at| answers.get(*at)) {
-        Some(Ok(granted)) => reach::of_check(loaded, check, plugin.description(), granted),
+    let judge = |own: &PluginUse<'_>| match places.get(&**own.settings).and_then(|at| answers.get(*at)) {
+        Some(Ok(granted)) => reach::of(loaded, own, plugin.description(), granted),
         Some(Err(problems)) => {
             let mut all: Vec<Problem> = problems
                 .iter()
-                .map(|problem| loaded.setting_problem(&check.name, &problem.pointer, &problem.message))
+                .map(|problem| loaded.setting_problem(own.user, &problem.pointer, &problem.message))
                 .collect();
             // Slots have nothing to do with settings: what is wrong with them is said at once.
             all.extend(
-                reach::of_check(loaded, check, plugin.description(), &[])
+                reach::of(loaded, own, plugin.description(), &[])
                     .err()
                     .into_iter()
                     .flatten(),
             );
             Err(all)
         }
-        None => Err(vec![loaded.setting_problem(&check.name, "", "they were not checked")]),
+        None => Err(vec![loaded.setting_problem(own.user, "", "they were not checked")]),
     };
-    let ready = |check: Arc<Check>| match judge(&check) {
-        Ok(reach) => LoadedCheck {
-            check,
-            plugin: Ok(Arc::clone(plugin)),
-            reach: Arc::new(reach),
-        },
-        Err(problems) => LoadedCheck::broken(check, problems),
-    };
-    checks.into_iter().map(ready).collect()
+    let ready = |own: &PluginUse<'_>| judge(own).map(|reach| (Arc::clone(plugin), Arc::new(reach)));
+    uses.iter().map(ready).collect()
 }

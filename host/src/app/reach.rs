@@ -1,4 +1,4 @@
-//! What a check may reach: the connections that its plugin's slots are bound to, and the addresses that its settings name.
+//! What a check or a receiver may reach: the connections that its plugin's slots are bound to, and the addresses that its settings name.
 //!
 //! Flows in: the configuration, what the plugin describes, and which settings its schema marks as addresses. Flows out: a
 //! [`Reach`], or problems where the configuration says what is wrong. It reaches nothing itself.
@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     capability::reach::Reach,
-    config::{Check, Connection, Loaded, Problem, Protocol, header, inline_table, nearest},
+    config::{Connection, Loaded, PluginUse, Problem, Protocol, header, inline_table, nearest},
     sandbox::{ConnectionSlot, Description},
 };
 
@@ -17,18 +17,18 @@ const SLOT_DEFAULT: &str = "default";
 /// Most addresses that the settings of one check name: ten times what one check asks in a run by default.
 const ADDRESSES_MAX: usize = 10_000;
 
-/// What `check` may reach. `granted` are pointers to the settings that are addresses.
-pub(super) fn of_check(
+/// What somebody may reach who uses a plugin. `granted` are pointers to the settings that are addresses.
+pub(super) fn of(
     loaded: &Loaded,
-    check: &Check,
+    own: &PluginUse<'_>,
     plugin: &Description,
     granted: &[String],
 ) -> Result<Reach, Vec<Problem>> {
-    let mut problems = unfit_bindings(loaded, check, plugin);
-    problems.extend(unbound_slots(loaded, check, plugin));
-    let addresses = addresses(loaded, check, granted, &mut problems);
+    let mut problems = unfit_bindings(loaded, own, plugin);
+    problems.extend(unbound_slots(loaded, own, plugin));
+    let addresses = addresses(loaded, own, granted, &mut problems);
     if problems.is_empty() {
-        let slots = check.connections.clone();
+        let slots = own.connections.clone();
         Ok(Reach { slots, addresses })
     } else {
         Err(problems)
@@ -36,25 +36,22 @@ pub(super) fn of_check(
 }
 
 /// Bindings of slots that the plugin has not, or of the wrong kind.
-fn unfit_bindings(loaded: &Loaded, check: &Check, plugin: &Description) -> Vec<Problem> {
+fn unfit_bindings(loaded: &Loaded, own: &PluginUse<'_>, plugin: &Description) -> Vec<Problem> {
     let judge = |(slot, connection): (&String, &Arc<Connection>)| {
         let described = plugin.connections.iter().find(|described| described.name == *slot);
         let (message, hint) = match described {
-            None => unknown_slot(check, slot, plugin),
+            None => unknown_slot(own, slot, plugin),
             Some(described) if !fits(described, connection) => wrong_scheme(described, connection, plugin),
             Some(_) => return None,
         };
-        Some(Problem::at(loaded.locate_slot(&check.name, slot), message).with_hint(hint))
+        Some(Problem::at(loaded.locate_slot(own.user, slot), message).with_hint(hint))
     };
-    check.connections.iter().filter_map(judge).collect()
+    own.connections.iter().filter_map(judge).collect()
 }
 
-fn unknown_slot(check: &Check, slot: &str, plugin: &Description) -> (String, String) {
+fn unknown_slot(own: &PluginUse<'_>, slot: &str, plugin: &Description) -> (String, String) {
     let name = &plugin.name;
-    let message = format!(
-        "check `{}`: plugin `{name}` has no slot `{slot}` for a connection",
-        check.name
-    );
+    let message = format!("{}: plugin `{name}` has no slot `{slot}` for a connection", own.user);
     let slots = || plugin.connections.iter().map(|slot| slot.name.as_str());
     let hint = match (nearest(slot, slots()), plugin.connections.as_slice()) {
         (_, []) => "it takes no connection: remove it".to_owned(),
@@ -117,56 +114,61 @@ fn url_line(slot: &ConnectionSlot) -> String {
 }
 
 /// Slots that the plugin cannot do without.
-fn unbound_slots(loaded: &Loaded, check: &Check, plugin: &Description) -> Vec<Problem> {
+fn unbound_slots(loaded: &Loaded, own: &PluginUse<'_>, plugin: &Description) -> Vec<Problem> {
     let missing = plugin
         .connections
         .iter()
-        .filter(|slot| slot.required && !check.connections.contains_key(&slot.name));
+        .filter(|slot| slot.required && !own.connections.contains_key(&slot.name));
     let said = |slot: &ConnectionSlot| {
         let summary = match slot.summary.as_str() {
             "" => String::new(),
             summary => format!(": {summary}"),
         };
         let message = format!(
-            "check `{}`: plugin `{}` needs a connection for its slot `{}`{summary}",
-            check.name, plugin.name, slot.name
+            "{}: plugin `{}` needs a connection for its slot `{}`{summary}",
+            own.user, plugin.name, slot.name
         );
-        let place = loaded.locate_slot(&check.name, &slot.name);
-        Problem::at(place, message).with_hint(lines_to_add(loaded, check, slot))
+        let place = loaded.locate_slot(own.user, &slot.name);
+        Problem::at(place, message).with_hint(lines_to_add(loaded, own, slot))
     };
     missing.map(said).collect()
 }
 
 /// The lines that bind a slot: to a connection that is there and fits, else to one to be added.
-fn lines_to_add(loaded: &Loaded, check: &Check, slot: &ConnectionSlot) -> String {
+fn lines_to_add(loaded: &Loaded, own: &PluginUse<'_>, slot: &ConnectionSlot) -> String {
     let there = loaded
         .config
         .connections
         .values()
         .find(|connection| fits(slot, connection));
-    let own = header(&["check", &check.name]);
+    let header = header(&[own.user.word(), own.user.name()]);
     match there {
-        Some(connection) => format!("add to {own}:\n{}", binding(check, slot, &connection.name)),
+        Some(connection) => format!("add to {header}:\n{}", binding(own, slot, &connection.name)),
         None => format!(
-            "add:\n[connection.NAME]\n{}\n\n{own}\n{}",
+            "add:\n[connection.NAME]\n{}\n\n{header}\n{}",
             url_line(slot),
-            binding(check, slot, "NAME")
+            binding(own, slot, "NAME")
         ),
     }
 }
 
-fn binding(check: &Check, slot: &ConnectionSlot, name: &str) -> String {
-    if check.connections.is_empty() && slot.name == SLOT_DEFAULT {
+fn binding(own: &PluginUse<'_>, slot: &ConnectionSlot, name: &str) -> String {
+    if own.connections.is_empty() && slot.name == SLOT_DEFAULT {
         return format!("connection = \"{name}\"");
     }
-    let bound = check.connections.iter();
+    let bound = own.connections.iter();
     let bound = bound.map(|(slot, connection)| (slot.as_str(), &*connection.name));
     let all: Vec<(&str, &str)> = bound.chain([(slot.name.as_str(), name)]).collect();
     format!("connections = {}", inline_table(&all))
 }
 
 /// Each address once, however many settings name it.
-fn addresses(loaded: &Loaded, check: &Check, granted: &[String], problems: &mut Vec<Problem>) -> Vec<Arc<Connection>> {
+fn addresses(
+    loaded: &Loaded,
+    own: &PluginUse<'_>,
+    granted: &[String],
+    problems: &mut Vec<Problem>,
+) -> Vec<Arc<Connection>> {
     if granted.is_empty() {
         return Vec::new();
     }
@@ -177,12 +179,12 @@ fn addresses(loaded: &Loaded, check: &Check, granted: &[String], problems: &mut 
         );
         problems.push(
             loaded
-                .setting_problem(&check.name, "", &message)
-                .with_hint("share them among several checks"),
+                .setting_problem(own.user, "", &message)
+                .with_hint("share them among several tables"),
         );
         return Vec::new();
     }
-    let settings: serde_json::Value = serde_json::from_str(&check.settings).unwrap_or_default();
+    let settings: serde_json::Value = serde_json::from_str(&own.settings).unwrap_or_default();
     let mut seen = BTreeSet::new();
     let mut all = Vec::new();
     for pointer in granted {
@@ -193,7 +195,7 @@ fn addresses(loaded: &Loaded, check: &Check, granted: &[String], problems: &mut 
             Ok(address) if seen.insert(text) => all.push(Arc::new(address)),
             Ok(_) => {}
             Err(error) => {
-                let problem = loaded.setting_problem(&check.name, pointer, &format!("the address {error}"));
+                let problem = loaded.setting_problem(own.user, pointer, &format!("the address {error}"));
                 problems.push(problem.with_hint(error.hint(true)));
             }
         }
@@ -233,12 +235,15 @@ mod tests {
     #[test]
     fn the_line_that_binds_a_slot_keeps_what_is_bound() {
         let mut check = testing::check("web");
-        assert_eq!(binding(&check, &slot("default", &[]), "NAME"), "connection = \"NAME\"");
+        assert_eq!(
+            binding(&check.plugin_use(), &slot("default", &[]), "NAME"),
+            "connection = \"NAME\""
+        );
         check
             .connections
             .insert("default".to_owned(), Arc::new(connection("https://x/")));
         assert_eq!(
-            binding(&check, &slot("management", &[]), "NAME"),
+            binding(&check.plugin_use(), &slot("management", &[]), "NAME"),
             "connections = { default = \"https://x/\", management = \"NAME\" }"
         );
         assert_eq!(
@@ -261,7 +266,7 @@ mod tests {
             ..Description::default()
         };
         let granted: Vec<String> = granted.iter().map(|pointer| (*pointer).to_owned()).collect();
-        of_check(&loaded, &loaded.config.checks["web"], &plugin, &granted).map_err(|problems| {
+        of(&loaded, &loaded.config.checks["web"].plugin_use(), &plugin, &granted).map_err(|problems| {
             let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
             said.join("\n").replace(&format!("{}/", folder.path().display()), "")
         })

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{ConfigArgument, Exit, output, session};
 use crate::{
     app::{LoadedCheck, effective_limits, load_checks},
-    config::{InForce, Loaded, Location, Problem, Problems, Severity},
+    config::{InForce, Loaded, Location, Problem, Problems, Severity, User},
     expose::check_access,
     rule::{self, Group, Lints, Metrics, Replaced, RuleSet},
 };
@@ -114,7 +114,7 @@ fn ungranted(loaded: &Loaded, check: &LoadedCheck) -> Vec<Problem> {
                 "check `{}`: its plugin can ask for `{}`, which is not granted; if it does, the run ends as denied",
                 check.check.name, denied.capability
             );
-            Problem::at(loaded.locate(&check.check.name, "plugin"), what)
+            Problem::at(loaded.locate(User::Check(&check.check.name), "plugin"), what)
                 .with_hint(denied.hint)
                 .into_warning()
         })

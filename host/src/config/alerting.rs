@@ -8,15 +8,18 @@ use std::{
 };
 
 use super::{
+    Connection,
+    dispatch::{self, FileDefaults},
     include,
     reader::Reader,
-    reading::Reading,
+    reading::{Reading, Secrets},
     resolved::{Alerting, BundledAlert},
     rule::{self, RulePlace},
-    source::At,
-    tree::Value,
+    source::{At, Span},
+    tree::{Entry, Value},
     vocabulary::{ALERTING, BUNDLED_ALERT},
 };
+use crate::metric::LabelName;
 
 /// How often rules are evaluated unless they or `evaluation_interval` say otherwise: as often as history remembers by default, so
 /// that no sample is judged twice and none is missed.
@@ -42,6 +45,12 @@ pub(super) struct FileAlerting {
     bundled: BTreeMap<String, BundledAlert>,
     /// Where each of `bundled` stands.
     pub(super) bundled_places: BTreeMap<String, RulePlace>,
+    /// An `alertmanager.yml` to take routes and receivers from.
+    pub(super) alertmanager_file: Option<At<PathBuf>>,
+    /// About notifications.
+    pub(super) defaults: FileDefaults,
+    external_url: Option<At<String>>,
+    pub(super) external_labels: BTreeMap<LabelName, At<String>>,
 }
 
 pub(super) fn read(root: &Reader<'_, '_>) -> FileAlerting {
@@ -55,7 +64,56 @@ pub(super) fn read(root: &Reader<'_, '_>) -> FileAlerting {
         bundled_rules: alerting.boolean("bundled_rules").map(|given| given.value),
         bundled,
         bundled_places,
+        alertmanager_file: alerting.path("alertmanager_file"),
+        defaults: dispatch::read_defaults(&alerting),
+        external_url: external_url(&alerting),
+        external_labels: external_labels(&alerting),
     }
+}
+
+/// Where people reach the host: http or https, without credentials.
+fn external_url(alerting: &Reader<'_, '_>) -> Option<At<String>> {
+    let given = alerting.string("external_url")?;
+    let url = match Connection::at_address(&given.value) {
+        Ok(address) if matches!(address.url.scheme(), "http" | "https") && address.url.query().is_none() => address.url,
+        Ok(_) => return wrong_url(alerting, given.span, "is not where people open a page"),
+        Err(error) => return wrong_url(alerting, given.span, &error.to_string()),
+    };
+    Some(At {
+        value: url.as_str().trim_end_matches('/').to_owned(),
+        span: given.span,
+    })
+}
+
+fn wrong_url<T>(alerting: &Reader<'_, '_>, span: Span, why: &str) -> Option<T> {
+    let hint = "write it as people open it: \"https://monitoring.example.com\"".to_owned();
+    alerting.reading.error(span, format!("`external_url` {why}"), hint);
+    None
+}
+
+fn external_labels(alerting: &Reader<'_, '_>) -> BTreeMap<LabelName, At<String>> {
+    let Some(node) = alerting.node("external_labels") else {
+        return BTreeMap::new();
+    };
+    let Value::Table(table) = &node.value else {
+        let hint = "for example: external_labels = { region = \"eu\" }".to_owned();
+        alerting.wrong("external_labels", node, "a table", Some(hint));
+        return BTreeMap::new();
+    };
+    let label = |entry: &Entry| {
+        let value = alerting
+            .text(&entry.key, &entry.node, "a string", Secrets::Refused)?
+            .text;
+        let span = entry.node.span;
+        match LabelName::new(&entry.key) {
+            Ok(name) => Some((name, At { value, span })),
+            Err(error) => {
+                alerting.reading.error(entry.key_span, error.to_string(), None);
+                None
+            }
+        }
+    };
+    table.entries.iter().filter_map(label).collect()
 }
 
 /// `[alerting.bundled.ALERT]`, and where each stands.
@@ -99,6 +157,12 @@ pub(super) fn resolve(reading: &Reading<'_>, file: &FileAlerting) -> Alerting {
         evaluation_interval: interval.unwrap_or(EVALUATION_INTERVAL_DEFAULT),
         bundled_rules: file.bundled_rules.unwrap_or(true),
         bundled: file.bundled.clone(),
+        external_url: file.external_url.as_ref().map(|url| url.value.clone()),
+        external_labels: file
+            .external_labels
+            .iter()
+            .map(|(name, value)| (name.clone(), value.value.clone()))
+            .collect(),
     }
 }
 

@@ -3,9 +3,20 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use super::{reader::Reader, reading::Reading, resolved::Host, source::At, tree::Value, vocabulary::HOST};
+use super::{
+    Connection,
+    connection::keep_url,
+    print::escaped,
+    reader::Reader,
+    reading::{Expanded, Reading, Secrets},
+    resolved::Host,
+    source::At,
+    tree::{Node, Value},
+    vocabulary::HOST,
+};
 
 /// Where HTTP is served unless the file says otherwise. Loopback: nothing is offered to the network unasked.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:9920";
@@ -26,6 +37,15 @@ pub(super) struct FileHost {
     cache_dir: Option<At<PathBuf>>,
     concurrency: Option<At<u64>>,
     pub(super) include: Vec<At<String>>,
+    /// Already a connection: it is nothing but one.
+    pub(super) heartbeat: Option<Heartbeat>,
+}
+
+/// `heartbeat_url`, and how it is written where it holds a secret.
+#[derive(Clone, Debug)]
+pub(super) struct Heartbeat {
+    pub(super) connection: Arc<Connection>,
+    pub(super) shown: String,
 }
 
 pub(super) fn read(root: &Reader<'_, '_>) -> FileHost {
@@ -39,6 +59,7 @@ pub(super) fn read(root: &Reader<'_, '_>) -> FileHost {
         cache_dir: host.path("cache_dir"),
         concurrency: host.integer("concurrency", &(1..=CONCURRENCY_MAX as u64)),
         include: host.strings("include").unwrap_or_default(),
+        heartbeat: heartbeat(&host),
     }
 }
 
@@ -50,6 +71,45 @@ fn read_listen(host: &Reader<'_, '_>) -> Option<At<String>> {
         return None;
     }
     host.string("listen")
+}
+
+/// What the connection of `heartbeat_url` is called.
+const HEARTBEAT: &str = "heartbeat_url";
+
+/// It is asked for with GET. What services for heartbeats give out is a secret, mostly, and may be written as one.
+fn heartbeat(host: &Reader<'_, '_>) -> Option<Heartbeat> {
+    let node = host.node("heartbeat_url")?;
+    let expanded = host.text("heartbeat_url", node, "a URL", Secrets::Allowed)?;
+    let error = match Connection::at_address(&expanded.text) {
+        Ok(connection) if matches!(connection.url.scheme(), "http" | "https") => {
+            return Some(asked(host, node, connection, &expanded));
+        }
+        Ok(connection) => format!(
+            "has the scheme `{}`, and a heartbeat goes over HTTP",
+            connection.url.scheme()
+        ),
+        Err(error) => error.to_string(),
+    };
+    let hint = "heartbeat_url = \"https://HOST/…\", or \"${secret:NAME}\"".to_owned();
+    host.reading.error(node.span, format!("`heartbeat_url` {error}"), hint);
+    None
+}
+
+fn asked(host: &Reader<'_, '_>, node: &Node, mut connection: Connection, expanded: &Expanded) -> Heartbeat {
+    connection.name = HEARTBEAT.into();
+    connection.methods = ["GET".to_owned()].into();
+    connection.url_is_secret = expanded.secret;
+    let shown = match &node.value {
+        Value::String(text) if expanded.secret => {
+            keep_url(host.reading, &connection.url, expanded.constant);
+            text.clone()
+        }
+        _ => escaped(connection.url.as_str()),
+    };
+    Heartbeat {
+        connection: Arc::new(connection),
+        shown,
+    }
 }
 
 /// The patterns alone, before there is anything else to read. Problems are noted when the whole is read.

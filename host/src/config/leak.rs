@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use super::{
     Connection,
-    check::{CheckPlace, Checks},
+    check::Checks,
     conceal::Concealer,
     connection::{ConnectionPlace, Connections},
+    guest::GuestPlace,
     history::Names,
     locate::setting_span,
     reading::Reading,
@@ -93,7 +94,7 @@ fn in_connection(reading: &Reading<'_>, concealer: &Concealer, connection: &Conn
     }
 }
 
-fn in_check(reading: &Reading<'_>, concealer: &Concealer, check: &Check, place: &CheckPlace) {
+fn in_check(reading: &Reading<'_>, concealer: &Concealer, check: &Check, place: &GuestPlace) {
     let name = &check.name;
     let plugin = match &check.plugin.origin {
         PluginOrigin::File(path) => path.to_string_lossy(),

@@ -1,13 +1,15 @@
 //! From a request to a [`Loaded`] configuration, or every problem of it.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use super::{
     access, alerting,
     check::{self, Checks},
     conceal::Concealer,
-    connection::{self, Connections},
+    connection::{self, Connections, Shown},
+    dispatch::{self, FilePeriod},
     environment::Environment,
+    guest::GuestPlace,
     history, host, include, leak, log,
     problem::Problems,
     reader::Reader,
@@ -43,6 +45,11 @@ pub struct Loaded {
     pub(super) connections: Connections,
     pub(super) rules: Vec<rule::RulePlace>,
     pub(super) bundled: BTreeMap<String, rule::RulePlace>,
+    pub(super) receivers: BTreeMap<String, GuestPlace>,
+    /// How credentials of receivers are written.
+    pub(super) receivers_shown: BTreeMap<Arc<str>, Shown>,
+    pub(super) periods: BTreeMap<String, Vec<FilePeriod>>,
+    pub(super) heartbeat_shown: Option<String>,
     pub(super) tokens: access::ShownTokens,
     pub(super) concealer: Concealer,
 }
@@ -90,11 +97,12 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     let log = log::read(&root);
     let (history, names) = history::read(&root);
     let defaults = check::read_defaults(&root);
-    let file_alerting = alerting::read(&root);
+    let mut file_alerting = alerting::read(&root);
     let mut include_folders = include::folders(&reading, &file_host.include);
     include_folders.extend(include::folders(&reading, &file_alerting.rule_files));
     let listen_span = file_host.listen.as_ref().map(|listen| listen.span);
     let environment = file_host.environment.clone();
+    let heartbeat = file_host.heartbeat.clone();
     let host = host::resolve(&reading, file_host);
     let listen = host.as_ref().map(|host| (host.listen, listen_span));
     let (access, tokens) = access::resolve(&reading, file_access, listen);
@@ -102,6 +110,10 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     let connections = connection::read(&reading, roots());
     let mut checks = check::resolve(&reading, roots(), &defaults, &connections);
     let alerting = alerting::resolve(&reading, &file_alerting);
+    let defaults = std::mem::take(&mut file_alerting.defaults);
+    let file = dispatch::read(&reading, main, defaults, &connections, &mut checks.used);
+    let beat = heartbeat.as_ref().map(|heartbeat| Arc::clone(&heartbeat.connection));
+    let dispatching = dispatch::resolve(&reading, file, None, beat);
     let (rules, rule_places) = rule::read(&reading, roots());
     warn_of_nothing(&reading, &checks);
     warn_of_unused(&reading, &checks, &connections);
@@ -127,6 +139,7 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
         connections: connections.all.clone(),
         checks: std::mem::take(&mut checks.checks),
         alerting,
+        dispatch: dispatching.dispatch,
         rules,
         files: reading.sources.paths().cloned().collect(),
         secrets: reading.secrets(),
@@ -140,6 +153,10 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
         connections,
         rules: rule_places,
         bundled: file_alerting.bundled_places,
+        receivers: dispatching.places,
+        receivers_shown: dispatching.shown,
+        periods: dispatching.periods,
+        heartbeat_shown: heartbeat.map(|heartbeat| heartbeat.shown),
         tokens,
         sources: reading.sources,
     })
@@ -159,8 +176,8 @@ fn warn_of_nothing(reading: &Reading<'_>, checks: &Checks) {
 fn warn_of_unused(reading: &Reading<'_>, checks: &Checks, connections: &Connections) {
     for (name, place) in &connections.places {
         if !checks.used.contains(name) && !reading.failed() {
-            let message = format!("no check uses the connection `{name}`");
-            let hint = format!("give it to one: connection = \"{name}\"; or remove it");
+            let message = format!("nothing uses the connection `{name}`");
+            let hint = format!("give it to a check or a receiver: connection = \"{name}\"; or remove it");
             reading.warn(place.name, message, hint);
         }
     }

@@ -1,13 +1,13 @@
 //! Places of what turns out wrong after loading: a plugin that is not there, settings that its schema refuses.
 
 use super::{
-    check::CheckPlace,
+    User,
+    guest::GuestPlace,
     load::Loaded,
     problem::{Location, Problem},
     rule::RulePlace,
     source::Span,
     tree::{Node, Value},
-    vocabulary,
     wording::title,
 };
 
@@ -22,46 +22,46 @@ impl Loaded {
         self.concealer.text(text)
     }
 
-    /// The value of `key` (`plugin`, `sha256`, `limits`, …) of a check, else where the check begins. An unknown check has
-    /// the main file as its place.
-    pub fn locate(&self, check: &str, key: &str) -> Location {
-        self.place(check)
+    /// The value of `key` (`plugin`, `sha256`, `limits`, …) of who uses a plugin, else where its table begins. An unknown
+    /// one has the main file as its place.
+    pub fn locate(&self, user: User<'_>, key: &str) -> Location {
+        self.place(user)
             .map_or_else(|| self.main_file(), |place| self.sources.locate(place.span_of(key)))
     }
 
-    /// The name of the connection that a check binds to a slot; where it binds none, where the check says so or begins.
-    pub fn locate_slot(&self, check: &str, slot: &str) -> Location {
-        self.place(check).map_or_else(
+    /// The name of the connection that is bound to a slot; where none is, where the table says so or begins.
+    pub fn locate_slot(&self, user: User<'_>, slot: &str) -> Location {
+        self.place(user).map_or_else(
             || self.main_file(),
             |place| self.sources.locate(place.span_of_slot(slot)),
         )
     }
 
-    /// The value at `json_pointer` (RFC 6901; "" is the whole) of a check's settings; where that does not exist, the
-    /// nearest thing around it that does; without settings, where the check begins.
-    pub fn locate_setting(&self, check: &str, json_pointer: &str) -> Location {
-        let Some(place) = self.place(check) else {
+    /// The value at `json_pointer` (RFC 6901; "" is the whole) of the settings; where that does not exist, the
+    /// nearest thing around it that does; without settings, where the table begins.
+    pub fn locate_setting(&self, user: User<'_>, json_pointer: &str) -> Location {
+        let Some(place) = self.place(user) else {
             return self.main_file();
         };
         self.sources.locate(setting_span(place, json_pointer))
     }
 
-    /// What is wrong with a setting, said where it stands. When the setting is a key of the check that slid into the
-    /// settings table, the hint says so.
-    pub fn setting_problem(&self, check: &str, json_pointer: &str, message: &str) -> Problem {
-        let message = format!("settings of check `{check}`: {message}");
-        let Some((key, span, header)) = self.slid(check, json_pointer, &message) else {
-            return Problem::at(self.locate_setting(check, json_pointer), message);
+    /// What is wrong with a setting, said where it stands. When the setting is a key of the table that slid into the
+    /// settings below it, the hint says so.
+    pub fn setting_problem(&self, user: User<'_>, json_pointer: &str, message: &str) -> Problem {
+        let message = format!("settings of {user}: {message}");
+        let Some((key, span, header)) = self.slid(user, json_pointer, &message) else {
+            return Problem::at(self.locate_setting(user, json_pointer), message);
         };
         let line = self.sources.line(header);
-        let owner = title(&["check".to_owned(), check.to_owned()]);
+        let owner = title(&[user.word().to_owned(), user.name().to_owned()]);
         let hint = format!("`{key}` belongs in `{owner}`: move it above line {line}, where its settings begin");
         Problem::at(self.sources.locate(span), message).with_hint(hint)
     }
 
-    /// A key of the check among its settings, which the message is about.
-    fn slid(&self, check: &str, json_pointer: &str, message: &str) -> Option<(&str, Span, Span)> {
-        let Value::Table(settings) = &self.place(check)?.settings()?.value else {
+    /// A key of the table among its settings, which the message is about.
+    fn slid(&self, user: User<'_>, json_pointer: &str, message: &str) -> Option<(&str, Span, Span)> {
+        let Value::Table(settings) = &self.place(user)?.settings()?.value else {
             return None;
         };
         let about = |key: &str| match json_pointer {
@@ -71,7 +71,8 @@ impl Loaded {
             pointer => pointer.strip_prefix('/') == Some(key),
         };
         let mut entries = settings.entries.iter().filter(|_| settings.headed);
-        let entry = entries.find(|entry| vocabulary::is_check_key(&entry.key) && about(&entry.key))?;
+        let own = |key: &str| user.spec().keys.contains(&key);
+        let entry = entries.find(|entry| own(&entry.key) && about(&entry.key))?;
         Some((&entry.key, entry.key_span, settings.span))
     }
 
@@ -118,8 +119,11 @@ impl Loaded {
         }
     }
 
-    fn place(&self, check: &str) -> Option<&CheckPlace> {
-        self.checks.places.get(check)
+    fn place(&self, user: User<'_>) -> Option<&GuestPlace> {
+        match user {
+            User::Check(name) => self.checks.places.get(name),
+            User::Receiver(name) => self.receivers.get(name),
+        }
     }
 
     fn main_file(&self) -> Location {
@@ -129,7 +133,7 @@ impl Loaded {
 }
 
 /// Where the value at a pointer stands, else the nearest thing around it.
-pub(super) fn setting_span(place: &CheckPlace, json_pointer: &str) -> Span {
+pub(super) fn setting_span(place: &GuestPlace, json_pointer: &str) -> Span {
     let Some(mut node) = place.settings() else {
         return place.name;
     };

@@ -5,7 +5,7 @@
 //! program uses ([`Config`]); only the second leaves this module.
 //!
 //! The way: `search` finds and reads files, `tree` parses them, `reader` reads tables and `reading` notes problems, `vocabulary`
-//! and `unknown` know what was meant, `conceal` keeps secrets out of all of it, `host`, `access`, `log`, `history`, `connection`, `check`, `alerting` and `rule` resolve their tables, `leak` refuses secrets where they would get out, `print` and `locate` speak about the
+//! and `unknown` know what was meant, `conceal` keeps secrets out of all of it, `host`, `access`, `log`, `history`, `connection`, `check` and `guest`, `alerting`, `dispatch` and `rule` resolve their tables, `leak` refuses secrets where they would get out, `print` and `locate` speak about the
 //! result. It does not know which plugins exist, and it validates no settings against a schema: it only finds the place
 //! of what others found wrong.
 
@@ -15,7 +15,9 @@ mod check;
 mod conceal;
 mod connection;
 mod cron;
+mod dispatch;
 mod environment;
+mod guest;
 mod history;
 mod host;
 mod include;
@@ -36,6 +38,7 @@ mod source;
 mod tree;
 mod units;
 mod unknown;
+mod user;
 mod vocabulary;
 mod within;
 mod wording;
@@ -43,14 +46,19 @@ mod wording;
 pub use access::{TOKEN_BYTES_MAX, TOKEN_BYTES_MIN};
 pub use alerting::{EVALUATION_INTERVAL_DEFAULT, EVALUATION_INTERVAL_MAX, EVALUATION_INTERVAL_MIN, RULE_FILES_MAX};
 pub use check::{
-    CHECK_NAME_BYTES_MAX, CHECKS_MAX, INTERVAL_DEFAULT, INTERVAL_MAX, INTERVAL_MIN, LABELS_MAX, MEMORY_MAX,
-    PREFIX_BYTES_MAX, STALE_AFTER_MAX, TIMEOUT_DEFAULT, TIMEOUT_MAX, TIMEOUT_MIN,
+    CHECK_NAME_BYTES_MAX, CHECKS_MAX, INTERVAL_DEFAULT, INTERVAL_MAX, INTERVAL_MIN, LABELS_MAX, PREFIX_BYTES_MAX,
+    STALE_AFTER_MAX, TIMEOUT_DEFAULT, TIMEOUT_MAX, TIMEOUT_MIN,
 };
 pub use connection::{
     AddressError, Addresses, CONNECTIONS_MAX, Connection, HOP_BY_HOP, HttpAuth, Protocol, Proxy, Sign, TlsOptions,
 };
 pub use cron::{Cron, CronError};
+pub use dispatch::{
+    GROUP_INTERVAL_DEFAULT, GROUP_WAIT_DEFAULT, INHIBITIONS_MAX, INTERVALS_MAX, RECEIVER_TIMEOUT_DEFAULT,
+    RECEIVERS_MAX, REPEAT_INTERVAL_DEFAULT, RESOLVE_TIMEOUT_DEFAULT, ROUTES_MAX,
+};
 pub use environment::Environment;
+pub use guest::MEMORY_MAX;
 pub use history::{
     HISTORY_INTERVAL_DEFAULT, HISTORY_JOB_DEFAULT, HISTORY_MEMORY_DEFAULT, HISTORY_RETENTION_DEFAULT,
     HISTORY_RETENTION_UNSELECTED_DEFAULT,
@@ -63,6 +71,7 @@ pub use problem::{Location, PROBLEMS_SHOWN_MAX, Problem, Problems, Severity};
 pub use resolved::*;
 pub use rule::{RULE_DURATION_MAX, RULES_MAX};
 pub use search::FILE_BYTES_MAX;
+pub use user::{PluginUse, User};
 pub use within::place_within;
 
 /// The candidate that `word` was probably meant to be, if one is close: for "did you mean" about names that `config`

@@ -1,5 +1,7 @@
 //! What the program uses of a configuration. Only these types leave `config`.
 
+mod dispatch;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -8,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+pub use self::dispatch::*;
 use super::Connection;
 use crate::{metric::LabelName, secret::Secret, telemetry::LogOptions};
 
@@ -28,6 +31,8 @@ pub struct Config {
     pub checks: BTreeMap<Arc<str>, Arc<Check>>,
     /// `[alerting]`.
     pub alerting: Alerting,
+    /// Who hears of which alerts.
+    pub dispatch: Dispatch,
     /// `[[rule]]`, in the order of the files.
     pub rules: Vec<RuleTable>,
     /// Every file that was read, for watching: the main one first.
@@ -36,7 +41,7 @@ pub struct Config {
     pub secrets: Vec<Secret>,
 }
 
-/// `[host]`: the process itself. All of it needs a restart to change.
+/// `[host]`: the process itself. All of it needs a restart to change; what does not is not here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     /// Where HTTP is served. Port 0 takes a free one.
@@ -94,6 +99,10 @@ pub struct Alerting {
     pub bundled_rules: bool,
     /// `[alerting.bundled.ALERT]`, by alert. Whether there is such an alert is for those to say who have the packs.
     pub bundled: BTreeMap<String, BundledAlert>,
+    /// Where people reach the host, without a slash at the end; None: where it listens.
+    pub external_url: Option<String>,
+    /// What tells this host from others, for templates.
+    pub external_labels: BTreeMap<LabelName, String>,
 }
 
 /// `[alerting.bundled.ALERT]`: what is different about an alert that comes with a plugin. It is for all rules of that name.

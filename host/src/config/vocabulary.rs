@@ -25,8 +25,12 @@ pub(super) static ROOT: TableSpec = TableSpec {
         "check",
         "alerting",
         "rule",
+        "receiver",
+        "route",
+        "inhibit",
+        "time_interval",
     ],
-    later: &["receiver", "route"],
+    later: &[],
 };
 
 pub(super) static HOST: TableSpec = TableSpec {
@@ -38,8 +42,9 @@ pub(super) static HOST: TableSpec = TableSpec {
         "cache_dir",
         "concurrency",
         "include",
+        "heartbeat_url",
     ],
-    later: &["heartbeat_url"],
+    later: &[],
 };
 
 pub(super) static ACCESS: TableSpec = TableSpec {
@@ -178,8 +183,104 @@ pub(super) static CONNECTION_TLS: TableSpec = TableSpec {
 
 pub(super) static ALERTING: TableSpec = TableSpec {
     path: &["alerting"],
-    keys: &["rule_files", "evaluation_interval", "bundled_rules", "bundled"],
-    later: &["receivers", "fallback_receivers", "group_by", "alertmanager_file"],
+    keys: &[
+        "rule_files",
+        "evaluation_interval",
+        "bundled_rules",
+        "bundled",
+        "alertmanager_file",
+        "receivers",
+        "fallback_receivers",
+        "group_by",
+        "group_wait",
+        "group_interval",
+        "repeat_interval",
+        "resolve_timeout",
+        "external_url",
+        "external_labels",
+        "redact_labels",
+    ],
+    later: &[],
+};
+
+pub(super) static ROUTE: TableSpec = TableSpec {
+    path: &["route"],
+    keys: &[
+        "name",
+        "parent",
+        "match",
+        "receivers",
+        "continue",
+        "group_by",
+        "group_wait",
+        "group_interval",
+        "repeat_interval",
+        "mute_times",
+        "active_times",
+    ],
+    later: &[],
+};
+
+pub(super) static INHIBIT: TableSpec = TableSpec {
+    path: &["inhibit"],
+    keys: &["source", "target", "equal"],
+    later: &[],
+};
+
+pub(super) static TIME_INTERVAL: TableSpec = TableSpec {
+    path: &["time_interval", "NAME"],
+    keys: &[
+        "times",
+        "weekdays",
+        "days_of_month",
+        "months",
+        "years",
+        "timezone",
+        "any",
+    ],
+    later: &[],
+};
+
+/// One of `any`.
+pub(super) static TIME_INTERVAL_PART: TableSpec = TableSpec {
+    path: &["time_interval", "NAME", "any"],
+    keys: &["times", "weekdays", "days_of_month", "months", "years", "timezone"],
+    later: &[],
+};
+
+pub(super) static RECEIVER: TableSpec = TableSpec {
+    path: &["receiver", "NAME"],
+    keys: &[
+        "plugin",
+        "email",
+        "log",
+        "sha256",
+        "allow",
+        "limits",
+        "connection",
+        "connections",
+        "settings",
+        "timeout",
+        "send_resolved",
+        "title",
+        "text",
+        "rate_limit",
+    ],
+    later: &[],
+};
+
+pub(super) static RECEIVER_LIMITS: TableSpec = TableSpec {
+    path: &["receiver", "NAME", "limits"],
+    keys: &["memory", "cpu", "state", "log_lines"],
+    later: &[],
+};
+
+pub(super) static EMAIL: TableSpec = TableSpec {
+    path: &["receiver", "NAME", "email"],
+    keys: &[
+        "server", "security", "user", "password", "from", "to", "cc", "bcc", "reply_to", "hello", "tls",
+    ],
+    later: &[],
 };
 
 pub(super) static BUNDLED_ALERT: TableSpec = TableSpec {
@@ -208,7 +309,7 @@ pub(super) static RULE: TableSpec = TableSpec {
 /// Keys of a connection that are as likely settings of a plugin, when they stand in the table of a check.
 const ALSO_SETTINGS: [&str; 7] = ["url", "methods", "headers", "query", "user", "secrets", "addresses"];
 
-static ALL: [&TableSpec; 19] = [
+static ALL: [&TableSpec; 26] = [
     &ROOT,
     &HOST,
     &ACCESS,
@@ -228,6 +329,13 @@ static ALL: [&TableSpec; 19] = [
     &ALERTING,
     &BUNDLED_ALERT,
     &RULE,
+    &ROUTE,
+    &INHIBIT,
+    &TIME_INTERVAL,
+    &TIME_INTERVAL_PART,
+    &RECEIVER,
+    &RECEIVER_LIMITS,
+    &EMAIL,
 ];
 
 /// Words people bring from other programs.
@@ -430,11 +538,6 @@ fn synonym(spec: &TableSpec, key: &str) -> bool {
 /// Whether this is a key of `[connection.NAME]`: in `headers`, `query` or `secrets` it probably slid there.
 pub(super) fn is_connection_key(key: &str) -> bool {
     CONNECTION.keys.contains(&key)
-}
-
-/// Whether this is a key of `[check.NAME]`: in `settings` or `labels` it probably slid there.
-pub(super) fn is_check_key(key: &str) -> bool {
-    CHECK.keys.contains(&key)
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use bellwether_promql::labels::Labels;
+
 use super::{
-    Group, RuleSet, bundled,
+    Externals, Group, RuleSet, bundled,
     bundled::Bundled,
     file,
     inhibition::INHIBITIONS,
@@ -75,9 +77,19 @@ fn read(loaded: &Loaded, lints: Option<&Lints>) -> Result<(RuleSet, Problems), P
     groups.extend(table::read(loaded, lints, &mut problems));
     refuse_too_many(&groups, &mut problems);
     let bundled = bundled::read(loaded, PACKS, &groups, &mut problems);
+    let externals = Externals {
+        labels: Labels::new(
+            alerting
+                .external_labels
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+        ),
+        url: alerting.external_url.clone().unwrap_or_default(),
+    };
     finish(
         groups,
         bundled,
+        externals,
         problems.into_iter().map(|problem| loaded.conceal(problem)).collect(),
     )
 }
@@ -90,10 +102,15 @@ fn read(loaded: &Loaded, lints: Option<&Lints>) -> Result<(RuleSet, Problems), P
 pub fn load_text(file: &str, text: &str, interval: i64) -> Result<(RuleSet, Problems), Problems> {
     let mut problems = Vec::new();
     let groups = file::read(file, text, interval, None, &mut problems);
-    finish(groups, Bundled::default(), problems)
+    finish(groups, Bundled::default(), Externals::default(), problems)
 }
 
-fn finish(mut groups: Vec<Group>, bundled: Bundled, problems: Vec<Problem>) -> Result<(RuleSet, Problems), Problems> {
+fn finish(
+    mut groups: Vec<Group>,
+    bundled: Bundled,
+    externals: Externals,
+    problems: Vec<Problem>,
+) -> Result<(RuleSet, Problems), Problems> {
     let bad = problems.iter().any(|problem| problem.severity == Severity::Error);
     if bad {
         return Err(Problems(problems));
@@ -106,6 +123,7 @@ fn finish(mut groups: Vec<Group>, bundled: Bundled, problems: Vec<Problem>) -> R
         groups,
         replaced: bundled.replaced,
         inhibitions: INHIBITIONS,
+        externals,
     };
     Ok((set, Problems(problems)))
 }

@@ -29,7 +29,6 @@ mod store;
 mod table;
 pub mod template;
 pub mod trial;
-mod yaml;
 
 use std::sync::Arc;
 
@@ -56,6 +55,8 @@ pub struct RuleSet {
     pub replaced: Vec<Replaced>,
     /// Which alerts make others superfluous.
     pub inhibitions: &'static [inhibition::Inhibition],
+    /// For templates; an empty URL is where the host listens.
+    pub externals: Externals,
 }
 
 impl RuleSet {

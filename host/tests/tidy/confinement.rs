@@ -38,7 +38,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &["store", "capability/state", "board/restore", "rule/store"],
     ),
     ("toml", &["config"]),
-    ("saphyr_parser", &["rule/yaml"]),
+    ("saphyr_parser", &["yaml"]),
     ("gotmpl", &["rule/template"]),
     ("jiff", &["clock", "config"]),
     ("clap", &["cli", "main"]),

@@ -13,6 +13,7 @@ const ORDER: &[&str] = &[
     "alert",
     "outcome",
     "telemetry",
+    "yaml",
     "config",
     "store",
     "capability",

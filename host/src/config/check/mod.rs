@@ -3,10 +3,7 @@
 //! Flows in: tables. Flows out: resolved checks, those that are enabled. Whether a plugin exists and whether it likes its
 //! settings is found out later, by the sandbox.
 
-mod bindings;
-mod plugin;
 mod schedule;
-mod settings;
 mod tuning;
 
 use std::{
@@ -19,19 +16,20 @@ use tuning::Tuning;
 use super::{
     Connection,
     connection::Connections,
+    guest::{self, FileGuest, GuestPlace},
     named::Kind,
     reader::Reader,
     reading::Reading,
-    resolved::{Capability, Check, Limits, PluginOrigin, PluginSource},
-    source::{At, Span},
-    tree::{Entry, Node, Table, Value},
+    resolved::{Check, Limits, PluginSource},
+    source::At,
+    tree::{Entry, Table},
     vocabulary::{CHECK, CHECK_LIMITS, DEFAULT_LIMITS, DEFAULTS},
-    wording::{excerpt, one_of},
+    wording::excerpt,
 };
 pub use schedule::{
     INTERVAL_DEFAULT, INTERVAL_MAX, INTERVAL_MIN, STALE_AFTER_MAX, TIMEOUT_DEFAULT, TIMEOUT_MAX, TIMEOUT_MIN,
 };
-pub use tuning::{LABELS_MAX, MEMORY_MAX, PREFIX_BYTES_MAX};
+pub use tuning::{LABELS_MAX, PREFIX_BYTES_MAX};
 
 /// Longest name of a check, in bytes: it is a label value on each of its series, part of file names and of URLs.
 pub const CHECK_NAME_BYTES_MAX: usize = 100;
@@ -50,21 +48,9 @@ const KIND: Kind = Kind {
 struct FileCheck {
     name: At<String>,
     enabled: bool,
-    plugin: Option<At<PluginOrigin>>,
-    sha256: Option<[u8; 32]>,
+    guest: FileGuest,
     cron: Option<At<String>>,
     tuning: Tuning,
-    allow: BTreeSet<Capability>,
-    /// Slots and names of connections.
-    bindings: Vec<(String, At<String>)>,
-    settings: Option<serde_json::Value>,
-}
-
-/// Where the tables of a check stand, for problems found later.
-#[derive(Clone, Debug)]
-pub(super) struct CheckPlace {
-    pub(super) name: Span,
-    pub(super) table: Table,
 }
 
 /// Everything that came out of the check tables.
@@ -73,7 +59,7 @@ pub(super) struct Checks {
     pub(super) checks: BTreeMap<Arc<str>, Arc<Check>>,
     /// Those with `enabled = false`.
     pub(super) disabled: BTreeMap<Arc<str>, Arc<Check>>,
-    pub(super) places: BTreeMap<String, CheckPlace>,
+    pub(super) places: BTreeMap<String, GuestPlace>,
     /// Names of the connections that some check names.
     pub(super) used: BTreeSet<String>,
 }
@@ -109,15 +95,13 @@ pub(super) fn resolve<'r>(
             reading.error(entry.key_span, format!("more than {CHECKS_MAX} checks"), hint);
             break;
         }
-        let place = CheckPlace {
+        let place = GuestPlace {
             name: entry.key_span,
             table: table.clone(),
         };
         all.places.insert(entry.key.clone(), place);
         let mut file = read(reading, entry, table);
-        let bound = std::mem::take(&mut file.bindings);
-        all.used.extend(bound.iter().map(|(_, name)| name.value.clone()));
-        let bound = bindings::resolve(reading, bound, connections);
+        let bound = file.guest.bind(reading, connections, &mut all.used);
         add(reading, file, table, defaults, bound, &mut all);
     }
     all
@@ -150,60 +134,9 @@ fn read(reading: &Reading<'_>, entry: &Entry, table: &Table) -> FileCheck {
             span: entry.key_span,
         },
         enabled: reader.boolean("enabled").is_none_or(|enabled| enabled.value),
-        plugin: plugin::origin(&reader),
-        sha256: plugin::sha256(&reader),
+        guest: guest::read(&reader),
         cron: reader.string("cron"),
         tuning: tuning::read(&reader, &CHECK_LIMITS),
-        allow: allow(&reader),
-        bindings: bindings::read(&reader),
-        settings: reader.node("settings").map(|node| settings::read(&reader, node)),
-    }
-}
-
-fn allow(reader: &Reader<'_, '_>) -> BTreeSet<Capability> {
-    let words = reader.strings("allow").unwrap_or_default();
-    words
-        .iter()
-        .filter_map(|word| capability(reader.reading, word))
-        .collect()
-}
-
-fn capability(reading: &Reading<'_>, word: &At<String>) -> Option<Capability> {
-    let shown = excerpt(&word.value);
-    match word.value.as_str() {
-        "system" => return Some(Capability::System),
-        "http" | "redis" | "postgres" => reading.error(
-            word.span,
-            format!("capability `{shown}` is not granted by `allow`: a connection grants one place to reach"),
-            granted_by_connection(example_url(&word.value)),
-        ),
-        "context" | "log" | "state" => reading.error(
-            word.span,
-            format!("capability `{shown}` needs no grant: every plugin has it"),
-            "remove it".to_owned(),
-        ),
-        other => reading.error(
-            word.span,
-            format!("`{shown}` is not a capability that can be granted"),
-            one_of(other, ["system"].into_iter()),
-        ),
-    }
-    None
-}
-
-/// The lines that grant what `allow` cannot.
-fn granted_by_connection(url: &str) -> String {
-    format!(
-        "remove it; give the check a connection:\n  [connection.NAME]\n  url = \"{url}\"\n\n  [check.NAME]\n  connection = \
-         \"NAME\""
-    )
-}
-
-fn example_url(capability: &str) -> &'static str {
-    match capability {
-        "redis" => "rediss://HOST:6379/0",
-        "postgres" => "postgres://HOST:5432/DATABASE",
-        _ => "https://HOST/",
     }
 }
 
@@ -224,8 +157,8 @@ fn resolve_one(reading: &Reading<'_>, file: FileCheck, table: &Table, defaults: 
     Some(Check {
         name: name.into(),
         plugin: PluginSource {
-            origin: file.plugin?.value,
-            sha256: file.sha256,
+            origin: file.guest.plugin?.value,
+            sha256: file.guest.sha256,
         },
         plugin_edition: 0,
         schedule,
@@ -238,12 +171,10 @@ fn resolve_one(reading: &Reading<'_>, file: FileCheck, table: &Table, defaults: 
             .unwrap_or_default(),
         labels: tuning::merged_labels(&defaults.labels, &file.tuning.labels),
         limits: merged_limits(&defaults.limits, &file.tuning.limits),
-        allow: file.allow,
+        allow: file.guest.allow,
         connections: BTreeMap::new(),
         required: file.tuning.required.or(defaults.required).unwrap_or(true),
-        settings: file
-            .settings
-            .map_or_else(|| "{}".into(), |settings| settings.to_string().into()),
+        settings: file.guest.settings,
         location,
     })
 }
@@ -256,28 +187,5 @@ fn merged_limits(defaults: &Limits, own: &Limits) -> Limits {
         series: own.series.or(defaults.series),
         state_bytes: own.state_bytes.or(defaults.state_bytes),
         log_lines: own.log_lines.or(defaults.log_lines),
-    }
-}
-
-impl CheckPlace {
-    /// The value of a key, else where the table begins.
-    pub(super) fn span_of(&self, key: &str) -> Span {
-        self.table.get(key).map_or(self.name, |entry| entry.node.span)
-    }
-
-    /// The name of the connection in `slot`, else what binds connections, else where the table begins.
-    pub(super) fn span_of_slot(&self, slot: &str) -> Span {
-        let Some(many) = self.table.get("connections") else {
-            return self.span_of("connection");
-        };
-        match &many.node.value {
-            Value::Table(slots) => slots.get(slot).map_or(many.key_span, |entry| entry.node.span),
-            _ => many.node.span,
-        }
-    }
-
-    /// The settings, if the check has any.
-    pub(super) fn settings(&self) -> Option<&Node> {
-        self.table.get("settings").map(|entry| &entry.node)
     }
 }

@@ -1,39 +1,21 @@
 //! What a check and `[defaults]` have in common.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     super::{
+        guest,
         reader::Reader,
         reading::Secrets,
         resolved::Limits,
         source::{At, Span},
         tree::{Entry, Value},
-        vocabulary::{self, TableSpec},
+        vocabulary::TableSpec,
         wording::excerpt,
     },
     schedule::{INTERVAL_MAX, INTERVAL_MIN, STALE_AFTER_MAX, TIMEOUT_MAX, TIMEOUT_MIN},
-    settings,
 };
 use crate::metric::{LabelName, MetricName};
-
-/// Largest `limits.memory`: all that 32-bit memory can address.
-pub const MEMORY_MAX: u64 = 4 << 30;
-
-/// Smallest `limits.memory`: below a few pages no guest starts.
-const MEMORY_MIN: u64 = 1 << 20;
-
-/// CPU time of one run, from "measures something" to "a core for ten minutes".
-const CPU_RANGE: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(600);
-
-/// Series of one check; more than a million is a scrape nobody can read.
-const SERIES_RANGE: RangeInclusive<u64> = 1..=1_000_000;
-
-/// State is "small memory between runs", written to the store as a whole.
-const STATE_MAX: u64 = 16 << 20;
-
-/// Lines of one run; zero silences a plugin.
-const LOG_LINES_MAX: u64 = 100_000;
 
 /// How the host's own metrics begin.
 const RESERVED_PREFIX: &str = "bellwether_";
@@ -78,24 +60,8 @@ pub(super) fn read(reader: &Reader<'_, '_>, limits_spec: &'static TableSpec) -> 
         timezone: reader.string("timezone"),
         prefix: prefix(reader),
         labels: labels(reader),
-        limits: reader
-            .table("limits", limits_spec)
-            .map(|limits| self::limits(&limits))
-            .unwrap_or_default(),
+        limits: guest::limits(reader, limits_spec),
         required: reader.boolean("required").map(|required| required.value),
-    }
-}
-
-fn limits(reader: &Reader<'_, '_>) -> Limits {
-    let number = |key, range: &RangeInclusive<u64>| reader.integer(key, range).map(|number| number.value);
-    Limits {
-        memory_bytes: reader
-            .bytes("memory", &(MEMORY_MIN..=MEMORY_MAX))
-            .map(|size| size.value),
-        cpu: reader.duration("cpu", &CPU_RANGE).map(|span| span.value),
-        series: number("series", &SERIES_RANGE).and_then(|series| usize::try_from(series).ok()),
-        state_bytes: reader.bytes("state", &(0..=STATE_MAX)).map(|size| size.value),
-        log_lines: number("log_lines", &(0..=LOG_LINES_MAX)),
     }
 }
 
@@ -142,13 +108,7 @@ fn labels(reader: &Reader<'_, '_>) -> BTreeMap<LabelName, String> {
         let message = format!("{} labels; at most {LABELS_MAX} are accepted", table.entries.len());
         reader.reading.error(node.span, message, None);
     }
-    for entry in table.entries.iter().filter(|_| table.headed) {
-        if vocabulary::is_check_key(&entry.key) && reader.table.get(&entry.key).is_none() {
-            let message = format!("`{}` becomes a label of every sample", entry.key);
-            let hint = settings::above(reader.reading, &entry.key, table.span, &reader.title());
-            reader.reading.warn(entry.key_span, message, hint);
-        }
-    }
+    guest::warn_of_slid_keys(reader, table, |key| format!("`{key}` becomes a label of every sample"));
     table.entries.iter().filter_map(|entry| label(reader, entry)).collect()
 }
 

@@ -68,7 +68,12 @@ impl Shown {
 }
 
 /// A field that is always a credential. `key` is its path within the connection.
-pub(super) fn always(reader: &Reader<'_, '_>, key: &'static str, node: &Node, shown: &mut Shown) -> Option<Secret> {
+pub(in crate::config) fn always(
+    reader: &Reader<'_, '_>,
+    key: &'static str,
+    node: &Node,
+    shown: &mut Shown,
+) -> Option<Secret> {
     named(reader, key, "", node, shown)
 }
 

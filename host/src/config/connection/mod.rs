@@ -22,10 +22,11 @@ use std::{
 };
 
 pub use address::AddressError;
-pub(super) use credential::Shown;
+pub(super) use credential::{Shown, always};
 pub use http::HOP_BY_HOP;
 pub use table::CONNECTIONS_MAX;
-pub(super) use table::{ConnectionPlace, Connections, read};
+pub(super) use table::{ConnectionPlace, Connections, keep_url, read};
+pub(super) use tls::options as tls_options;
 
 use super::TlsFiles;
 use crate::secret::Secret;

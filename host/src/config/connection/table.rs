@@ -17,7 +17,7 @@ use crate::{
     config::{
         named::Kind,
         reader::Reader,
-        reading::{Expanded, Reading, Secrets},
+        reading::{Reading, Secrets},
         source::Span,
         tree::{Entry, Table},
         vocabulary::CONNECTION,
@@ -54,6 +54,8 @@ pub(in crate::config) struct ConnectionPlace {
     pub(in crate::config) name: Span,
     /// Of its URL, if it has one.
     pub(in crate::config) url: Option<Span>,
+    /// It says what requests may do.
+    pub(in crate::config) has_methods: bool,
 }
 
 pub(in crate::config) fn read<'r>(reading: &'r Reading<'_>, roots: impl IntoIterator<Item = &'r Table>) -> Connections {
@@ -74,6 +76,7 @@ pub(in crate::config) fn read<'r>(reading: &'r Reading<'_>, roots: impl IntoIter
         let place = ConnectionPlace {
             name: entry.key_span,
             url: table.get("url").map(|url| url.node.span),
+            has_methods: table.get("methods").is_some(),
         };
         connections.places.insert(entry.key.clone(), place);
         add(reading, entry, table, &mut connections);
@@ -179,7 +182,7 @@ fn target(reader: &Reader<'_, '_>, entry: &Entry, shown: &mut Shown) -> Option<T
             let secret = expanded.secret;
             if secret {
                 note_url(shown, "url", node);
-                keep(reader.reading, &url, &expanded);
+                keep_url(reader.reading, &url, expanded.constant);
             }
             Some(Target { url, protocol, secret })
         }
@@ -192,10 +195,10 @@ fn target(reader: &Reader<'_, '_>, entry: &Entry, shown: &mut Shown) -> Option<T
 }
 
 /// What is said about a secret URL may name it as it was parsed, or its path alone.
-fn keep(reading: &Reading<'_>, url: &url::Url, expanded: &Expanded) {
+pub(in crate::config) fn keep_url(reading: &Reading<'_>, url: &url::Url, has_constant: bool) {
     reading.keep_secret(&Secret::new(url.as_str()));
     let path = &url[url::Position::BeforePath..];
-    if !expanded.constant && path.len() >= SECRET_PATH_BYTES_MIN {
+    if !has_constant && path.len() >= SECRET_PATH_BYTES_MIN {
         reading.keep_secret(&Secret::new(path));
     }
 }

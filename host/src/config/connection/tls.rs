@@ -18,7 +18,7 @@ use crate::config::{
 /// Longest name of a server (RFC 1035).
 const NAME_BYTES_MAX: usize = 253;
 
-pub(super) fn options(reader: &Reader<'_, '_>) -> TlsOptions {
+pub(in crate::config) fn options(reader: &Reader<'_, '_>) -> TlsOptions {
     let Some(tls) = reader.table("tls", &CONNECTION_TLS) else {
         return TlsOptions::default();
     };

@@ -36,9 +36,7 @@ pub(super) fn table(page: &mut Page, connection: &Connection, shown: &Shown) {
     if let Some(proxy) = &connection.proxy {
         page.raw("proxy", &proxy_value(proxy, shown));
     }
-    if connection.tls != TlsOptions::default() {
-        page.raw("tls", &tls_value(&connection.tls));
-    }
+    tls(page, &connection.tls);
     let named = |names: Vec<&String>, key: &'static str, page: &mut Page| {
         if !names.is_empty() {
             page.table(&["connection", name, key]);
@@ -90,6 +88,13 @@ fn proxy_value(proxy: &Proxy, shown: &Shown) -> String {
             let password = quoted(shown.get("proxy.password", ""));
             format!("{{ url = {url}, user = {}, password = {password} }}", text(user))
         }
+    }
+}
+
+/// `tls`, if there is anything to say.
+pub(super) fn tls(page: &mut Page, tls: &TlsOptions) {
+    if *tls != TlsOptions::default() {
+        page.raw("tls", &tls_value(tls));
     }
 }
 

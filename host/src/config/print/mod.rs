@@ -2,15 +2,23 @@
 //! the same configuration, but for tokens that stood in the file as constants.
 
 mod connection;
+mod dispatch;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use super::{
-    Connection,
+    Connection, User,
     access::ShownTokens,
     load::Loaded,
     log,
-    resolved::{Access, Alerting, Capability, Check, Config, History, Host, Limits, PluginOrigin, RuleTable, Schedule},
+    resolved::{
+        Access, Alerting, Capability, Check, Config, Dispatch, History, Host, Limits, PluginOrigin, PluginSource,
+        RuleTable, Schedule,
+    },
     units::{show_bytes, show_duration},
     wording::{bare_or_quoted, title},
 };
@@ -37,11 +45,15 @@ impl Loaded {
             connections,
             checks,
             alerting,
+            dispatch,
             rules,
             files: _,
             secrets: _,
         } = &self.config;
         print_host(&mut page, host);
+        if let Some(shown) = &self.heartbeat_shown {
+            page.raw("heartbeat_url", &quoted(shown));
+        }
         print_access(&mut page, access, &self.tokens);
         page.table(&["log"]);
         page.text("level", log::level_word(log.level));
@@ -60,7 +72,9 @@ impl Loaded {
                 title(&["check".to_owned(), name.to_string()])
             ));
         }
-        print_alerting(&mut page, alerting);
+        dispatch::receivers(&mut page, dispatch, &self.receivers_shown);
+        print_alerting(&mut page, alerting, dispatch);
+        dispatch::tables(&mut page, dispatch, &self.periods);
         rules.iter().for_each(|rule| print_rule(&mut page, rule));
         // A variable that is also a secret may have come in by ${env:…}.
         self.concealer.text(&page.text)
@@ -173,25 +187,12 @@ fn print_access(page: &mut Page, access: &Access, written: &ShownTokens) {
 fn print_check(page: &mut Page, check: &Check, in_force: &InForce) {
     page.table(&["check", &check.name]);
     page.comment(&format!("from {}", check.location));
-    print_grants(page, check, &in_force.addresses);
-    let plugin = match &check.plugin.origin {
-        PluginOrigin::Bundled(name) => name.clone(),
-        PluginOrigin::File(path) => shown(path),
-    };
-    page.text("plugin", &plugin);
-    if let Some(digest) = &check.plugin.sha256 {
-        let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        page.text("sha256", &digits);
-    }
+    print_grants(page, &check.allow, &check.connections, &in_force.addresses);
+    print_plugin(page, &check.plugin);
     print_times(page, check);
     page.text("prefix", &check.prefix);
     page.raw("required", &check.required.to_string());
-    let words: Vec<String> = check
-        .allow
-        .iter()
-        .map(|capability| quoted(capability.as_str()))
-        .collect();
-    page.raw("allow", &format!("[{}]", words.join(", ")));
+    print_allow(page, &check.allow);
     let bound = check.connections.iter().map(|(slot, bound)| (slot, &**bound));
     connection::bindings(page, bound);
     if !check.labels.is_empty() {
@@ -201,16 +202,38 @@ fn print_check(page: &mut Page, check: &Check, in_force: &InForce) {
             .iter()
             .for_each(|(name, value)| page.text(name.as_str(), value));
     }
-    print_limits(page, &check.name, &in_force.limits);
-    print_settings(page, check);
+    print_limits(page, User::Check(&check.name), &in_force.limits);
+    print_settings(page, User::Check(&check.name), &check.settings);
 }
 
 /// A line for each thing it may reach.
-fn print_grants(page: &mut Page, check: &Check, addresses: &[Arc<Connection>]) {
-    let system = check.allow.iter().map(|capability| match capability {
+fn print_plugin(page: &mut Page, plugin: &PluginSource) {
+    let origin = match &plugin.origin {
+        PluginOrigin::Bundled(name) => name.clone(),
+        PluginOrigin::File(path) => shown(path),
+    };
+    page.text("plugin", &origin);
+    if let Some(digest) = &plugin.sha256 {
+        let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        page.text("sha256", &digits);
+    }
+}
+
+fn print_allow(page: &mut Page, allow: &BTreeSet<Capability>) {
+    let words: Vec<String> = allow.iter().map(|capability| quoted(capability.as_str())).collect();
+    page.raw("allow", &format!("[{}]", words.join(", ")));
+}
+
+fn print_grants(
+    page: &mut Page,
+    allow: &BTreeSet<Capability>,
+    connections: &BTreeMap<String, Arc<Connection>>,
+    addresses: &[Arc<Connection>],
+) {
+    let system = allow.iter().map(|capability| match capability {
         Capability::System => "system (reads about the machine the host runs on)".to_owned(),
     });
-    let bound = check.connections.iter().map(|(slot, bound)| {
+    let bound = connections.iter().map(|(slot, bound)| {
         let grant = connection::grant(bound);
         format!("connection `{}` as `{slot}`: {grant}", bound.name)
     });
@@ -249,7 +272,7 @@ fn print_times(page: &mut Page, check: &Check) {
     }
 }
 
-fn print_limits(page: &mut Page, check: &str, limits: &Limits) {
+fn print_limits(page: &mut Page, user: User<'_>, limits: &Limits) {
     let Limits {
         memory_bytes,
         cpu,
@@ -264,19 +287,28 @@ fn print_limits(page: &mut Page, check: &str, limits: &Limits) {
         state_bytes.map(|size| ("state", quoted(&show_bytes(size)))),
         log_lines.map(|count| ("log_lines", count.to_string())),
     ];
-    page.table(&["check", check, "limits"]);
+    page.table(&[user.word(), user.name(), "limits"]);
     if memory_bytes.is_none() {
         page.comment("memory: what the plugin describes, else the host's default");
     }
     set.iter().flatten().for_each(|(key, value)| page.raw(key, value));
 }
 
-fn print_alerting(page: &mut Page, alerting: &Alerting) {
+fn print_alerting(page: &mut Page, alerting: &Alerting, dispatch: &Dispatch) {
     page.table(&["alerting"]);
     let files: Vec<String> = alerting.rule_files.iter().map(|file| quoted(&shown(file))).collect();
     page.raw("rule_files", &format!("[{}]", files.join(", ")));
     page.text("evaluation_interval", &show_duration(alerting.evaluation_interval));
     page.raw("bundled_rules", &alerting.bundled_rules.to_string());
+    alerting
+        .external_url
+        .iter()
+        .for_each(|url| page.text("external_url", url));
+    for (name, value) in &alerting.external_labels {
+        let key = format!("external_labels.{}", bare_or_quoted(name.as_str()));
+        page.line(&format!("{key} = {}", quoted(&escaped(value))));
+    }
+    dispatch::defaults(page, dispatch);
     for (name, alert) in &alerting.bundled {
         page.table(&["alerting", "bundled", name]);
         page.raw("enabled", &alert.enabled.to_string());
@@ -323,13 +355,13 @@ fn print_texts(page: &mut Page, labels: &BTreeMap<String, String>, annotations: 
     }
 }
 
-fn print_settings(page: &mut Page, check: &Check) {
-    let settings: serde_json::Value = serde_json::from_str(&check.settings).unwrap_or_default();
+fn print_settings(page: &mut Page, user: User<'_>, settings: &str) {
+    let settings: serde_json::Value = serde_json::from_str(settings).unwrap_or_default();
     let fields = settings.as_object().filter(|fields| !fields.is_empty());
     let Some(fields) = fields else {
         return;
     };
-    page.table(&["check", &check.name, "settings"]);
+    page.table(&[user.word(), user.name(), "settings"]);
     for (key, value) in fields {
         if let Some(value) = toml_value(value) {
             page.raw(key, &value.to_string());

@@ -12,9 +12,11 @@ use super::{
     check::{self, Draft, Places, Surroundings},
     lint::Lints,
     template::Template,
+};
+use crate::{
+    config::{EVALUATION_INTERVAL_MAX, Location, OnNoData, Problem, RULE_DURATION_MAX, nearest, place_within},
     yaml::{self, Kind, Node},
 };
-use crate::config::{EVALUATION_INTERVAL_MAX, Location, OnNoData, Problem, RULE_DURATION_MAX, nearest, place_within};
 
 const FILE_KEYS: &[&str] = &["groups"];
 const GROUP_KEYS: &[&str] = &["name", "interval", "query_offset", "limit", "labels", "rules"];

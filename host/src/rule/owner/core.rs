@@ -53,6 +53,8 @@ pub(super) struct Core {
     pub(super) history: History,
     pub(super) reporter: Reporter,
     pub(super) externals: Arc<Externals>,
+    /// Where people reach the host when the configuration does not say.
+    pub(super) own_url: String,
     pub(super) supervisor: Supervisor,
     /// Where history is written to; None: nowhere.
     pub(super) state_dir: Option<PathBuf>,
@@ -125,6 +127,7 @@ impl Core {
             status,
             views,
             history,
+            own_url: externals.url.clone(),
             externals: Arc::new(externals),
             kept,
             ticks,

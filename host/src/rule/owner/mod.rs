@@ -48,7 +48,7 @@ pub struct RuleOptions {
     pub history: History,
     /// Where it is written to now and then, and at the end; None: nowhere.
     pub state_dir: Option<PathBuf>,
-    /// For templates.
+    /// For templates, until the first rules bring their own; their URL counts where those have none.
     pub externals: Externals,
     /// Time.
     pub clock: Clock,

@@ -24,6 +24,11 @@ impl Core {
     /// These rules and no others. Alerts stay with their rules, by name; those whose rule is gone are over.
     pub(super) fn replace(&mut self, rules: &RuleSet) {
         let now = self.now();
+        let mut externals = rules.externals.clone();
+        if externals.url.is_empty() {
+            externals.url.clone_from(&self.own_url);
+        }
+        self.externals = Arc::new(externals);
         let tick = tick_of(&self.history);
         let before = std::mem::take(&mut self.groups);
         let mut groups: Vec<GroupRun> = rules

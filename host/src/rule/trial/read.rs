@@ -7,17 +7,12 @@ use std::{collections::HashSet, sync::Arc};
 
 use bellwether_promql::{labels::Labels, parse};
 
-use super::{
-    super::{
-        Externals,
-        yaml::{self, Kind, Node},
-    },
-    AlertCase, ExpectedSample, ExprCase, Fired, Input, Suite, Trial,
-};
+use super::{super::Externals, AlertCase, ExpectedSample, ExprCase, Fired, Input, Suite, Trial};
 use crate::{
     alert::ALERT_NAME,
     clock,
     config::{Location, Problem, nearest},
+    yaml::{self, Kind, Node},
 };
 
 /// Of `evaluation_interval` where none is given: a minute.

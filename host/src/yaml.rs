@@ -1,7 +1,7 @@
 //! A YAML file as a tree of nodes, each with its place.
 //!
 //! Flows in: text. Flows out: one [`Node`], or the first syntax fault. Aliases are followed and `<<` is merged, both within limits,
-//! so that a small file cannot become a large tree. It knows nothing of rules.
+//! so that a small file cannot become a large tree. It knows no key.
 
 use std::{collections::HashMap, ops::Range};
 
@@ -15,14 +15,14 @@ const DEPTH_MAX: usize = 32;
 
 /// What stands at one place.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// Of the text, with its quotes; of a block, without its head.
-    pub(super) bytes: Range<usize>,
-    pub(super) kind: Kind,
+    pub(crate) bytes: Range<usize>,
+    pub(crate) kind: Kind,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Scalar {
         text: String,
         /// Without quotes, so that it may be nothing or a number.
@@ -36,23 +36,23 @@ pub(super) enum Kind {
 
 /// Why it is not a tree.
 #[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) at: usize,
-    pub(super) message: String,
+pub(crate) struct Fault {
+    pub(crate) at: usize,
+    pub(crate) message: String,
 }
 
 /// A parsed file.
 #[derive(Debug)]
-pub(super) struct Document {
+pub(crate) struct Document {
     /// None: there is nothing in it.
-    pub(super) root: Option<Node>,
+    pub(crate) root: Option<Node>,
     /// Where a second document begins, which nobody reads.
-    pub(super) second: Option<usize>,
+    pub(crate) second: Option<usize>,
 }
 
 impl Node {
     /// For "must be …, not a list".
-    pub(super) fn what(&self) -> &'static str {
+    pub(crate) fn what(&self) -> &'static str {
         match &self.kind {
             Kind::Scalar { .. } if self.is_nothing() => "nothing",
             Kind::Scalar { .. } => "text",
@@ -62,13 +62,13 @@ impl Node {
     }
 
     /// `key:` with nothing behind it, `~` or `null`.
-    pub(super) fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         matches!(&self.kind, Kind::Scalar { text, plain: true, .. } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 }
 
 /// Parses the first document of a file.
-pub(super) fn parse(text: &str) -> Result<Document, Fault> {
+pub(crate) fn parse(text: &str) -> Result<Document, Fault> {
     let mut builder = Builder {
         events: Parser::new_from_str(text),
         offsets: Offsets::of(text),

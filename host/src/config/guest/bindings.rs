@@ -1,5 +1,5 @@
-//! `connection = "NAME"` and `connections = { SLOT = "NAME" }`: which connection a check uses for which of its plugin's
-//! slots. Whether the plugin has such a slot is found out when it is loaded.
+//! `connection = "NAME"` and `connections = { SLOT = "NAME" }`: which connection is used for which of the plugin's slots.
+//! Whether the plugin has such a slot is found out when it is loaded.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -21,7 +21,8 @@ const SLOT_DEFAULT: &str = "default";
 pub(super) fn read(reader: &Reader<'_, '_>) -> Vec<(String, At<String>)> {
     match (reader.node("connection"), reader.node("connections")) {
         (Some(_), Some(second)) => {
-            let message = "`connection` and `connections` both say which connections the check uses";
+            let word = reader.path.first().map_or("check", String::as_str);
+            let message = format!("`connection` and `connections` both say which connections the {word} uses");
             let hint = format!("keep `connections`; `connection` is its `{SLOT_DEFAULT}`");
             reader.reading.error(second.span, message, hint);
             Vec::new()
@@ -46,13 +47,7 @@ fn many(reader: &Reader<'_, '_>) -> Vec<(String, At<String>)> {
         reader.wrong("connections", node, "a table", Some(hint.to_owned()));
         return Vec::new();
     };
-    for entry in table.entries.iter().filter(|_| table.headed) {
-        if vocabulary::is_check_key(&entry.key) && reader.table.get(&entry.key).is_none() {
-            let hint = super::settings::above(reader.reading, &entry.key, table.span, &reader.title());
-            let message = format!("`{}` is read as the name of a slot", entry.key);
-            reader.reading.warn(entry.key_span, message, hint);
-        }
-    }
+    super::warn_of_slid_keys(reader, table, |key| format!("`{key}` is read as the name of a slot"));
     table
         .entries
         .iter()

@@ -5,9 +5,7 @@ use serde_json::{Map, Number};
 use super::super::{
     reader::Reader,
     reading::{Reading, Secrets},
-    source::Span,
     tree::{Node, Table, Value},
-    vocabulary,
     wording::{bare_or_quoted, excerpt},
 };
 
@@ -18,29 +16,10 @@ pub(super) fn read(reader: &Reader<'_, '_>, node: &Node) -> serde_json::Value {
         reader.wrong("settings", node, "a table", Some(hint));
         return serde_json::Value::Object(Map::new());
     };
-    warn_of_check_keys(reader, table);
+    super::warn_of_slid_keys(reader, table, |key| {
+        format!("`{key}` is handed to the plugin as a setting")
+    });
     object(reader.reading, table)
-}
-
-/// TOML gives a key to the header above it: a key of the check that was written below `[check.NAME.settings]` is one of
-/// the settings, and the plugin may even take it.
-fn warn_of_check_keys(reader: &Reader<'_, '_>, table: &Table) {
-    for entry in table.entries.iter().filter(|_| table.headed) {
-        if vocabulary::is_check_key(&entry.key) && reader.table.get(&entry.key).is_none() {
-            let message = format!("`{}` is handed to the plugin as a setting", entry.key);
-            reader.reading.warn(
-                entry.key_span,
-                message,
-                above(reader.reading, &entry.key, table.span, &reader.title()),
-            );
-        }
-    }
-}
-
-/// Advice for a key of the check that slid into a table below it.
-pub(super) fn above(reading: &Reading<'_>, key: &str, header: Span, check: &str) -> String {
-    let line = reading.sources.line(header);
-    format!("if `{key}` of `{check}` is meant, move it above line {line}, where another table begins")
 }
 
 fn object(reading: &Reading<'_>, table: &Table) -> serde_json::Value {
