@@ -130,3 +130,113 @@ fn newest_success(status: &RuleStatus) -> Option<i64> {
     let good = groups.filter(|group| group.rules.iter().any(|rule| rule.health == Health::Good));
     good.filter_map(|group| group.last).max()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::{
+        capability::{dial::Dialer, http::HttpTools, tls::Trust},
+        rule::{GroupStatus, RuleReport, load_text},
+        secret::Redactor,
+        supervisor::Supervisor,
+        testing,
+    };
+
+    const RULES: &str = "groups:\n- name: a\n  rules:\n  - alert: A\n    expr: vector(1)\n";
+
+    /// One group that was evaluated at `last`.
+    fn evaluated(last: i64, health: &Health) -> Arc<RuleStatus> {
+        let (set, _) = load_text("rules.yml", RULES, 15_000).expect("good rules");
+        let group = set.groups.first().expect("a group");
+        let report = RuleReport {
+            rule: Arc::clone(&group.rules[0]),
+            health: health.clone(),
+            last: Some(last),
+            took: Duration::ZERO,
+            elements: 1,
+            evaluations: 1,
+            failures: 0,
+            hold: None,
+            warnings: Vec::new(),
+            alerts: Arc::default(),
+        };
+        Arc::new(RuleStatus {
+            groups: vec![Arc::new(GroupStatus {
+                group: Arc::clone(group),
+                last: Some(last),
+                took: Duration::ZERO,
+                missed: 0,
+                rules: vec![report],
+            })],
+        })
+    }
+
+    /// The first line of the next request, which is answered by `status`.
+    async fn request(listener: &TcpListener, status: u16) -> String {
+        let (mut stream, _) = listener.accept().await.expect("a client");
+        let mut bytes = vec![0; 4_096];
+        let read = stream.read(&mut bytes).await.expect("a request");
+        let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        stream.write_all(answer.as_bytes()).await.expect("answered");
+        let text = String::from_utf8_lossy(&bytes[..read]).into_owned();
+        text.lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn there_is_a_sign_of_life_after_an_evaluation_that_succeeded_and_none_after_one_that_failed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        let supervisor = Supervisor::new(|panic| panic!("{panic}"));
+        let telemetry = Telemetry::silent();
+        let clock = Clock::system();
+        let (news, status) = watch::channel(Arc::new(RuleStatus::default()));
+        let store = Store::in_memory(&supervisor, &telemetry).expect("a store");
+        let heartbeat = Heartbeat {
+            connection: Connection {
+                methods: std::collections::BTreeSet::from(["GET".to_owned()]),
+                ..testing::connection(&format!("http://{address}/ping/canary-5f8e2b71"))
+            },
+            http: HttpHost::new(HttpTools {
+                clock: clock.clone(),
+                dialer: Dialer::new(clock.clone()),
+                trust: Trust::default(),
+                supervisor: supervisor.clone(),
+                redactor: Redactor::default(),
+            }),
+            status,
+            store: Some(store),
+            clock,
+            telemetry: telemetry.clone(),
+        };
+        let stop = supervisor.stopping();
+        let beating = supervisor.spawn("heartbeat", heartbeat.run(stop.clone()));
+        news.send_replace(evaluated(1_000, &Health::Failing("no".to_owned())));
+        let waited = tokio::time::timeout(Duration::from_millis(100), request(&listener, 200)).await;
+        assert!(waited.is_err(), "every rule failed: {waited:?}");
+        news.send_replace(evaluated(2_000, &Health::Good));
+        let asked = tokio::time::timeout(Duration::from_secs(10), request(&listener, 503)).await;
+        assert_eq!(asked.expect("a sign of life"), "GET /ping/canary-5f8e2b71 HTTP/1.1");
+        let failed = || {
+            let families = telemetry.instruments().families();
+            families
+                .iter()
+                .any(|family| family.head.name.as_str() == "bellwether_heartbeats_total")
+        };
+        for _ in 0..1_000 {
+            if failed() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(failed());
+        stop.cancel();
+        beating.outcome().await.expect("not aborted").expect("no panic");
+    }
+}

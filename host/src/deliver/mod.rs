@@ -8,6 +8,7 @@
 //! with `text`, `data` and `words` what is said, `fallback` what others hear. `worker` is the task.
 
 pub mod backoff;
+pub mod configured;
 mod data;
 pub mod email;
 mod events;
@@ -16,6 +17,7 @@ pub mod health;
 pub mod heartbeat;
 mod instruments;
 pub mod limit;
+pub mod key;
 mod log;
 pub mod outgoing;
 pub mod redact;
@@ -36,6 +38,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 use self::{
+    configured::Basis,
     events::Dropped,
     fallback::Story,
     health::Health,
@@ -55,9 +58,6 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// How long one attempt may take unless the receiver says otherwise: mail servers that check what they take need several seconds.
-pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
-
 /// The host's own messages that may wait for a worker to look; one that finds no room is dropped with a word in the log.
 const DIRECT_MAX: usize = 64;
 
@@ -69,8 +69,8 @@ const TEST_PATIENCE: Duration = Duration::from_secs(60);
 pub struct Receiver {
     /// NAME of `[receiver.NAME]`.
     pub name: Arc<str>,
-    /// Changes with its configuration: one with the same revision is left alone by [`DeliverHandle::replace`].
-    pub revision: u64,
+    /// What it was made of: one made of the same is left alone by [`DeliverHandle::replace`].
+    pub basis: Basis,
     /// Its words, and what may not leave.
     pub writer: Writer,
     /// What carries it out.
@@ -196,7 +196,7 @@ impl DeliverHandle {
         }
     }
 
-    /// These receivers and no others. Those whose revision is the same go on as they are; what others have under way is ended
+    /// These receivers and no others. Those that are made of the same go on as they are; what others have under way is ended
     /// or given up within seconds. `fallback` hear when another one stays down.
     pub fn replace(&self, receivers: Vec<Receiver>, fallback: &[Arc<str>]) {
         let mut roster = self.shared.roster();
@@ -206,7 +206,7 @@ impl DeliverHandle {
         for receiver in receivers {
             let known = before.remove(&receiver.name);
             let running = match known {
-                Some(known) if known.receiver.revision == receiver.revision => known,
+                Some(known) if known.receiver.basis == receiver.basis => known,
                 changed => {
                     if let Some(changed) = changed {
                         changed.stop.cancel();

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     clock::{Instant, Timestamp},
+    config,
     dispatch::{OutboxRequest, outbox_for_tests},
     secret::{Redactor, Secret},
 };
@@ -65,6 +66,23 @@ impl Transport for Scripted {
 
     fn lanes(&self) -> usize {
         self.lanes
+    }
+}
+
+fn basis(name: &str, text: Option<&str>) -> Basis {
+    Basis {
+        receiver: Arc::new(config::Receiver {
+            name: name.into(),
+            kind: config::ReceiverKind::Log,
+            timeout: Duration::from_secs(10),
+            send_resolved: true,
+            title: None,
+            text: text.map(Into::into),
+            rate_limit: None,
+            location: String::new(),
+        }),
+        hidden: BTreeSet::new(),
+        external_url: "".into(),
     }
 }
 
@@ -124,7 +142,7 @@ impl World {
         redactor.learn(&[Secret::new("canary-5f8e2b71")]);
         let receiver = Receiver {
             name: name.into(),
-            revision: 1,
+            basis: basis(name, None),
             writer: Writer {
                 templates: Templates::default(),
                 hiding: Hiding::new(&[], Key::new([0; KEY_BYTES]), redactor),
@@ -402,7 +420,7 @@ async fn a_receiver_that_did_not_change_goes_on_and_one_that_is_gone_is_sent_not
     world.reported(1).await;
     assert!(sent.try_recv().is_ok() && same_sent.try_recv().is_err() && gone_sent.try_recv().is_err());
     let (mut changed, mut changed_sent) = world.receiver("ops", &[Act::Take], 1);
-    changed.revision = 2;
+    changed.basis = basis("ops", Some("other words"));
     world.handle.replace(vec![changed], &[]);
     world.put("ops", "b");
     world.reported(2).await;

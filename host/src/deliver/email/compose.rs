@@ -17,11 +17,17 @@ use lettre::{
 use super::html;
 use crate::deliver::outgoing::Outgoing;
 
-/// Who writes to whom.
+/// Who writes to whom, as the email itself says.
 #[derive(Clone, Debug)]
-pub(super) struct Addresses {
-    pub(super) from: Mailbox,
-    pub(super) to: Vec<Mailbox>,
+pub struct Head {
+    /// `Bellwether <watch@example.com>`. Its domain is that of message ids.
+    pub from: Mailbox,
+    /// Never empty.
+    pub to: Vec<Mailbox>,
+    /// May be empty.
+    pub cc: Vec<Mailbox>,
+    /// Where answers go; None: to whom it is from.
+    pub reply_to: Option<Mailbox>,
 }
 
 /// Automatic mail says so, so that nobody's absence answers it (RFC 3834), and Exchange's neither.
@@ -31,20 +37,26 @@ const AUTOMATIC: [(&str, &str); 2] = [
 ];
 
 /// Errors: lettre does not take it, which is a bug of ours.
-pub(super) fn email(addresses: &Addresses, outgoing: &Outgoing) -> Result<Vec<u8>, String> {
-    let domain = addresses.from.email.domain();
+pub(super) fn email(head: &Head, outgoing: &Outgoing) -> Result<Vec<u8>, String> {
+    let domain = head.from.email.domain();
     let id = outgoing.message.id.to_string();
     let root = format!("<thread.{}@{domain}>", outgoing.thread);
     let decided = u64::try_from(outgoing.message.created_at).unwrap_or(0);
     let mut builder = Message::builder()
-        .from(addresses.from.clone())
+        .from(head.from.clone())
         .subject(&outgoing.title)
         .date(UNIX_EPOCH + Duration::from_millis(decided))
         .message_id(Some(format!("<{id}@{domain}>")))
         .in_reply_to(root.clone())
         .references(root);
-    for to in &addresses.to {
+    for to in &head.to {
         builder = builder.to(to.clone());
+    }
+    for cc in &head.cc {
+        builder = builder.cc(cc.clone());
+    }
+    if let Some(reply_to) = &head.reply_to {
+        builder = builder.reply_to(reply_to.clone());
     }
     for (name, value) in AUTOMATIC {
         let name = HeaderName::new_from_ascii_str(name);
@@ -79,14 +91,16 @@ mod tests {
             hiding: Hiding::new(&[], Key::new([0; KEY_BYTES]), Redactor::default()),
             external_url: Arc::from(""),
         };
-        let addresses = Addresses {
+        let head = Head {
             from: "Bellwether <watch@example.com>".parse().unwrap(),
             to: vec![
                 "ops@example.org".parse().unwrap(),
                 "Jörg <j@example.org>".parse().unwrap(),
             ],
+            cc: Vec::new(),
+            reply_to: None,
         };
-        let bytes = email(&addresses, &writer.write(&message(alerts))).unwrap();
+        let bytes = email(&head, &writer.write(&message(alerts))).unwrap();
         assert!(bytes.is_ascii(), "no server needs to know more than ASCII");
         String::from_utf8(bytes).unwrap()
     }

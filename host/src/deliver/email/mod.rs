@@ -22,8 +22,8 @@ use std::{
 use lettre::message::Mailbox;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use self::compose::Head;
 use self::{
-    compose::Addresses,
     reply::{Class, Reply},
     smtp::{Conversation, Fault, Stage},
 };
@@ -37,7 +37,7 @@ use crate::{
         tls::{TlsError, Trust},
     },
     clock::Instant,
-    config,
+    config::{self, EmailSecurity},
     dispatch::{Attempt, MessageId},
     secret::Secret,
 };
@@ -48,17 +48,6 @@ const REFUSED_WAIT: Duration = Duration::from_secs(15 * 60);
 /// Emails of which is remembered who has them, while others still have to be tried.
 const PARTIAL_MAX: usize = 1_000;
 
-/// How the conversation is encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encryption {
-    /// Asked for before anything else; without it nothing is said.
-    StartTls,
-    /// From the first byte.
-    Implicit,
-    /// Not at all: for a server on this machine.
-    None,
-}
-
 /// Where emails go, and from whom.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -66,20 +55,56 @@ pub struct Settings {
     pub host: String,
     /// Usually 587, 465 or 25.
     pub port: u16,
-    /// See [`Encryption`].
-    pub encryption: Encryption,
+    /// How it is kept from others.
+    pub security: EmailSecurity,
     /// Whom to trust.
     pub tls: config::TlsOptions,
-    /// Which addresses its name may have.
-    pub addresses: config::Addresses,
     /// Who logs in, and with what; None: nobody.
     pub login: Option<(String, Secret)>,
-    /// `Bellwether <watch@example.com>`.
-    pub from: Mailbox,
-    /// Never empty.
-    pub to: Vec<Mailbox>,
+    /// What its head says.
+    pub head: Head,
+    /// Who gets it and is not named in it.
+    pub bcc: Vec<Mailbox>,
     /// How we call ourselves; None: by our address.
     pub hello: Option<String>,
+}
+
+impl Settings {
+    /// As configured. Errors: something is no address.
+    pub fn of(email: &config::Email) -> Result<Self, String> {
+        let mailbox = |text: &String| {
+            let parsed = text.parse::<Mailbox>();
+            parsed.map_err(|error| format!("`{text}` is no address: {error}"))
+        };
+        let all = |texts: &[String]| texts.iter().map(mailbox).collect::<Result<Vec<_>, _>>();
+        Ok(Self {
+            host: email.server.clone(),
+            port: email.port,
+            security: email.security,
+            tls: email.tls.clone(),
+            login: email.user.clone().zip(email.password.clone()),
+            head: Head {
+                from: mailbox(&email.from)?,
+                to: all(&email.to)?,
+                cc: all(&email.cc)?,
+                reply_to: email.reply_to.as_ref().map(mailbox).transpose()?,
+            },
+            bcc: all(&email.bcc)?,
+            hello: email.hello.clone(),
+        })
+    }
+
+    /// Everybody who gets it, each once.
+    fn recipients(&self) -> Vec<String> {
+        let all = self.head.to.iter().chain(&self.head.cc).chain(&self.bcc);
+        let mut each: Vec<String> = Vec::new();
+        for address in all.map(|mailbox| mailbox.email.to_string()) {
+            if !each.contains(&address) {
+                each.push(address);
+            }
+        }
+        each
+    }
 }
 
 /// Sends emails.
@@ -125,11 +150,7 @@ impl Email {
     }
 
     async fn attempt(&self, outgoing: &Outgoing, deadline: Instant) -> Attempt {
-        let addresses = Addresses {
-            from: self.settings.from.clone(),
-            to: self.settings.to.clone(),
-        };
-        let email = match compose::email(&addresses, outgoing) {
+        let email = match compose::email(&self.settings.head, outgoing) {
             Ok(email) => email,
             Err(problem) => {
                 let message = format!("the email cannot be written: {problem}");
@@ -147,7 +168,7 @@ impl Email {
     fn left(&self, id: MessageId) -> Vec<String> {
         let partial = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
         let have = partial.get(&id);
-        let all = self.settings.to.iter().map(|to| to.email.to_string());
+        let all = self.settings.recipients().into_iter();
         all.filter(|to| have.is_none_or(|have| !have.contains(to))).collect()
     }
 
@@ -156,7 +177,8 @@ impl Email {
         let goal = Goal {
             host: &self.settings.host,
             port: self.settings.port,
-            addresses: &self.settings.addresses,
+            // The server is named by whoever administers this host: it may be anywhere but where nothing may ever be.
+            addresses: &config::Addresses::Private,
             family: Family::Any,
             connect_to: None,
             deadline,
@@ -164,13 +186,13 @@ impl Email {
         let dialled = self.dialer.dial(goal).await;
         let dialled = dialled.map_err(|failure| at(Stage::Connecting)(Fault::Broken(failure.error.to_string())))?;
         let hello = self.settings.hello.clone().unwrap_or_else(|| literal(&dialled.stream));
-        match self.settings.encryption {
-            Encryption::None => {
+        match self.settings.security {
+            EmailSecurity::Open => {
                 let mut server = Conversation::new(dialled.stream, deadline);
                 server.greeting().await.map_err(at(Stage::Greeting))?;
                 self.hand_over(server, &hello, email, left).await
             }
-            Encryption::StartTls => {
+            EmailSecurity::StartTls => {
                 let mut server = Conversation::new(dialled.stream, deadline);
                 server.greeting().await.map_err(at(Stage::Greeting))?;
                 server.hello(&hello).await.map_err(at(Stage::Hello))?;
@@ -179,7 +201,7 @@ impl Email {
                 self.hand_over(Conversation::new(stream, deadline), &hello, email, left)
                     .await
             }
-            Encryption::Implicit => {
+            EmailSecurity::Tls => {
                 let stream = self.encrypted(dialled.stream, deadline).await;
                 let mut server = Conversation::new(stream.map_err(at(Stage::Encrypting))?, deadline);
                 server.greeting().await.map_err(at(Stage::Greeting))?;
@@ -216,7 +238,7 @@ impl Email {
         if let Some((user, password)) = &self.settings.login {
             server.login(user, password).await.map_err(at(Stage::Login))?;
         }
-        let from = self.settings.from.email.to_string();
+        let from = self.settings.head.from.email.to_string();
         server.sender(&from).await.map_err(at(Stage::Sender))?;
         let mut judged = Judged::default();
         for to in left {

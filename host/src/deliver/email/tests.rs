@@ -73,6 +73,9 @@ async fn serve(listener: &TcpListener, script: &[(&str, Act)]) -> Vec<String> {
         let line = line.trim_end().to_owned();
         heard.push(line.clone());
         if in_email && line != "." {
+            if matches!(wanted("(content)"), Close) {
+                return heard;
+            }
             continue;
         }
         in_email = line == "DATA";
@@ -94,12 +97,16 @@ impl World {
         let mut settings = Settings {
             host: IpAddr::from([127, 0, 0, 1]).to_string(),
             port: address.port(),
-            encryption: Encryption::None,
+            security: EmailSecurity::Open,
             tls: config::TlsOptions::default(),
-            addresses: config::Addresses::Private,
             login: None,
-            from: "Bellwether <watch@example.com>".parse().expect("a mailbox"),
-            to: vec!["ops@example.org".parse().expect("a mailbox")],
+            head: Head {
+                from: "Bellwether <watch@example.com>".parse().expect("a mailbox"),
+                to: vec!["ops@example.org".parse().expect("a mailbox")],
+                cc: Vec::new(),
+                reply_to: None,
+            },
+            bcc: Vec::new(),
             hello: Some("watch.example.com".to_owned()),
         };
         change(&mut settings);
@@ -179,6 +186,8 @@ async fn where_a_conversation_ends_says_whether_the_email_may_have_arrived() {
         (&[("DATA", Say("452 disk full"))], Became::Later),
         (&[("DATA", Close)], Became::Later),
         (&[("DATA", Hang)], Became::Later),
+        // The last line is on its way by then, and nobody knows how much was read.
+        (&[go_on, ("(content)", Close)], Became::Ambiguous),
         (&[go_on, (".", Say("451 later"))], Became::Later),
         (&[go_on, (".", Say("554 spam"))], Became::Never),
         (&[go_on, (".", Close)], Became::Ambiguous),
@@ -202,7 +211,7 @@ async fn nobody_listening_is_no_email_that_may_have_arrived() {
 #[tokio::test]
 async fn without_encryption_on_offer_nothing_is_said_and_no_password_sent() {
     let world = World::new(|settings| {
-        settings.encryption = Encryption::StartTls;
+        settings.security = EmailSecurity::StartTls;
         settings.login = Some(("watch".to_owned(), Secret::new("canary-5f8e2b71")));
     });
     let (attempt, heard) = world.await.talk(PLAIN).await;
@@ -213,7 +222,7 @@ async fn without_encryption_on_offer_nothing_is_said_and_no_password_sent() {
 
 #[tokio::test]
 async fn words_slipped_in_before_the_handshake_end_the_conversation() {
-    let world = World::new(|settings| settings.encryption = Encryption::StartTls).await;
+    let world = World::new(|settings| settings.security = EmailSecurity::StartTls).await;
     let script: Script = &[
         ("EHLO", Say("250-mail\r\n250 STARTTLS")),
         ("STARTTLS", Say("220 go\r\n250-evil\r\n250 AUTH PLAIN")),
@@ -241,8 +250,8 @@ async fn a_login_that_is_refused_is_tried_again_much_later() {
 #[tokio::test]
 async fn who_has_an_email_is_not_sent_it_again_while_others_wait() {
     let world = World::new(|settings| {
-        settings.to.push("slow@example.org".parse().expect("a mailbox"));
-        settings.to.push("gone@example.org".parse().expect("a mailbox"));
+        settings.head.cc.push("slow@example.org".parse().expect("a mailbox"));
+        settings.bcc.push("gone@example.org".parse().expect("a mailbox"));
     });
     let world = world.await;
     let first: Script = &[
