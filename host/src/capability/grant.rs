@@ -83,12 +83,19 @@ pub struct Grants {
 impl Grants {
     /// Of a check that may reach this.
     pub fn of(check: &Check, reach: &Reach) -> Self {
-        let reaches = |protocol| reach.all().any(|connection| connection.protocol() == protocol);
         Self {
             system: check.allow.contains(&Capability::System),
-            http: reaches(Protocol::Http),
-            redis: reaches(Protocol::Redis),
-            postgres: reaches(Protocol::Postgres),
+            ..Self::of_receiver(reach)
+        }
+    }
+
+    /// Of a receiver that may reach this. News go out over connections, and what a machine is like is no forwarder's business.
+    pub fn of_receiver(reach: &Reach) -> Self {
+        Self {
+            system: false,
+            http: reaches(reach, Protocol::Http),
+            redis: reaches(reach, Protocol::Redis),
+            postgres: reaches(reach, Protocol::Postgres),
         }
     }
 
@@ -102,6 +109,10 @@ impl Grants {
         };
         if granted { Ok(()) } else { Err(wanted.refusal()) }
     }
+}
+
+fn reaches(reach: &Reach, protocol: Protocol) -> bool {
+    reach.all().any(|connection| connection.protocol() == protocol)
 }
 
 #[cfg(test)]
