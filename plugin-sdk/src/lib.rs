@@ -37,8 +37,8 @@ pub use settings::{Address, NoSettings};
 /// What nearly every plugin names.
 pub mod prelude {
     pub use crate::{
-        Address, Check, Code, DeliveryFailure, Description, Failure, Forwarder, NoSettings, Notification, Receipt, Report,
-        context, export_check, export_forwarder, log,
+        Address, Check, Code, DeliveryFailure, Description, Failure, Forwarder, NoSettings, Notification, Receipt,
+        Report, context, export_check, export_forwarder, log,
         metric::{Counter, Gauge, Histogram, Increments, Info, Observations, StateSet, Summary, Untyped},
         state,
     };
@@ -69,7 +69,7 @@ macro_rules! export_check {
                 }
             }
 
-            $crate::bindings::export_check::export!(Component with_types_in $crate::bindings::export_check);
+    $crate::bindings::export_check::export!(Component with_types_in $crate::bindings::export_check);
         };
 
         #[cfg(not(target_arch = "wasm32"))]

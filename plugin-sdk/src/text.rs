@@ -190,7 +190,10 @@ mod tests {
         assert_eq!(within(3, 0, 19), "… and 3 more alerts");
         assert_eq!(within(4, 0, 30), "line 000\n… and 3 more alerts");
         assert_eq!(within(1, 5, 100), "line 000\n… and 5 more alerts");
-        assert_eq!(within(5_000, 0, 60), "line 000\nline 001\nline 002\nline 003\n… and 4996 more alerts");
+        assert_eq!(
+            within(5_000, 0, 60),
+            "line 000\nline 001\nline 002\nline 003\n… and 4996 more alerts"
+        );
         assert_eq!(within(2, 0, 5), "");
         assert_eq!(within(0, 0, 100), "");
         for max in 0..400 {

@@ -9,7 +9,7 @@ use super::{
     Log, Receiver,
     email::{Email, Settings},
     limit::{self, RateLimit},
-    outgoing::{Templates, Writer},
+    outgoing::{TEXT_BYTES_OF_PLUGINS, TEXT_BYTES_WHOLE, Templates, Writer},
     redact::{Hiding, Key},
     transport::SharedTransport,
 };
@@ -107,6 +107,10 @@ pub fn receiver(basis: Basis, transport: SharedTransport, key: Key, redactor: Re
             templates: templates(&basis.receiver).unwrap_or_default(),
             hiding: Hiding::new(&hidden, key, redactor),
             external_url: Arc::clone(&basis.external_url),
+            text_bytes: match basis.receiver.kind {
+                ReceiverKind::Plugin(_) => TEXT_BYTES_OF_PLUGINS,
+                ReceiverKind::Email(_) | ReceiverKind::Log => TEXT_BYTES_WHOLE,
+            },
         },
         timeout: basis.receiver.timeout,
         limits: limits(&basis.receiver),

@@ -13,6 +13,7 @@ mod data;
 pub mod email;
 mod events;
 mod fallback;
+pub mod forwarder;
 pub mod health;
 pub mod heartbeat;
 mod instruments;

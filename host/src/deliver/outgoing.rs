@@ -22,6 +22,12 @@ pub const TITLE_CHARS_MAX: usize = 250;
 /// Bytes of a text of the receiver's own template; the engine's own limit is as large.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes after which the default text describes no further alert, for whoever shows all of it.
+pub const TEXT_BYTES_WHOLE: usize = 48 * 1024;
+
+/// The same for plugins: services cut a text at 3,000 characters (Slack) or 4,096 (Discord), and what they cut nobody counts.
+pub const TEXT_BYTES_OF_PLUGINS: usize = 2_400;
+
 /// What a receiver says about its texts, in its own words or by default.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Templates {
@@ -40,6 +46,8 @@ pub struct Writer {
     pub hiding: Hiding,
     /// Where people reach this host; "" when nowhere.
     pub external_url: Arc<str>,
+    /// Bytes after which the default text describes no further alert.
+    pub text_bytes: usize,
 }
 
 /// What goes to a transport.
@@ -90,7 +98,7 @@ impl Writer {
             template_problem: None,
         };
         outgoing.title = text::title(&outgoing);
-        outgoing.text = text::text(&outgoing);
+        outgoing.text = text::text(&outgoing, self.text_bytes);
         self.templates.apply(&mut outgoing);
         outgoing.title = self.hiding.secrets(&outgoing.title).into_owned();
         outgoing.text = self.hiding.secrets(&outgoing.text).into_owned();

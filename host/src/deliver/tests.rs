@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::mpsc as channel;
 
 use super::{
-    outgoing::{Outgoing, Templates},
+    outgoing::{Outgoing, TEXT_BYTES_WHOLE, Templates},
     redact::{Hiding, KEY_BYTES, Key},
     samples::{message, news},
     transport::{Sending, Transport},
@@ -147,6 +147,7 @@ impl World {
                 templates: Templates::default(),
                 hiding: Hiding::new(&[], Key::new([0; KEY_BYTES]), redactor),
                 external_url: "".into(),
+                text_bytes: TEXT_BYTES_WHOLE,
             },
             transport: Arc::new(Scripted {
                 acts: Mutex::new(acts.iter().cloned().collect()),

@@ -17,9 +17,6 @@ use crate::{
 /// Alerts that the text describes; the others are counted. Nobody reads more at night.
 pub(super) const ALERTS_SHOWN_MAX: usize = 50;
 
-/// Bytes after which no further alert is described.
-pub(super) const TEXT_BYTES_MAX: usize = 48 * 1024;
-
 /// Details and further annotations of one alert that are shown.
 const FACTS_MAX: usize = 10;
 
@@ -119,8 +116,8 @@ fn one_subject(news: &News) -> String {
     }
 }
 
-/// Everything, alert by alert, up to the limits.
-pub(super) fn text(outgoing: &Outgoing) -> String {
+/// Everything, alert by alert, up to so many bytes and [`ALERTS_SHOWN_MAX`]; the first alert in any case.
+pub(super) fn text(outgoing: &Outgoing, bytes_max: usize) -> String {
     let mut parts: Vec<String> = preface(outgoing).into_iter().collect();
     let alerts = &outgoing.message.alerts;
     if alerts.len() > 1 {
@@ -132,7 +129,7 @@ pub(super) fn text(outgoing: &Outgoing) -> String {
     for news in alerts.iter().take(ALERTS_SHOWN_MAX) {
         let described = alert(news, outgoing).join("\n");
         bytes += described.len();
-        if bytes > TEXT_BYTES_MAX && shown > 0 {
+        if bytes > bytes_max && shown > 0 {
             break;
         }
         shown += 1;

@@ -7,7 +7,7 @@ use bellwether_promql::labels::Labels;
 use crate::{
     alert::ResolveCause,
     deliver::{
-        outgoing::{Outgoing, Templates, Writer},
+        outgoing::{Outgoing, TEXT_BYTES_WHOLE, Templates, Writer},
         redact::{Hiding, KEY_BYTES, Key},
         samples::{NIGHT, message, news},
     },
@@ -21,6 +21,7 @@ fn write(message: &Message, templates: Templates) -> Outgoing {
         templates,
         hiding: Hiding::new(&[], Key::new([0; KEY_BYTES]), Redactor::default()),
         external_url: "https://watch.example.com".into(),
+        text_bytes: TEXT_BYTES_WHOLE,
     };
     writer.write(message)
 }

@@ -177,9 +177,7 @@ fn explain_denied(denied: &Denied, place: Place<'_>) -> String {
     } else {
         format!(" ({location})")
     };
-    format!(
-        "called `{capability}`, which it was not granted; to allow it, add `{line}` to [{table}]{place}{more}"
-    )
+    format!("called `{capability}`, which it was not granted; to allow it, add `{line}` to [{table}]{place}{more}")
 }
 
 fn out_of(refused: Refused, guest: &Guest) -> String {

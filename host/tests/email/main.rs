@@ -27,7 +27,7 @@ use bellwether::{
     config::{EmailSecurity, TlsOptions},
     deliver::{
         email::{Email, Head, Settings},
-        outgoing::{Outgoing, Templates, Writer},
+        outgoing::{Outgoing, TEXT_BYTES_WHOLE, Templates, Writer},
         redact::{Hiding, KEY_BYTES, Key},
         transport::Transport as _,
     },
@@ -109,6 +109,7 @@ fn written(message: &Message, hidden: &[&str], secrets: &[&str]) -> Outgoing {
         templates: Templates::default(),
         hiding: Hiding::new(&hidden, Key::new([7; KEY_BYTES]), redactor),
         external_url: "https://watch.example.com".into(),
+        text_bytes: TEXT_BYTES_WHOLE,
     };
     writer.write(message)
 }

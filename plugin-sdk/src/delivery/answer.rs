@@ -29,7 +29,9 @@ pub fn status_failure(response: &http::Response) -> DeliveryFailure {
     let status = response.status;
     let body = excerpt(&response.body);
     let message = match (status, body.is_empty()) {
-        (300..=399, _) => format!("answered {status} and named another place; the connection must name that place itself"),
+        (300..=399, _) => {
+            format!("answered {status} and named another place; the connection must name that place itself")
+        }
         (_, true) => format!("answered {status}"),
         (_, false) => format!("answered {status}: {body}"),
     };

@@ -54,7 +54,10 @@ pub fn assert_receivers<T>(file: &Value, mut deliver: impl FnMut(Value) -> Deliv
     let receivers = file.get("receiver").and_then(Value::as_object);
     let receivers = receivers.expect("the file has a table `receiver`");
     for (name, receiver) in receivers {
-        let settings = receiver.get("settings").cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        let settings = receiver
+            .get("settings")
+            .cloned()
+            .unwrap_or_else(|| Value::Object(serde_json::Map::new()));
         if let Err(failure) = deliver(settings).result {
             panic!("[receiver.{name}] does not deliver: {failure}");
         }
@@ -64,8 +67,14 @@ pub fn assert_receivers<T>(file: &Value, mut deliver: impl FnMut(Value) -> Deliv
 impl Fake {
     /// One delivery of a notification, with settings as the configuration would have them. Panics when the plugin's description is
     /// not good, or it calls what was not granted.
-    pub fn deliver<F: Forwarder>(&mut self, settings: impl Into<Value>, notification: Notification) -> Delivery<Receipt> {
-        self.delivery::<F, _>(settings.into(), |settings| forward::deliver::<F>(settings, notification))
+    pub fn deliver<F: Forwarder>(
+        &mut self,
+        settings: impl Into<Value>,
+        notification: Notification,
+    ) -> Delivery<Receipt> {
+        self.delivery::<F, _>(settings.into(), |settings| {
+            forward::deliver::<F>(settings, notification)
+        })
     }
 
     /// One delivery of runs.
@@ -74,8 +83,14 @@ impl Fake {
     }
 
     /// One delivery of events.
-    pub fn deliver_events<F: ForwardEvents>(&mut self, settings: impl Into<Value>, events: Vec<Event>) -> Delivery<Refused> {
-        self.delivery::<F, _>(settings.into(), |settings| forward::deliver_events::<F>(settings, events))
+    pub fn deliver_events<F: ForwardEvents>(
+        &mut self,
+        settings: impl Into<Value>,
+        events: Vec<Event>,
+    ) -> Delivery<Refused> {
+        self.delivery::<F, _>(settings.into(), |settings| {
+            forward::deliver_events::<F>(settings, events)
+        })
     }
 
     fn delivery<F: Forwarder, T>(

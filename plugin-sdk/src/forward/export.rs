@@ -11,9 +11,7 @@ use crate::{
 
 /// The contract's own types, which the macros name.
 pub mod wire {
-    pub use crate::bindings::bellwether::plugin::news::{
-        DeliveryFailure, Event, Notification, Receipt, Refused, Run,
-    };
+    pub use crate::bindings::bellwether::plugin::news::{DeliveryFailure, Event, Notification, Receipt, Refused, Run};
 }
 
 /// The description of a forwarder, as the host gets it.

@@ -19,7 +19,10 @@ impl Notification {
     pub fn links(&self) -> Vec<(&'static str, &str)> {
         let annotation = |(name, title): &(&str, &'static str)| Some((*title, self.common_annotations.get(name)?));
         let silence = self.detail("silence-url").map(|url| ("Silence", url));
-        let source = self.alerts.first().map(|alert| ("Source", alert.generator_url.as_str()));
+        let source = self
+            .alerts
+            .first()
+            .map(|alert| ("Source", alert.generator_url.as_str()));
         let own = ("Bellwether", self.external_url.as_str());
         let all = silence
             .into_iter()

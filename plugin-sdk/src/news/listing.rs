@@ -91,7 +91,10 @@ mod tests {
         let mut news = notification(alerts("Down", 5_000));
         news.truncated_alerts = 10;
         let body = news.body(200, char::len_utf16);
-        assert!(body.ends_with("… and 5007 more alerts") && units(&body) <= 200, "{body}");
+        assert!(
+            body.ends_with("… and 5007 more alerts") && units(&body) <= 200,
+            "{body}"
+        );
         news.text = " by hand \n".to_owned();
         assert_eq!(news.body(200, char::len_utf16), "by hand");
         assert_eq!(news.body(4, char::len_utf16), "by h");
@@ -104,9 +107,6 @@ mod tests {
         assert_eq!(news.headline(), "a b");
         news.title.clear();
         assert_eq!(news.headline(), "[FIRING:2] Down");
-        assert_eq!(
-            notification(vec![alert("A"), resolved("B")]).headline(),
-            "[FIRING:2] A"
-        );
+        assert_eq!(notification(vec![alert("A"), resolved("B")]).headline(), "[FIRING:2] A");
     }
 }

@@ -143,7 +143,9 @@ impl Notification {
 
     /// The worst of what fires, by the label `severity`.
     pub fn severity(&self) -> Severity {
-        let words = self.firing().map(|alert| alert.labels.get("severity").unwrap_or_default());
+        let words = self
+            .firing()
+            .map(|alert| alert.labels.get("severity").unwrap_or_default());
         words
             .map(|word| Severity::of_word(word).unwrap_or(Severity::Warning))
             .max()
@@ -265,7 +267,11 @@ mod tests {
         let (firing, over) = (AlertState::Firing, AlertState::Resolved);
         let worst = |alerts| notification(alerts).severity();
         assert_eq!(
-            worst(vec![with("info", firing), with("Warning", firing), with("critical", over)]),
+            worst(vec![
+                with("info", firing),
+                with("Warning", firing),
+                with("critical", over)
+            ]),
             Severity::Warning
         );
         assert_eq!(worst(vec![with("page", firing)]), Severity::Critical);

@@ -93,7 +93,10 @@ mod tests {
         assert_eq!(text(1_767_225_600), "2026-01-01T00:00:00.000Z");
         assert_eq!(text(4_107_542_399), "2100-02-28T23:59:59.000Z");
         assert_eq!(text(4_107_542_400), "2100-03-01T00:00:00.000Z");
-        assert_eq!(Timestamp::from_nanos(1_999_999_999).to_rfc3339(), "1970-01-01T00:00:01.999Z");
+        assert_eq!(
+            Timestamp::from_nanos(1_999_999_999).to_rfc3339(),
+            "1970-01-01T00:00:01.999Z"
+        );
         // The last moment there is.
         assert_eq!(Timestamp::from_nanos(u64::MAX).to_rfc3339(), "2554-07-21T23:34:33.709Z");
     }

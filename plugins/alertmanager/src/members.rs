@@ -36,9 +36,7 @@ pub(crate) fn post(members: &[String], batch: &str) -> Vec<Result<(), DeliveryFa
     let at_once = (CALL_BYTES_MAX / batch.len().max(1)).max(1);
     let requests: Vec<Request> = members.iter().map(|member| request(member, batch)).collect();
     let answers = requests.chunks(at_once).flat_map(http::send_all);
-    answers
-        .map(|answer| delivery::accepted(answer).map(|_| ()))
-        .collect()
+    answers.map(|answer| delivery::accepted(answer).map(|_| ())).collect()
 }
 
 fn request(member: &str, batch: &str) -> Request {

@@ -24,7 +24,10 @@ fn host(members: &[(&'static str, u16)]) -> (Fake, Sent) {
     let mut fake = Fake::new().with_http(move |request| {
         seen.borrow_mut().push(request.clone());
         let member = request.connection.as_deref();
-        let (_, status) = answers.iter().find(|(name, _)| Some(*name) == member).expect("a member");
+        let (_, status) = answers
+            .iter()
+            .find(|(name, _)| Some(*name) == member)
+            .expect("a member");
         match status {
             0 => Err(no_answer(http::Error::Connect("refused".to_owned()))),
             status => Ok(answer(*status, "")),

@@ -23,7 +23,10 @@ fn host(status: u16, retry_after: Option<&'static str>) -> (Fake, Sent) {
     let seen = Rc::clone(&sent);
     let fake = Fake::new().with_http(move |request| {
         seen.borrow_mut().push(request.clone());
-        let mut response = answer(status, r#"{"status":"success","message":"Event processed","dedup_key":"x"}"#);
+        let mut response = answer(
+            status,
+            r#"{"status":"success","message":"Event processed","dedup_key":"x"}"#,
+        );
         let wait = retry_after.map(|wait| ("Retry-After".to_owned(), wait.as_bytes().to_vec()));
         response.headers.extend(wait);
         Ok(response)
@@ -151,8 +154,16 @@ fn groups_of_any_size_keep_the_documented_limits() {
         let details = &payload["custom_details"];
         assert_eq!(details["num_firing"], json!(count));
         let firing = details["firing"].as_str().expect("text");
-        let left_out = count - firing.lines().filter(|line| line.contains("something is wrong")).count();
-        assert_eq!(left_out > 0, firing.ends_with(&format!("… and {left_out} more alerts")), "{left_out}");
+        let left_out = count
+            - firing
+                .lines()
+                .filter(|line| line.contains("something is wrong"))
+                .count();
+        assert_eq!(
+            left_out > 0,
+            firing.ends_with(&format!("… and {left_out} more alerts")),
+            "{left_out}"
+        );
     }
 }
 

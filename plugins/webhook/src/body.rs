@@ -75,7 +75,8 @@ pub(crate) fn write(settings: &Settings, notification: &Notification) -> Result<
     };
     let mut count = wanted;
     loop {
-        let text = text::json(&message(settings, notification, &ordered[..count])).map_err(|error| error.to_string())?;
+        let text =
+            text::json(&message(settings, notification, &ordered[..count])).map_err(|error| error.to_string())?;
         if text.len() <= BODY_BYTES_MAX {
             return Ok(Body { text, alerts: count });
         }

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
     use crate::{
         deliver::{
-            outgoing::{Templates, Writer},
+            outgoing::{TEXT_BYTES_WHOLE, Templates, Writer},
             redact::{Hiding, KEY_BYTES, Key},
             samples::{message, news},
         },
@@ -90,6 +90,7 @@ mod tests {
             templates: Templates::default(),
             hiding: Hiding::new(&[], Key::new([0; KEY_BYTES]), Redactor::default()),
             external_url: Arc::from(""),
+            text_bytes: TEXT_BYTES_WHOLE,
         };
         let head = Head {
             from: "Bellwether <watch@example.com>".parse().unwrap(),

@@ -5,8 +5,8 @@
 
 use crate::{
     deliver::{
-        outgoing::Outgoing,
-        text::{self, ALERTS_SHOWN_MAX, TEXT_BYTES_MAX},
+        outgoing::{Outgoing, TEXT_BYTES_WHOLE},
+        text::{self, ALERTS_SHOWN_MAX},
         words,
     },
     dispatch::News,
@@ -45,7 +45,7 @@ fn described(outgoing: &Outgoing) -> String {
     for news in alerts.iter().take(ALERTS_SHOWN_MAX) {
         let lines = text::alert(news, outgoing);
         bytes += lines.iter().map(String::len).sum::<usize>();
-        if bytes > TEXT_BYTES_MAX && shown > 0 {
+        if bytes > TEXT_BYTES_WHOLE && shown > 0 {
             break;
         }
         shown += 1;
@@ -141,6 +141,7 @@ mod tests {
             templates,
             hiding: Hiding::new(&[], Key::new([0; KEY_BYTES]), Redactor::default()),
             external_url: Arc::from("https://watch.example.com"),
+            text_bytes: TEXT_BYTES_WHOLE,
         };
         page(&writer.write(&message(alerts)))
     }

@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     clock::Clock,
     deliver::{
-        outgoing::{Templates, Writer},
+        outgoing::{TEXT_BYTES_WHOLE, Templates, Writer},
         redact::{Hiding, KEY_BYTES, Key},
         samples::{message, news},
     },
@@ -130,6 +130,7 @@ fn outgoing() -> Outgoing {
         templates: Templates::default(),
         hiding: Hiding::new(&[], Key::new([0; KEY_BYTES]), Redactor::default()),
         external_url: Arc::from(""),
+        text_bytes: TEXT_BYTES_WHOLE,
     };
     let mut one = news(&[("alertname", "A")]);
     one.annotations.insert("summary".into(), "a line\n.\n.dotted".into());

@@ -108,7 +108,10 @@ mod tests {
             ("b".to_owned(), wit::DeliveryFailure::Permanent("again".to_owned())),
         ];
         let refused = refused(said, &ids, &Redactor::default());
-        let told: Vec<_> = refused.iter().map(|(id, why)| (id.as_str(), why.is_permanent)).collect();
+        let told: Vec<_> = refused
+            .iter()
+            .map(|(id, why)| (id.as_str(), why.is_permanent))
+            .collect();
         assert_eq!(told, [("b", false)]);
     }
 }

@@ -137,8 +137,10 @@ impl Plugin {
             let notification = notification.into_wire(attempt);
             guest.call_deliver(&mut *store, settings, &notification).await
         };
-        self.forward(request, job, |receipt| delivery::receipt(&receipt, &self.machine.redactor))
-            .await
+        self.forward(request, job, |receipt| {
+            delivery::receipt(&receipt, &self.machine.redactor)
+        })
+        .await
     }
 
     /// One attempt at a batch of runs.
@@ -152,8 +154,10 @@ impl Plugin {
             let runs: Vec<wit::Run> = runs.into_iter().map(Into::into).collect();
             guest.call_deliver(&mut *store, settings, &runs).await
         };
-        self.forward(request, job, |refused| delivery::refused(refused, &ids, &self.machine.redactor))
-            .await
+        self.forward(request, job, |refused| {
+            delivery::refused(refused, &ids, &self.machine.redactor)
+        })
+        .await
     }
 
     /// One attempt at a batch of what applications reported.
@@ -167,8 +171,10 @@ impl Plugin {
             let events: Vec<wit::Event> = events.into_iter().map(Into::into).collect();
             guest.call_deliver(&mut *store, settings, &events).await
         };
-        self.forward(request, job, |refused| delivery::refused(refused, &ids, &self.machine.redactor))
-            .await
+        self.forward(request, job, |refused| {
+            delivery::refused(refused, &ids, &self.machine.redactor)
+        })
+        .await
     }
 
     fn absent(&self, kind: NewsKind) -> wasmtime::Error {
