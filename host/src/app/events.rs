@@ -296,3 +296,26 @@ impl Event for Stopped<'_> {
         }
     }
 }
+
+/// The key of hidden labels is for this process only.
+pub(super) struct KeyNotKept<'e> {
+    pub(super) error: &'e std::io::Error,
+}
+
+impl Event for KeyNotKept<'_> {
+    fn level(&self) -> Level {
+        Level::Warn
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "The key of hidden labels cannot be kept: after a restart the same value has another hash.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        "app"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.data("problem", self.error.to_string());
+    }
+}

@@ -9,6 +9,7 @@ mod events;
 mod oneshot;
 mod plugins;
 mod reach;
+mod receivers;
 mod runner;
 mod watch;
 

@@ -11,6 +11,7 @@ mod once;
 mod output;
 mod plugins;
 mod query;
+mod receivers;
 mod run;
 mod session;
 mod shape;
@@ -86,6 +87,9 @@ enum Verb {
     /// Show why an alert of a running host is as it is: its condition with current values, and the verdict behind it
     #[command(after_help = "Example:\n  bellwether why QueueDeep\n\nExits 1 when it is firing.")]
     Why(why::Arguments),
+    /// Try the receivers of the configuration
+    #[command(after_help = "Example:\n  bellwether receivers test ops")]
+    Receivers(receivers::Arguments),
     /// Test what stands beside the configuration: rule files
     #[command(after_help = "Example:\n  bellwether test rules rules_test.yml")]
     Test(test::Arguments),
@@ -112,6 +116,7 @@ pub fn main() -> Exit {
         Verb::Query(arguments) => query::run(&arguments),
         Verb::Alerts(arguments) => alerts::run(&arguments),
         Verb::Why(arguments) => why::run(&arguments),
+        Verb::Receivers(arguments) => receivers::run(&arguments),
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Compile => compile::run(),

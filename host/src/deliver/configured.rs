@@ -30,6 +30,19 @@ pub struct Basis {
     pub hidden: BTreeSet<Arc<str>>,
     /// Where people reach this host; "" when nowhere.
     pub external_url: Arc<str>,
+    /// See [`Carrier`].
+    pub carrier: Carrier,
+}
+
+/// What carries notifications to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// The host itself.
+    BuiltIn,
+    /// A plugin with these bytes.
+    Plugin([u8; 32]),
+    /// Nothing: it cannot be used, for this reason.
+    Nothing(String),
 }
 
 /// What built-in transports need.

@@ -82,6 +82,30 @@ pub struct Receiver {
     pub limits: Vec<RateLimit>,
 }
 
+impl Receiver {
+    /// Sends it a notification that is marked as a test, once, without a worker; for verbs. What became of it, without secrets.
+    pub async fn test(&self, clock: &Clock) -> Attempt {
+        let message = test_message(&self.name, wall(clock));
+        let outgoing = self.writer.write(&message);
+        let clean = |message: String| self.writer.hiding.secrets(&message).into_owned();
+        match worker::once(self, &outgoing, clock.monotonic()).await {
+            Attempt::Permanent { message } => Attempt::Permanent {
+                message: clean(message),
+            },
+            Attempt::Transient {
+                message,
+                retry_after,
+                is_ambiguous,
+            } => Attempt::Transient {
+                message: clean(message),
+                retry_after,
+                is_ambiguous,
+            },
+            delivered @ Attempt::Delivered { .. } => delivered,
+        }
+    }
+}
+
 /// What delivery needs.
 #[derive(Clone, Debug)]
 pub struct DeliverOptions {
@@ -142,7 +166,7 @@ impl fmt::Debug for DeliverHandle {
 
 impl Shared {
     fn wall(&self) -> i64 {
-        i64::try_from(self.clock.wall().as_nanos() / 1_000_000).unwrap_or(i64::MAX)
+        wall(&self.clock)
     }
 
     fn roster(&self) -> MutexGuard<'_, Roster> {
@@ -266,6 +290,11 @@ impl DeliverHandle {
             Ok(Err(_)) | Err(_) => Err(TestError::Busy(name.to_owned())),
         }
     }
+}
+
+/// Milliseconds since the epoch.
+fn wall(clock: &Clock) -> i64 {
+    i64::try_from(clock.wall().as_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }
 
 /// A notification that is marked as a test: without alerts, so that nothing can be taken for one.

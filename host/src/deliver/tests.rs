@@ -83,6 +83,7 @@ fn basis(name: &str, text: Option<&str>) -> Basis {
         }),
         hidden: BTreeSet::new(),
         external_url: "".into(),
+        carrier: configured::Carrier::BuiltIn,
     }
 }
 

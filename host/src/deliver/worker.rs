@@ -366,14 +366,24 @@ impl Worker {
     }
 }
 
-/// Writes and tries it once. A panic of ours in it is as if the other side had said nothing.
+/// Writes and tries it once.
 async fn attempt(receiver: Arc<Receiver>, shared: Arc<Shared>, message: Message, origin: Origin) -> Done {
     let began = shared.clock.monotonic();
     let outgoing = receiver.writer.write(&message);
+    let attempt = once(&receiver, &outgoing, began).await;
+    Done {
+        origin,
+        outgoing,
+        attempt,
+        took: shared.clock.monotonic() - began,
+    }
+}
+
+/// One attempt that began at `began`. A panic of ours in it is as if the other side had said nothing.
+pub(super) async fn once(receiver: &Receiver, outgoing: &Outgoing, began: Instant) -> Attempt {
     let deadline = began + receiver.timeout;
-    let sending = catch_async("deliver", receiver.transport.send(&outgoing, deadline));
-    let ended = timeout_at(deadline + GRACE, sending).await;
-    let attempt = match ended {
+    let sending = catch_async("deliver", receiver.transport.send(outgoing, deadline));
+    match timeout_at(deadline + GRACE, sending).await {
         Ok(Ok(attempt)) => attempt,
         Ok(Err(panic)) => Attempt::Transient {
             message: format!("this is a bug, please report it: {panic}"),
@@ -385,11 +395,5 @@ async fn attempt(receiver: Arc<Receiver>, shared: Arc<Shared>, message: Message,
             retry_after: None,
             is_ambiguous: true,
         },
-    };
-    Done {
-        origin,
-        outgoing,
-        attempt,
-        took: shared.clock.monotonic() - began,
     }
 }

@@ -49,11 +49,11 @@ class Handler:
             return "452 4.3.1 disk full"
         if "spam" in names:
             return "554 5.7.1 this is spam"
-        taken(session, envelope)
+        taken(server, session, envelope)
         return "250 2.0.0 queued"
 
 
-def taken(session, envelope):
+def taken(server, session, envelope):
     parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)
     parts = {part.get_content_type(): part.get_content() for part in parsed.walk() if not part.is_multipart()}
     say(
@@ -64,8 +64,8 @@ def taken(session, envelope):
         text=parts.get("text/plain", ""),
         html=parts.get("text/html", ""),
         defects=[str(defect) for part in parsed.walk() for defect in part.defects],
-        encrypted=session.ssl is not None,
-        login=session.authenticated,
+        encrypted=server.transport.get_extra_info("sslcontext") is not None,
+        login=bool(session.authenticated),
     )
 
 

@@ -1,7 +1,7 @@
 //! One notification as the bytes of an email. Pure.
 //!
 //! The same notification is the same bytes at every attempt: its Message-ID is the message's id, its date is when it was decided, and
-//! the border between its parts comes from the id too, so that a server or a mailbox that has it already can tell. All emails about
+//! the border between its parts comes from what is in them, so that a server or a mailbox that has it already can tell. All emails about
 //! one group refer to the same root, which makes them one thread.
 
 use std::time::{Duration, UNIX_EPOCH};
@@ -13,6 +13,7 @@ use lettre::{
         header::{HeaderName, HeaderValue},
     },
 };
+use sha2::{Digest as _, Sha256};
 
 use super::html;
 use crate::deliver::outgoing::Outgoing;
@@ -62,12 +63,26 @@ pub(super) fn email(head: &Head, outgoing: &Outgoing) -> Result<Vec<u8>, String>
         let name = HeaderName::new_from_ascii_str(name);
         builder = builder.raw_header(HeaderValue::new(name, value.to_owned()));
     }
+    let page = html::page(outgoing);
     let parts = MultiPart::alternative()
-        .boundary(format!("bellwether-{id}"))
+        .boundary(border(&[&id, &outgoing.text, &page]))
         .singlepart(SinglePart::plain(outgoing.text.clone()))
-        .singlepart(SinglePart::html(html::page(outgoing)));
+        .singlepart(SinglePart::html(page));
     let email = builder.multipart(parts).map_err(|error| error.to_string())?;
     Ok(email.formatted())
+}
+
+/// Stands between the parts. It depends on what is in them, so that no text can hold it on purpose.
+fn border(contents: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for content in contents {
+        hash.update(content.as_bytes());
+        // It is in no UTF-8 text.
+        hash.update([0xff]);
+    }
+    let digits = hash.finalize();
+    let digits = digits.iter().take(16).map(|byte| format!("{byte:02x}"));
+    format!("bellwether-{}", digits.collect::<String>())
 }
 
 #[cfg(test)]
