@@ -19,6 +19,7 @@ use super::{
 use crate::{
     board::{BoardCheck, BoardHandle},
     config::{self, Check, Config, LoadRequest, Loaded},
+    dispatch::{self, DispatchHandle},
     expose::{BoxFuture, Control, ReloadSummary, ServeHandle},
     history,
     outcome::Outcome,
@@ -113,6 +114,7 @@ pub(super) struct Conductor {
     pub(super) roster: Roster,
     pub(super) board: BoardHandle,
     pub(super) rules: RulesHandle,
+    pub(super) dispatch: DispatchHandle,
     pub(super) scheduler: SchedulerHandle,
     pub(super) serve: ServeHandle,
     pub(super) redactor: Redactor,
@@ -286,6 +288,8 @@ impl Conductor {
         self.swap(checks).await;
         let history = (self.current.config.history != new.config.history)
             .then(|| history::Settings::of(&new.config.history, &self.serve.address().to_string()));
+        // Before the rules, whose alerts it leads. It ends before this does, when the host stops.
+        let _ = self.dispatch.configure(dispatch::Settings::of(&new.config.dispatch)).await;
         self.rules.replace(rules, history).await;
         self.current = new;
         Ok(summary)

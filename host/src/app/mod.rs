@@ -35,9 +35,10 @@ use crate::{
     },
     clock::Clock,
     config::{LoadRequest, Loaded, Problems},
+    dispatch::{self, Dispatch, DispatchHandle, DispatchOptions},
     expose::{self, CERTIFICATE_POLL, ListenError, ServeError, ServeHandle, ServeOptions, Sources},
     history::{self, Reporter},
-    rule::{self, Externals, RuleOptions, RuleWarnings, Rules, RulesHandle},
+    rule::{self, Externals, RuleOptions, RuleWarnings, Rules, RulesHandle, outlet::Outlet},
     sandbox::{
         COMPILE_CPU_DEFAULT, COMPILE_WALL_DEFAULT, CompilerOptions, Progress, Sandbox, SandboxError, SandboxOptions,
     },
@@ -115,6 +116,7 @@ pub struct App {
     scheduler: SchedulerHandle,
     board: BoardHandle,
     rules: RulesHandle,
+    dispatch: DispatchHandle,
     store: Store,
     serve: ServeHandle,
     door: Door,
@@ -209,6 +211,7 @@ impl App {
         let (history, restored) = history::restore(settings, &config.host.state_dir, now);
         Reporter::new(telemetry.clone()).restored(&restored);
         let scheme = if config.access.tls.is_some() { "https" } else { "http" };
+        let outlet = Outlet::default();
         let rules = Rules::start(
             &supervisor,
             RuleOptions {
@@ -220,11 +223,23 @@ impl App {
                     url: format!("{scheme}://{address}"),
                     ..Externals::default()
                 },
+                outlet: outlet.clone(),
                 clock: clock.clone(),
                 telemetry: telemetry.clone(),
             },
         )
         .map_err(StartError::Threads)?;
+        let dispatch = Dispatch::start(
+            &supervisor,
+            DispatchOptions {
+                settings: dispatch::Settings::of(&config.dispatch),
+                store: Some(store.clone()),
+                outlet,
+                snapshots: Some(board.snapshots()),
+                clock: clock.clone(),
+                telemetry: telemetry.clone(),
+            },
+        );
         if !rule_warnings.is_empty() {
             telemetry.emit(&RuleWarnings {
                 warnings: &rule_warnings,
@@ -260,6 +275,7 @@ impl App {
             roster,
             board: board.clone(),
             rules: rules.clone(),
+            dispatch: dispatch.clone(),
             scheduler: scheduler.clone(),
             serve: serve.clone(),
             redactor,
@@ -277,6 +293,7 @@ impl App {
             scheduler,
             board,
             rules,
+            dispatch,
             store,
             serve,
             door,
@@ -294,6 +311,11 @@ impl App {
     /// `http` or `https`.
     pub fn scheme(&self) -> &'static str {
         self.serve.scheme()
+    }
+
+    /// Who is told of what.
+    pub fn dispatch(&self) -> &DispatchHandle {
+        &self.dispatch
     }
 
     /// What rules are doing, and the samples that they see.
@@ -318,6 +340,7 @@ impl App {
         self.watch = None;
         let mut left = self.scheduler.stop(RUNS_PATIENCE).await;
         self.rules.stop().await;
+        self.dispatch.stop().await;
         self.board.stop().await;
         if let Err(error) = self.store.close().await {
             self.telemetry.emit(&events::NotKept {

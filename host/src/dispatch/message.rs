@@ -13,6 +13,9 @@ use crate::alert::{Annotations, Fingerprint, ResolveCause};
 /// Bytes of an id: as many as a Sentry event, an email's Message-ID or an idempotency key can carry.
 const ID_BYTES: usize = 16;
 
+#[cfg(test)]
+const TEST_GROUP: &str = "test:{}";
+
 /// What identifies a message, and nothing else ever: a hash of receiver, group and sequence.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId([u8; ID_BYTES]);
@@ -133,6 +136,8 @@ pub struct Message {
     pub group_labels: Labels,
     /// Firing ones and those that are over since the receiver was told, by their labels. Never empty but for a test.
     pub alerts: Arc<[News]>,
+    /// Alerts of the group that the receiver knows, that fire on, and that are not here because they are silenced or inhibited now.
+    pub withheld: usize,
     /// Attempts before this one, of this process and earlier ones as far as they are known.
     pub attempts: u32,
     /// It is not to be sent earlier.
@@ -142,9 +147,44 @@ pub struct Message {
 }
 
 impl Message {
-    /// Whether anything in it fires.
+    /// Whether the group fires as far as the receiver knows: something in the message, or something it was told of before.
     pub fn is_firing(&self) -> bool {
-        self.alerts.iter().any(|news| news.is_firing)
+        self.withheld > 0 || self.alerts.iter().any(|news| news.is_firing)
+    }
+
+    /// One for tests of this module.
+    #[cfg(test)]
+    pub(super) fn test(receiver: &Arc<str>, now: i64) -> Self {
+        let sequence = u64::try_from(now).unwrap_or(0);
+        let text = |text: &str| -> Arc<str> { text.into() };
+        let labels = Labels::new([("alertname", "Test")]);
+        let news = News {
+            labels: labels.clone(),
+            annotations: Annotations::new(),
+            is_firing: true,
+            was_told: false,
+            value: None,
+            starts_at: now,
+            ends_at: None,
+            updated_at: now,
+            generator_url: text(""),
+            cause: None,
+            details: Vec::new(),
+        };
+        Self {
+            id: MessageId::of(receiver, TEST_GROUP, sequence),
+            receiver: Arc::clone(receiver),
+            group_key: TEST_GROUP.into(),
+            sequence,
+            reason: NewsReason::Test,
+            created_at: now,
+            group_labels: labels,
+            alerts: [news].into(),
+            withheld: 0,
+            attempts: 0,
+            not_before: now,
+            journaled: false,
+        }
     }
 }
 
@@ -161,7 +201,7 @@ pub struct News {
     pub was_told: bool,
     /// Of its expression; None: somebody else's alert, which has none.
     pub value: Option<f64>,
-    /// Since when its condition holds.
+    /// Since when it fires.
     pub starts_at: i64,
     /// When it was over; for a firing alert of others when it will be, unless they say more.
     pub ends_at: Option<i64>,

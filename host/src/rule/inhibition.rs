@@ -1,11 +1,11 @@
 //! Which alerts make others superfluous, as data.
 //!
 //! Owns the table that holds for every host. Flows in: the labels of two alerts. Flows out: whether one silences the other's
-//! notifications. Nothing here changes an alert, and nobody applies it yet: that is for who sends notifications.
+//! notifications. Nothing here changes an alert: `dispatch` applies it, beside the rules of the configuration.
 
-use bellwether_promql::labels::Labels;
+use bellwether_promql::{ast::MatchOp, labels::Labels};
 
-use crate::alert::ALERT_NAME;
+use crate::alert::{ALERT_NAME, Matcher};
 
 /// The alert that a check yields no report.
 pub const CHECK_DOWN: &str = "CheckDown";
@@ -42,6 +42,15 @@ pub enum Condition {
 }
 
 impl Condition {
+    /// The same as a matcher; None never, because only regular expressions can be wrong.
+    pub fn matcher(&self) -> Option<Matcher> {
+        match self {
+            Self::Is(name, wanted) => Matcher::new(name, MatchOp::Equal, wanted),
+            Self::IsNot(name, unwanted) => Matcher::new(name, MatchOp::NotEqual, unwanted),
+        }
+        .ok()
+    }
+
     fn holds(self, labels: &Labels) -> bool {
         match self {
             Self::Is(name, wanted) => value(labels, name) == wanted,

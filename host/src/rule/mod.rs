@@ -1,7 +1,7 @@
 //! Alert and recording rules: read, evaluated at their slots, remembered.
 //!
 //! Beside the user's own there are those of bundled plugins (`bundled`). `inhibition` declares which alerts make others
-//! superfluous, for who will send notifications; nothing applies it yet.
+//! superfluous, for who sends notifications.
 //!
 //! One thread owns everything that changes (`owner`): the history, the state of every rule, and what is kept of it in the
 //! store. Flows in: rule files and `[[rule]]` tables (`load`), snapshots of the board, time. Flows out: recorded series in the
@@ -21,6 +21,7 @@ pub mod group;
 pub mod inhibition;
 mod lint;
 mod load;
+pub mod outlet;
 mod owner;
 pub mod schedule;
 pub mod state;

@@ -88,6 +88,11 @@ pub struct Externals {
     pub url: String,
 }
 
+/// The path, below a host's address, at which the results of an expression are shown as a table.
+pub(super) fn table_link(expr: &str) -> String {
+    functions::link(expr, 1)
+}
+
 /// What one expansion sees.
 #[derive(Clone)]
 pub struct Scope<'s> {
