@@ -24,7 +24,7 @@ use crate::{
         grant::{Grants, Wanted},
         log::{LINES_DEFAULT, LogLine, RunLog},
         reach::Reach,
-        state::{StateChanges, StateScratch},
+        state::{StateChanges, StateScratch, key_of_receiver},
     },
     clock::{Instant, Timestamp},
     config::Limits,
@@ -45,12 +45,11 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// What tells it from everybody else who asks for connections. A check's name has no blank at its beginning, so none is taken for
-    /// a receiver.
+    /// What tells it from everybody else who asks for connections.
     fn key(&self) -> Arc<str> {
         match self.kind {
             "check" => Arc::clone(&self.name),
-            kind => format!(" {kind} {}", self.name).into(),
+            _ => key_of_receiver(&self.name),
         }
     }
 }
