@@ -7,6 +7,7 @@ mod exit;
 mod expression;
 mod host;
 mod inspect;
+mod migrate;
 mod once;
 mod output;
 mod plugins;
@@ -93,6 +94,11 @@ enum Verb {
     /// Test what stands beside the configuration: rule files
     #[command(after_help = "Example:\n  bellwether test rules rules_test.yml")]
     Test(test::Arguments),
+    /// Make a configuration of those of Prometheus and Alertmanager, and say what is lost
+    #[command(
+        after_help = "Example:\n  bellwether migrate prometheus.yml alertmanager.yml --output bellwether.toml\n\nWhat is lost goes to standard error. Values of secrets are in nothing that is written."
+    )]
+    Migrate(migrate::Arguments),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  bellwether completions bash > /etc/bash_completion.d/bellwether")]
     Completions(completions::Arguments),
@@ -118,6 +124,7 @@ pub fn main() -> Exit {
         Verb::Why(arguments) => why::run(&arguments),
         Verb::Receivers(arguments) => receivers::run(&arguments),
         Verb::Test(arguments) => test::run(&arguments),
+        Verb::Migrate(arguments) => migrate::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Compile => compile::run(),
     }

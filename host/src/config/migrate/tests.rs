@@ -1,0 +1,1 @@
+//! Files of other programs, and what becomes of them.
