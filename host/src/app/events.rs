@@ -319,3 +319,27 @@ impl Event for KeyNotKept<'_> {
         fields.data("problem", self.error.to_string());
     }
 }
+
+/// A receiver cannot be used as it is configured.
+pub(super) struct ReceiverNotLoaded<'r> {
+    pub(super) receiver: &'r str,
+    pub(super) problem: &'r str,
+}
+
+impl Event for ReceiverNotLoaded<'_> {
+    fn level(&self) -> Level {
+        Level::Error
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "A receiver cannot be used; its notifications wait.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        "app"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.context("receiver", self.receiver).data("problem", self.problem);
+    }
+}

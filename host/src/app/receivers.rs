@@ -1,4 +1,4 @@
-//! From configured receivers to those that are delivered to, at start and after a reload.
+//! From configured receivers to those that are delivered to, at start and after a reload; and the host's sign of life.
 //!
 //! Flows in: a configuration, and the plugins of its receivers as they were loaded. Flows out: receivers handed to `deliver`, in place
 //! of those before. One whose plugin cannot be loaded is there all the same, and every attempt says why: its notifications wait, and
@@ -6,23 +6,128 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{events::KeyNotKept, plugins::LoadedReceiver};
+use tokio::sync::watch;
+
+use super::{
+    events::{KeyNotKept, ReceiverNotLoaded},
+    plugins::LoadedReceiver,
+};
 use crate::{
+    capability::http::HttpHost,
     clock::Instant,
-    config::{Config, Receiver, ReceiverKind},
+    config::{Config, Connection, Receiver, ReceiverKind},
     deliver::{
         self, DeliverHandle,
         configured::{self, Basis, Carrier, Tools},
         forwarder::{Forwarder, ForwarderTools},
+        heartbeat::Heartbeat,
         key,
         outgoing::Outgoing,
         redact::Key,
         transport::{Sending, SharedTransport, Transport},
     },
     dispatch::Attempt,
+    rule::RuleStatus,
     secret::Redactor,
+    store::Store,
+    supervisor::{CancellationToken, Supervisor},
     telemetry::Telemetry,
 };
+
+/// Everything that leaves the host: receivers, and the sign of life.
+#[derive(Debug)]
+pub(super) struct Outward {
+    pub(super) deliver: DeliverHandle,
+    pub(super) maker: Maker,
+    /// Of the host's own requests.
+    pub(super) http: HttpHost,
+    pub(super) rules: watch::Receiver<Arc<RuleStatus>>,
+    pub(super) store: Store,
+    pub(super) supervisor: Supervisor,
+    /// Where people reach this host unless the configuration says otherwise.
+    pub(super) address: String,
+    pub(super) beating: Option<Beating>,
+}
+
+/// A sign of life that is sent now.
+#[derive(Debug)]
+pub(super) struct Beating {
+    connection: Arc<Connection>,
+    stop: CancellationToken,
+}
+
+impl Outward {
+    /// Receivers that need no plugin, until the others are loaded: messages for those wait.
+    pub(super) fn begin(&mut self, config: &Config) {
+        let mut first = config.clone();
+        let receivers = &mut first.dispatch.receivers;
+        receivers.retain(|_, receiver| !matches!(receiver.kind, ReceiverKind::Plugin(_)));
+        self.replace(&first, &[]);
+    }
+
+    /// What `config` says and nothing else, from now on.
+    pub(super) fn replace(&mut self, config: &Config, plugins: &[LoadedReceiver]) {
+        for loaded in plugins {
+            if let Some(problem) = problem(loaded) {
+                let problem = self.maker.redactor.redact(&problem).into_owned();
+                self.maker.tools.telemetry.emit(&ReceiverNotLoaded {
+                    receiver: &loaded.receiver.name,
+                    problem: &problem,
+                });
+            }
+        }
+        let receivers = config.dispatch.receivers.values();
+        let all = receivers.map(|receiver| self.maker.receiver(config, receiver, plugins, &self.address));
+        self.deliver.replace(all.collect(), &config.dispatch.fallback_receivers);
+        self.beat(config.dispatch.heartbeat.as_ref());
+    }
+
+    /// A sign of life to this address, and to no other.
+    fn beat(&mut self, connection: Option<&Arc<Connection>>) {
+        if self.beating.as_ref().map(|beating| &beating.connection) == connection {
+            return;
+        }
+        if let Some(before) = self.beating.take() {
+            before.stop.cancel();
+        }
+        let Some(connection) = connection else { return };
+        let stop = self.supervisor.stopping().child_token();
+        let heartbeat = Heartbeat {
+            connection: Connection::clone(connection),
+            http: self.http.clone(),
+            status: self.rules.clone(),
+            store: Some(self.store.clone()),
+            clock: self.maker.forwarders.clock.clone(),
+            telemetry: self.maker.tools.telemetry.clone(),
+        };
+        drop(self.supervisor.spawn("heartbeat", heartbeat.run(stop.clone())));
+        self.beating = Some(Beating {
+            connection: Arc::clone(connection),
+            stop,
+        });
+    }
+}
+
+/// Receivers that this configuration breaks: those that `before` had and that worked, and those it did not have.
+pub(super) fn broken_anew(plugins: &[LoadedReceiver], failed: &[Arc<str>], before: &Config) -> Vec<String> {
+    let was_broken = |receiver: &Arc<Receiver>| {
+        failed.contains(&receiver.name) && before.dispatch.receivers.get(&receiver.name) == Some(receiver)
+    };
+    let anew = plugins.iter().filter(|loaded| !was_broken(&loaded.receiver));
+    anew.filter_map(problem).collect()
+}
+
+/// Names of receivers that cannot be used.
+pub(super) fn failed(plugins: &[LoadedReceiver]) -> Vec<Arc<str>> {
+    let failed = plugins.iter().filter(|loaded| loaded.plugin.is_err());
+    failed.map(|loaded| Arc::clone(&loaded.receiver.name)).collect()
+}
+
+/// All problems of a receiver in one text; None: it can be used.
+fn problem(loaded: &LoadedReceiver) -> Option<String> {
+    let problems = loaded.plugin.as_ref().err()?;
+    Some(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
 
 /// What receivers are made with.
 #[derive(Clone, Debug)]
@@ -42,15 +147,7 @@ pub(super) fn key(state_dir: &Path, telemetry: &Telemetry) -> Key {
 }
 
 impl Maker {
-    /// Those of `config` and no others are delivered to from now on. `address` is where people reach this host unless the
-    /// configuration says otherwise.
-    pub(super) fn replace(&self, deliver: &DeliverHandle, config: &Config, plugins: &[LoadedReceiver], address: &str) {
-        let receivers = config.dispatch.receivers.values();
-        let all = receivers.map(|receiver| self.receiver(config, receiver, plugins, address));
-        deliver.replace(all.collect(), &config.dispatch.fallback_receivers);
-    }
-
-    /// One of them.
+    /// One receiver. `address` is where people reach this host unless the configuration says otherwise.
     pub(super) fn receiver(
         &self,
         config: &Config,
@@ -83,10 +180,7 @@ impl Maker {
         };
         let plugin = match &loaded.plugin {
             Ok(plugin) => Arc::clone(plugin),
-            Err(problems) => {
-                let each: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                return broken(each.join("\n"));
-            }
+            Err(_) => return broken(problem(loaded).unwrap_or_default()),
         };
         let carrier = Carrier::Plugin(*plugin.sha256());
         let forwarder = Forwarder {

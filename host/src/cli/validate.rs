@@ -92,6 +92,7 @@ fn of_host(loaded: &Loaded, metrics: Option<Metrics>) -> Vec<Problem> {
         Ok((_, warnings)) => warnings,
         Err(problems) => problems,
     });
+    problems.extend(crate::deliver::configured::problems(loaded));
     if let Err(error) = check_access(loaded.config.host.listen, &loaded.config.access) {
         let file = loaded.config.files.first().map(|file| file.display().to_string());
         let place = Location::file(&file.unwrap_or_default());

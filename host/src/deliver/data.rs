@@ -21,7 +21,7 @@ pub(super) fn of(outgoing: &Outgoing) -> Data {
     };
     let number = |count: usize| Data::Number(count as f64);
     Data::map([
-        ("Status", status(outgoing.firing > 0)),
+        ("Status", status(message.is_firing())),
         ("Reason", message.reason.as_str().into()),
         ("Receiver", (*message.receiver).into()),
         ("GroupKey", (*message.group_key).into()),
@@ -34,6 +34,7 @@ pub(super) fn of(outgoing: &Outgoing) -> Data {
         ("Resolved", every(|news| !news.is_firing)),
         ("NumFiring", number(outgoing.firing)),
         ("NumResolved", number(outgoing.resolved)),
+        ("NumWithheld", number(message.withheld)),
         ("TruncatedAlerts", number(message.alerts.len() - shown.len())),
         ("DefaultTitle", outgoing.title.as_str().into()),
         ("DefaultText", outgoing.text.as_str().into()),

@@ -77,6 +77,7 @@ pub(super) fn message(story: &Story<'_>, to: &Arc<str>) -> Message {
             cause: (!is_firing).then_some(ResolveCause::Condition),
             details: Vec::new(),
         }]),
+        withheld: 0,
         attempts: 0,
         not_before: 0,
         journaled: true,

@@ -186,7 +186,10 @@ fn notification(outgoing: &Outgoing) -> Notification {
         external_url: outgoing.external_url.to_string(),
         title: outgoing.title.clone(),
         text: outgoing.text.clone(),
-        details: vec![("thread".to_owned(), outgoing.thread.clone())],
+        details: vec![
+            ("thread".to_owned(), outgoing.thread.clone()),
+            ("withheld".to_owned(), message.withheld.to_string()),
+        ],
     }
 }
 

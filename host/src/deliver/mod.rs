@@ -55,7 +55,7 @@ pub use self::{
 use crate::{
     clock::Clock,
     dispatch::{Attempt, Message, MessageId, NewsReason, OutboxHandle},
-    supervisor::{CancellationToken, Supervisor},
+    supervisor::{CancellationToken, Supervisor, Task},
     telemetry::Telemetry,
 };
 
@@ -139,6 +139,7 @@ struct Running {
     receiver: Arc<Receiver>,
     direct: mpsc::Sender<Own>,
     stop: CancellationToken,
+    task: Task<()>,
 }
 
 /// Why a receiver cannot be tested.
@@ -258,8 +259,24 @@ impl DeliverHandle {
         let receiver = Arc::new(receiver);
         let worker = Worker::new(Arc::clone(&receiver), Arc::clone(&self.shared), stop.clone(), inbox);
         let name = format!("deliver {}", receiver.name);
-        drop(self.shared.supervisor.spawn(&name, worker.run()));
-        Running { receiver, direct, stop }
+        let task = self.shared.supervisor.spawn(&name, worker.run());
+        Running {
+            receiver,
+            direct,
+            stop,
+            task,
+        }
+    }
+
+    /// Takes nothing more, and waits until what is under way is reported or given up, which is seconds. The outbox hears of it:
+    /// stop that after.
+    pub async fn stop(&self) {
+        let running = std::mem::take(&mut self.shared.roster().running);
+        running.values().for_each(|running| running.stop.cancel());
+        for (_, running) in running {
+            // A panic was reported by the supervisor.
+            let _ = running.task.outcome().await;
+        }
     }
 
     /// Names of the receivers.
@@ -310,6 +327,7 @@ pub fn test_message(receiver: &Arc<str>, now: i64) -> Message {
         created_at: now,
         group_labels: Default::default(),
         alerts: Arc::from([]),
+        withheld: 0,
         attempts: 0,
         not_before: 0,
         journaled: true,

@@ -37,6 +37,7 @@ pub(crate) fn message(alerts: Vec<News>) -> Message {
         created_at: NIGHT,
         group_labels: Labels::default(),
         alerts: Arc::from(alerts),
+        withheld: 0,
         attempts: 0,
         not_before: 0,
         journaled: true,

@@ -47,7 +47,12 @@ fn state(outgoing: &Outgoing) -> String {
         _ => "RESOLVED",
     };
     if outgoing.firing == 0 {
-        return format!("{over}{}", number(outgoing.resolved));
+        let silenced = if outgoing.message.withheld > 0 {
+            ", others silenced"
+        } else {
+            ""
+        };
+        return format!("{over}{}{silenced}", number(outgoing.resolved));
     }
     let fires = match outgoing.message.reason {
         NewsReason::Repeat => "STILL FIRING",
@@ -136,6 +141,7 @@ pub(super) fn text(outgoing: &Outgoing, bytes_max: usize) -> String {
         parts.push(described);
     }
     parts.extend(rest(&alerts[shown..]));
+    parts.extend(withheld(outgoing));
     parts.extend(foot(outgoing));
     parts.join("\n\n")
 }
@@ -169,6 +175,18 @@ pub(super) fn rest(left_out: &[News]) -> Option<String> {
         (firing, over) => format!("{} firing, {} resolved", words::count(firing), words::count(over)),
     };
     Some(format!("… and {} more: {counts}.", words::count(left_out.len())))
+}
+
+/// Alerts that the receiver knows and that are silenced or inhibited now: they are not over.
+pub(super) fn withheld(outgoing: &Outgoing) -> Option<String> {
+    match outgoing.message.withheld {
+        0 => None,
+        1 => Some("One more that you know of fires on; it is silenced or inhibited now.".to_owned()),
+        many => Some(format!(
+            "{} more that you know of fire on; they are silenced or inhibited now.",
+            words::count(many)
+        )),
+    }
 }
 
 fn foot(outgoing: &Outgoing) -> Option<String> {

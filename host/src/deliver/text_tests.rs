@@ -249,3 +249,13 @@ fn a_thread_is_the_groups_and_of_no_other_receiver() {
     assert_eq!(thread(&one), thread(&later));
     assert_ne!(thread(&one), thread(&other));
 }
+
+#[test]
+fn what_is_silenced_and_fires_on_is_not_said_to_be_over() {
+    let mut changed = message(vec![over(backlog("a"), ResolveCause::Condition)]);
+    changed.reason = NewsReason::Changed;
+    changed.withheld = 2;
+    let sent = write(&changed, Templates::default());
+    assert!(sent.title.starts_with("RESOLVED, others silenced: "), "{}", sent.title);
+    assert!(sent.text.contains("2 more that you know of fire on"), "{}", sent.text);
+}

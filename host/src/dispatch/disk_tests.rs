@@ -50,7 +50,10 @@ impl Disk {
             Write::ForgetMessage(id) => drop(self.messages.remove(&id)),
             Write::Told { group, firing, over } => {
                 for news in firing {
-                    let row = ToldRow { group: group.clone(), news };
+                    let row = ToldRow {
+                        group: group.clone(),
+                        news,
+                    };
                     self.told.insert((group.clone(), row.news.labels.clone()), row);
                 }
                 for labels in over {
@@ -68,7 +71,10 @@ impl Disk {
 
     pub(super) fn load(&self) -> Loaded {
         let known: BTreeSet<&GroupKey> = self.groups.keys().collect();
-        assert!(self.told.keys().all(|(key, _)| known.contains(key)), "what was told is of a group that is there");
+        assert!(
+            self.told.keys().all(|(key, _)| known.contains(key)),
+            "what was told is of a group that is there"
+        );
         Loaded {
             groups: self.groups.values().cloned().collect(),
             told: self.told.values().cloned().collect(),

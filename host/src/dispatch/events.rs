@@ -38,19 +38,38 @@ impl Event for CoreSaid<'_> {
 
     fn message(&self) -> Cow<'_, str> {
         match self.0 {
-            Said::Decided { decision: Decision::Send(_), .. } => "A receiver is to be told of a group.".into(),
+            Said::Decided {
+                decision: Decision::Send(_),
+                ..
+            } => "A receiver is to be told of a group.".into(),
             Said::Decided { .. } => "A group was looked at; nobody is told.".into(),
             Said::Made(_) => "A notification is on its way.".into(),
             Said::Delivered(_) => "A notification arrived.".into(),
             Said::Dead(..) => "A receiver refused a notification for good; it is set aside.".into(),
-            Said::Dropped { why: DropReason::Coalesced, .. } => "A notification gave way to a later one that says it too.".into(),
-            Said::Dropped { why: DropReason::Outdated, .. } => "A notification was not sent: nothing of it is news any more.".into(),
-            Said::Dropped { why: DropReason::Rebuilt, .. } => "A notification is decided again: the one before it did not arrive.".into(),
-            Said::Dropped { why: DropReason::ReceiverRemoved, .. } => "A notification was dropped: its receiver is gone.".into(),
+            Said::Dropped {
+                why: DropReason::Coalesced,
+                ..
+            } => "A notification gave way to a later one that says it too.".into(),
+            Said::Dropped {
+                why: DropReason::Outdated,
+                ..
+            } => "A notification was not sent: nothing of it is news any more.".into(),
+            Said::Dropped {
+                why: DropReason::Rebuilt,
+                ..
+            } => "A notification is decided again: the one before it did not arrive.".into(),
+            Said::Dropped {
+                why: DropReason::ReceiverRemoved,
+                ..
+            } => "A notification was dropped: its receiver is gone.".into(),
             Said::Unheard { .. } => "Alerts were over before anybody was told of them.".into(),
-            Said::Full(Limit::Alerts) => "No more alerts are held; new ones are passed over until others are over.".into(),
+            Said::Full(Limit::Alerts) => {
+                "No more alerts are held; new ones are passed over until others are over.".into()
+            }
             Said::Full(Limit::Groups) => "No more groups are held; set `group_by` so that there are fewer.".into(),
-            Said::Full(Limit::MessageAlerts) => "A group has more alerts than a notification holds; the others come with the next.".into(),
+            Said::Full(Limit::MessageAlerts) => {
+                "A group has more alerts than a notification holds; the others come with the next.".into()
+            }
         }
     }
 
@@ -61,7 +80,9 @@ impl Event for CoreSaid<'_> {
     fn fields(&self, fields: &mut Fields) {
         match self.0 {
             Said::Decided { receiver, decision } => {
-                fields.context("receiver", &**receiver).data("decision", decision.as_str());
+                fields
+                    .context("receiver", &**receiver)
+                    .data("decision", decision.as_str());
             }
             Said::Made(message) | Said::Delivered(message) => about(fields, message),
             Said::Dead(message, problem) => {
@@ -86,7 +107,10 @@ impl Event for CoreSaid<'_> {
             Said::Decided { receiver, decision } => (
                 DECISIONS,
                 "Times a group was looked at, by receiver and by what was decided.",
-                vec![("receiver", receiver.to_string()), ("decision", decision.as_str().to_owned())],
+                vec![
+                    ("receiver", receiver.to_string()),
+                    ("decision", decision.as_str().to_owned()),
+                ],
                 1,
             ),
             Said::Made(message) => counted(message, "made"),

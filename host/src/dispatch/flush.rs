@@ -109,7 +109,11 @@ pub fn decide(group: &Situation, now: i64) -> Decision {
     if group.is_off_hours {
         return Decision::Keep(Quiet::OffHours);
     }
-    let decision = if group.send_resolved { news(group) } else { firing_news(group) };
+    let decision = if group.send_resolved {
+        news(group)
+    } else {
+        firing_news(group)
+    };
     match decision {
         Some(_) if group.is_waiting => Decision::Keep(Quiet::Waiting),
         Some(reason) => Decision::Send(reason),
@@ -192,70 +196,149 @@ mod tests {
 
     #[test]
     fn what_is_new_is_told_with_its_reason() {
-        let firing = |firing, new, known| Situation { firing, new, known, ..group() };
+        let firing = |firing, new, known| Situation {
+            firing,
+            new,
+            known,
+            ..group()
+        };
         assert_eq!(decided(firing(2, 2, 0)), "first");
         assert_eq!(decided(firing(2, 1, 1)), "changed");
         assert_eq!(decided(firing(1, 0, 1)), "nothing_new");
-        let over = |firing, known, over| Situation { firing, known, over, ..group() };
+        let over = |firing, known, over| Situation {
+            firing,
+            known,
+            over,
+            ..group()
+        };
         assert_eq!(decided(over(0, 2, 2)), "resolved");
         assert_eq!(decided(over(0, 2, 1)), "changed", "one that is muted fires on");
         assert_eq!(decided(over(1, 2, 1)), "changed");
-        let replaced = Situation { firing: 1, new: 1, known: 1, over: 1, ..group() };
+        let replaced = Situation {
+            firing: 1,
+            new: 1,
+            known: 1,
+            over: 1,
+            ..group()
+        };
         assert_eq!(decided(replaced), "changed");
     }
 
     #[test]
     fn what_nobody_heard_of_is_not_told_as_over() {
         assert_eq!(decided(Situation { unheard: 3, ..group() }), "resolved_inside_wait");
-        assert_eq!(decided(Situation { passed: 1, ..group() }), "passed", "a message was lost to it");
+        assert_eq!(
+            decided(Situation { passed: 1, ..group() }),
+            "passed",
+            "a message was lost to it"
+        );
         assert_eq!(decided(group()), "empty");
     }
 
     #[test]
     fn muting_keeps_new_alerts_away_and_lets_the_end_through() {
         assert_eq!(decided(Situation { muted: 2, ..group() }), "all_muted");
-        let known = Situation { muted: 1, known: 1, told_at: Some(0), ..group() };
+        let known = Situation {
+            muted: 1,
+            known: 1,
+            told_at: Some(0),
+            ..group()
+        };
         assert_eq!(decided(known), "all_muted", "and no repeat");
-        assert_eq!(decided(Situation { known: 1, over: 1, ..group() }), "resolved");
-        let night = Situation { firing: 1, new: 1, known: 1, over: 1, is_off_hours: true, ..group() };
+        assert_eq!(
+            decided(Situation {
+                known: 1,
+                over: 1,
+                ..group()
+            }),
+            "resolved"
+        );
+        let night = Situation {
+            firing: 1,
+            new: 1,
+            known: 1,
+            over: 1,
+            is_off_hours: true,
+            ..group()
+        };
         assert_eq!(decided(night), "off_hours");
     }
 
     #[test]
     fn reminders_come_when_they_are_due() {
-        let told = |told_at, refresh| Situation { firing: 1, known: 1, told_at: Some(told_at), refresh, ..group() };
+        let told = |told_at, refresh| Situation {
+            firing: 1,
+            known: 1,
+            told_at: Some(told_at),
+            refresh,
+            ..group()
+        };
         assert_eq!(decided(told(4_001, None)), "nothing_new");
         assert_eq!(decided(told(4_000, None)), "repeat");
         assert_eq!(decided(told(4_001, Some(900))), "refresh");
         assert_eq!(decided(told(4_200, Some(900))), "nothing_new");
-        assert_eq!(decided(Situation { is_waiting: true, ..told(0, None) }), "nothing_new");
+        assert_eq!(
+            decided(Situation {
+                is_waiting: true,
+                ..told(0, None)
+            }),
+            "nothing_new"
+        );
     }
 
     #[test]
     fn a_receiver_that_does_not_want_ends_gets_none() {
-        let unwanted = Situation { known: 1, over: 1, send_resolved: false, ..group() };
+        let unwanted = Situation {
+            known: 1,
+            over: 1,
+            send_resolved: false,
+            ..group()
+        };
         assert_eq!(decided(unwanted), "resolved_unwanted");
-        assert_eq!(decided(Situation { firing: 1, new: 1, ..unwanted }), "changed");
+        assert_eq!(
+            decided(Situation {
+                firing: 1,
+                new: 1,
+                ..unwanted
+            }),
+            "changed"
+        );
     }
 
     fn any_group() -> impl Strategy<Value = Situation> {
-        let counts = (0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3);
-        let flags = (any::<bool>(), any::<bool>(), any::<bool>(), prop::option::of(0_i64..6_000), prop::option::of(1_i64..900));
-        (counts, flags).prop_map(|((firing, new, muted, known, over, passed, unheard), flags)| Situation {
-            firing,
-            new: new.min(firing),
-            muted,
-            known,
-            over: over.min(known),
-            passed,
-            unheard,
-            is_off_hours: flags.0,
-            is_waiting: flags.1,
-            send_resolved: flags.2,
-            told_at: flags.3,
-            refresh: flags.4,
-            repeat_interval: 1_000,
-        })
+        let counts = (
+            0_usize..3,
+            0_usize..3,
+            0_usize..3,
+            0_usize..3,
+            0_usize..3,
+            0_usize..3,
+            0_usize..3,
+        );
+        let flags = (
+            any::<bool>(),
+            any::<bool>(),
+            any::<bool>(),
+            prop::option::of(0_i64..6_000),
+            prop::option::of(1_i64..900),
+        );
+        (counts, flags).prop_map(
+            |((firing, new, muted, known, over, passed, unheard), flags)| Situation {
+                firing,
+                new: new.min(firing),
+                muted,
+                known,
+                over: over.min(known),
+                passed,
+                unheard,
+                is_off_hours: flags.0,
+                is_waiting: flags.1,
+                send_resolved: flags.2,
+                told_at: flags.3,
+                refresh: flags.4,
+                repeat_interval: 1_000,
+            },
+        )
     }
 
     proptest! {

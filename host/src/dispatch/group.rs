@@ -130,10 +130,20 @@ impl Group {
     }
 
     /// Looks at everything in the group.
-    pub(super) fn survey(&self, sight: &dyn Sight, timings: Timings, traits: ReceiverTraits, is_off_hours: bool) -> Survey {
+    pub(super) fn survey(
+        &self,
+        sight: &dyn Sight,
+        timings: Timings,
+        traits: ReceiverTraits,
+        is_off_hours: bool,
+    ) -> Survey {
         let perhaps = self.perhaps();
         let waiting = self.slot.replaceable();
-        let unseen: HashSet<&Labels> = waiting.iter().flat_map(|message| &*message.alerts).map(|news| &news.labels).collect();
+        let unseen: HashSet<&Labels> = waiting
+            .iter()
+            .flat_map(|message| &*message.alerts)
+            .map(|news| &news.labels)
+            .collect();
         let mut sorted = Sorted::default();
         for (labels, member) in &self.members {
             let knows = perhaps.get(labels).copied().unwrap_or(member.is_told);
@@ -168,7 +178,10 @@ impl Group {
         let (content, is_cut) = cut(content.chain(firing), sight);
         let is_waiting = waiting.is_some_and(|message| says(message, &content));
         Survey {
-            situation: Situation { is_waiting, ..situation },
+            situation: Situation {
+                is_waiting,
+                ..situation
+            },
             content,
             unheard,
             over,
@@ -228,8 +241,14 @@ pub(super) fn says(message: &Message, content: &[(Labels, bool)]) -> bool {
 fn cut(content: impl Iterator<Item = (Labels, bool)>, sight: &dyn Sight) -> (Vec<(Labels, bool)>, bool) {
     let (mut kept, mut bytes, mut is_cut) = (Vec::new(), 0_usize, false);
     for (labels, is_firing) in content {
-        let annotations = sight.alert(&labels).and_then(Held::current).map(|record| record.annotations.iter());
-        let texts = labels.iter().map(|(name, value)| (name, value)).chain(annotations.into_iter().flatten());
+        let annotations = sight
+            .alert(&labels)
+            .and_then(Held::current)
+            .map(|record| record.annotations.iter());
+        let texts = labels
+            .iter()
+            .map(|(name, value)| (name, value))
+            .chain(annotations.into_iter().flatten());
         bytes += texts.map(|(name, value)| name.len() + value.len()).sum::<usize>();
         if kept.len() == MESSAGE_ALERTS_MAX || (bytes > MESSAGE_BYTES_MAX && !kept.is_empty()) {
             is_cut = true;

@@ -67,7 +67,11 @@ impl Inhibitor {
     pub(super) fn fires(&mut self, labels: &Labels) {
         let fingerprint = Fingerprint::of(labels);
         self.each_as_source(labels, |sources, is_target| {
-            let set = if is_target { &mut sources.both } else { &mut sources.plain };
+            let set = if is_target {
+                &mut sources.both
+            } else {
+                &mut sources.plain
+            };
             set.insert(fingerprint);
         });
     }
@@ -76,7 +80,11 @@ impl Inhibitor {
     pub(super) fn ceases(&mut self, labels: &Labels) {
         let fingerprint = Fingerprint::of(labels);
         self.each_as_source(labels, |sources, is_target| {
-            let set = if is_target { &mut sources.both } else { &mut sources.plain };
+            let set = if is_target {
+                &mut sources.both
+            } else {
+                &mut sources.plain
+            };
             set.remove(&fingerprint);
         });
     }

@@ -234,7 +234,9 @@ mod tests {
         slot.put(message(1));
         let first = slot.take_off(0, true).unwrap();
         slot.put(message(2));
-        let Outcome::Delivered(delivered) = slot.report(&DELIVERED, 9) else { panic!() };
+        let Outcome::Delivered(delivered) = slot.report(&DELIVERED, 9) else {
+            panic!()
+        };
         assert_eq!((delivered.id, delivered.attempts), (first.id, 1));
         assert_eq!(slot.take_off(9, true).unwrap().sequence, 2);
         assert!(matches!(slot.report(&DELIVERED, 9), Outcome::Delivered(_)));
@@ -248,7 +250,9 @@ mod tests {
         slot.put(message(1));
         slot.take_off(0, true);
         slot.put(message(2));
-        let Outcome::Again { dropped: Some(dropped) } = slot.report(&transient(false), 100) else { panic!() };
+        let Outcome::Again { dropped: Some(dropped) } = slot.report(&transient(false), 100) else {
+            panic!()
+        };
         assert_eq!(dropped.sequence, 2, "it was decided as if the first had arrived");
         assert_eq!(slot.due(149), None);
         assert_eq!(slot.put(message(3)).map(|message| message.sequence), Some(1));
@@ -266,7 +270,11 @@ mod tests {
         assert_eq!(slot.perhaps_there().map(|message| message.sequence), Some(1));
         let again = slot.take_off(150, true).unwrap();
         assert_eq!((again.sequence, again.attempts), (1, 1));
-        assert_eq!(slot.report(&transient(false), 200), Outcome::Again { dropped: None }, "once perhaps there, always");
+        assert_eq!(
+            slot.report(&transient(false), 200),
+            Outcome::Again { dropped: None },
+            "once perhaps there, always"
+        );
         assert_eq!(slot.perhaps_there().map(|message| message.sequence), Some(1));
         assert_eq!(sequences(&slot), [1, 2]);
     }
@@ -277,8 +285,12 @@ mod tests {
         slot.put(message(1));
         slot.take_off(0, true);
         slot.put(message(2));
-        let refused = Attempt::Permanent { message: "no".to_owned() };
-        let Outcome::Dead { message: dead, dropped } = slot.report(&refused, 1) else { panic!() };
+        let refused = Attempt::Permanent {
+            message: "no".to_owned(),
+        };
+        let Outcome::Dead { message: dead, dropped } = slot.report(&refused, 1) else {
+            panic!()
+        };
         assert_eq!((dead.sequence, dropped.map(|message| message.sequence)), (1, Some(2)));
         assert!(slot.is_empty());
     }

@@ -96,7 +96,11 @@ pub(super) fn check(alert: &PostedAlert) -> Result<(), PostError> {
         Err(PostError::Labels(alert.labels.len()))
     } else if bytes > ALERT_BYTES_MAX {
         Err(PostError::Large(bytes))
-    } else if alert.starts_at.zip(alert.ends_at).is_some_and(|(starts, ends)| ends < starts) {
+    } else if alert
+        .starts_at
+        .zip(alert.ends_at)
+        .is_some_and(|(starts, ends)| ends < starts)
+    {
         Err(PostError::Backwards)
     } else {
         Ok(())
@@ -106,7 +110,9 @@ pub(super) fn check(alert: &PostedAlert) -> Result<(), PostError> {
 /// What is known of an alert after it was posted. Of one that fires already the earlier start stays.
 pub(super) fn taken(alert: &PostedAlert, before: Option<&Record>, resolve_timeout: i64, now: i64) -> Record {
     let ends_at = alert.ends_at.unwrap_or(now + resolve_timeout);
-    let starts_at = alert.starts_at.unwrap_or_else(|| alert.ends_at.map_or(now, |ends| ends.min(now)));
+    let starts_at = alert
+        .starts_at
+        .unwrap_or_else(|| alert.ends_at.map_or(now, |ends| ends.min(now)));
     let going_on = before.filter(|before| before.is_firing);
     let is_firing = ends_at > now;
     Record {
@@ -130,7 +136,11 @@ pub(super) fn restored(row: &PostedRow, now: i64) -> Record {
         is_firing,
         value: None,
         starts_at: row.starts_at,
-        ends_at: Some(if is_firing { row.ends_at.max(now + patience) } else { row.ends_at }),
+        ends_at: Some(if is_firing {
+            row.ends_at.max(now + patience)
+        } else {
+            row.ends_at
+        }),
         updated_at: row.updated_at,
         generator_url: Arc::clone(&row.generator_url),
         cause: row.cause,

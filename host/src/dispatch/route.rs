@@ -208,7 +208,10 @@ mod tests {
         let known = ["ops", "pager", "mail", "dba"];
         Settings {
             receivers: vec!["ops".into()],
-            known: known.iter().map(|name| ((*name).into(), ReceiverTraits::default())).collect(),
+            known: known
+                .iter()
+                .map(|name| ((*name).into(), ReceiverTraits::default()))
+                .collect(),
             routes,
             ..Settings::default()
         }
@@ -218,7 +221,9 @@ mod tests {
         let labels = labels.split(',').filter_map(|label| label.split_once('='));
         let found = routes.of(&Labels::new(labels));
         let nodes = found.iter().filter_map(|at| routes.node(*at));
-        nodes.map(|node| format!("{} {}", node.id, node.receivers.join("+"))).collect()
+        nodes
+            .map(|node| format!("{} {}", node.id, node.receivers.join("+")))
+            .collect()
     }
 
     #[test]
@@ -251,7 +256,10 @@ mod tests {
         settings.intervals = [("always".into(), always)].into();
         let routes = Routes::new(&settings);
         assert_eq!(told(&routes, "team=db"), ["db dba"]);
-        assert_eq!(told(&routes, "team=db,severity=critical"), [r#"db/{severity="critical"} pager"#]);
+        assert_eq!(
+            told(&routes, "team=db,severity=critical"),
+            [r#"db/{severity="critical"} pager"#]
+        );
         assert_eq!(told(&routes, "severity=critical"), ["{} ops"]);
         let labels = Labels::new([("team", "db"), ("severity", "info")]);
         let node = routes.node(routes.of(&labels)[0]).unwrap();
@@ -268,7 +276,10 @@ mod tests {
         };
         let a = route("", None, "a=1", &["ops"]);
         let b = route("", None, r#"b=~"x|y""#, &["mail"]);
-        assert_eq!(ids(vec![a.clone(), b.clone()]), ["{}", r#"{}/{a="1"}"#, r#"{}/{b=~"x|y"}"#]);
+        assert_eq!(
+            ids(vec![a.clone(), b.clone()]),
+            ["{}", r#"{}/{a="1"}"#, r#"{}/{b=~"x|y"}"#]
+        );
         assert_eq!(ids(vec![b.clone(), a.clone()])[2], ids(vec![a.clone(), b])[1]);
         assert_eq!(ids(vec![a.clone(), a])[2], r#"{}/{a="1"}#2"#);
         let long = route("", None, &format!("a={}", "x".repeat(400)), &["ops"]);

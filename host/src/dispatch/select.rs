@@ -44,7 +44,9 @@ impl<K: Clone + PartialEq> Selection<K> {
         let Some(pivot) = pivot(matchers) else {
             return self.rest.retain(|own| own != key);
         };
-        let Some(values) = self.exact.get_mut(pivot.name()) else { return };
+        let Some(values) = self.exact.get_mut(pivot.name()) else {
+            return;
+        };
         if let Some(keys) = values.get_mut(pivot.value()) {
             keys.retain(|own| own != key);
             if keys.is_empty() {
@@ -73,7 +75,9 @@ fn pivot(matchers: &[Matcher]) -> Option<&Matcher> {
             .iter()
             .filter(|matcher| matcher.op() == MatchOp::Equal && !matcher.value().is_empty())
     };
-    exact().find(|matcher| **matcher.name() == *ALERT_NAME).or_else(|| exact().next())
+    exact()
+        .find(|matcher| **matcher.name() == *ALERT_NAME)
+        .or_else(|| exact().next())
 }
 
 #[cfg(test)]
@@ -95,7 +99,12 @@ mod tests {
     #[test]
     fn only_lists_that_may_hold_are_tried() {
         let mut selection = Selection::default();
-        let lists = [r#"severity="critical",alertname="Disk""#, "team=db", r#"team=~"d.*""#, "team="];
+        let lists = [
+            r#"severity="critical",alertname="Disk""#,
+            "team=db",
+            r#"team=~"d.*""#,
+            "team=",
+        ];
         for (key, text) in (0..).zip(lists) {
             selection.add(key, &matchers(text));
         }

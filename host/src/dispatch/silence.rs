@@ -78,7 +78,10 @@ impl Silence {
     }
 
     fn bytes(&self) -> usize {
-        let matchers = self.matchers.iter().map(|matcher| matcher.name().len() + matcher.value().len());
+        let matchers = self
+            .matchers
+            .iter()
+            .map(|matcher| matcher.name().len() + matcher.value().len());
         matchers.sum::<usize>() + self.comment.len() + self.created_by.len()
     }
 }
@@ -116,10 +119,14 @@ pub enum SilenceError {
     #[error("a silence must end in the future")]
     Past,
     /// It would cover everything.
-    #[error("a silence needs at least one matcher that an empty value does not satisfy; this one would cover every alert")]
+    #[error(
+        "a silence needs at least one matcher that an empty value does not satisfy; this one would cover every alert"
+    )]
     Everything,
     /// Too many.
-    #[error("there are {SILENCES_MAX} silences already, which is the most that are kept; those that are over go after 120 hours")]
+    #[error(
+        "there are {SILENCES_MAX} silences already, which is the most that are kept; those that are over go after 120 hours"
+    )]
     TooMany,
     /// Too large.
     #[error("the silence takes {0} bytes; at most {SILENCE_BYTES_MAX} are kept")]
@@ -165,7 +172,12 @@ impl Silences {
     /// See [`SilenceError`]; nothing changed.
     pub(super) fn set(&mut self, new: NewSilence, now: i64) -> Result<(Arc<str>, Changed), SilenceError> {
         let previous = match &new.id {
-            Some(id) => Some(self.by_id.get(id).cloned().ok_or_else(|| SilenceError::Unknown(Arc::clone(id)))?),
+            Some(id) => Some(
+                self.by_id
+                    .get(id)
+                    .cloned()
+                    .ok_or_else(|| SilenceError::Unknown(Arc::clone(id)))?,
+            ),
             None => None,
         };
         if let Some(previous) = previous.as_ref().filter(|previous| may_stay(previous, &new, now)) {
@@ -194,7 +206,11 @@ impl Silences {
     ///
     /// There is none, or it is over.
     pub(super) fn expire(&mut self, id: &str, now: i64) -> Result<Changed, SilenceError> {
-        let silence = self.by_id.get(id).cloned().ok_or_else(|| SilenceError::Unknown(id.into()))?;
+        let silence = self
+            .by_id
+            .get(id)
+            .cloned()
+            .ok_or_else(|| SilenceError::Unknown(id.into()))?;
         if silence.state(now) == SilenceState::Expired {
             return Err(SilenceError::Over(id.into()));
         }
@@ -266,7 +282,11 @@ fn built(new: &NewSilence, id: Arc<str>, starts_at: i64, now: i64) -> Result<Sil
         created_by: Arc::clone(&new.created_by),
         comment: Arc::clone(&new.comment),
     };
-    if silence.matchers.iter().all(|matcher| matcher.matches(&Labels::default())) {
+    if silence
+        .matchers
+        .iter()
+        .all(|matcher| matcher.matches(&Labels::default()))
+    {
         Err(SilenceError::Everything)
     } else if silence.ends_at < now {
         Err(SilenceError::Past)
@@ -287,7 +307,12 @@ fn id_of(new: &NewSilence, number: u64, now: i64) -> Arc<str> {
     for matcher in &new.matchers {
         hash.update(matcher.to_string().as_bytes());
     }
-    let digits: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let digits: String = hash
+        .finalize()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
     let parts = [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)];
     parts.join("-").into()
@@ -317,7 +342,9 @@ mod tests {
     #[test]
     fn a_silence_covers_from_its_beginning_to_its_end() {
         let mut silences = Silences::default();
-        let (id, _) = silences.set(wanted("alertname=Disk", 2 * HOUR, 3 * HOUR), HOUR).unwrap();
+        let (id, _) = silences
+            .set(wanted("alertname=Disk", 2 * HOUR, 3 * HOUR), HOUR)
+            .unwrap();
         assert_eq!(id.len(), 36);
         assert!(!covers(&silences, 2 * HOUR - 1));
         assert!(covers(&silences, 2 * HOUR));

@@ -97,7 +97,11 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> {
         Write::Group(row) => put_group(transaction, row),
         Write::ForgetGroup(key) => forget_group(transaction, key),
         Write::Message(message) => put_message(transaction, message),
-        Write::ForgetMessage(id) => run(transaction, "DELETE FROM dispatch_messages WHERE id = ?1", params![id.to_string()]),
+        Write::ForgetMessage(id) => run(
+            transaction,
+            "DELETE FROM dispatch_messages WHERE id = ?1",
+            params![id.to_string()],
+        ),
         Write::Told { group, firing, over } => put_told(transaction, group, firing, over),
         Write::Sequence(sequence) => run(
             transaction,
@@ -122,7 +126,11 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> {
              ON CONFLICT (id) DO UPDATE SET body = excluded.body",
             params![&*silence.id, body::silence(silence)?],
         ),
-        Write::ForgetSilence(id) => run(transaction, "DELETE FROM dispatch_silences WHERE id = ?1", params![&**id]),
+        Write::ForgetSilence(id) => run(
+            transaction,
+            "DELETE FROM dispatch_silences WHERE id = ?1",
+            params![&**id],
+        ),
         Write::Dead(letter) => put_dead(transaction, letter),
     }
 }
@@ -187,7 +195,12 @@ fn put_told(transaction: &Transaction<'_>, group: &GroupKey, firing: &[News], ov
             transaction,
             "INSERT INTO dispatch_told (receiver, group_key, labels, body) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (receiver, group_key, labels) DO UPDATE SET body = excluded.body",
-            params![&*group.receiver, &*group.key, labels_text(&news.labels)?, body::news(news)?],
+            params![
+                &*group.receiver,
+                &*group.key,
+                labels_text(&news.labels)?,
+                body::news(news)?
+            ],
         )?;
     }
     for labels in over {

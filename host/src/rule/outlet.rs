@@ -67,7 +67,8 @@ impl Outlet {
             return;
         }
         let mut left = self.lock();
-        left.rules.extend(rules.into_iter().map(|rule| (Arc::clone(&rule.key), rule)));
+        left.rules
+            .extend(rules.into_iter().map(|rule| (Arc::clone(&rule.key), rule)));
         drop(left);
         self.0.bell.notify_one();
     }
@@ -121,7 +122,10 @@ mod tests {
         outlet.put(vec![rule("a", true)]);
         let mut update = outlet.take();
         update.rules.sort_by(|one, other| one.key.cmp(&other.key));
-        assert_eq!((update.is_whole, update.rules), (false, vec![rule("a", true), rule("b", false)]));
+        assert_eq!(
+            (update.is_whole, update.rules),
+            (false, vec![rule("a", true), rule("b", false)])
+        );
         assert_eq!(outlet.take(), RulesUpdate::default());
     }
 

@@ -7,7 +7,7 @@ use bellwether_promql::ast::MatchOp;
 use super::super::{
     dispatch::{
         FileDefaults, FileGroupBy, FileInhibit, FileInterval, FilePeriod, FilePolicy, FileRoute, Parent, group_by_of,
-        inhibit, matchers, refuse_twice, without,
+        in_a_line, inhibit, matchers, refuse_twice, without,
     },
     foreign::{Doc, Fields, Text},
     resolved::GroupBy,

@@ -45,7 +45,9 @@ impl Core {
 
     /// Changes what a source says of an alert that is held.
     pub(super) fn amend(&mut self, labels: &Labels, source: &Source, change: impl FnOnce(&mut Record), now: i64) {
-        let Some(held) = self.alerts.get_mut(labels) else { return };
+        let Some(held) = self.alerts.get_mut(labels) else {
+            return;
+        };
         let was_firing = held.is_firing();
         if held.change(source, change).is_some() {
             self.generation += 1;
@@ -55,7 +57,9 @@ impl Core {
 
     /// Takes a source away where another is left, else ends what it says.
     pub(super) fn withdraw(&mut self, labels: &Labels, source: &Source, end: impl FnOnce(&mut Record), now: i64) {
-        let Some(held) = self.alerts.get_mut(labels) else { return };
+        let Some(held) = self.alerts.get_mut(labels) else {
+            return;
+        };
         let was_firing = held.is_firing();
         if held.of(source).is_none() {
             return;
@@ -72,7 +76,9 @@ impl Core {
         if self.restored.is_empty() {
             return;
         }
-        let Some(held) = self.alerts.get_mut(labels) else { return };
+        let Some(held) = self.alerts.get_mut(labels) else {
+            return;
+        };
         if !held.is_unconfirmed() {
             held.forget_if_others(&Source::Restored);
             self.forget_restored(labels);
@@ -160,7 +166,9 @@ impl Core {
         let spoken_of = group.spoken_of();
         let mut gone = Vec::new();
         for labels in labels {
-            let Some(member) = group.members.get(&labels) else { continue };
+            let Some(member) = group.members.get(&labels) else {
+                continue;
+            };
             let fires_here = member.is_routed && self.alerts.get(&labels).is_some_and(Held::is_firing);
             if !member.is_told && !fires_here && !spoken_of.contains(&labels) {
                 group.members.remove(&labels);

@@ -3,13 +3,7 @@
 use bellwether_promql::labels::Labels;
 
 use super::{
-    super::{
-        inhibit::Inhibitor,
-        record::Held,
-        route::Routes,
-        rows::Write,
-        settings::Settings,
-    },
+    super::{inhibit::Inhibitor, record::Held, route::Routes, rows::Write, settings::Settings},
     Core, DropReason,
 };
 use crate::rule::inhibition::INHIBITIONS;
@@ -34,7 +28,12 @@ impl Core {
             group.route = None;
             group.members.values_mut().for_each(|member| member.is_routed = false);
         }
-        let firing: Vec<(Labels, i64)> = self.alerts.iter().filter(|(_, held)| held.is_firing()).map(started).collect();
+        let firing: Vec<(Labels, i64)> = self
+            .alerts
+            .iter()
+            .filter(|(_, held)| held.is_firing())
+            .map(started)
+            .collect();
         for (labels, starts_at) in &firing {
             self.inhibitor.fires(labels);
             self.join_all(labels, *starts_at, now);
@@ -43,7 +42,11 @@ impl Core {
         for id in ids {
             self.route_by_id(id);
             self.hand_on(id);
-            let members: Vec<Labels> = self.groups.get(&id).map(|group| group.members.keys().cloned().collect()).unwrap_or_default();
+            let members: Vec<Labels> = self
+                .groups
+                .get(&id)
+                .map(|group| group.members.keys().cloned().collect())
+                .unwrap_or_default();
             if !members.is_empty() {
                 self.let_go(id, members);
             }
@@ -60,10 +63,15 @@ impl Core {
     }
 
     fn drop_unknown_receivers(&mut self) {
-        let unknown = self.groups.iter().filter(|(_, group)| !self.settings.known.contains_key(&group.key.receiver));
+        let unknown = self
+            .groups
+            .iter()
+            .filter(|(_, group)| !self.settings.known.contains_key(&group.key.receiver));
         let unknown: Vec<u64> = unknown.map(|(id, _)| *id).collect();
         for id in unknown {
-            let Some(group) = self.groups.get_mut(&id) else { continue };
+            let Some(group) = self.groups.get_mut(&id) else {
+                continue;
+            };
             let messages: Vec<_> = group.slot.iter().cloned().collect();
             let members: Vec<Labels> = group.members.keys().cloned().collect();
             for message in messages {
@@ -84,7 +92,10 @@ impl Core {
     /// to: a route that was edited tells nobody twice.
     pub(super) fn hand_on(&mut self, id: u64) {
         let Some(group) = self.groups.get(&id) else { return };
-        let stray = group.members.iter().filter(|(_, member)| member.is_told && !member.is_routed);
+        let stray = group
+            .members
+            .iter()
+            .filter(|(_, member)| member.is_told && !member.is_routed);
         let stray: Vec<Labels> = stray.map(|(labels, _)| labels.clone()).collect();
         for labels in stray {
             if let Some(heir) = self.heir(id, &labels) {
@@ -105,8 +116,12 @@ impl Core {
     }
 
     fn hand_over(&mut self, from: u64, to: u64, labels: &Labels) {
-        let Some(record) = self.alerts.get(labels).and_then(Held::current).cloned() else { return };
-        let Some(group) = self.groups.get_mut(&from) else { return };
+        let Some(record) = self.alerts.get(labels).and_then(Held::current).cloned() else {
+            return;
+        };
+        let Some(group) = self.groups.get_mut(&from) else {
+            return;
+        };
         if let Some(member) = group.members.get_mut(labels) {
             member.is_told = false;
         }
@@ -121,8 +136,16 @@ impl Core {
         let (row, key) = (group.row(), group.key.clone());
         let over = vec![labels.clone()];
         let firing = vec![record.news(labels, true, Vec::new())];
-        self.effects.writes.push(Write::Told { group: key, firing, over: Vec::new() });
-        self.effects.writes.push(Write::Told { group: old, firing: Vec::new(), over });
+        self.effects.writes.push(Write::Told {
+            group: key,
+            firing,
+            over: Vec::new(),
+        });
+        self.effects.writes.push(Write::Told {
+            group: old,
+            firing: Vec::new(),
+            over,
+        });
         self.effects.writes.push(Write::Group(row));
         if is_first {
             self.set_flush(to, flush_at);

@@ -59,7 +59,10 @@ impl World {
             Labels::new([("alertname", name), ("instance", instance)])
         });
         let firing: BTreeMap<Labels, bool> = all.map(|labels| (labels, false)).collect();
-        let past = firing.keys().map(|labels| (labels.clone(), vec![(T0, false)])).collect();
+        let past = firing
+            .keys()
+            .map(|labels| (labels.clone(), vec![(T0, false)]))
+            .collect();
         Self { firing, past }
     }
 
@@ -75,7 +78,9 @@ impl World {
 
     /// Whether an alert fired all the time between.
     fn fired_throughout(&self, labels: &Labels, from: i64, to: i64) -> bool {
-        let Some(past) = self.past.get(labels) else { return false };
+        let Some(past) = self.past.get(labels) else {
+            return false;
+        };
         let before = past.iter().take_while(|(at, _)| *at <= from).last();
         before.is_some_and(|(_, firing)| *firing) && !past.iter().any(|(at, firing)| *at > from && *at <= to && !firing)
     }
@@ -157,7 +162,11 @@ impl Trial {
     }
 
     fn maybe_killed(&mut self) -> Result<(), Killed> {
-        if self.is_rough && self.dice.once_in(400) { Err(Killed) } else { Ok(()) }
+        if self.is_rough && self.dice.once_in(400) {
+            Err(Killed)
+        } else {
+            Ok(())
+        }
     }
 
     fn start_anew(&mut self) {
@@ -166,7 +175,11 @@ impl Trial {
         self.queued_alerts = None;
         self.alerts = self.kept_alerts.clone();
         (self.is_settled, self.must_keep) = (false, false);
-        for ear in self.receivers.values_mut().flat_map(|receiver| receiver.ears.values_mut()) {
+        for ear in self
+            .receivers
+            .values_mut()
+            .flat_map(|receiver| receiver.ears.values_mut())
+        {
             ear.may_come_again = 1;
         }
         self.now += i64::try_from(self.dice.roll(120)).unwrap() * S;
@@ -178,7 +191,10 @@ impl Trial {
     fn tell_rules(&mut self, is_whole: bool) {
         let names: BTreeSet<&str> = ["A0", "A1", "A2"].into();
         let rules = names.into_iter().map(|name| {
-            let own = self.alerts.iter().filter(|(labels, _)| labels.get("alertname").is_some_and(|own| **own == *name));
+            let own = self
+                .alerts
+                .iter()
+                .filter(|(labels, _)| labels.get("alertname").is_some_and(|own| **own == *name));
             RuleAlerts {
                 key: format!("g;{name};0").into(),
                 name: name.into(),
@@ -201,7 +217,9 @@ impl Trial {
         for (labels, firing) in &self.world.firing {
             let state = self.alerts.get(labels).map(|alert| alert.state);
             match (firing, state) {
-                (true, None | Some(AlertState::Resolved)) => drop(self.alerts.insert(labels.clone(), begun(labels, now))),
+                (true, None | Some(AlertState::Resolved)) => {
+                    drop(self.alerts.insert(labels.clone(), begun(labels, now)))
+                }
                 (false, Some(AlertState::Firing)) => {
                     if let Some(alert) = self.alerts.get_mut(labels) {
                         alert.state = AlertState::Resolved;
@@ -211,7 +229,8 @@ impl Trial {
                 _ => {}
             }
         }
-        self.alerts.retain(|_, alert| alert.resolved.is_none_or(|(at, _)| now - at < MEMORY));
+        self.alerts
+            .retain(|_, alert| alert.resolved.is_none_or(|(at, _)| now - at < MEMORY));
         self.queued_alerts = Some(self.alerts.clone());
         self.tell_rules(false);
     }
@@ -297,10 +316,16 @@ impl Trial {
         receiver.messages += 1;
         let is_again = !receiver.heard.insert(message.id);
         let ear = ear(receiver, message);
-        assert!(message.sequence >= ear.last, "seed {seed}: {name} hears {message:?} after a later one");
+        assert!(
+            message.sequence >= ear.last,
+            "seed {seed}: {name} hears {message:?} after a later one"
+        );
         ear.last = message.sequence;
         if is_again {
-            assert!(ear.may_come_again > 0, "seed {seed}: {name} hears {message:?} once too often");
+            assert!(
+                ear.may_come_again > 0,
+                "seed {seed}: {name} hears {message:?} once too often"
+            );
             ear.may_come_again -= 1;
             ear.twice += 1;
             return;
@@ -315,7 +340,10 @@ impl Trial {
             }
             let knew = ear.known.remove(labels);
             says_more |= knew || !news.was_told;
-            assert_eq!(knew, news.was_told, "seed {seed}: {name} hears of the end of {labels} in {message:?}");
+            assert_eq!(
+                knew, news.was_told,
+                "seed {seed}: {name} hears of the end of {labels} in {message:?}"
+            );
             let decided = message.created_at;
             let is_false = self.world.fired_throughout(labels, decided - 10 * M, decided);
             assert!(!is_false, "seed {seed}: {labels} is not over in {message:?}");
@@ -325,7 +353,10 @@ impl Trial {
             _ => assert!(says_more, "seed {seed}: {name} knew all of {message:?}"),
         }
         if message.reason == NewsReason::Resolved {
-            assert!(ear.known.is_empty(), "seed {seed}: {name} is told that all is over: {message:?}");
+            assert!(
+                ear.known.is_empty(),
+                "seed {seed}: {name} is told that all is over: {message:?}"
+            );
         }
     }
 
@@ -347,7 +378,10 @@ impl Trial {
             assert!(self.step().is_ok());
         }
         self.judge();
-        (self.kills, self.receivers.values().map(|receiver| receiver.messages).sum())
+        (
+            self.kills,
+            self.receivers.values().map(|receiver| receiver.messages).sum(),
+        )
     }
 
     fn maybe_silence(&mut self) {
@@ -368,17 +402,32 @@ impl Trial {
 
     /// Nothing is missing, and nothing is left.
     fn judge(&self) {
-        let firing: BTreeSet<&Labels> = self.world.firing.iter().filter(|(_, firing)| **firing).map(|(labels, _)| labels).collect();
+        let firing: BTreeSet<&Labels> = self
+            .world
+            .firing
+            .iter()
+            .filter(|(_, firing)| **firing)
+            .map(|(labels, _)| labels)
+            .collect();
         for (name, receiver) in &self.receivers {
             let known: BTreeSet<&Labels> = receiver.ears.values().flat_map(|ear| &ear.known).collect();
-            assert_eq!(known, firing, "seed {}: what {name} believes, and what is so", self.seed);
+            assert_eq!(
+                known, firing,
+                "seed {}: what {name} believes, and what is so",
+                self.seed
+            );
         }
         let counts = self.core.counts(self.now);
         assert_eq!(counts.messages, 0, "seed {}", self.seed);
         assert_eq!((counts.firing, counts.over), (firing.len(), 0), "seed {}", self.seed);
         let groups: BTreeSet<_> = firing.iter().map(|labels| labels.get("alertname")).collect();
         assert_eq!(counts.groups, groups.len() * RECEIVERS.len(), "seed {}", self.seed);
-        assert_eq!(self.disk.load().told.len(), firing.len() * RECEIVERS.len(), "seed {}", self.seed);
+        assert_eq!(
+            self.disk.load().told.len(),
+            firing.len() * RECEIVERS.len(),
+            "seed {}",
+            self.seed
+        );
     }
 }
 
@@ -426,10 +475,19 @@ fn without_faults_every_alert_is_told_in_time_and_once() {
             for (labels, firing) in &trial.world.firing {
                 let is_due = *firing && trial.world.fired_throughout(labels, trial.now - latest, trial.now);
                 let knows = |receiver: &Receiver| receiver.ears.values().any(|ear| ear.known.contains(labels));
-                assert!(!is_due || trial.receivers.values().all(knows), "seed {seed}: {labels} at {}", trial.now);
+                assert!(
+                    !is_due || trial.receivers.values().all(knows),
+                    "seed {seed}: {labels} at {}",
+                    trial.now
+                );
             }
         }
-        let twice: u32 = trial.receivers.values().flat_map(|receiver| receiver.ears.values()).map(|ear| ear.twice).sum();
+        let twice: u32 = trial
+            .receivers
+            .values()
+            .flat_map(|receiver| receiver.ears.values())
+            .map(|ear| ear.twice)
+            .sum();
         assert_eq!(twice, 0);
     }
 }

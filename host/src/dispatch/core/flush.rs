@@ -122,7 +122,9 @@ impl Core {
     /// What waits says something that is not so any more, and nothing takes its place.
     fn cancel_if_outdated(&mut self, id: u64, reason: Quiet, survey: &Survey) {
         let Some(group) = self.groups.get_mut(&id) else { return };
-        let Some(waiting) = group.slot.replaceable() else { return };
+        let Some(waiting) = group.slot.replaceable() else {
+            return;
+        };
         let is_right = says(waiting, &survey.content) && reason != Quiet::OffHours;
         if is_right {
             return;

@@ -42,7 +42,10 @@ impl Core {
         if let Some(ends_at) = record.ends_at.filter(|_| record.is_firing) {
             self.ends.insert((ends_at, row.labels.clone()));
         }
-        self.alerts.entry(row.labels.clone()).or_default().set(Source::Posted, record);
+        self.alerts
+            .entry(row.labels.clone())
+            .or_default()
+            .set(Source::Posted, record);
     }
 
     fn restore_told(&mut self, row: ToldRow, now: i64) {
@@ -69,7 +72,12 @@ impl Core {
     fn group_of(&mut self, key: GroupKey, now: i64) -> u64 {
         match self.by_key.get(&key) {
             Some(id) => *id,
-            None => self.add_group(Group::new(key, "".into(), bellwether_promql::labels::Labels::default(), now)),
+            None => self.add_group(Group::new(
+                key,
+                "".into(),
+                bellwether_promql::labels::Labels::default(),
+                now,
+            )),
         }
     }
 
@@ -87,7 +95,10 @@ impl Core {
         for (key, messages) in of_group {
             let id = self.group_of(key, now);
             for news in messages.iter().flat_map(|message| message.alerts.to_vec()) {
-                let member = self.groups.get_mut(&id).map(|group| group.members.entry(news.labels.clone()));
+                let member = self
+                    .groups
+                    .get_mut(&id)
+                    .map(|group| group.members.entry(news.labels.clone()));
                 let Some(member) = member else { continue };
                 let is_new = matches!(member, std::collections::btree_map::Entry::Vacant(_));
                 member.or_insert(Member::default());

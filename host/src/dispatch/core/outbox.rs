@@ -49,7 +49,10 @@ impl Core {
 
     /// Receivers for which a message has become due.
     pub(super) fn ring_due(&mut self, now: i64) {
-        let due = self.offers.iter().filter(|(_, offers)| offers.first().is_some_and(|(at, ..)| *at <= now));
+        let due = self
+            .offers
+            .iter()
+            .filter(|(_, offers)| offers.first().is_some_and(|(at, ..)| *at <= now));
         self.effects.rings.extend(due.map(|(receiver, _)| Arc::clone(receiver)));
     }
 
@@ -62,7 +65,9 @@ impl Core {
                 return None;
             }
             offers.pop_first();
-            let Some(group) = self.groups.get_mut(&id) else { continue };
+            let Some(group) = self.groups.get_mut(&id) else {
+                continue;
+            };
             group.offered = None;
             let is_journaled = group.is_journaled;
             if let Some(message) = group.slot.take_off(now, is_journaled) {
@@ -101,7 +106,11 @@ impl Core {
         let key = group.key.clone();
         let row = group.row();
         self.effects.writes.push(Write::ForgetMessage(message.id));
-        self.effects.writes.push(Write::Told { group: key, firing, over });
+        self.effects.writes.push(Write::Told {
+            group: key,
+            firing,
+            over,
+        });
         self.effects.writes.push(Write::Group(row));
         let ended: Vec<_> = message.alerts.iter().map(|news| news.labels.clone()).collect();
         self.say(Said::Delivered(Arc::new(message)));
@@ -117,7 +126,11 @@ impl Core {
         };
         self.effects.writes.push(Write::ForgetMessage(message.id));
         self.say(Said::Dead(Arc::new(message.clone()), reason.clone()));
-        let letter = DeadLetter { message, reason, at: now };
+        let letter = DeadLetter {
+            message,
+            reason,
+            at: now,
+        };
         self.effects.writes.push(Write::Dead(Box::new(letter)));
     }
 

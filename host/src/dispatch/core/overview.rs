@@ -107,7 +107,12 @@ impl Core {
     /// See [`Counts`].
     pub fn counts(&self, now: i64) -> Counts {
         let firing = self.alerts.values().filter(|held| held.is_firing()).count();
-        let of_state = |state| self.silences.iter().filter(|silence| silence.state(now) == state).count();
+        let of_state = |state| {
+            self.silences
+                .iter()
+                .filter(|silence| silence.state(now) == state)
+                .count()
+        };
         Counts {
             firing,
             over: self.alerts.len() - firing,
@@ -121,9 +126,15 @@ impl Core {
     pub fn overview(&self, now: i64) -> Overview {
         let sorted: BTreeMap<&Labels, &Held> = self.alerts.iter().collect();
         let places: BTreeMap<&Labels, usize> = sorted.keys().enumerate().map(|(at, labels)| (*labels, at)).collect();
-        let alerts = sorted.iter().filter_map(|(labels, held)| self.alert_view(labels, held, now));
+        let alerts = sorted
+            .iter()
+            .filter_map(|(labels, held)| self.alert_view(labels, held, now));
         let alerts = alerts.collect();
-        let mut groups: Vec<GroupView> = self.groups.values().map(|group| self.group_view(group, &places, now)).collect();
+        let mut groups: Vec<GroupView> = self
+            .groups
+            .values()
+            .map(|group| self.group_view(group, &places, now))
+            .collect();
         groups.sort_by(|one, other| (&one.receiver, &one.key).cmp(&(&other.receiver, &other.key)));
         Overview {
             alerts,
@@ -153,7 +164,11 @@ impl Core {
             cause: record.cause,
             receivers,
             inhibited_by: self.inhibitor.inhibits(labels),
-            silenced_by: self.silences.covering(labels, now).map(|silence| Arc::clone(&silence.id)).collect(),
+            silenced_by: self
+                .silences
+                .covering(labels, now)
+                .map(|silence| Arc::clone(&silence.id))
+                .collect(),
         })
     }
 
@@ -163,7 +178,11 @@ impl Core {
             receiver: Arc::clone(&group.key.receiver),
             key: Arc::clone(&group.key.key),
             labels: group.labels.clone(),
-            alerts: group.members.keys().filter_map(|labels| places.get(labels).copied()).collect(),
+            alerts: group
+                .members
+                .keys()
+                .filter_map(|labels| places.get(labels).copied())
+                .collect(),
             flush_at: group.flush_at,
             told_at: group.told_at,
             told: group.members.values().filter(|member| member.is_told).count(),

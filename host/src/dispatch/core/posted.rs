@@ -25,14 +25,23 @@ impl Core {
     fn post_one(&mut self, alert: &PostedAlert, now: i64) -> Result<(), PostError> {
         posted::check(alert)?;
         let labels = &alert.labels;
-        let before = self.alerts.get(labels).and_then(|held| held.of(&Source::Posted)).cloned();
+        let before = self
+            .alerts
+            .get(labels)
+            .and_then(|held| held.of(&Source::Posted))
+            .cloned();
         let record = posted::taken(alert, before.as_ref(), self.settings.resolve_timeout, now);
-        let is_kept = before.as_ref().is_some_and(|before| posted::says_the_same(&record, before));
+        let is_kept = before
+            .as_ref()
+            .is_some_and(|before| posted::says_the_same(&record, before));
         if !self.set(labels, Source::Posted, record.clone(), now) {
             return Err(PostError::Full(ALERTS_MAX));
         }
         self.unset_end(before.as_ref(), labels);
-        let is_held = self.alerts.get(labels).is_some_and(|held| held.of(&Source::Posted).is_some());
+        let is_held = self
+            .alerts
+            .get(labels)
+            .is_some_and(|held| held.of(&Source::Posted).is_some());
         if !is_held {
             return Ok(());
         }
@@ -59,7 +68,12 @@ impl Core {
                 return;
             }
             self.ends.pop_first();
-            self.amend(&labels, &Source::Posted, |record| record.end(at, ResolveCause::SenderSilent), now);
+            self.amend(
+                &labels,
+                &Source::Posted,
+                |record| record.end(at, ResolveCause::SenderSilent),
+                now,
+            );
             let held = self.alerts.get(&labels).and_then(|held| held.of(&Source::Posted));
             if let Some(row) = held.and_then(|record| posted::row(&labels, record)) {
                 self.effects.writes.push(Write::Posted(Box::new(row)));

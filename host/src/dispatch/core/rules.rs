@@ -61,7 +61,11 @@ impl Core {
     }
 
     fn end_of_rule(&mut self, labels: &Labels, source: &Source, now: i64) {
-        let fires = self.alerts.get(labels).and_then(|held| held.of(source)).is_some_and(|record| record.is_firing);
+        let fires = self
+            .alerts
+            .get(labels)
+            .and_then(|held| held.of(source))
+            .is_some_and(|record| record.is_firing);
         if fires {
             self.withdraw(labels, source, |record| record.end(now, ResolveCause::RuleRemoved), now);
         }
@@ -84,10 +88,19 @@ impl Core {
         let names: Vec<Arc<str>> = if is_whole {
             self.restored.keys().cloned().collect()
         } else {
-            settled.iter().filter(|name| self.restored.contains_key(*name)).cloned().collect()
+            settled
+                .iter()
+                .filter(|name| self.restored.contains_key(*name))
+                .cloned()
+                .collect()
         };
         for name in names {
-            let rules: Vec<bool> = self.rules.values().filter(|rule| rule.name == name).map(|rule| rule.is_settled).collect();
+            let rules: Vec<bool> = self
+                .rules
+                .values()
+                .filter(|rule| rule.name == name)
+                .map(|rule| rule.is_settled)
+                .collect();
             let cause = match rules.as_slice() {
                 [] => ResolveCause::RuleRemoved,
                 all if all.iter().all(|is_settled| *is_settled) => ResolveCause::Condition,
@@ -128,8 +141,16 @@ fn pairs<'a>(
             (None, Some(_)) => std::cmp::Ordering::Greater,
             (None, None) => return found,
         };
-        let of_old = if order.is_le() { old.next().map(|(_, alert)| alert) } else { None };
-        let of_new = if order.is_ge() { new.next().map(|(_, alert)| alert) } else { None };
+        let of_old = if order.is_le() {
+            old.next().map(|(_, alert)| alert)
+        } else {
+            None
+        };
+        let of_new = if order.is_ge() {
+            new.next().map(|(_, alert)| alert)
+        } else {
+            None
+        };
         found.push((of_old, of_new));
     }
 }

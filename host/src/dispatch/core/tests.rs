@@ -28,7 +28,11 @@ pub(super) fn labels(text: &str) -> Labels {
 fn settings() -> Settings {
     Settings {
         receivers: vec!["ops".into()],
-        known: [("ops".into(), ReceiverTraits::default()), ("mail".into(), ReceiverTraits::default())].into(),
+        known: [
+            ("ops".into(), ReceiverTraits::default()),
+            ("mail".into(), ReceiverTraits::default()),
+        ]
+        .into(),
         ..Settings::default()
     }
 }
@@ -88,7 +92,13 @@ impl Host {
             is_settled,
             generator_url: "".into(),
         };
-        self.core.on_rules(RulesUpdate { is_whole, rules: vec![rule] }, self.now);
+        self.core.on_rules(
+            RulesUpdate {
+                is_whole,
+                rules: vec![rule],
+            },
+            self.now,
+        );
         self.settle();
     }
 
@@ -253,7 +263,11 @@ fn a_receiver_that_is_down_is_told_the_latest_state_once() {
     host.fire("i=2");
     host.end("i=1");
     host.pass(10 * M);
-    assert_eq!(host.deliver("ops").as_deref(), Some("first ~i1 +i2"), "one message, and it says what passed");
+    assert_eq!(
+        host.deliver("ops").as_deref(),
+        Some("first ~i1 +i2"),
+        "one message, and it says what passed"
+    );
     assert_eq!(host.deliver("ops"), None);
 }
 
@@ -295,12 +309,21 @@ fn a_message_that_is_refused_for_good_is_set_aside_and_changes_nothing() {
     host.fire("i=1");
     host.pass(30 * S);
     let message = host.take("ops").unwrap();
-    host.report(&message, &Attempt::Permanent { message: "410".to_owned() });
+    host.report(
+        &message,
+        &Attempt::Permanent {
+            message: "410".to_owned(),
+        },
+    );
     assert_eq!(host.disk.dead.len(), 1);
     assert_eq!(host.disk.load().messages, []);
     host.end("i=1");
     host.pass(10 * M);
-    assert_eq!(host.deliver("ops"), None, "it was never told, so it is not over for anybody");
+    assert_eq!(
+        host.deliver("ops"),
+        None,
+        "it was never told, so it is not over for anybody"
+    );
     assert_eq!(host.core.counts(host.now), Counts::default());
 }
 
@@ -322,7 +345,8 @@ fn messages_are_handed_out_only_when_they_are_kept() {
     // Another one waits; it is not on offer before it is kept that the first arrived.
     host.fire("i=2");
     host.pass(5 * M);
-    host.core.report(message.id, &Attempt::Delivered { receipt: Vec::new() }, host.now);
+    host.core
+        .report(message.id, &Attempt::Delivered { receipt: Vec::new() }, host.now);
     assert_eq!(host.take("ops"), None);
     host.settle();
     assert!(host.take("ops").is_some());
@@ -363,7 +387,11 @@ fn a_silence_keeps_new_alerts_away_and_lets_the_end_of_told_ones_through() {
     host.pass(50 * M);
     assert_eq!(host.deliver("ops"), None);
     host.pass(10 * M);
-    assert_eq!(host.deliver("ops").as_deref(), Some("first +i1 +i2"), "its next firing is news");
+    assert_eq!(
+        host.deliver("ops").as_deref(),
+        Some("first +i1 +i2"),
+        "its next firing is news"
+    );
 }
 
 #[test]
@@ -407,7 +435,10 @@ fn an_inhibited_alert_is_told_when_its_source_is_over() {
     assert_eq!(host.deliver("ops").as_deref(), Some("first +i1severitycritical"));
     host.end("i=1,severity=critical");
     host.pass(5 * M);
-    assert_eq!(host.deliver("ops").as_deref(), Some("changed -i1severitycritical +i1severitywarning"));
+    assert_eq!(
+        host.deliver("ops").as_deref(),
+        Some("changed -i1severitycritical +i1severitywarning")
+    );
 }
 
 #[test]
@@ -416,7 +447,10 @@ fn bundled_inhibitions_hold_without_being_written() {
     host.fire("check=a,job=j,severity=warning");
     host.fire("check=a,job=j,severity=critical");
     host.pass(30 * S);
-    assert_eq!(host.deliver("ops").as_deref(), Some("first +checkajobjseveritycritical"));
+    assert_eq!(
+        host.deliver("ops").as_deref(),
+        Some("first +checkajobjseveritycritical")
+    );
 }
 
 #[test]
@@ -464,7 +498,10 @@ fn routes_decide_who_hears_and_how_alerts_are_grouped() {
     assert_eq!(host.deliver("ops").as_deref(), Some("first +i1teamdb"));
     assert_eq!(host.core.counts(host.now).groups, 4);
     let overview = host.core.overview(host.now);
-    assert_eq!(overview.alerts[0].receivers, ["mail".into(), "ops".into()] as [Arc<str>; 2]);
+    assert_eq!(
+        overview.alerts[0].receivers,
+        ["mail".into(), "ops".into()] as [Arc<str>; 2]
+    );
     assert_eq!(overview.groups.iter().map(|group| group.told).sum::<usize>(), 3);
 }
 
@@ -527,10 +564,19 @@ fn a_removed_rule_ends_its_alerts_with_that_cause() {
     host.fire("i=1");
     host.pass(30 * S);
     host.deliver("ops");
-    host.core.on_rules(RulesUpdate { is_whole: true, rules: Vec::new() }, host.now);
+    host.core.on_rules(
+        RulesUpdate {
+            is_whole: true,
+            rules: Vec::new(),
+        },
+        host.now,
+    );
     host.pass(5 * M);
     let message = host.take("ops").unwrap();
-    assert_eq!((told(&message).as_str(), message.alerts[0].cause), ("resolved -i1", Some(ResolveCause::RuleRemoved)));
+    assert_eq!(
+        (told(&message).as_str(), message.alerts[0].cause),
+        ("resolved -i1", Some(ResolveCause::RuleRemoved))
+    );
 }
 
 #[test]
@@ -545,10 +591,17 @@ fn posted_alerts_end_when_their_sender_is_silent_or_says_so() {
     };
     assert_eq!(host.core.post(&[post(Some(T0 + 4 * M))], host.now), []);
     host.settle();
-    assert_eq!(host.deliver("ops").as_deref(), Some("first +"), "it began before the wait");
+    assert_eq!(
+        host.deliver("ops").as_deref(),
+        Some("first +"),
+        "it began before the wait"
+    );
     host.pass(5 * M);
     let message = host.take("ops").unwrap();
-    assert_eq!((message.reason, message.alerts[0].cause), (NewsReason::Resolved, Some(ResolveCause::SenderSilent)));
+    assert_eq!(
+        (message.reason, message.alerts[0].cause),
+        (NewsReason::Resolved, Some(ResolveCause::SenderSilent))
+    );
     host.report(&message, &Attempt::Delivered { receipt: Vec::new() });
     assert_eq!(host.disk.load().posted, []);
 
@@ -561,7 +614,10 @@ fn posted_alerts_end_when_their_sender_is_silent_or_says_so() {
     assert_eq!(message.alerts[0].cause, Some(ResolveCause::Sender));
     host.report(&message, &Attempt::Delivered { receipt: Vec::new() });
     assert_eq!(host.core.counts(host.now), Counts::default());
-    let nameless = PostedAlert { labels: Labels::default(), ..post(None) };
+    let nameless = PostedAlert {
+        labels: Labels::default(),
+        ..post(None)
+    };
     assert_eq!(host.core.post(&[nameless, post(None)], host.now).len(), 1);
 }
 
@@ -582,7 +638,10 @@ fn downtime_does_not_end_posted_alerts() {
     host.restart(settings());
     host.pass(3 * M);
     assert_eq!(host.deliver("ops"), None, "the sender had no chance yet");
-    let again = PostedAlert { ends_at: Some(host.now + 4 * M), ..post };
+    let again = PostedAlert {
+        ends_at: Some(host.now + 4 * M),
+        ..post
+    };
     host.core.post(&[again], host.now);
     host.pass(2 * M);
     assert_eq!(host.deliver("ops"), None);
@@ -615,8 +674,20 @@ fn an_alert_of_two_sources_is_over_when_it_is_over_for_both() {
 fn a_receiver_that_forgets_is_reminded_and_one_that_wants_no_ends_gets_none() {
     let mut settings = settings();
     settings.receivers.push("mail".into());
-    settings.known.insert("ops".into(), ReceiverTraits { send_resolved: true, refresh: Some(M) });
-    settings.known.insert("mail".into(), ReceiverTraits { send_resolved: false, refresh: None });
+    settings.known.insert(
+        "ops".into(),
+        ReceiverTraits {
+            send_resolved: true,
+            refresh: Some(M),
+        },
+    );
+    settings.known.insert(
+        "mail".into(),
+        ReceiverTraits {
+            send_resolved: false,
+            refresh: None,
+        },
+    );
     let mut host = Host::new(settings);
     host.fire("i=1");
     host.pass(30 * S);
@@ -628,10 +699,18 @@ fn a_receiver_that_forgets_is_reminded_and_one_that_wants_no_ends_gets_none() {
     host.pass(5 * M);
     assert_eq!(host.deliver("ops").as_deref(), Some("resolved -i1"));
     assert_eq!(host.deliver("mail"), None);
-    assert_eq!(host.core.counts(host.now), Counts::default(), "it was forgotten there too");
+    assert_eq!(
+        host.core.counts(host.now),
+        Counts::default(),
+        "it was forgotten there too"
+    );
     host.fire("i=1");
     host.pass(30 * S);
-    assert_eq!(host.deliver("mail").as_deref(), Some("first +i1"), "its next firing is news");
+    assert_eq!(
+        host.deliver("mail").as_deref(),
+        Some("first +i1"),
+        "its next firing is news"
+    );
 }
 
 #[test]
@@ -713,7 +792,8 @@ fn a_group_is_not_over_after_a_start_while_others_in_it_fire() {
     assert_eq!(host.deliver("ops").as_deref(), Some("first +i1 +i2 +i3"));
     host.restart(settings());
     let all = host.alerts.clone();
-    host.alerts.retain(|labels, _| labels.get("i").is_some_and(|i| &**i == "1"));
+    host.alerts
+        .retain(|labels, _| labels.get("i").is_some_and(|i| &**i == "1"));
     host.end("i=1");
     // What is known of the others is what was told, until their rule was evaluated.
     host.alerts = BTreeMap::new();

@@ -186,7 +186,10 @@ impl Driver {
     /// The same one while nothing changed, for a second: what is silenced depends on the time as well.
     fn overview(&mut self, now: i64) -> Arc<Overview> {
         let generation = self.parts.core.generation();
-        let known = self.seen.as_ref().filter(|(of, seen)| *of == generation && now - seen.at < 1_000);
+        let known = self
+            .seen
+            .as_ref()
+            .filter(|(of, seen)| *of == generation && now - seen.at < 1_000);
         if let Some((_, seen)) = known {
             return Arc::clone(seen);
         }
@@ -198,7 +201,9 @@ impl Driver {
     /// A bug in one step must not end notifications.
     fn guarded(&mut self, task: &str, step: impl FnOnce(&mut Self)) {
         if let Err(panic) = catch(task, || step(self)) {
-            self.parts.telemetry.emit(&super::super::events::StepPanicked { panic: &panic });
+            self.parts
+                .telemetry
+                .emit(&super::super::events::StepPanicked { panic: &panic });
         }
     }
 
@@ -223,7 +228,10 @@ impl Driver {
     /// Waits until everything queued is on disk. Whether it is.
     async fn keep(&mut self) -> bool {
         let Some(store) = &self.parts.store else { return false };
-        if self.rests_until.is_some_and(|until| self.parts.clock.monotonic() < until) {
+        if self
+            .rests_until
+            .is_some_and(|until| self.parts.clock.monotonic() < until)
+        {
             return false;
         }
         let problem = match tokio::time::timeout(COMMIT_PATIENCE, store.flush()).await {
@@ -268,14 +276,34 @@ impl Driver {
             self.parts.telemetry.instruments().set(name, help, labels, value as f64);
         };
         let alerts = "Alerts that dispatch holds, firing or over and still to be told.";
-        set("bellwether_dispatch_alerts", alerts, &[("state", "firing")], counts.firing);
-        set("bellwether_dispatch_alerts", alerts, &[("state", "resolved")], counts.over);
-        set("bellwether_dispatch_groups", "Groups of alerts, each of one receiver.", &[], counts.groups);
+        set(
+            "bellwether_dispatch_alerts",
+            alerts,
+            &[("state", "firing")],
+            counts.firing,
+        );
+        set(
+            "bellwether_dispatch_alerts",
+            alerts,
+            &[("state", "resolved")],
+            counts.over,
+        );
+        set(
+            "bellwether_dispatch_groups",
+            "Groups of alerts, each of one receiver.",
+            &[],
+            counts.groups,
+        );
         let waiting = "Notifications that are not delivered yet.";
         set("bellwether_dispatch_messages_waiting", waiting, &[], counts.messages);
         for (state, count) in SilenceState::ALL.iter().zip(counts.silences) {
             let silences = "Silences by state; those that are over are kept for 120 hours.";
-            set("bellwether_dispatch_silences", silences, &[("state", state.as_str())], count);
+            set(
+                "bellwether_dispatch_silences",
+                silences,
+                &[("state", state.as_str())],
+                count,
+            );
         }
     }
 }

@@ -22,12 +22,7 @@ use super::{
     store,
 };
 use crate::{
-    board::Snapshot,
-    clock::Clock,
-    outcome::Status,
-    rule::outlet::Outlet,
-    store::Store,
-    supervisor::Supervisor,
+    board::Snapshot, clock::Clock, outcome::Status, rule::outlet::Outlet, store::Store, supervisor::Supervisor,
     telemetry::Telemetry,
 };
 
@@ -128,10 +123,18 @@ fn details(snapshots: Option<&watch::Receiver<Arc<Snapshot>>>, labels: &Labels) 
         return Vec::new();
     };
     let snapshot = Arc::clone(&snapshots.borrow());
-    let Some(state) = snapshot.check(check) else { return Vec::new() };
+    let Some(state) = snapshot.check(check) else {
+        return Vec::new();
+    };
     let target = labels.get("target");
-    let verdicts = state.verdicts.iter().filter(|verdict| target.is_none_or(|target| *verdict.target == **target));
-    let Some(verdict) = verdicts.max_by_key(|verdict| verdict.status).filter(|verdict| verdict.status != Status::Ok) else {
+    let verdicts = state
+        .verdicts
+        .iter()
+        .filter(|verdict| target.is_none_or(|target| *verdict.target == **target));
+    let Some(verdict) = verdicts
+        .max_by_key(|verdict| verdict.status)
+        .filter(|verdict| verdict.status != Status::Ok)
+    else {
         return Vec::new();
     };
     let facts = [

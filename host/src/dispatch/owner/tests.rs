@@ -117,7 +117,10 @@ async fn an_alert_of_a_rule_reaches_a_worker_once_it_is_kept() {
     let message = world.next().await;
     assert!(message.journaled);
     let kept = store::load(&world.store).unwrap();
-    assert_eq!(kept.messages.iter().map(|kept| kept.id).collect::<Vec<_>>(), [message.id]);
+    assert_eq!(
+        kept.messages.iter().map(|kept| kept.id).collect::<Vec<_>>(),
+        [message.id]
+    );
     world.report(&message, Attempt::Delivered { receipt: Vec::new() }).await;
     world.handle.stop().await;
     world.store.flush().await.unwrap();
@@ -184,7 +187,10 @@ async fn posted_alerts_and_silences_are_answered_when_they_are_kept() {
     assert_eq!(overview.alerts[0].silenced_by, [Arc::clone(&id)]);
     assert_eq!(overview.alerts[0].receivers, ["ops".into()] as [Arc<str>; 1]);
     world.handle.expire_silence(&id).await.unwrap().unwrap();
-    assert_eq!(world.handle.expire_silence(&id).await.unwrap(), Err(SilenceError::Over(id)));
+    assert_eq!(
+        world.handle.expire_silence(&id).await.unwrap(),
+        Err(SilenceError::Over(id))
+    );
     assert!(world.next().await.alerts[0].is_firing);
 }
 
@@ -201,5 +207,13 @@ async fn whoever_asks_a_host_that_stopped_is_told() {
     let world = World::new();
     world.handle.stop().await;
     assert_eq!(world.handle.post(Vec::new()).await, Err(Stopped));
-    assert_eq!(world.supervisor.running().iter().filter(|name| *name == "dispatch").count(), 0);
+    assert_eq!(
+        world
+            .supervisor
+            .running()
+            .iter()
+            .filter(|name| *name == "dispatch")
+            .count(),
+        0
+    );
 }

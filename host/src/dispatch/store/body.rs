@@ -13,7 +13,9 @@ type Texts<'t> = Vec<(Cow<'t, str>, Cow<'t, str>)>;
 
 fn texts<'t>(texts: impl IntoIterator<Item = (&'t Arc<str>, &'t Arc<str>)>) -> Texts<'t> {
     let texts = texts.into_iter();
-    texts.map(|(name, value)| ((&**name).into(), (&**value).into())).collect()
+    texts
+        .map(|(name, value)| ((&**name).into(), (&**value).into()))
+        .collect()
 }
 
 fn kept(texts: Texts<'_>) -> impl Iterator<Item = (Arc<str>, Arc<str>)> {
@@ -177,7 +179,9 @@ pub(super) fn labels_text(labels: &Labels) -> rusqlite::Result<String> {
 }
 
 pub(super) fn labels_of(text: &str) -> Option<Labels> {
-    serde_json::from_str::<Texts<'_>>(text).ok().map(|texts| Labels::new(kept(texts)))
+    serde_json::from_str::<Texts<'_>>(text)
+        .ok()
+        .map(|texts| Labels::new(kept(texts)))
 }
 
 fn json(value: &impl Serialize) -> rusqlite::Result<String> {

@@ -108,7 +108,9 @@ async fn everything_survives_the_way_through_the_tables() {
     save(&store, 1, writes);
     store.flush().await.unwrap();
     let mut loaded = load(&store).unwrap();
-    loaded.groups.sort_by(|one, other| other.key.receiver.cmp(&one.key.receiver));
+    loaded
+        .groups
+        .sort_by(|one, other| other.key.receiver.cmp(&one.key.receiver));
     let told = |instance| ToldRow {
         group: key("mail"),
         news: news(instance, true),
@@ -132,17 +134,55 @@ async fn what_is_forgotten_is_gone_in_the_order_of_the_writes() {
         firing: vec![news("1", true)],
         over,
     };
-    save(&store, 1, vec![Write::Group(group("ops", None)), told(Vec::new()), Write::Message(Arc::new(message("ops", 8)))]);
-    save(&store, 2, vec![told(vec![news("1", true).labels]), Write::ForgetMessage(message("ops", 8).id)]);
-    save(&store, 3, vec![Write::Posted(Box::new(posted("P"))), Write::ForgetPosted(posted("P").labels)]);
-    save(&store, 4, vec![Write::Silence(silence("s")), Write::ForgetSilence("s".into())]);
+    save(
+        &store,
+        1,
+        vec![
+            Write::Group(group("ops", None)),
+            told(Vec::new()),
+            Write::Message(Arc::new(message("ops", 8))),
+        ],
+    );
+    save(
+        &store,
+        2,
+        vec![
+            told(vec![news("1", true).labels]),
+            Write::ForgetMessage(message("ops", 8).id),
+        ],
+    );
+    save(
+        &store,
+        3,
+        vec![
+            Write::Posted(Box::new(posted("P"))),
+            Write::ForgetPosted(posted("P").labels),
+        ],
+    );
+    save(
+        &store,
+        4,
+        vec![Write::Silence(silence("s")), Write::ForgetSilence("s".into())],
+    );
     store.flush().await.unwrap();
     let loaded = load(&store).unwrap();
-    assert_eq!((loaded.told.len(), loaded.messages.len(), loaded.posted.len(), loaded.silences.len()), (0, 0, 0, 0));
+    assert_eq!(
+        (
+            loaded.told.len(),
+            loaded.messages.len(),
+            loaded.posted.len(),
+            loaded.silences.len()
+        ),
+        (0, 0, 0, 0)
+    );
     assert_eq!(loaded.groups.len(), 1);
     save(&store, 5, vec![told(Vec::new()), Write::ForgetGroup(key("ops"))]);
     store.flush().await.unwrap();
-    assert_eq!(load(&store).unwrap(), Loaded::default(), "with all that its receiver was told");
+    assert_eq!(
+        load(&store).unwrap(),
+        Loaded::default(),
+        "with all that its receiver was told"
+    );
 }
 
 #[tokio::test]
@@ -156,6 +196,8 @@ async fn refused_messages_are_kept_and_not_for_ever() {
     save(&store, 1, vec![letter(1, 0), letter(2, DEAD_RETENTION)]);
     save(&store, 2, vec![letter(3, DEAD_RETENTION + 1)]);
     store.flush().await.unwrap();
-    let count = |connection: &Connection| connection.query_row("SELECT count(*) FROM dispatch_dead", [], |row| row.get::<_, i64>(0));
+    let count = |connection: &Connection| {
+        connection.query_row("SELECT count(*) FROM dispatch_dead", [], |row| row.get::<_, i64>(0))
+    };
     assert_eq!(store.read(count).unwrap(), 2);
 }
