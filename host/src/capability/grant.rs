@@ -88,14 +88,17 @@ impl Grants {
         Self::new(&check.allow, reach)
     }
 
-    /// Of whoever is allowed this and may reach that.
-    pub fn new(allow: &BTreeSet<Capability>, reach: &Reach) -> Self {
-        let reaches = |protocol| reach.all().any(|connection| connection.protocol() == protocol);
+    /// Of a receiver that may reach this. News go out over connections, and what a machine is like is no forwarder's business.
+    pub fn of_receiver(reach: &Reach) -> Self {
+        Self::new(&BTreeSet::new(), reach)
+    }
+
+    fn new(allow: &BTreeSet<Capability>, reach: &Reach) -> Self {
         Self {
             system: allow.contains(&Capability::System),
-            http: reaches(Protocol::Http),
-            redis: reaches(Protocol::Redis),
-            postgres: reaches(Protocol::Postgres),
+            http: reaches(reach, Protocol::Http),
+            redis: reaches(reach, Protocol::Redis),
+            postgres: reaches(reach, Protocol::Postgres),
         }
     }
 
@@ -109,6 +112,10 @@ impl Grants {
         };
         if granted { Ok(()) } else { Err(wanted.refusal()) }
     }
+}
+
+fn reaches(reach: &Reach, protocol: Protocol) -> bool {
+    reach.all().any(|connection| connection.protocol() == protocol)
 }
 
 #[cfg(test)]

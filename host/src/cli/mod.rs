@@ -12,6 +12,7 @@ mod once;
 mod output;
 mod plugins;
 mod query;
+mod receivers;
 mod routes;
 mod run;
 mod session;
@@ -88,6 +89,9 @@ enum Verb {
     /// Show why an alert of a running host is as it is: its condition with current values, and the verdict behind it
     #[command(after_help = "Example:\n  bellwether why QueueDeep\n\nExits 1 when it is firing.")]
     Why(why::Arguments),
+    /// Try the receivers of the configuration
+    #[command(after_help = "Example:\n  bellwether receivers test ops")]
+    Receivers(receivers::Arguments),
     /// Ask the routes of the configuration
     #[command(after_help = "Example:\n  bellwether routes test alertname=QueueDeep severity=critical")]
     Routes(routes::Arguments),
@@ -122,6 +126,7 @@ pub fn main() -> Exit {
         Verb::Query(arguments) => query::run(&arguments),
         Verb::Alerts(arguments) => alerts::run(&arguments),
         Verb::Why(arguments) => why::run(&arguments),
+        Verb::Receivers(arguments) => receivers::run(&arguments),
         Verb::Routes(arguments) => routes::run(&arguments),
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Migrate(arguments) => migrate::run(&arguments),

@@ -92,6 +92,7 @@ fn of_host(loaded: &Loaded, metrics: Option<Metrics>) -> Vec<Problem> {
         Ok((_, warnings)) => warnings,
         Err(problems) => problems,
     });
+    problems.extend(crate::deliver::configured::problems(loaded));
     if let Err(error) = check_access(loaded.config.host.listen, &loaded.config.access) {
         let file = loaded.config.files.first().map(|file| file.display().to_string());
         let place = Location::file(&file.unwrap_or_default());
@@ -120,8 +121,8 @@ fn of_receiver(loaded: &Loaded, receiver: LoadedReceiver) -> Vec<Problem> {
     } = receiver;
     match (plugin, &receiver.kind) {
         (Err(problems), _) => problems,
-        (Ok(plugin), ReceiverKind::Plugin(forwarder)) => {
-            let grants = Grants::new(&forwarder.allow, &reach);
+        (Ok(plugin), ReceiverKind::Plugin(_)) => {
+            let grants = Grants::of_receiver(&reach);
             of_plugin(loaded, User::Receiver(&receiver.name), &plugin, grants)
         }
         (Ok(_), _) => Vec::new(),

@@ -8,12 +8,12 @@ use std::{fmt, sync::Arc, time::Duration};
 use bellwether_promql::labels::Labels;
 use sha2::{Digest, Sha256};
 
-use crate::alert::{ALERT_NAME, Annotations, Fingerprint, ResolveCause};
+use crate::alert::{Annotations, Fingerprint, ResolveCause};
 
 /// Bytes of an id: as many as a Sentry event, an email's Message-ID or an idempotency key can carry.
 const ID_BYTES: usize = 16;
 
-/// The group of messages that somebody sends to see whether they arrive.
+#[cfg(test)]
 const TEST_GROUP: &str = "test:{}";
 
 /// What identifies a message, and nothing else ever: a hash of receiver, group and sequence.
@@ -152,14 +152,15 @@ impl Message {
         self.withheld > 0 || self.alerts.iter().any(|news| news.is_firing)
     }
 
-    /// One that says of itself that it is a test.
-    pub fn test(receiver: &Arc<str>, now: i64) -> Self {
+    /// One for tests of this module.
+    #[cfg(test)]
+    pub(super) fn test(receiver: &Arc<str>, now: i64) -> Self {
         let sequence = u64::try_from(now).unwrap_or(0);
         let text = |text: &str| -> Arc<str> { text.into() };
-        let labels = Labels::new([(ALERT_NAME, "BellwetherTest"), ("severity", "none")]);
+        let labels = Labels::new([("alertname", "Test")]);
         let news = News {
             labels: labels.clone(),
-            annotations: [(text("summary"), text("A test of this receiver; nothing is wrong."))].into(),
+            annotations: Annotations::new(),
             is_firing: true,
             was_told: false,
             value: None,

@@ -7,15 +7,18 @@
 //! What is guaranteed for each receiver and group: messages are in order, one at a time; at least once the latest state, and the
 //! end of everything that was told; never an end of what was not told. All that decides is pure, and says why.
 
+mod convert;
 pub mod core;
 #[cfg(test)]
 mod disk_tests;
+mod events;
 pub mod flush;
 mod group;
 mod handle;
 mod inhibit;
 mod message;
 mod outbox;
+mod owner;
 pub mod posted;
 mod record;
 pub mod route;
@@ -23,8 +26,13 @@ pub mod rows;
 mod select;
 pub mod settings;
 pub mod silence;
+mod store;
 
+#[cfg(test)]
+pub(crate) use self::handle::{Bells, OutboxRequest, outbox as outbox_for_tests};
 pub use self::{
     handle::OutboxHandle,
     message::{Attempt, Message, MessageId, News, NewsReason},
+    owner::{Dispatch, DispatchHandle, DispatchOptions, Stopped},
+    settings::Settings,
 };

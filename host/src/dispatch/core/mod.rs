@@ -293,6 +293,11 @@ impl Core {
         effects
     }
 
+    /// Receivers for which there may be a message since the effects were taken.
+    pub fn take_rings(&mut self) -> BTreeSet<Arc<str>> {
+        std::mem::take(&mut self.effects.rings)
+    }
+
     /// Sets or changes a silence. Returns its id.
     ///
     /// # Errors

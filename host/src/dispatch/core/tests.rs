@@ -722,7 +722,7 @@ fn a_large_group_is_told_in_pieces_that_leave_nothing_out() {
     }
     host.say(true, true);
     host.pass(30 * S);
-    let mut heard = std::collections::BTreeSet::new();
+    let mut heard = BTreeSet::new();
     for _ in 0..3 {
         let message = host.take("ops").unwrap();
         assert!(message.alerts.len() <= 10_000);

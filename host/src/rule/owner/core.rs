@@ -17,6 +17,7 @@ use super::{
         data::{self, Since},
         events::{AlertChanged, EvaluationPanicked, NotRestored, RuleFails, RuleWorks},
         group::{self, Evaluated, RuleProblem, Surroundings},
+        outlet::Outlet,
         schedule::{Due, Slots},
         state::{Change, Moment},
         status::{Health, RuleStatus},
@@ -53,6 +54,7 @@ pub(super) struct Core {
     pub(super) history: History,
     pub(super) reporter: Reporter,
     pub(super) externals: Arc<Externals>,
+    pub(super) outlet: Outlet,
     /// Where people reach the host when the configuration does not say.
     pub(super) own_url: String,
     pub(super) supervisor: Supervisor,
@@ -85,6 +87,7 @@ pub(super) struct Parts {
     pub(super) views: watch::Sender<Arc<View>>,
     pub(super) history: History,
     pub(super) externals: Externals,
+    pub(super) outlet: Outlet,
     pub(super) supervisor: Supervisor,
     pub(super) state_dir: Option<PathBuf>,
 }
@@ -108,6 +111,7 @@ impl Core {
             views,
             history,
             externals,
+            outlet,
             supervisor,
             state_dir,
         } = parts;
@@ -129,6 +133,7 @@ impl Core {
             history,
             own_url: externals.url.clone(),
             externals: Arc::new(externals),
+            outlet,
             kept,
             ticks,
             began: None,
@@ -271,13 +276,19 @@ impl Core {
             ..instruments::Counts::default()
         };
         let mut is_dirty = false;
+        let mut changed = Vec::new();
         for rule in &mut rules {
-            let before = Arc::clone(&rule.alerts);
+            let (before, was_settled) = (Arc::clone(&rule.alerts), rule.is_settled);
             match self.evaluate_rule(&group, rule, slot) {
                 Ok(recorded) => counts.samples += recorded,
                 Err(()) => counts.failures += 1,
             }
-            is_dirty |= before != rule.alerts;
+            // An evaluation that changed nothing left the alerts where they were.
+            let is_changed = !Arc::ptr_eq(&before, &rule.alerts);
+            is_dirty |= is_changed;
+            if is_changed || was_settled != rule.is_settled {
+                changed.extend(rule.left(&self.externals.url));
+            }
         }
         let Some(run) = self.groups.get_mut(at) else { return };
         run.rules = rules;
@@ -289,6 +300,8 @@ impl Core {
             let alerts = std::mem::take(&mut run.is_dirty).then(|| run.alerts());
             store::save(store, &run.key, slot, alerts);
         }
+        // After the store has it: after a crash, nobody may know of an alert that its rule does not know.
+        self.outlet.put(changed);
         instruments::group(&self.telemetry, run, &counts);
     }
 
@@ -312,6 +325,7 @@ impl Core {
         run.report.warnings = evaluated.warnings;
         self.record(&evaluated.samples, &ended, at);
         self.say(&evaluated.changes, &run.rule.location);
+        run.is_settled |= problem.is_none() && run.report.hold.is_none();
         if *run.alerts != evaluated.alerts {
             run.alerts = Arc::new(evaluated.alerts);
         }

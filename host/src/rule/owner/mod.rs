@@ -22,7 +22,7 @@ use std::{
 use tokio::sync::{oneshot, watch};
 
 use self::core::{Core, Parts};
-use super::{Externals, RuleSet, RuleStatus};
+use super::{Externals, RuleSet, RuleStatus, outlet::Outlet};
 use crate::{
     board::Snapshot,
     clock::Clock,
@@ -50,6 +50,8 @@ pub struct RuleOptions {
     pub state_dir: Option<PathBuf>,
     /// For templates, until the first rules bring their own; their URL counts where those have none.
     pub externals: Externals,
+    /// Where alerts are left for who sends notifications.
+    pub outlet: Outlet,
     /// Time.
     pub clock: Clock,
     /// Told of every change.
@@ -84,6 +86,7 @@ impl Rules {
             history,
             state_dir,
             externals,
+            outlet,
             clock,
             telemetry,
         } = options;
@@ -99,6 +102,7 @@ impl Rules {
             views,
             history,
             externals,
+            outlet,
             supervisor: supervisor.clone(),
             state_dir,
         };

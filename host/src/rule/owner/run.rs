@@ -12,10 +12,12 @@ use super::super::{
     Group, Rule,
     data::{self, Reads},
     group::Evaluated,
+    outlet::RuleAlerts,
     schedule::Slots,
     state::{self, Alerts, Hold},
     status::{GroupStatus, Health, RuleReport},
     store::{Kept, RuleId},
+    template,
 };
 
 /// One group.
@@ -49,6 +51,8 @@ pub(super) struct RuleRun {
     pub(super) last: Option<i64>,
     /// No evaluation of this process succeeded yet.
     pub(super) is_first: bool,
+    /// One of this process succeeded, and the rule was not held.
+    pub(super) is_settled: bool,
     /// The series it recorded at its last evaluation.
     pub(super) written: BTreeSet<Labels>,
     pub(super) report: Report,
@@ -137,6 +141,7 @@ impl RuleRun {
             alerts: Arc::default(),
             last: None,
             is_first: true,
+            is_settled: false,
             written: BTreeSet::new(),
             report: Report::default(),
         }
@@ -153,7 +158,7 @@ impl RuleRun {
 
     /// Goes on from the same rule under the configuration before.
     pub(super) fn follow(&mut self, before: &mut Self) {
-        self.is_first = before.is_first;
+        (self.is_first, self.is_settled) = (before.is_first, before.is_settled);
         self.written.append(&mut before.written);
         if before.rule.text == self.rule.text {
             self.report = before.report.clone();
@@ -166,6 +171,20 @@ impl RuleRun {
         let before = std::mem::replace(&mut self.written, written);
         (self.last, self.is_first) = (Some(slot), false);
         before.difference(&self.written).cloned().collect()
+    }
+
+    /// For who sends notifications; None: it makes no alerts.
+    pub(super) fn left(&self, url: &str) -> Option<RuleAlerts> {
+        self.rule.alert()?;
+        let RuleId { group, name, number } = &self.id;
+        let link = || format!("{url}{}", template::table_link(&self.rule.text));
+        Some(RuleAlerts {
+            key: format!("{group};{name};{number}").into(),
+            name: Arc::clone(name),
+            alerts: Arc::clone(&self.alerts),
+            is_settled: self.is_settled,
+            generator_url: if url.is_empty() { "".into() } else { link().into() },
+        })
     }
 
     fn status(&self) -> RuleReport {

@@ -56,6 +56,9 @@ impl Core {
             self.say_in_use();
         }
         self.publish();
+        let rules = self.groups.iter().flat_map(|run| &run.rules);
+        let left = rules.filter_map(|rule| rule.left(&self.externals.url)).collect();
+        self.outlet.put_all(left);
     }
 
     fn say_in_use(&self) {

@@ -85,6 +85,7 @@ struct World {
     store: Store,
     depths: Vec<(&'static str, f64)>,
     ran: bool,
+    outlet: Outlet,
 }
 
 impl World {
@@ -99,6 +100,7 @@ impl World {
         let (snapshots, seen) = watch::channel(snapshot(clock.wall(), true, &[]));
         let (status, seen_status) = watch::channel(Arc::default());
         let (views, seen_views) = watch::channel(history.view());
+        let outlet = Outlet::default();
         let mut core = Core::new(Parts {
             clock: clock.clone(),
             telemetry: Telemetry::silent(),
@@ -108,6 +110,7 @@ impl World {
             views,
             history,
             externals: Externals::default(),
+            outlet: outlet.clone(),
             supervisor: Supervisor::new(|panic| panic!("{panic}")),
             state_dir: None,
         });
@@ -121,6 +124,7 @@ impl World {
             store,
             depths: Vec::new(),
             ran: true,
+            outlet,
         }
     }
 
@@ -392,4 +396,28 @@ async fn slots_are_kept_whatever_happens_in_between() {
     let view = Arc::clone(&world.views.borrow());
     assert!(view.last_tick().unwrap() % 15_000 == 0 && group.last.unwrap() % 15_000 != 0);
     assert!(view.find(&parse::selector("ALERTS").unwrap()).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn alerts_are_left_for_who_sends_notifications() {
+    let mut world = World::new(DEEP);
+    let update = world.outlet.take();
+    let deep = |rules: &[crate::rule::outlet::RuleAlerts]| rules.iter().find(|rule| &*rule.name == "Deep").cloned();
+    assert!(update.is_whole, "at first, all rules there are");
+    assert!(deep(&update.rules).is_some_and(|rule| !rule.is_settled && rule.alerts.is_empty()));
+    world.depths = vec![("a", 12.0)];
+    world.go_on(120).await;
+    let update = world.outlet.take();
+    let rule = deep(&update.rules).unwrap();
+    assert!(!update.is_whole && rule.is_settled);
+    assert!(rule.alerts.values().any(|alert| alert.state == AlertState::Firing));
+    world.go_on(120).await;
+    assert_eq!(world.outlet.take().rules, [], "nothing changed");
+
+    // A process that was killed says what it knows before it looks again.
+    let next = world.killed(DEEP, 600).await;
+    let update = next.outlet.take();
+    let rule = deep(&update.rules).unwrap();
+    assert!(update.is_whole && !rule.is_settled);
+    assert!(rule.alerts.values().any(|alert| alert.state == AlertState::Firing));
 }

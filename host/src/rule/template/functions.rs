@@ -345,7 +345,7 @@ fn replace_all(args: &[Value]) -> Answer {
     Ok(text(pattern.replace_all(&within, with.as_str()).into_owned()))
 }
 
-fn link(expr: &str, tab: u8) -> String {
+pub(super) fn link(expr: &str, tab: u8) -> String {
     format!("/graph?g0.expr={}&g0.tab={tab}", escaped(expr))
 }
 
