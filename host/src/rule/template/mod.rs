@@ -1,10 +1,11 @@
-//! Go templates in labels and annotations, with Prometheus' functions.
+//! Go templates in labels and annotations, with Prometheus' functions; and in what receivers are sent (`notice`).
 //!
 //! Flows in: a text at load, which is parsed and checked there, and a [`Scope`] for each alert. Flows out: text, or why there is
 //! none; the alert goes on either way. A label that is not there is the empty text. Output, loops, steps and time are limited,
 //! because labels come from whoever is monitored, and a rule evaluates for thousands of alerts.
 
 mod functions;
+mod notice;
 mod number;
 mod printf;
 mod tree;
@@ -19,6 +20,7 @@ use std::{
 
 use bellwether_promql::{functions::format, labels::Labels, value::Sample};
 use gotmpl::{MissingKey, TemplateError, Value};
+pub use notice::{Data, NoticeFault, NoticeTemplate};
 
 /// Longest template, in bytes. The longest published annotation has about 3,000.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -50,8 +52,8 @@ const FAILED: &str = "<error expanding template: ";
 #[derive(Clone, PartialEq)]
 pub struct Template {
     text: Arc<str>,
-    /// Otherwise it is as it stands.
-    is_template: bool,
+    /// What its tree is made of before the text; None: it is as it stands.
+    before: Option<&'static str>,
 }
 
 /// Why a text is no template.
@@ -137,12 +139,17 @@ impl Template {
     pub(super) fn plain(text: &str) -> Self {
         Self {
             text: text.into(),
-            is_template: false,
+            before: None,
         }
     }
 
     /// Errors: it is none, names a function or variable that does not exist, or is too long.
     pub(super) fn parse(text: &str) -> Result<Self, TemplateFault> {
+        Self::parse_after(BEFORE, text)
+    }
+
+    /// The same with something else put before it, which declares variables.
+    fn parse_after(before: &'static str, text: &str) -> Result<Self, TemplateFault> {
         if !text.contains("{{") {
             return Ok(Self::plain(text));
         }
@@ -153,10 +160,10 @@ impl Template {
                 hint: None,
             });
         }
-        tree_of(text)?;
+        tree_of(before, text)?;
         Ok(Self {
             text: text.into(),
-            is_template: true,
+            before: Some(before),
         })
     }
 
@@ -175,50 +182,60 @@ impl Template {
 
     /// The text that comes out, or why there is none.
     pub fn try_expand(&self, scope: &Scope<'_>) -> Result<Arc<str>, String> {
-        if !self.is_template {
+        let Some(before) = self.before else {
             return Ok(Arc::clone(&self.text));
-        }
-        let parsed = kept_tree(&self.text)?;
+        };
+        let parsed = kept_tree(before, &self.text)?;
         let _inside = Inside::enter(scope);
-        let mut out = Output::default();
-        match parsed.execute_template_fmt(&mut out, NAME, &data(scope)) {
-            Ok(()) => Ok(out.text.into()),
-            Err(_) if out.full => Err(format!("the text is longer than {OUTPUT_BYTES_MAX} bytes")),
-            Err(error) => Err(error.to_string()),
-        }
+        execute(&parsed, &data(scope))
     }
 }
 
+/// Within an expansion that is under way.
+fn execute(parsed: &gotmpl::Template, data: &Value) -> Result<Arc<str>, String> {
+    let mut out = Output::default();
+    match parsed.execute_template_fmt(&mut out, NAME, data) {
+        Ok(()) => Ok(out.text.into()),
+        Err(_) if out.full => Err(format!("the text is longer than {OUTPUT_BYTES_MAX} bytes")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What stands before a text, and the text.
+type Source = (&'static str, Arc<str>);
+
 thread_local! {
-    static TREES: RefCell<HashMap<Arc<str>, Arc<gotmpl::Template>>> = RefCell::default();
+    static TREES: RefCell<HashMap<Source, Arc<gotmpl::Template>>> = RefCell::default();
 }
 
 /// The tree of a text that was found to be a template.
-fn kept_tree(text: &Arc<str>) -> Result<Arc<gotmpl::Template>, String> {
-    if let Some(known) = TREES.with_borrow(|trees| trees.get(text).cloned()) {
+fn kept_tree(before: &'static str, text: &Arc<str>) -> Result<Arc<gotmpl::Template>, String> {
+    let source = (before, Arc::clone(text));
+    if let Some(known) = TREES.with_borrow(|trees| trees.get(&source).cloned()) {
         return Ok(known);
     }
-    let tree = Arc::new(tree_of(text).map_err(|fault| fault.message)?);
+    let tree = Arc::new(tree_of(before, text).map_err(|fault| fault.message)?);
     TREES.with_borrow_mut(|trees| {
         if trees.len() >= TREES_MAX {
             trees.clear();
         }
-        trees.insert(Arc::clone(text), Arc::clone(&tree));
+        trees.insert(source, Arc::clone(&tree));
     });
     Ok(tree)
 }
 
 /// Parsed, checked and guarded.
-fn tree_of(text: &str) -> Result<gotmpl::Template, TemplateFault> {
-    let source = format!("{BEFORE}{text}");
-    let parsed = functions::prototype()
+fn tree_of(before: &str, text: &str) -> Result<gotmpl::Template, TemplateFault> {
+    let source = format!("{before}{text}");
+    functions::prototype()
         .parse(&source)
-        .map_err(|error| fault(&error, &source))?;
-    refuse_stray_ends(&source)?;
-    tree::guarded(&parsed, NAME).map_err(|mut fault| {
-        fault.at = fault.at.saturating_sub(BEFORE.len());
-        fault
-    })
+        .map_err(|error| fault(&error, &source))
+        .and_then(|parsed| refuse_stray_ends(&source).map(|()| parsed))
+        .and_then(|parsed| tree::guarded(&parsed, NAME))
+        .map_err(|fault| TemplateFault {
+            at: fault.at.saturating_sub(before.len()),
+            ..fault
+        })
 }
 
 /// The engine's parser stops without a word at an `{{ end }}` or `{{ else }}` that closes nothing, and all after it would be lost.
@@ -233,9 +250,9 @@ fn refuse_stray_ends(source: &str) -> Result<(), TemplateFault> {
             let word = source[at + 2..].trim_start_matches('-').trim_start();
             (word.starts_with("end") || word.starts_with("else")) && reaches_its_end(&source[..*at])
         })
-        .map_or(BEFORE.len(), |(at, _)| at);
+        .map_or(0, |(at, _)| at);
     Err(TemplateFault {
-        at: stray.saturating_sub(BEFORE.len()),
+        at: stray,
         message: "unexpected `end` or `else`: there is nothing open that it closes".to_owned(),
         hint: Some("it belongs to an `if`, `range`, `with` or `define` before it".to_owned()),
     })
@@ -251,13 +268,13 @@ fn reaches_its_end(source: &str) -> bool {
     })
 }
 
-/// The parser counts lines and characters of what stands before as well.
+/// With the byte of the whole source; the parser counts lines and characters.
 fn fault(error: &TemplateError, source: &str) -> TemplateFault {
     let (line, column, message) = match error {
         TemplateError::Parse { line, col, message, .. } | TemplateError::Lex { line, col, message, .. } => {
             (*line, *col, message.clone())
         }
-        other => (1, BEFORE.len() + 1, other.to_string()),
+        other => (1, 1, other.to_string()),
     };
     let start: usize = source
         .split_inclusive('\n')
@@ -270,7 +287,7 @@ fn fault(error: &TemplateError, source: &str) -> TemplateFault {
         .nth(column.saturating_sub(1))
         .map_or(rest.len(), |(at, _)| at);
     TemplateFault {
-        at: (start + within).saturating_sub(BEFORE.len()),
+        at: start + within,
         message,
         hint: None,
     }
