@@ -93,8 +93,7 @@ impl Grants {
         Self::new(&BTreeSet::new(), reach)
     }
 
-    /// Of whoever is allowed this and may reach that.
-    pub fn new(allow: &BTreeSet<Capability>, reach: &Reach) -> Self {
+    fn new(allow: &BTreeSet<Capability>, reach: &Reach) -> Self {
         Self {
             system: allow.contains(&Capability::System),
             http: reaches(reach, Protocol::Http),

@@ -13,6 +13,7 @@ mod output;
 mod plugins;
 mod query;
 mod receivers;
+mod routes;
 mod run;
 mod session;
 mod shape;
@@ -91,6 +92,9 @@ enum Verb {
     /// Try the receivers of the configuration
     #[command(after_help = "Example:\n  bellwether receivers test ops")]
     Receivers(receivers::Arguments),
+    /// Ask the routes of the configuration
+    #[command(after_help = "Example:\n  bellwether routes test alertname=QueueDeep severity=critical")]
+    Routes(routes::Arguments),
     /// Test what stands beside the configuration: rule files
     #[command(after_help = "Example:\n  bellwether test rules rules_test.yml")]
     Test(test::Arguments),
@@ -123,6 +127,7 @@ pub fn main() -> Exit {
         Verb::Alerts(arguments) => alerts::run(&arguments),
         Verb::Why(arguments) => why::run(&arguments),
         Verb::Receivers(arguments) => receivers::run(&arguments),
+        Verb::Routes(arguments) => routes::run(&arguments),
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Migrate(arguments) => migrate::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),

@@ -121,8 +121,8 @@ fn of_receiver(loaded: &Loaded, receiver: LoadedReceiver) -> Vec<Problem> {
     } = receiver;
     match (plugin, &receiver.kind) {
         (Err(problems), _) => problems,
-        (Ok(plugin), ReceiverKind::Plugin(forwarder)) => {
-            let grants = Grants::new(&forwarder.allow, &reach);
+        (Ok(plugin), ReceiverKind::Plugin(_)) => {
+            let grants = Grants::of_receiver(&reach);
             of_plugin(loaded, User::Receiver(&receiver.name), &plugin, grants)
         }
         (Ok(_), _) => Vec::new(),

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     super::{
-        foreign::{Doc, Fields, FileConnection, FileUrl, Text, text_of},
+        foreign::{Doc, Fields, FileConnection, FileUrl, SecretFrom, Text, text_of},
         source::Span,
         wording::{bare_or_quoted, excerpt},
     },
@@ -84,6 +84,7 @@ static KNOWN: [Known; 7] = [
             "http_config",
             "title",
             "message",
+            "username",
         ],
         sends_resolved: true,
     },
@@ -114,6 +115,9 @@ static KNOWN: [Known; 7] = [
         sends_resolved: true,
     },
 ];
+
+/// Where Slack's bots write to.
+const SLACK_API: &str = "https://slack.com/api/";
 
 /// Where PagerDuty takes events.
 const PAGERDUTY: &str = "https://events.pagerduty.com/";
@@ -347,6 +351,8 @@ fn without_address(doc: &Doc<'_, '_>, node: &Node, key: &str) {
     doc.error(node, format!("there is no `{key}`, nor one in `global`"), None);
 }
 
+/// With the address of the API it is a bot, whose token stands in `http_config`; any other address is an incoming webhook, which has
+/// a channel of its own.
 fn slack(doc: &Doc<'_, '_>, own: &Fields<'_>, global: &Fields<'_>, node: &Node, name: &str) -> Option<WayKind> {
     let url = doc
         .secret(own, "api_url", &format!("{name}_URL"))
@@ -354,7 +360,20 @@ fn slack(doc: &Doc<'_, '_>, own: &Fields<'_>, global: &Fields<'_>, node: &Node, 
     if url.is_none() {
         without_address(doc, node, "api_url");
     }
-    let connection = FileConnection::new(doc, FileUrl::Secret(url?), own, global, name);
+    let url = url?;
+    let is_bot = matches!(&url.from, SecretFrom::Text(text) if text.starts_with(SLACK_API));
+    if !is_bot {
+        let why =
+            "an incoming webhook has a channel of its own; settings.channel is for bots, at https://slack.com/api/";
+        doc.lost(own, "channel", why);
+        let connection = FileConnection::new(doc, FileUrl::Secret(url), own, global, name);
+        return Some(plugin("slack", connection, Settings::new()));
+    }
+    let address = Text {
+        value: SLACK_API.to_owned(),
+        span: url.span,
+    };
+    let connection = FileConnection::new(doc, FileUrl::Plain(address), own, global, name);
     let channel = doc
         .text(own, "channel")
         .map(|channel| ("channel", channel.value.into()));
@@ -418,5 +437,7 @@ fn chat(
         without_address(doc, node, "webhook_url");
     }
     let connection = FileConnection::new(doc, FileUrl::Secret(url?), own, global, name);
-    Some(plugin(word, connection, Settings::new()))
+    let username = doc.text(own, "username").filter(|name| !name.value.is_empty());
+    let username = username.map(|name| ("username", name.value.into()));
+    Some(plugin(word, connection, username.into_iter().collect()))
 }

@@ -286,7 +286,6 @@ fn forwarder(plugin: &str, connection: Arc<Connection>, settings: &serde_json::V
         },
         plugin_edition: 0,
         limits: Limits::default(),
-        allow: std::collections::BTreeSet::new(),
         connections: [("default".to_owned(), connection)].into(),
         settings: settings.to_string().into(),
     }

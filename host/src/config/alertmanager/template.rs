@@ -3,22 +3,13 @@
 use super::super::foreign::{Doc, Fields};
 
 /// Beginnings of what works in Alertmanager's templates only: templates that are defined elsewhere, and methods of its types.
-const ONLY_THERE: [&str; 8] = [
-    "template ",
-    "define ",
-    "block ",
-    ".Alerts.Firing",
-    ".Alerts.Resolved",
-    ".SortedPairs",
-    ".Remove ",
-    ".Names",
-];
+const ONLY_THERE: [&str; 6] = ["template ", "define ", "block ", ".SortedPairs", ".Remove ", ".Names"];
 
 /// A template that is rendered the same here. Of another, it is said that the plugin's own text stands in its place.
 pub(super) fn read(doc: &Doc<'_, '_>, fields: &Fields<'_>, key: &str) -> Option<String> {
     let text = doc.text(fields, key)?;
     let Some(only) = foreign(&text.value) else {
-        return Some(text.value).filter(|text| !text.is_empty());
+        return Some(here(&text.value)).filter(|text| !text.is_empty());
     };
     let message = format!(
         "the template in `{key}` is not taken over: `{}` means nothing here",
@@ -30,6 +21,12 @@ pub(super) fn read(doc: &Doc<'_, '_>, fields: &Fields<'_>, key: &str) -> Option<
     None
 }
 
+/// Lists that are methods of another there stand beside it here.
+fn here(text: &str) -> String {
+    text.replace(".Alerts.Firing", ".Firing")
+        .replace(".Alerts.Resolved", ".Resolved")
+}
+
 fn foreign(text: &str) -> Option<&'static str> {
     let mut actions = text.split("{{").skip(1).filter_map(|rest| rest.split("}}").next());
     actions.find_map(|action| ONLY_THERE.into_iter().find(|only| format!("{action} ").contains(only)))
@@ -37,7 +34,7 @@ fn foreign(text: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::foreign;
+    use super::{foreign, here};
 
     #[test]
     fn templates_that_need_alertmanager_are_recognised() {
@@ -45,10 +42,18 @@ mod tests {
         assert_eq!(foreign("the template is {{ .Status }}"), None);
         assert_eq!(foreign(r#"{{ template "slack.title" . }}"#), Some("template "));
         assert_eq!(foreign(r#"{{- template "x" . -}}"#), Some("template "));
-        assert_eq!(foreign("{{ range .Alerts.Firing }}x{{ end }}"), Some(".Alerts.Firing"));
         assert_eq!(
             foreign("{{ range .CommonLabels.SortedPairs }}{{ end }}"),
             Some(".SortedPairs")
+        );
+    }
+
+    #[test]
+    fn lists_of_alerts_are_named_as_here() {
+        let text = "{{ len .Alerts.Firing }} of {{ len .Alerts }}, {{ range $.Alerts.Resolved }}x{{ end }}";
+        assert_eq!(
+            here(text),
+            "{{ len .Firing }} of {{ len .Alerts }}, {{ range $.Resolved }}x{{ end }}"
         );
     }
 }

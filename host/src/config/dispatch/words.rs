@@ -108,7 +108,7 @@ pub(super) fn unknown<'n>(
     known: impl Iterator<Item = &'n str> + Clone,
 ) {
     let shown = excerpt(&name.value);
-    let hint = match (vocabulary::nearest(&name.value, known.clone()), what) {
+    let hint = match (meant::nearest(&name.value, known.clone()), what) {
         (Some(near), _) => format!("did you mean \"{near}\"?"),
         (None, "route") => "it is the `name` of a route".to_owned(),
         (None, "receiver") => {

@@ -139,17 +139,61 @@ fn alerting(doc: &Doc<'_, '_>, node: &Node, routed: bool, page: &mut Page) {
         let hint = "the receivers of its configuration are receivers of this one".to_owned();
         return doc.warn(first, message, hint);
     }
-    let mut names: Vec<String> = Vec::new();
-    for node in all {
-        one(doc, node, &mut names, page);
+    let members: Vec<FileConnection> = all.iter().flat_map(|node| members(doc, node)).collect();
+    if members.is_empty() {
+        return;
     }
-    if !names.is_empty() {
-        page.alerting("receivers", list(&names));
+    page.table(&["receiver", RECEIVER]);
+    page.text("plugin", "alertmanager");
+    if members.iter().all(FileConnection::is_plain) {
+        let urls = members.iter().filter_map(|member| match &member.url {
+            FileUrl::Plain(url) => Some(url.value.as_str()),
+            FileUrl::Secret(_) => None,
+        });
+        page.raw("settings.members", &list(urls));
+    } else {
+        with_credentials(doc, node, &members, page);
+    }
+    page.alerting("receivers", list([RECEIVER]));
+}
+
+/// What the receiver is called, and its connections.
+const RECEIVER: &str = "alertmanager";
+
+/// The slots of the plugin `alertmanager`.
+const SLOTS: [&str; 4] = ["default", "second", "third", "fourth"];
+
+/// Each member has a connection, in a slot of its own.
+fn with_credentials(doc: &Doc<'_, '_>, node: &Node, members: &[FileConnection], page: &mut Page) {
+    if members.len() > SLOTS.len() {
+        let message = format!(
+            "of {} Alertmanagers with credentials, {} are taken over",
+            members.len(),
+            SLOTS.len()
+        );
+        let hint = "give the others a second receiver with the plugin `alertmanager`".to_owned();
+        doc.warn(node, message, hint);
+    }
+    let named: Vec<(String, &FileConnection)> = members
+        .iter()
+        .take(SLOTS.len())
+        .enumerate()
+        .map(|(at, member)| match at {
+            0 => (RECEIVER.to_owned(), member),
+            at => (format!("{RECEIVER}-{}", at + 1), member),
+        })
+        .collect();
+    let slots = SLOTS.iter().zip(&named);
+    let slots: Vec<(String, String)> = slots
+        .map(|(slot, (name, _))| ((*slot).to_owned(), text(name)))
+        .collect();
+    inline(&slots).iter().for_each(|slots| page.raw("connections", slots));
+    for (name, member) in &named {
+        alertmanager::connection(name, member, Some("POST"), page);
     }
 }
 
-/// Each address is a receiver: all of them hear everything, as it was.
-fn one(doc: &Doc<'_, '_>, node: &Node, names: &mut Vec<String>, page: &mut Page) {
+fn members(doc: &Doc<'_, '_>, node: &Node) -> Vec<FileConnection> {
     let keys = [
         &["static_configs", "scheme", "path_prefix", "timeout", "api_version"][..],
         HTTP,
@@ -163,25 +207,18 @@ fn one(doc: &Doc<'_, '_>, node: &Node, names: &mut Vec<String>, page: &mut Page)
         .text(&fields, "path_prefix")
         .map(|given| given.value)
         .unwrap_or_default();
-    for target in static_targets(doc, &fields) {
-        let name = match names.len() {
-            0 => "alertmanager".to_owned(),
-            before => format!("alertmanager-{}", before + 1),
-        };
-        let prefix = prefix.trim_matches('/');
-        let slash = if prefix.is_empty() { "" } else { "/" };
+    let prefix = prefix.trim_matches('/');
+    let slash = if prefix.is_empty() { "" } else { "/" };
+    let member = |target: Target| {
         let url = At {
             value: format!("{scheme}://{}/{prefix}{slash}", target.address.value),
             span: target.address.span,
         };
         let mut connection = FileConnection::plain(FileUrl::Plain(url));
-        connection.configure_by(doc, &fields, &name);
-        page.table(&["receiver", &name]);
-        page.text("plugin", "alertmanager");
-        page.text("connection", &name);
-        alertmanager::connection(&name, &connection, Some("POST"), page);
-        names.push(name);
-    }
+        connection.configure_by(doc, &fields, RECEIVER);
+        connection
+    };
+    static_targets(doc, &fields).into_iter().map(member).collect()
 }
 
 /// An address, and the labels of its series.
