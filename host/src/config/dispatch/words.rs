@@ -3,11 +3,11 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::super::{
+    meant,
     reader::Reader,
     reading::Reading,
     source::{At, Span},
     tree::{Node, Table, Value},
-    vocabulary,
     wording::{bare_or_quoted, excerpt},
 };
 use crate::{alert::Matcher, metric::LabelName};
