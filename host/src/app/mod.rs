@@ -290,6 +290,8 @@ impl App {
                 trust,
                 supervisor: supervisor.clone(),
                 redactor: redactor.clone(),
+                // One sign of life at a time.
+                runs: 1,
             }),
             rules: rules.status(),
             store: store.clone(),

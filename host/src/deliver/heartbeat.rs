@@ -126,7 +126,7 @@ impl Heartbeat {
 
 /// The newest slot of a group of which not every rule failed.
 fn newest_success(status: &RuleStatus) -> Option<i64> {
-    let groups = status.groups.iter();
+    let groups = status.groups();
     let good = groups.filter(|group| group.rules.iter().any(|rule| rule.health == Health::Good));
     good.filter_map(|group| group.last).max()
 }
@@ -167,15 +167,13 @@ mod tests {
             warnings: Vec::new(),
             alerts: Arc::default(),
         };
-        Arc::new(RuleStatus {
-            groups: vec![Arc::new(GroupStatus {
-                group: Arc::clone(group),
-                last: Some(last),
-                took: Duration::ZERO,
-                missed: 0,
-                rules: vec![report],
-            })],
-        })
+        Arc::new(RuleStatus::new([Arc::new(GroupStatus {
+            group: Arc::clone(group),
+            last: Some(last),
+            took: Duration::ZERO,
+            missed: 0,
+            rules: vec![report],
+        })]))
     }
 
     /// The first line of the next request, which is answered by `status`.
@@ -209,6 +207,7 @@ mod tests {
                 trust: Trust::default(),
                 supervisor: supervisor.clone(),
                 redactor: Redactor::default(),
+                runs: 1,
             }),
             status,
             store: Some(store),
