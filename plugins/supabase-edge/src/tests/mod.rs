@@ -1,6 +1,7 @@
 //! The plugin as the host runs it, on the fake one.
 
 mod cold;
+mod expectations;
 mod flows;
 mod functions;
 mod management;
