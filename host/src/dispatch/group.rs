@@ -152,7 +152,7 @@ impl Group {
                 is_unseen: unseen.contains(labels),
                 is_routed: member.is_routed,
             };
-            sorted.place(labels, seen, sight);
+            sorted.place(labels, &seen, sight);
         }
         let situation = Situation {
             is_off_hours,
@@ -279,11 +279,11 @@ struct Sorted {
 }
 
 impl Sorted {
-    fn place(&mut self, labels: &Labels, seen: Seen, sight: &dyn Sight) {
+    fn place(&mut self, labels: &Labels, seen: &Seen, sight: &dyn Sight) {
         let held = sight.alert(labels);
         self.situation.known += usize::from(seen.knows);
         if !held.is_some_and(Held::is_firing) {
-            return self.place_ended(labels, &seen);
+            return self.place_ended(labels, seen);
         }
         // What nobody has said anything about since the start may be over by now.
         let is_said = held.is_some_and(|held| !held.is_unconfirmed());

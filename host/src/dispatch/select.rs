@@ -9,6 +9,9 @@ use bellwether_promql::{ast::MatchOp, labels::Labels};
 
 use crate::alert::{ALERT_NAME, Matcher};
 
+/// The label with which rules say how bad it is.
+const SEVERITY: &str = "severity";
+
 /// Lists of matchers by a key each.
 #[derive(Clone, Debug)]
 pub(super) struct Selection<K> {
@@ -68,16 +71,17 @@ impl<K: Clone + PartialEq> Selection<K> {
     }
 }
 
-/// The matcher that tells most: an exact value that is not empty, the alert's name before all others.
+/// The matcher that tells most: an exact value that is not empty, the alert's name before all others, how bad it is after them.
 fn pivot(matchers: &[Matcher]) -> Option<&Matcher> {
-    let exact = || {
-        matchers
-            .iter()
-            .filter(|matcher| matcher.op() == MatchOp::Equal && !matcher.value().is_empty())
-    };
-    exact()
-        .find(|matcher| **matcher.name() == *ALERT_NAME)
-        .or_else(|| exact().next())
+    let exact = matchers
+        .iter()
+        .filter(|matcher| matcher.op() == MatchOp::Equal && !matcher.value().is_empty());
+    exact.min_by_key(|matcher| match &**matcher.name() {
+        ALERT_NAME => 0,
+        // Every third alert has the same one.
+        SEVERITY => 2,
+        _ => 1,
+    })
 }
 
 #[cfg(test)]

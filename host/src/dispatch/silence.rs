@@ -170,7 +170,7 @@ impl Silences {
     /// # Errors
     ///
     /// See [`SilenceError`]; nothing changed.
-    pub(super) fn set(&mut self, new: NewSilence, now: i64) -> Result<(Arc<str>, Changed), SilenceError> {
+    pub(super) fn set(&mut self, new: &NewSilence, now: i64) -> Result<(Arc<str>, Changed), SilenceError> {
         let previous = match &new.id {
             Some(id) => Some(
                 self.by_id
@@ -180,8 +180,8 @@ impl Silences {
             ),
             None => None,
         };
-        if let Some(previous) = previous.as_ref().filter(|previous| may_stay(previous, &new, now)) {
-            let changed = built(&new, Arc::clone(&previous.id), new.starts_at, now)?;
+        if let Some(previous) = previous.as_ref().filter(|previous| may_stay(previous, new, now)) {
+            let changed = built(new, Arc::clone(&previous.id), new.starts_at, now)?;
             self.put(changed.clone(), now);
             return Ok((Arc::clone(&changed.id), vec![changed]));
         }
@@ -189,7 +189,7 @@ impl Silences {
             return Err(SilenceError::TooMany);
         }
         self.made += 1;
-        let silence = built(&new, id_of(&new, self.made, now), new.starts_at.max(now), now)?;
+        let silence = built(new, id_of(new, self.made, now), new.starts_at.max(now), now)?;
         let mut changed = vec![silence.clone()];
         if let Some(previous) = previous
             && previous.state(now) != SilenceState::Expired
@@ -343,7 +343,7 @@ mod tests {
     fn a_silence_covers_from_its_beginning_to_its_end() {
         let mut silences = Silences::default();
         let (id, _) = silences
-            .set(wanted("alertname=Disk", 2 * HOUR, 3 * HOUR), HOUR)
+            .set(&wanted("alertname=Disk", 2 * HOUR, 3 * HOUR), HOUR)
             .unwrap();
         assert_eq!(id.len(), 36);
         assert!(!covers(&silences, 2 * HOUR - 1));
@@ -356,19 +356,19 @@ mod tests {
     #[test]
     fn the_end_can_be_moved_in_place_and_the_matchers_cannot() {
         let mut silences = Silences::default();
-        let (id, _) = silences.set(wanted("alertname=Disk", 0, 2 * HOUR), HOUR).unwrap();
+        let (id, _) = silences.set(&wanted("alertname=Disk", 0, 2 * HOUR), HOUR).unwrap();
         let longer = NewSilence {
             id: Some(Arc::clone(&id)),
             ..wanted("alertname=Disk", HOUR, 4 * HOUR)
         };
-        let (same, changed) = silences.set(longer, HOUR + 1).unwrap();
+        let (same, changed) = silences.set(&longer, HOUR + 1).unwrap();
         assert_eq!((same, changed.len()), (Arc::clone(&id), 1));
         assert!(covers(&silences, 3 * HOUR));
         let other = NewSilence {
             id: Some(Arc::clone(&id)),
             ..wanted("alertname=Memory", HOUR, 4 * HOUR)
         };
-        let (new, changed) = silences.set(other, 2 * HOUR).unwrap();
+        let (new, changed) = silences.set(&other, 2 * HOUR).unwrap();
         assert_ne!(new, id);
         assert_eq!(changed.len(), 2, "the old one is over and is kept as such");
         assert!(!covers(&silences, 2 * HOUR));
@@ -378,7 +378,7 @@ mod tests {
     #[test]
     fn an_ended_silence_is_kept_for_120_hours() {
         let mut silences = Silences::default();
-        let (id, _) = silences.set(wanted("alertname=Disk", 0, 9 * HOUR), HOUR).unwrap();
+        let (id, _) = silences.set(&wanted("alertname=Disk", 0, 9 * HOUR), HOUR).unwrap();
         silences.expire(&id, 2 * HOUR).unwrap();
         assert!(!covers(&silences, 2 * HOUR));
         assert_eq!(silences.expire(&id, 3 * HOUR), Err(SilenceError::Over(Arc::clone(&id))));
@@ -396,26 +396,26 @@ mod tests {
             (wanted("a=b", 0, 4), SilenceError::Past),
             (wanted("a=b", 9, 9), SilenceError::Backwards),
         ] {
-            assert_eq!(silences.set(new, 5), Err(error));
+            assert_eq!(silences.set(&new, 5), Err(error));
         }
         let mut large = wanted("a=b", 0, 9);
         large.comment = "x".repeat(SILENCE_BYTES_MAX).into();
-        assert!(matches!(silences.set(large, 5), Err(SilenceError::TooLarge(_))));
+        assert!(matches!(silences.set(&large, 5), Err(SilenceError::TooLarge(_))));
         let unknown = NewSilence {
             id: Some("x".into()),
             ..wanted("a=b", 0, 9)
         };
-        assert_eq!(silences.set(unknown, 5), Err(SilenceError::Unknown("x".into())));
+        assert_eq!(silences.set(&unknown, 5), Err(SilenceError::Unknown("x".into())));
     }
 
     #[test]
     fn silences_that_were_kept_go_on() {
         let mut silences = Silences::default();
-        silences.set(wanted("alertname=Disk", 0, 9 * HOUR), HOUR).unwrap();
+        silences.set(&wanted("alertname=Disk", 0, 9 * HOUR), HOUR).unwrap();
         let kept: Vec<Silence> = silences.iter().cloned().collect();
         let mut restored = Silences::restored(kept, 2 * HOUR);
         assert!(covers(&restored, 2 * HOUR));
-        let (again, _) = restored.set(wanted("alertname=Disk", 0, 9 * HOUR), 3 * HOUR).unwrap();
+        let (again, _) = restored.set(&wanted("alertname=Disk", 0, 9 * HOUR), 3 * HOUR).unwrap();
         assert_eq!(restored.iter().count(), 2, "{again}");
     }
 }

@@ -46,6 +46,11 @@ pub(super) fn is_corruption(error: &rusqlite::Error) -> bool {
     )
 }
 
+/// Whether an error says that there is no room.
+pub(super) fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
 /// Whether an error is the environment's and not the statement's: then nothing of the batch is at fault.
 pub(super) fn is_environmental(error: &rusqlite::Error) -> bool {
     matches!(

@@ -301,3 +301,35 @@ fn dropped(reason: &str) -> Count {
         by: 1,
     }
 }
+
+/// The disk is full, and what was kept free for that is used now.
+pub(super) struct ReserveGivenUp<'e> {
+    pub(super) path: &'e Path,
+}
+
+impl Event for ReserveGivenUp<'_> {
+    fn level(&self) -> Level {
+        Level::Error
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "The disk is full. The room that was reserved is used now; make more before it is gone as well.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        "store"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.data("path", self.path.display().to_string());
+    }
+
+    fn count(&self) -> Option<Count> {
+        Some(Count {
+            name: "bellwether_store_reserve_used_total",
+            help: "Times the disk was full and the room reserved for that was given up.",
+            labels: Vec::new(),
+            by: 1,
+        })
+    }
+}

@@ -13,6 +13,7 @@ mod lock;
 mod loss;
 mod presence;
 mod queue;
+mod reserve;
 mod writer;
 
 use std::{

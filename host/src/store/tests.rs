@@ -334,3 +334,41 @@ fn a_second_host_is_told_who_holds_the_directory() {
     drop(held);
     StateLock::acquire(dir.path()).expect("free again");
 }
+
+#[tokio::test]
+async fn a_full_disk_takes_the_reserve_and_what_is_queued_waits_for_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let heard = Heard::new();
+    let store = open(dir.path(), &heard);
+    let reserve = dir.path().join("bellwether.db.reserve");
+    assert!(std::fs::metadata(&reserve).unwrap().len() >= 1 << 20);
+    note(&store, "before", "kept");
+    store.flush().await.unwrap();
+
+    // What SQLite calls full: no page more than there are.
+    let limit = |pages: u32| {
+        move |connection: &rusqlite::Connection| {
+            connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |row| {
+                row.get::<_, u32>(0)
+            })
+        }
+    };
+    store.read(limit(1)).unwrap();
+    note(&store, "large", Box::leak("x".repeat(100_000).into_boxed_str()));
+    assert!(store.flush().await.is_err());
+    assert!(!reserve.exists(), "its room is for the alert about this");
+    assert_eq!(heard.count("bellwether_store_reserve_used_total"), 1.0);
+    assert!(heard.log().contains("The disk is full"));
+
+    store.read(limit(1_000_000)).unwrap();
+    store.flush().await.unwrap();
+    assert_eq!(notes(&store).len(), 2, "nothing was lost");
+    assert!(
+        !reserve.exists(),
+        "a disk that has just been full is not filled again at once"
+    );
+    store.close().await.unwrap();
+    let again = open(dir.path(), &heard);
+    again.flush().await.unwrap();
+    assert!(reserve.exists());
+}

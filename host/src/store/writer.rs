@@ -9,12 +9,13 @@ use rusqlite::{Connection, Transaction};
 
 use super::{
     StateLock, StoreError,
-    connection::{self, Place, is_corruption, is_environmental},
-    events::{BatchCommitted, SetAside, StoreFailing, StoreRecovered, WriteDropped},
+    connection::{self, Place, is_corruption, is_environmental, is_full},
+    events::{BatchCommitted, ReserveGivenUp, SetAside, StoreFailing, StoreRecovered, WriteDropped},
     lock,
     loss::Loss,
     presence::FileId,
     queue::{Queue, Queued, Request},
+    reserve::Reserve,
 };
 use crate::{
     clock::{Clock, Instant},
@@ -45,6 +46,7 @@ pub(super) struct Writer {
     /// To be run again on a database that was begun anew.
     migrations: Vec<(&'static str, &'static [&'static str])>,
     next_commit: Instant,
+    reserve: Reserve,
     pub(super) next_look: Instant,
     failing: Option<String>,
     /// While files were lost and could not be made anew.
@@ -66,6 +68,7 @@ impl Writer {
         // Deadlines of a thread that waits on a channel: paused time would hold them up, so they are the machine's.
         let clock = Clock::system();
         Self {
+            reserve: Reserve::beside(&place),
             place,
             lock,
             queue,
@@ -175,6 +178,7 @@ impl Writer {
 
     fn use_from_now_on(&mut self, connection: Connection) {
         self.connection = Some(connection);
+        self.reserve.make();
         self.file = match &self.place {
             Place::File(path) => FileId::at(path),
             Place::Memory => None,
@@ -227,6 +231,13 @@ impl Writer {
             }
             Batch::Failed { unwritten, error } => {
                 lock(&self.queue).put_back(unwritten);
+                if is_full(&error) && self.reserve.give_up(self.clock.monotonic()) {
+                    self.telemetry.emit(&ReserveGivenUp {
+                        path: self.place.path(),
+                    });
+                    // Once: there is no second reserve.
+                    return self.commit();
+                }
                 self.next_commit = self.clock.monotonic() + RETRY_EVERY;
                 if is_corruption(&error) {
                     self.reopen_broken(&error);
@@ -256,6 +267,7 @@ impl Writer {
 
     fn succeed(&mut self, writes: usize) {
         self.telemetry.emit(&BatchCommitted { writes });
+        self.reserve.make_again(self.clock.monotonic());
         if self.failing.take().is_some() {
             self.telemetry.emit(&StoreRecovered {
                 path: self.place.path(),

@@ -303,7 +303,7 @@ impl Core {
     /// # Errors
     ///
     /// See [`SilenceError`].
-    pub fn silence(&mut self, new: NewSilence, now: i64) -> Result<Arc<str>, SilenceError> {
+    pub fn silence(&mut self, new: &NewSilence, now: i64) -> Result<Arc<str>, SilenceError> {
         let (id, changed) = self.silences.set(new, now)?;
         self.write_silences(changed);
         Ok(id)

@@ -23,7 +23,7 @@ impl Core {
             if rule.is_settled {
                 settled.push(Arc::clone(&rule.name));
             }
-            self.on_rule(rule, now);
+            self.on_rule(&rule, now);
         }
         if update.is_whole {
             self.knows_rules = true;
@@ -33,7 +33,7 @@ impl Core {
         self.judge_restored(&settled, update.is_whole, now);
     }
 
-    fn on_rule(&mut self, rule: RuleAlerts, now: i64) {
+    fn on_rule(&mut self, rule: &RuleAlerts, now: i64) {
         let before = self.rules.insert(Arc::clone(&rule.key), rule.clone());
         let before = before.map(|before| before.alerts).unwrap_or_default();
         if Arc::ptr_eq(&before, &rule.alerts) {

@@ -11,17 +11,11 @@ use super::{
         handle::{Bells, OutboxRequest},
         posted::PostError,
         silence::SilenceState,
-        store,
     },
     Command,
+    journal::Journal,
 };
-use crate::{
-    clock::{Clock, Instant},
-    rule::outlet::Outlet,
-    store::Store,
-    supervisor::catch,
-    telemetry::Telemetry,
-};
+use crate::{clock::Clock, rule::outlet::Outlet, supervisor::catch, telemetry::Telemetry};
 
 /// Longest the task sleeps, so that a clock that jumps is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
@@ -29,19 +23,15 @@ const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// What is taken in at one turn. More shares a commit; too much would keep those who deliver waiting.
 const TURN_MAX: usize = 1_024;
 
-/// How long a commit may take before messages go out without it: a disk that needs longer is a disk that fails, and somebody should
-/// hear of that too.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long a store that failed is not waited for.
-const STORE_REST: Duration = Duration::from_secs(10);
-
 /// How often it is counted what there is.
 const COUNT_EVERY: i64 = 15_000;
 
+/// How often the store is tried when nothing else needs it.
+const LOOK_EVERY: i64 = 15_000;
+
 pub(super) struct Parts {
     pub(super) core: Core,
-    pub(super) store: Option<Store>,
+    pub(super) journal: Journal,
     pub(super) outlet: Outlet,
     pub(super) clock: Clock,
     pub(super) telemetry: Telemetry,
@@ -57,9 +47,8 @@ pub(super) struct Driver {
     parts: Parts,
     /// Of this turn.
     answers: Vec<Answer>,
-    /// Until then the store is not waited for.
-    rests_until: Option<Instant>,
-    is_failing: bool,
+    was_failing: bool,
+    looked_at: i64,
     counted_at: i64,
     seen: Option<(u64, Arc<Overview>)>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
@@ -85,8 +74,8 @@ impl Driver {
         Self {
             parts,
             answers: Vec::new(),
-            rests_until: None,
-            is_failing: false,
+            was_failing: false,
+            looked_at: 0,
             counted_at: 0,
             seen: None,
             stop: None,
@@ -134,6 +123,7 @@ impl Driver {
         for answer in self.answers.drain(..) {
             answer();
         }
+        self.look_after_store().await;
         self.count();
     }
 
@@ -164,7 +154,7 @@ impl Driver {
                 self.answers.push(Box::new(move || drop(answer.send(refused))));
             }
             Command::Silence(new, answer) => {
-                let set = self.parts.core.silence(new, now);
+                let set = self.parts.core.silence(&new, now);
                 self.answers.push(Box::new(move || drop(answer.send(set))));
             }
             Command::Expire(id, answer) => {
@@ -214,41 +204,33 @@ impl Driver {
         for said in &effects.said {
             self.parts.telemetry.emit(&CoreSaid(said));
         }
-        if let Some(store) = &self.parts.store {
-            store::save(store, effects.batch, effects.writes);
-        }
+        self.parts.journal.queue(effects.batch, effects.writes);
         if effects.must_keep {
-            let is_kept = self.keep().await;
+            let is_kept = self.parts.journal.keep().await;
+            if let Some(problem) = self.parts.journal.problem() {
+                self.parts.telemetry.emit(&Unjournaled {
+                    problem,
+                    is_first: !self.was_failing,
+                });
+            }
+            self.was_failing = self.parts.journal.problem().is_some();
             self.parts.core.kept(effects.batch, is_kept, millis(&self.parts.clock));
         }
         let rung = effects.rings.into_iter().chain(self.parts.core.take_rings());
         rung.for_each(|receiver| self.parts.bells.ring(&receiver));
     }
 
-    /// Waits until everything queued is on disk. Whether it is.
-    async fn keep(&mut self) -> bool {
-        let Some(store) = &self.parts.store else { return false };
-        if self
-            .rests_until
-            .is_some_and(|until| self.parts.clock.monotonic() < until)
-        {
-            return false;
+    /// Tries the store now and then, and says by an alert when it fails.
+    async fn look_after_store(&mut self) {
+        let now = millis(&self.parts.clock);
+        if (now - self.looked_at).abs() < LOOK_EVERY {
+            return;
         }
-        let problem = match tokio::time::timeout(COMMIT_PATIENCE, store.flush()).await {
-            Ok(Ok(())) => {
-                (self.rests_until, self.is_failing) = (None, false);
-                return true;
-            }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("the disk has not answered for {} s", COMMIT_PATIENCE.as_secs()),
-        };
-        self.parts.telemetry.emit(&Unjournaled {
-            problem: &problem,
-            is_first: !self.is_failing,
-        });
-        self.is_failing = true;
-        self.rests_until = Some(self.parts.clock.monotonic() + STORE_REST);
-        false
+        self.looked_at = now;
+        if let Some(alert) = self.parts.journal.alert(now).await {
+            self.parts.core.post(&[alert], now);
+            self.settle().await;
+        }
     }
 
     fn say_posted(&self, alerts: usize, refused: &[(usize, PostError)]) {

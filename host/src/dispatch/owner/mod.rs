@@ -5,13 +5,17 @@
 //! follows, and answers; while the disk is written nothing else happens, so that what comes meanwhile shares the next commit.
 
 mod driver;
+mod journal;
 
 use std::{fmt, sync::Arc};
 
 use bellwether_promql::labels::Labels;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::driver::{Driver, Parts};
+use self::{
+    driver::{Driver, Parts},
+    journal::Journal,
+};
 use super::{
     core::{Core, Overview},
     events::NotRestored,
@@ -82,12 +86,12 @@ impl Dispatch {
             telemetry,
         } = options;
         let mut core = Core::new(settings, Box::new(move |labels| details(snapshots.as_ref(), labels)));
-        let store = opened(store, &mut core, &clock, &telemetry);
+        let (store, problem) = opened(store, &mut core, &clock, &telemetry);
         let (handle, bells, requests) = outbox();
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
         let parts = Parts {
             core,
-            store,
+            journal: Journal::new(store, problem, clock.clone()),
             outlet,
             clock,
             telemetry,
@@ -103,18 +107,23 @@ impl Dispatch {
     }
 }
 
-/// The tables, with what they hold taken up by the core. None: they cannot be used, and nothing is kept.
-fn opened(store: Option<Store>, core: &mut Core, clock: &Clock, telemetry: &Telemetry) -> Option<Store> {
-    let store = store?;
+/// The tables, with what they hold taken up by the core; or why they cannot be used, so that nothing is kept.
+fn opened(
+    store: Option<Store>,
+    core: &mut Core,
+    clock: &Clock,
+    telemetry: &Telemetry,
+) -> (Option<Store>, Option<String>) {
+    let Some(store) = store else { return (None, None) };
     if let Err(error) = store::prepare(&store) {
         telemetry.emit(&NotRestored { error: &error });
-        return None;
+        return (None, Some(error.to_string()));
     }
     match store::load(&store) {
         Ok(loaded) => core.restore(loaded, driver::millis(clock)),
         Err(error) => telemetry.emit(&NotRestored { error: &error }),
     }
-    Some(store)
+    (Some(store), None)
 }
 
 /// The verdict that an alert is about, by its labels `check` and `target`; without a target the worst of the check.
