@@ -184,7 +184,7 @@ fn addresses(
         );
         return Vec::new();
     }
-    let settings: serde_json::Value = serde_json::from_str(&own.settings).unwrap_or_default();
+    let settings: serde_json::Value = serde_json::from_str(own.settings).unwrap_or_default();
     let mut seen = BTreeSet::new();
     let mut all = Vec::new();
     for pointer in granted {

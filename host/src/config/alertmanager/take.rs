@@ -97,7 +97,7 @@ impl Taking<'_, '_> {
                         .map(|(key, value)| (key.to_owned(), value))
                         .collect(),
                 );
-                self.connection(&name, *connection, way.span)
+                self.connection(&name, &connection, way.span)
                     .map(|connection| ReceiverKind::Plugin(forwarder(plugin, connection, &settings)))
             }
         };
@@ -163,7 +163,7 @@ impl Taking<'_, '_> {
         }
     }
 
-    fn connection(&mut self, receiver: &str, file: FileConnection, span: Span) -> Option<Arc<Connection>> {
+    fn connection(&mut self, receiver: &str, file: &FileConnection, span: Span) -> Option<Arc<Connection>> {
         let (text, is_secret) = match &file.url {
             FileUrl::Plain(text) => (text.value.clone(), false),
             FileUrl::Secret(secret) => (self.secret(secret)?.expose().to_owned(), true),

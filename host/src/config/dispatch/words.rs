@@ -101,14 +101,9 @@ pub(super) fn label_name(reading: &Reading<'_>, name: &At<String>) -> Option<Arc
 }
 
 /// Notes that nothing has this name.
-pub(super) fn unknown<'n>(
-    reading: &Reading<'_>,
-    what: &str,
-    name: &At<String>,
-    known: impl Iterator<Item = &'n str> + Clone,
-) {
+pub(super) fn unknown<'n>(reading: &Reading<'_>, what: &str, name: &At<String>, known: impl Iterator<Item = &'n str>) {
     let shown = excerpt(&name.value);
-    let hint = match (meant::nearest(&name.value, known.clone()), what) {
+    let hint = match (meant::nearest(&name.value, known), what) {
         (Some(near), _) => format!("did you mean \"{near}\"?"),
         (None, "route") => "it is the `name` of a route".to_owned(),
         (None, "receiver") => {

@@ -164,6 +164,9 @@ fn auth(doc: &Doc<'_, '_>, fields: &Fields<'_>, name: &str) -> Option<FileAuth> 
         .map(FileAuth::Bearer)
 }
 
+/// From a text to where the secret is.
+type Source = fn(String) -> SecretFrom;
+
 /// The first value of each: a connection has one.
 fn headers(doc: &Doc<'_, '_>, fields: &Fields<'_>, name: &str) -> Vec<(String, FileSecret)> {
     let Some(node) = fields.get("http_headers") else {
@@ -180,7 +183,7 @@ fn headers(doc: &Doc<'_, '_>, fields: &Fields<'_>, name: &str) -> Vec<(String, F
     let header = |(key, value): &(Node, Node)| {
         let header = doc.text_at(key, "http_headers")?;
         let given = doc.taken(value, "a header", &["values", "secrets", "files"]);
-        let sources: [(&str, fn(String) -> SecretFrom); 3] = [
+        let sources: [(&str, Source); 3] = [
             ("values", SecretFrom::Text),
             ("secrets", SecretFrom::Text),
             ("files", SecretFrom::File),
