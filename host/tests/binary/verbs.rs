@@ -190,6 +190,7 @@ fn inspect_shows_what_a_plugin_is_needs_and_could_do() {
         keys(&answer),
         [
             "bytes",
+            "carries",
             "codes",
             "connections",
             "contract",
@@ -231,7 +232,7 @@ fn inspect_refuses_what_is_no_plugin_and_says_why() {
         ("./empty.wasm", "empty", 1),
         ("./newer.wasm", "provides 0.1.0", 1),
         ("./nowhere.wasm", "nowhere.wasm", 3),
-        ("sistem", "did you mean `system`? There are: http, ", 2),
+        ("sistem", "did you mean `system`? There are: alertmanager, ", 2),
     ] {
         let finished = place.finish(&["inspect", plugin]);
         assert_eq!((finished.code, finished.stdout.as_str()), (code, ""), "{finished:?}");
