@@ -25,6 +25,7 @@ pub mod board;
 pub mod history;
 pub mod rule;
 pub mod dispatch;
+pub mod deliver;
 pub mod expose;
 pub mod app;
 pub mod cli;

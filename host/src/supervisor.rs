@@ -102,6 +102,11 @@ impl<T> Task<T> {
     pub async fn outcome(self) -> Option<Result<T, Panic>> {
         self.0.await.ok()
     }
+
+    /// The same for who may stop waiting and then ends the task. Not to be awaited again after it answered.
+    pub async fn ended(&mut self) -> Option<Result<T, Panic>> {
+        (&mut self.0).await.ok()
+    }
 }
 
 struct Registration {

@@ -12,7 +12,7 @@ use std::{
 
 use bellwether::{
     app::effective_limits,
-    config::{Config, Environment, InForce, LoadRequest, Loaded, Problems, load},
+    config::{Config, Environment, InForce, LoadRequest, Loaded, PluginOrigin, Problems, ReceiverKind, load},
 };
 
 /// As `validate --no-plugins --print` prints it.
@@ -143,6 +143,21 @@ fn round_trip(case: &Path, loaded: &Loaded, printed: &str) -> Option<String> {
                 .flat_map(|files| [&mut files.certificate, &mut files.key]);
             for path in tls.ca.iter_mut().chain(client) {
                 *path = absolute(path);
+            }
+        }
+        let dispatch = &mut config.dispatch;
+        dispatch.root.location.clear();
+        dispatch.routes.iter_mut().for_each(|route| route.location.clear());
+        dispatch
+            .inhibitions
+            .iter_mut()
+            .for_each(|inhibition| inhibition.location.clear());
+        for receiver in dispatch.receivers.values_mut() {
+            match &mut Arc::make_mut(receiver).kind {
+                ReceiverKind::Email(email) => email.tls.ca.iter_mut().for_each(|path| *path = absolute(path)),
+                // As of checks.
+                ReceiverKind::Plugin(forwarder) => forwarder.plugin.origin = PluginOrigin::Bundled(String::new()),
+                ReceiverKind::Log => {}
             }
         }
         // Paths of plugins are compared by the text of the second printing instead.

@@ -2,7 +2,9 @@
 
 use std::{fs, path::PathBuf};
 
-use bellwether::config::{Environment, FILE_BYTES_MAX, InForce, LoadRequest, Loaded, PluginOrigin, Problems, load};
+use bellwether::config::{
+    Environment, FILE_BYTES_MAX, InForce, LoadRequest, Loaded, PluginOrigin, Problems, User, load,
+};
 use proptest::prelude::*;
 use tempfile::TempDir;
 

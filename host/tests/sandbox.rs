@@ -6,6 +6,8 @@
 
 #[path = "support/bench.rs"]
 mod bench;
+#[path = "support/forwarding.rs"]
+mod forwarding;
 #[path = "support/guests.rs"]
 mod guests;
 #[path = "support/outside.rs"]
@@ -311,6 +313,30 @@ guests! {
 
     async fn request_hoard(bench) {
         outside::request_hoard(bench).await;
+    }
+
+    async fn forwarder(bench) {
+        forwarding::obedient(bench).await;
+    }
+
+    async fn forwarder_loop(bench) {
+        forwarding::spinning(bench).await;
+    }
+
+    async fn forwarder_trap(bench) {
+        forwarding::trapping(bench).await;
+    }
+
+    async fn forwarder_receipt(bench) {
+        forwarding::boasting(bench).await;
+    }
+
+    async fn forwarder_denied(bench) {
+        forwarding::denied(bench).await;
+    }
+
+    async fn forwarder_sleep(bench) {
+        forwarding::silent(bench).await;
     }
 
     async fn foreign_interface(bench) {

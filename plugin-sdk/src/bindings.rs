@@ -1,5 +1,8 @@
-//! What `wit-bindgen` makes of `wit/plugin.wit`. Nothing here is written by hand, and no plugin should need to name it:
-//! [`crate::export_check`] and the capability modules stand in front.
+//! What `wit-bindgen` makes of `wit/plugin.wit`. No plugin should need to name it: [`crate::export_check`],
+//! [`crate::export_forwarder`] and the capability modules stand in front.
+//!
+//! Imports are made once, and each export by itself, in a world of its own: a check does not export what only a forwarder has, and
+//! the types of both are the same.
 //!
 //! Off WebAssembly the imported functions panic; the capability modules call [`crate::fake`] there instead.
 #![allow(
@@ -14,8 +17,7 @@
 
 wit_bindgen::generate!({
     path: "wit",
-    world: "everything",
-    pub_export_macro: true,
+    world: "sdk-imports",
     default_bindings_module: "bellwether_sdk::bindings",
     additional_derives: [PartialEq],
     additional_type_attributes: {
@@ -35,3 +37,53 @@ wit_bindgen::generate!({
         "bellwether:plugin/system@0.1.0/snapshot": [#[derive(Default)]],
     },
 });
+
+/// The bindings of one exported interface.
+macro_rules! export {
+    ($module:ident, $world:literal, $path:literal $(, $uses:literal: $types:path)?) => {
+        /// What a plugin implements, and the macro by which it exports that.
+        pub mod $module {
+            wit_bindgen::generate!({
+                path: "wit",
+                world: $world,
+                pub_export_macro: true,
+                default_bindings_module: $path,
+                additional_derives: [PartialEq],
+                with: { $($uses: $types)? },
+            });
+        }
+    };
+}
+
+export!(
+    export_identity,
+    "sdk-identity",
+    "bellwether_sdk::bindings::export_identity"
+);
+export!(
+    export_check,
+    "sdk-check",
+    "bellwether_sdk::bindings::export_check",
+    "bellwether:plugin/report@0.1.0": crate::bindings::bellwether::plugin::report
+);
+export!(
+    export_notifications,
+    "sdk-notifications",
+    "bellwether_sdk::bindings::export_notifications",
+    "bellwether:plugin/news@0.1.0": crate::bindings::bellwether::plugin::news
+);
+export!(
+    export_runs,
+    "sdk-runs",
+    "bellwether_sdk::bindings::export_runs",
+    "bellwether:plugin/news@0.1.0": crate::bindings::bellwether::plugin::news
+);
+export!(
+    export_events,
+    "sdk-events",
+    "bellwether_sdk::bindings::export_events",
+    "bellwether:plugin/news@0.1.0": crate::bindings::bellwether::plugin::news
+);
+
+/// The types that come with an export.
+pub use export_identity::exports::bellwether::plugin::identity;

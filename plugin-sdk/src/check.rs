@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Description, Failure, Report,
-    bindings::{bellwether::plugin::report, exports::bellwether::plugin::identity},
+    bindings::{bellwether::plugin::report, identity},
     settings,
 };
 

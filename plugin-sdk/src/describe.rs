@@ -1,7 +1,7 @@
 //! What a plugin says about itself: docs, the plugin index, rule lints and limits are made from it.
 
 use crate::{
-    bindings::{bellwether::plugin::report::Points, exports::bellwether::plugin::identity as wit},
+    bindings::{bellwether::plugin::report::Points, identity as wit},
     check::Package,
     metric::{Metric, kind_of},
     report::Code,

@@ -12,13 +12,15 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     editions::Editions,
     events::{AllLoaded, CheckNotLoaded, ConfigWarnings, ReloadWaits, Reloaded},
-    plugins::{LoadedCheck, by_source, load_checks, load_source},
+    plugins::{LoadedCheck, LoadedReceiver, by_source, load_checks, load_receivers, load_source},
+    receivers::{self, Outward},
     runner::Roster,
     watch::{WatchHandle, Watched},
 };
 use crate::{
     board::{BoardCheck, BoardHandle},
     config::{self, Check, Config, LoadRequest, Loaded},
+    deliver::configured,
     dispatch::{self, DispatchHandle},
     expose::{BoxFuture, Control, ReloadSummary, ServeHandle},
     history,
@@ -27,7 +29,7 @@ use crate::{
     sandbox::{Progress, Sandbox},
     schedule::SchedulerHandle,
     secret::Redactor,
-    supervisor::Supervisor,
+    supervisor::{Supervisor, Task},
     telemetry::Telemetry,
 };
 
@@ -115,6 +117,9 @@ pub(super) struct Conductor {
     pub(super) board: BoardHandle,
     pub(super) rules: RulesHandle,
     pub(super) dispatch: DispatchHandle,
+    pub(super) outward: Outward,
+    /// Receivers that cannot be used.
+    pub(super) failed_receivers: Vec<Arc<str>>,
     pub(super) scheduler: SchedulerHandle,
     pub(super) serve: ServeHandle,
     pub(super) redactor: Redactor,
@@ -206,9 +211,16 @@ impl Conductor {
             }));
         }
         drop(done);
+        self.outward.begin(&self.current.config);
+        let mut receivers = Some(self.load_receivers(&loaded));
         let (mut running, mut waiting) = (Vec::new(), Vec::new());
         loop {
             let checks = tokio::select! {
+                ready = of_task(&mut receivers) => {
+                    self.take_receivers(&ready);
+                    receivers = None;
+                    continue;
+                }
                 loaded = arrived.recv() => match loaded {
                     Some(checks) => checks,
                     None => break,
@@ -234,11 +246,32 @@ impl Conductor {
             }
             self.scheduler.replace(running.clone()).await;
         }
+        if receivers.is_some() {
+            let ready = of_task(&mut receivers).await;
+            self.take_receivers(&ready);
+        }
         self.telemetry.emit(&AllLoaded {
             ready: running.len(),
             failed: self.failed.len(),
         });
         waiting
+    }
+
+    /// Beside the checks.
+    fn load_receivers(&self, loaded: &Arc<Loaded>) -> Task<Vec<LoadedReceiver>> {
+        let (sandbox, loaded, progress) = (
+            Arc::clone(&self.sandbox),
+            Arc::clone(loaded),
+            Arc::clone(&self.progress),
+        );
+        self.supervisor.spawn("load receivers", async move {
+            load_receivers(&sandbox, &loaded, &*progress).await
+        })
+    }
+
+    fn take_receivers(&mut self, ready: &[LoadedReceiver]) {
+        self.failed_receivers = receivers::failed(ready);
+        self.outward.replace(&self.current.config, ready);
     }
 
     async fn say_not_loaded(&self, loaded: &LoadedCheck) -> Arc<str> {
@@ -271,6 +304,7 @@ impl Conductor {
         let (editions, replaced) = self.editions.next(&checks);
         editions.mark(&mut new.config, &mut checks);
         refuse_what_would_break(&checks, &self.failed, &self.current.config)?;
+        let receivers = self.receivers_of(&new).await?;
         self.serve
             .configure(&new.config.access)
             .map_err(|error| error.to_string())?;
@@ -295,7 +329,21 @@ impl Conductor {
             .await;
         self.rules.replace(rules, history).await;
         self.current = new;
+        self.take_receivers(&receivers);
         Ok(summary)
+    }
+
+    /// Receivers of a new configuration. Errors: it breaks one.
+    async fn receivers_of(&self, new: &Loaded) -> Result<Vec<LoadedReceiver>, String> {
+        let unfit = configured::problems(new).into_iter().map(|problem| problem.to_string());
+        let receivers = load_receivers(&self.sandbox, new, &*self.progress).await;
+        let broken = receivers::broken_anew(&receivers, &self.failed_receivers, &self.current.config);
+        let problems: Vec<String> = unfit.chain(broken).collect();
+        if problems.is_empty() {
+            Ok(receivers)
+        } else {
+            Err(self.redactor.redact(&problems.join("\n")).into_owned())
+        }
     }
 
     /// Hands the checks to those who run and show them.
@@ -319,6 +367,14 @@ impl Conductor {
         let ready = checks.iter().filter(|loaded| loaded.plugin.is_ok());
         let names = ready.map(|loaded| &loaded.check.name);
         names.filter(|name| self.failed.contains(name)).cloned().collect()
+    }
+}
+
+/// What a task yields, once; never, when there is none. Nothing, when it was ended.
+async fn of_task<T: Default>(task: &mut Option<Task<T>>) -> T {
+    match task {
+        Some(task) => task.ended().await.and_then(Result::ok).unwrap_or_default(),
+        None => std::future::pending().await,
     }
 }
 

@@ -296,3 +296,50 @@ impl Event for Stopped<'_> {
         }
     }
 }
+
+/// The key of hidden labels is for this process only.
+pub(super) struct KeyNotKept<'e> {
+    pub(super) error: &'e std::io::Error,
+}
+
+impl Event for KeyNotKept<'_> {
+    fn level(&self) -> Level {
+        Level::Warn
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "The key of hidden labels cannot be kept: after a restart the same value has another hash.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        "app"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.data("problem", self.error.to_string());
+    }
+}
+
+/// A receiver cannot be used as it is configured.
+pub(super) struct ReceiverNotLoaded<'r> {
+    pub(super) receiver: &'r str,
+    pub(super) problem: &'r str,
+}
+
+impl Event for ReceiverNotLoaded<'_> {
+    fn level(&self) -> Level {
+        Level::Error
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "A receiver cannot be used; its notifications wait.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        "app"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.context("receiver", self.receiver).data("problem", self.problem);
+    }
+}

@@ -9,6 +9,7 @@ mod events;
 mod oneshot;
 mod plugins;
 mod reach;
+mod receivers;
 mod runner;
 mod watch;
 
@@ -23,17 +24,26 @@ use self::{
     conductor::{Cause, Conductor, Door},
     editions::Editions,
     events::TaskPanicked,
+    receivers::{Maker, Outward},
     runner::{Roster, SandboxRunner},
 };
 use crate::{
     board::{Board, BoardHandle, BoardOptions},
     bundled::BUNDLED,
     capability::{
+        dial::Dialer,
+        http::{HttpHost, HttpTools},
         state::{StateBank, table},
         system::SystemReader,
+        tls::Trust,
     },
     clock::Clock,
     config::{LoadRequest, Loaded, Problems},
+    deliver::{
+        DeliverHandle, DeliverOptions,
+        configured::{self, Tools},
+        forwarder::ForwarderTools,
+    },
     dispatch::{self, Dispatch, DispatchHandle, DispatchOptions},
     expose::{self, CERTIFICATE_POLL, ListenError, ServeError, ServeHandle, ServeOptions, Sources},
     history::{self, Reporter},
@@ -105,6 +115,9 @@ pub enum StartError {
     /// A rule file or a `[[rule]]`.
     #[error("the rules cannot be used:\n{0}")]
     Rules(Problems),
+    /// Texts or addresses of a receiver.
+    #[error("receivers cannot be used:\n{0}")]
+    Receivers(Problems),
 }
 
 /// A running host.
@@ -116,6 +129,7 @@ pub struct App {
     board: BoardHandle,
     rules: RulesHandle,
     dispatch: DispatchHandle,
+    deliver: DeliverHandle,
     store: Store,
     serve: ServeHandle,
     door: Door,
@@ -140,6 +154,10 @@ impl App {
         } = options;
         let config = &loaded.config;
         let (rule_set, rule_warnings) = rule::load(&loaded).map_err(StartError::Rules)?;
+        let unfit = configured::problems(&loaded);
+        if !unfit.is_empty() {
+            return Err(StartError::Receivers(Problems(unfit)));
+        }
 
         // What others could hold comes first: nothing has been touched when it cannot be had.
         let lock = StateLock::acquire(&config.host.state_dir)?;
@@ -192,7 +210,7 @@ impl App {
             },
             Arc::new(SandboxRunner::new(
                 roster.clone(),
-                bank,
+                bank.clone(),
                 store.clone(),
                 &config.host.environment,
             )),
@@ -210,6 +228,7 @@ impl App {
         let (history, restored) = history::restore(settings, &config.host.state_dir, now);
         Reporter::new(telemetry.clone()).restored(&restored);
         let scheme = if config.access.tls.is_some() { "https" } else { "http" };
+        let trust = Trust::default();
         let outlet = Outlet::default();
         let rules = Rules::start(
             &supervisor,
@@ -239,6 +258,44 @@ impl App {
                 telemetry: telemetry.clone(),
             },
         );
+        let outward = Outward {
+            deliver: DeliverHandle::new(DeliverOptions {
+                outbox: dispatch.outbox(),
+                clock: clock.clone(),
+                telemetry: telemetry.clone(),
+                supervisor: supervisor.clone(),
+            }),
+            maker: Maker {
+                tools: Tools {
+                    dialer: Dialer::new(clock.clone()),
+                    trust: trust.clone(),
+                    telemetry: telemetry.clone(),
+                },
+                forwarders: ForwarderTools {
+                    bank: bank.clone(),
+                    store: store.clone(),
+                    clock: clock.clone(),
+                    supervisor: supervisor.clone(),
+                    runtime: plugin_runtime.handle().clone(),
+                    facts: Arc::new(runner::facts(&config.host.environment)),
+                },
+                key: receivers::key(&config.host.state_dir, &telemetry),
+                redactor: redactor.clone(),
+            },
+            http: HttpHost::new(HttpTools {
+                clock: clock.clone(),
+                dialer: Dialer::new(clock.clone()),
+                trust,
+                supervisor: supervisor.clone(),
+                redactor: redactor.clone(),
+            }),
+            rules: rules.status(),
+            store: store.clone(),
+            supervisor: supervisor.clone(),
+            address: format!("{scheme}://{address}"),
+            beating: None,
+        };
+        let deliver = outward.deliver.clone();
         if !rule_warnings.is_empty() {
             telemetry.emit(&RuleWarnings {
                 warnings: &rule_warnings,
@@ -275,6 +332,8 @@ impl App {
             board: board.clone(),
             rules: rules.clone(),
             dispatch: dispatch.clone(),
+            outward,
+            failed_receivers: Vec::new(),
             scheduler: scheduler.clone(),
             serve: serve.clone(),
             redactor,
@@ -293,6 +352,7 @@ impl App {
             board,
             rules,
             dispatch,
+            deliver,
             store,
             serve,
             door,
@@ -317,6 +377,11 @@ impl App {
         &self.dispatch
     }
 
+    /// Who is delivered to.
+    pub fn deliver(&self) -> &DeliverHandle {
+        &self.deliver
+    }
+
     /// What rules are doing, and the samples that they see.
     pub fn rules(&self) -> &RulesHandle {
         &self.rules
@@ -339,6 +404,7 @@ impl App {
         self.watch = None;
         let mut left = self.scheduler.stop(RUNS_PATIENCE).await;
         self.rules.stop().await;
+        self.deliver.stop().await;
         self.dispatch.stop().await;
         self.board.stop().await;
         if let Err(error) = self.store.close().await {

@@ -2,20 +2,31 @@
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
-use super::{VERSION, compiler_options, runner};
+use tokio::runtime::Handle;
+
+use super::{VERSION, compiler_options, plugins::load_receivers, receivers::Maker, runner};
 use crate::{
     bundled::BUNDLED,
     capability::{
+        dial::Dialer,
         reach::Reach,
         state::{QUOTA_BYTES_DEFAULT, StateBank, table},
         system::SystemReader,
+        tls::Trust,
     },
     clock::Clock,
-    config::{Check, Loaded, nearest},
-    sandbox::{Plugin, RunEnd, Sandbox, SandboxError, SandboxOptions},
+    config::{Check, Loaded, Receiver, nearest},
+    deliver::{
+        configured::Tools,
+        forwarder::ForwarderTools,
+        redact::{KEY_BYTES, Key},
+    },
+    dispatch::Attempt,
+    sandbox::{Plugin, Progress, RunEnd, Sandbox, SandboxError, SandboxOptions},
     schedule::Job,
     secret::Redactor,
-    store,
+    store::{self, Store},
+    supervisor::Supervisor,
     telemetry::{LogOptions, Sink, Telemetry},
 };
 
@@ -40,6 +51,8 @@ pub struct OneShot {
     /// Knows the configuration's secrets, once told.
     pub redactor: Redactor,
     clock: Clock,
+    telemetry: Telemetry,
+    supervisor: Supervisor,
 }
 
 impl OneShot {
@@ -56,15 +69,17 @@ impl OneShot {
             host_version: VERSION,
             concurrency: 1,
             system: SystemReader::new(supervisor.clone(), telemetry.clone(), clock.clone()),
-            telemetry,
+            telemetry: telemetry.clone(),
             redactor: redactor.clone(),
-            supervisor,
+            supervisor: supervisor.clone(),
             clock: clock.clone(),
         })?;
         Ok(Self {
             sandbox,
             redactor,
             clock,
+            telemetry,
+            supervisor,
         })
     }
 
@@ -90,6 +105,61 @@ impl OneShot {
         let facts = Arc::new(runner::facts(&loaded.config.host.environment));
         plugin.run(runner::request(job, Arc::clone(reach), state, facts)).await
     }
+}
+
+impl OneShot {
+    /// Sends a receiver of `loaded` a notification that is marked as a test. What became of it. Errors: there is no such receiver, or
+    /// nothing that could carry it out.
+    pub async fn test_receiver(
+        &self,
+        loaded: &Loaded,
+        name: &str,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Attempt, String> {
+        let receiver = find_receiver(loaded, name)?;
+        let mut alone = loaded.clone();
+        alone.config.dispatch.receivers.retain(|own, _| **own == *name);
+        let plugins = load_receivers(&self.sandbox, &alone, progress).await;
+        if let Some(problems) = plugins.first().and_then(|loaded| loaded.plugin.as_ref().err()) {
+            return Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+        }
+        let store = Store::in_memory(&self.supervisor, &self.telemetry).map_err(|error| error.to_string())?;
+        let maker = Maker {
+            tools: Tools {
+                dialer: Dialer::new(self.clock.clone()),
+                trust: Trust::default(),
+                telemetry: self.telemetry.clone(),
+            },
+            forwarders: ForwarderTools {
+                bank: StateBank::default(),
+                store,
+                clock: self.clock.clone(),
+                supervisor: self.supervisor.clone(),
+                runtime: Handle::current(),
+                facts: Arc::new(runner::facts(&loaded.config.host.environment)),
+            },
+            // A test has no labels that could be hidden.
+            key: Key::new([0; KEY_BYTES]),
+            redactor: self.redactor.clone(),
+        };
+        let receiver = maker.receiver(&loaded.config, &receiver, &plugins, "");
+        Ok(receiver.test(&self.clock).await)
+    }
+}
+
+fn find_receiver(loaded: &Loaded, name: &str) -> Result<Arc<Receiver>, String> {
+    let receivers = &loaded.config.dispatch.receivers;
+    receivers
+        .get(name)
+        .cloned()
+        .ok_or_else(|| match nearest(name, receivers.keys().map(|known| &**known)) {
+            Some(meant) => format!("there is no receiver `{name}`; did you mean `{meant}`?"),
+            None if receivers.is_empty() => format!("there is no receiver `{name}`: the configuration has none"),
+            None => {
+                let known: Vec<&str> = receivers.keys().map(|known| &**known).take(20).collect();
+                format!("there is no receiver `{name}`; there are: {}", known.join(", "))
+            }
+        })
 }
 
 /// A check by name, or what to tell whoever misspelt it.

@@ -1,14 +1,11 @@
 //! What the host tells a run about itself.
 //!
-//! Flows in: the check, its slot and its deadline. Flows out: answers to `context`. It reads no clock: callers say what
+//! Flows in: the check or receiver, its slot and its deadline. Flows out: answers to `context`. It reads no clock: callers say what
 //! time it is.
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{
-    clock::{Instant, Timestamp},
-    config::Check,
-};
+use crate::clock::{Instant, Timestamp};
 
 /// Least time between the answer of the last host call and the end of the run: enough to build a report in Python.
 pub const RESERVE_MIN: Duration = Duration::from_millis(250);
@@ -24,8 +21,12 @@ pub fn reserve(timeout: Duration) -> Duration {
 /// One run, as the guest may know it.
 #[derive(Clone, Debug)]
 pub struct RunContext {
-    /// The check.
-    pub check: Arc<Check>,
+    /// NAME of `[check.NAME]` or `[receiver.NAME]`.
+    pub name: Arc<str>,
+    /// What tells it from every other check and receiver; for what the host keeps between runs, such as connections.
+    pub key: Arc<str>,
+    /// Of a check's metric names; "" for a receiver.
+    pub prefix: Arc<str>,
     /// The slot this run belongs to.
     pub scheduled_at: Timestamp,
     /// 1, or more after failures.
@@ -51,7 +52,7 @@ impl RunContext {
     /// A named fact; `None` when there is none by that name.
     pub fn fact(&self, name: &str) -> Option<&str> {
         match name {
-            "prefix" => Some(&self.check.prefix),
+            "prefix" => Some(&self.prefix),
             "host-version" => Some(self.host_version),
             _ => {
                 let known = self.facts.iter().find(|(fact, _)| fact == name);

@@ -3,6 +3,8 @@
 //! Flows in: the configuration and the capability a guest calls. Flows out: nothing, or the refusal with the lines that
 //! would allow it. Whether a call may reach the one place it names is decided by whoever carries it out.
 
+use std::collections::BTreeSet;
+
 use super::reach::Reach;
 use crate::{
     config::{Capability, Check, Protocol},
@@ -83,12 +85,20 @@ pub struct Grants {
 impl Grants {
     /// Of a check that may reach this.
     pub fn of(check: &Check, reach: &Reach) -> Self {
-        let reaches = |protocol| reach.all().any(|connection| connection.protocol() == protocol);
+        Self::new(&check.allow, reach)
+    }
+
+    /// Of a receiver that may reach this. News go out over connections, and what a machine is like is no forwarder's business.
+    pub fn of_receiver(reach: &Reach) -> Self {
+        Self::new(&BTreeSet::new(), reach)
+    }
+
+    fn new(allow: &BTreeSet<Capability>, reach: &Reach) -> Self {
         Self {
-            system: check.allow.contains(&Capability::System),
-            http: reaches(Protocol::Http),
-            redis: reaches(Protocol::Redis),
-            postgres: reaches(Protocol::Postgres),
+            system: allow.contains(&Capability::System),
+            http: reaches(reach, Protocol::Http),
+            redis: reaches(reach, Protocol::Redis),
+            postgres: reaches(reach, Protocol::Postgres),
         }
     }
 
@@ -102,6 +112,10 @@ impl Grants {
         };
         if granted { Ok(()) } else { Err(wanted.refusal()) }
     }
+}
+
+fn reaches(reach: &Reach, protocol: Protocol) -> bool {
+    reach.all().any(|connection| connection.protocol() == protocol)
 }
 
 #[cfg(test)]

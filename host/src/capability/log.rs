@@ -45,7 +45,8 @@ pub enum Stream {
 }
 
 struct Said<'l> {
-    check: &'l str,
+    kind: &'static str,
+    name: &'l str,
     plugin: &'l str,
     line: &'l LogLine,
 }
@@ -68,8 +69,8 @@ impl Event for Said<'_> {
             fields.data(name, value.as_str());
         }
         fields.context("plugin", self.plugin);
-        if !self.check.is_empty() {
-            fields.context("check", self.check);
+        if !self.name.is_empty() {
+            fields.context(self.kind, self.name);
         }
     }
 }
@@ -77,7 +78,8 @@ impl Event for Said<'_> {
 /// The voice of one run.
 #[derive(Debug)]
 pub struct RunLog {
-    check: Arc<str>,
+    kind: &'static str,
+    name: Arc<str>,
     plugin: Arc<str>,
     telemetry: Telemetry,
     redactor: Redactor,
@@ -93,7 +95,8 @@ impl RunLog {
     /// `check` is "" while the plugin is loaded; past `budget` lines are dropped and counted.
     pub fn new(check: Arc<str>, plugin: Arc<str>, telemetry: Telemetry, redactor: Redactor, budget: u64) -> Self {
         Self {
-            check,
+            kind: "check",
+            name: check,
             plugin,
             telemetry,
             redactor,
@@ -103,6 +106,15 @@ impl RunLog {
             out: Vec::new(),
             err: Vec::new(),
             tail: VecDeque::new(),
+        }
+    }
+
+    /// The voice of a delivery: the name is a receiver's.
+    #[must_use]
+    pub fn of_receiver(self) -> Self {
+        Self {
+            kind: "receiver",
+            ..self
         }
     }
 
@@ -122,7 +134,8 @@ impl RunLog {
             message: clean(message, LINE_BYTES_MAX, &self.redactor),
         };
         self.telemetry.emit(&Said {
-            check: &self.check,
+            kind: self.kind,
+            name: &self.name,
             plugin: &self.plugin,
             line: &line,
         });

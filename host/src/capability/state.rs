@@ -1,6 +1,6 @@
 //! Small memory between runs.
 //!
-//! Owns every check's keys and values. A run gets a [`StateScratch`], on which it reads its own writes; its
+//! Owns every check's keys and values, and every receiver's. A run gets a [`StateScratch`], on which it reads its own writes; its
 //! [`StateChanges`] are committed by whoever accepts the run's outcome, or dropped. Keeping them across restarts is
 //! [`table`]'s.
 
@@ -15,6 +15,11 @@ use std::{
 pub const QUOTA_BYTES_DEFAULT: u64 = 64 * 1024;
 /// Longest key.
 pub const KEY_BYTES_MAX: usize = 256;
+
+/// Under which name a receiver's entries are: a check may have the same name, and none begins with a blank.
+pub fn key_of_receiver(name: &str) -> Arc<str> {
+    format!(" receiver {name}").into()
+}
 
 type Entries = BTreeMap<String, Vec<u8>>;
 

@@ -7,10 +7,13 @@ mod exit;
 mod expression;
 mod host;
 mod inspect;
+mod migrate;
 mod once;
 mod output;
 mod plugins;
 mod query;
+mod receivers;
+mod routes;
 mod run;
 mod session;
 mod shape;
@@ -86,9 +89,20 @@ enum Verb {
     /// Show why an alert of a running host is as it is: its condition with current values, and the verdict behind it
     #[command(after_help = "Example:\n  bellwether why QueueDeep\n\nExits 1 when it is firing.")]
     Why(why::Arguments),
+    /// Try the receivers of the configuration
+    #[command(after_help = "Example:\n  bellwether receivers test ops")]
+    Receivers(receivers::Arguments),
+    /// Ask the routes of the configuration
+    #[command(after_help = "Example:\n  bellwether routes test alertname=QueueDeep severity=critical")]
+    Routes(routes::Arguments),
     /// Test what stands beside the configuration: rule files
     #[command(after_help = "Example:\n  bellwether test rules rules_test.yml")]
     Test(test::Arguments),
+    /// Make a configuration of those of Prometheus and Alertmanager, and say what is lost
+    #[command(
+        after_help = "Example:\n  bellwether migrate prometheus.yml alertmanager.yml --output bellwether.toml\n\nWhat is lost goes to standard error. Values of secrets are in nothing that is written."
+    )]
+    Migrate(migrate::Arguments),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  bellwether completions bash > /etc/bash_completion.d/bellwether")]
     Completions(completions::Arguments),
@@ -112,7 +126,10 @@ pub fn main() -> Exit {
         Verb::Query(arguments) => query::run(&arguments),
         Verb::Alerts(arguments) => alerts::run(&arguments),
         Verb::Why(arguments) => why::run(&arguments),
+        Verb::Receivers(arguments) => receivers::run(&arguments),
+        Verb::Routes(arguments) => routes::run(&arguments),
         Verb::Test(arguments) => test::run(&arguments),
+        Verb::Migrate(arguments) => migrate::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Compile => compile::run(),
     }

@@ -117,7 +117,7 @@ fn say_what_takes_long(log: &LogWriter, progress: Progress) {
 
 fn exit_of(error: &StartError) -> Exit {
     match error {
-        StartError::Lock(LockError::Held { .. }) | StartError::Rules(_) => Exit::Usage,
+        StartError::Lock(LockError::Held { .. }) | StartError::Rules(_) | StartError::Receivers(_) => Exit::Usage,
         StartError::Lock(LockError::Io { .. }) => Exit::Unreachable,
         StartError::Listen(ListenError::Unprotected(_)) => Exit::Usage,
         StartError::Serve(_) | StartError::Listen(_) | StartError::Store(_) | StartError::Sandbox(_) => {

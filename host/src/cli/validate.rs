@@ -6,10 +6,12 @@ use serde_json::json;
 
 use super::{ConfigArgument, Exit, output, session};
 use crate::{
-    app::{LoadedCheck, effective_limits, load_checks},
-    config::{InForce, Loaded, Location, Problem, Problems, Severity, User},
+    app::{LoadedCheck, LoadedReceiver, effective_limits, load_checks, load_receivers},
+    capability::grant::Grants,
+    config::{InForce, Loaded, Location, Problem, Problems, ReceiverKind, Severity, User},
     expose::check_access,
     rule::{self, Group, Lints, Metrics, Replaced, RuleSet},
+    sandbox::Plugin,
 };
 
 /// The detail with which a plugin says that the names of its metrics come from what it watches.
@@ -52,6 +54,9 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             for loaded_check in &checks {
                 problems.extend(ungranted(&loaded, loaded_check));
             }
+            for receiver in load_receivers(&one_shot.sandbox, &loaded, &session::progress).await {
+                problems.extend(of_receiver(&loaded, receiver));
+            }
             say(arguments, Some(&loaded), &checks, &problems)
         }),
     }
@@ -87,6 +92,7 @@ fn of_host(loaded: &Loaded, metrics: Option<Metrics>) -> Vec<Problem> {
         Ok((_, warnings)) => warnings,
         Err(problems) => problems,
     });
+    problems.extend(crate::deliver::configured::problems(loaded));
     if let Err(error) = check_access(loaded.config.host.listen, &loaded.config.access) {
         let file = loaded.config.files.first().map(|file| file.display().to_string());
         let place = Location::file(&file.unwrap_or_default());
@@ -102,7 +108,28 @@ fn millis(span: Duration) -> i64 {
 /// Imports that no grant covers: a warning, because toolchains of some languages import their whole world.
 fn ungranted(loaded: &Loaded, check: &LoadedCheck) -> Vec<Problem> {
     let Ok(plugin) = &check.plugin else { return Vec::new() };
-    let grants = crate::capability::grant::Grants::of(&check.check, &check.reach);
+    let grants = Grants::of(&check.check, &check.reach);
+    of_plugin(loaded, User::Check(&check.check.name), plugin, grants)
+}
+
+/// What is wrong with a receiver's plugin, or else with its grants.
+fn of_receiver(loaded: &Loaded, receiver: LoadedReceiver) -> Vec<Problem> {
+    let LoadedReceiver {
+        receiver,
+        plugin,
+        reach,
+    } = receiver;
+    match (plugin, &receiver.kind) {
+        (Err(problems), _) => problems,
+        (Ok(plugin), ReceiverKind::Plugin(_)) => {
+            let grants = Grants::of_receiver(&reach);
+            of_plugin(loaded, User::Receiver(&receiver.name), &plugin, grants)
+        }
+        (Ok(_), _) => Vec::new(),
+    }
+}
+
+fn of_plugin(loaded: &Loaded, user: User<'_>, plugin: &Plugin, grants: Grants) -> Vec<Problem> {
     let refused = plugin
         .inspection()
         .wants()
@@ -111,10 +138,10 @@ fn ungranted(loaded: &Loaded, check: &LoadedCheck) -> Vec<Problem> {
     refused
         .map(|denied| {
             let what = format!(
-                "check `{}`: its plugin can ask for `{}`, which is not granted; if it does, the run ends as denied",
-                check.check.name, denied.capability
+                "{user}: its plugin can ask for `{}`, which is not granted; if it does, the run ends as denied",
+                denied.capability
             );
-            Problem::at(loaded.locate(User::Check(&check.check.name), "plugin"), what)
+            Problem::at(loaded.locate(user, "plugin"), what)
                 .with_hint(denied.hint)
                 .into_warning()
         })

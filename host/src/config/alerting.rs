@@ -10,13 +10,14 @@ use std::{
 use super::{
     Connection,
     dispatch::{self, FileDefaults},
-    include,
+    foreign, include,
     reader::Reader,
     reading::{Reading, Secrets},
     resolved::{Alerting, BundledAlert},
     rule::{self, RulePlace},
-    source::{At, Span},
-    tree::{Entry, Value},
+    search,
+    source::{At, FileId, Span},
+    tree::{Entry, Table, Value},
     vocabulary::{ALERTING, BUNDLED_ALERT},
 };
 use crate::metric::LabelName;
@@ -45,11 +46,9 @@ pub(super) struct FileAlerting {
     bundled: BTreeMap<String, BundledAlert>,
     /// Where each of `bundled` stands.
     pub(super) bundled_places: BTreeMap<String, RulePlace>,
-    /// An `alertmanager.yml` to take routes and receivers from.
-    pub(super) alertmanager_file: Option<At<PathBuf>>,
     /// About notifications.
     pub(super) defaults: FileDefaults,
-    external_url: Option<At<String>>,
+    pub(super) external_url: Option<At<String>>,
     pub(super) external_labels: BTreeMap<LabelName, At<String>>,
 }
 
@@ -64,10 +63,35 @@ pub(super) fn read(root: &Reader<'_, '_>) -> FileAlerting {
         bundled_rules: alerting.boolean("bundled_rules").map(|given| given.value),
         bundled,
         bundled_places,
-        alertmanager_file: alerting.path("alertmanager_file"),
         defaults: dispatch::read_defaults(&alerting),
         external_url: external_url(&alerting),
         external_labels: external_labels(&alerting),
+    }
+}
+
+/// Reads the file that `alertmanager_file` names into the sources, before there is anything else to read. None: there is none, or a
+/// problem was noted.
+pub(super) fn alertmanager_file(reading: &mut Reading<'_>, main: &Table) -> Option<FileId> {
+    let given = {
+        let Value::Table(table) = &main.get("alerting")?.node.value else {
+            return None;
+        };
+        table.get("alertmanager_file")?;
+        Reader::quiet(reading, table, &ALERTING).path("alertmanager_file")?
+    };
+    match search::read(&given.value) {
+        Ok(text) => {
+            let file = reading.sources.add(given.value, text);
+            foreign::hide(&mut reading.sources, file);
+            Some(file)
+        }
+        Err(problems) => {
+            let named = format!("named in {}", reading.sources.file_and_line(given.span));
+            for problem in problems {
+                reading.add(Some(given.span), problem.with_hint(named.clone()));
+            }
+            None
+        }
     }
 }
 

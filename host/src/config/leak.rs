@@ -6,24 +6,23 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Connection,
+    Connection, PluginUse, User,
     check::Checks,
     conceal::Concealer,
     connection::{ConnectionPlace, Connections},
+    dispatch::Dispatching,
     guest::GuestPlace,
     history::Names,
     locate::setting_span,
     reading::Reading,
-    resolved::{BundledAlert, Check, PluginOrigin, RuleTable},
+    resolved::{BundledAlert, Check, PluginOrigin, Receiver, ReceiverKind, RuleTable},
     rule::RulePlace,
     source::At,
 };
+use crate::metric::LabelName;
 
 const HINT: &str = "secrets stand in `[access]` and in the credentials of `[connection.NAME]`, where no plugin sees them; if a \
                     variable brought it here, use another one";
-
-/// What somebody wanted who gave a plugin a secret.
-const CREDENTIALS: &str = "credentials for what a check looks at stand in a `[connection.NAME]`, which `connection = \"NAME\"` gives to the check";
 
 /// Notes every secret that a plugin or a reader of the metrics would get to see.
 pub(super) fn refuse(
@@ -95,37 +94,121 @@ fn in_connection(reading: &Reading<'_>, concealer: &Concealer, connection: &Conn
 }
 
 fn in_check(reading: &Reading<'_>, concealer: &Concealer, check: &Check, place: &GuestPlace) {
-    let name = &check.name;
-    let plugin = match &check.plugin.origin {
-        PluginOrigin::File(path) => path.to_string_lossy(),
-        PluginOrigin::Bundled(name) => name.into(),
-    };
     let labels = check
         .labels
         .iter()
         .any(|(label, value)| concealer.finds_in(label.as_str()) || concealer.finds_in(value));
-    if concealer.finds_in(name) {
-        let message = "the name of this check contains the value of a secret, and everybody may see it";
-        reading.error(place.name, message, HINT.to_owned());
-    }
-    for (key, secret) in [
-        ("plugin", concealer.finds_in(&plugin)),
-        ("prefix", concealer.finds_in(&check.prefix)),
-        ("labels", labels),
-    ] {
+    for (key, secret) in [("prefix", concealer.finds_in(&check.prefix)), ("labels", labels)] {
         if secret {
-            let message = format!("`{key}` of check `{name}` contains the value of a secret, and everybody may see it");
-            reading.error(place.span_of(key), message, HINT.to_owned());
+            in_key(reading, User::Check(&check.name), key, place);
         }
     }
-    let settings = serde_json::from_str(&check.settings).unwrap_or_default();
+    in_guest(reading, concealer, &check.plugin_use(), place);
+}
+
+/// What a receiver says to others, and what its plugin is told.
+fn in_receiver(reading: &Reading<'_>, concealer: &Concealer, receiver: &Receiver, place: &GuestPlace) {
+    let user = User::Receiver(&receiver.name);
+    for (key, template) in [("title", &receiver.title), ("text", &receiver.text)] {
+        if template.as_ref().is_some_and(|template| concealer.finds_in(template)) {
+            in_key(reading, user, key, place);
+        }
+    }
+    match &receiver.kind {
+        ReceiverKind::Plugin(_) => {
+            if let Some(own) = receiver.plugin_use() {
+                in_guest(reading, concealer, &own, place);
+            }
+        }
+        ReceiverKind::Email(email) => {
+            in_name(reading, concealer, user, place);
+            let texts = [Some(&email.from), email.reply_to.as_ref(), email.hello.as_ref()];
+            let mut texts = texts
+                .into_iter()
+                .flatten()
+                .chain(&email.to)
+                .chain(&email.cc)
+                .chain(&email.bcc);
+            if texts.any(|text| concealer.finds_in(text)) {
+                in_key(reading, user, "email", place);
+            }
+        }
+        ReceiverKind::Log => in_name(reading, concealer, user, place),
+    }
+}
+
+fn in_key(reading: &Reading<'_>, user: User<'_>, key: &str, place: &GuestPlace) {
+    let message = format!("`{key}` of {user} contains the value of a secret, and everybody may see it");
+    reading.error(place.span_of(key), message, HINT.to_owned());
+}
+
+fn in_name(reading: &Reading<'_>, concealer: &Concealer, user: User<'_>, place: &GuestPlace) {
+    if concealer.finds_in(user.name()) {
+        let word = user.word();
+        let message = format!("the name of this {word} contains the value of a secret, and everybody may see it");
+        reading.error(place.name, message, HINT.to_owned());
+    }
+}
+
+fn in_guest(reading: &Reading<'_>, concealer: &Concealer, own: &PluginUse<'_>, place: &GuestPlace) {
+    in_name(reading, concealer, own.user, place);
+    let plugin = match &own.plugin.origin {
+        PluginOrigin::File(path) => path.to_string_lossy(),
+        PluginOrigin::Bundled(name) => name.into(),
+    };
+    if concealer.finds_in(&plugin) {
+        in_key(reading, own.user, "plugin", place);
+    }
+    let settings = serde_json::from_str(own.settings).unwrap_or_default();
     let mut found = Vec::new();
     in_settings(concealer, &settings, &mut String::new(), &mut found);
     for pointer in found {
-        let message =
-            format!("a setting of check `{name}` contains the value of a secret, and no plugin is handed one");
-        let hint = format!("{HINT}; {CREDENTIALS}");
+        let message = format!(
+            "a setting of {} contains the value of a secret, and no plugin is handed one",
+            own.user
+        );
+        let hint = format!("{HINT}; {}", credentials(own.user));
         reading.error(setting_span(place, &pointer), message, hint);
+    }
+}
+
+/// What somebody wanted who gave a plugin a secret.
+fn credentials(user: User<'_>) -> String {
+    let (what, word) = match user {
+        User::Check(_) => ("what a check looks at", "check"),
+        User::Receiver(_) => ("where a receiver sends to", "receiver"),
+    };
+    format!("credentials for {what} stand in a `[connection.NAME]`, which `connection = \"NAME\"` gives to the {word}")
+}
+
+/// What everybody may see of who hears of what.
+pub(super) fn refuse_in_dispatch(
+    reading: &Reading<'_>,
+    concealer: &Concealer,
+    dispatching: &Dispatching,
+    external_url: Option<&At<String>>,
+    external_labels: &BTreeMap<LabelName, At<String>>,
+) {
+    for (key, value) in external_url
+        .map(|url| ("external_url", url))
+        .into_iter()
+        .chain(external_labels.values().map(|value| ("external_labels", value)))
+    {
+        if concealer.finds_in(&value.value) {
+            let message = format!("`{key}` contains the value of a secret, and everybody may see it");
+            reading.error(value.span, message, HINT.to_owned());
+        }
+    }
+    for receiver in dispatching.dispatch.receivers.values() {
+        if let Some(place) = dispatching.places.get(&*receiver.name) {
+            in_receiver(reading, concealer, receiver, place);
+        }
+    }
+    for (span, text) in &dispatching.seen {
+        if concealer.finds_in(text) {
+            let message = "this contains the value of a secret, and everybody may see it";
+            reading.error(*span, message, HINT.to_owned());
+        }
     }
 }
 

@@ -4,11 +4,13 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use super::{
     access, alerting,
+    alertmanager::{self, Purpose, Taken},
     check::{self, Checks},
     conceal::Concealer,
     connection::{self, Connections, Shown},
     dispatch::{self, FilePeriod},
     environment::Environment,
+    foreign::Secrets,
     guest::GuestPlace,
     history, host, include, leak, log,
     problem::Problems,
@@ -72,7 +74,8 @@ pub fn load(request: &LoadRequest) -> Result<Loaded, Problems> {
     // Hints speak of headers of the same file only, so that the order of the next steps does not matter to them.
     let include = host::includes(&Reader::quiet(&reading, &main, &ROOT));
     let included = include::read(&mut reading, &include);
-    resolve(reading, &main, &included)
+    let alertmanager = alerting::alertmanager_file(&mut reading, &main);
+    resolve(reading, &main, &included, alertmanager)
 }
 
 /// Where a host with this configuration keeps compiled plugins, however wrong the rest of it may be. `None`: there is no
@@ -87,7 +90,12 @@ pub fn cache_dir(request: &LoadRequest) -> Option<PathBuf> {
     host::cache_dir_alone(&Reader::quiet(&reading, &main, &ROOT))
 }
 
-fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result<Loaded, Problems> {
+fn resolve(
+    mut reading: Reading<'_>,
+    main: &Table,
+    included: &[Table],
+    alertmanager: Option<FileId>,
+) -> Result<Loaded, Problems> {
     let root = Reader::new(&reading, main, &ROOT, &[]);
     included
         .iter()
@@ -107,15 +115,29 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     let listen = host.as_ref().map(|host| (host.listen, listen_span));
     let (access, tokens) = access::resolve(&reading, file_access, listen);
     let roots = || std::iter::once(main).chain(included);
-    let connections = connection::read(&reading, roots());
+    let mut connections = connection::read(&reading, roots());
     let mut checks = check::resolve(&reading, roots(), &defaults, &connections);
     let alerting = alerting::resolve(&reading, &file_alerting);
     let defaults = std::mem::take(&mut file_alerting.defaults);
     let file = dispatch::read(&reading, main, defaults, &connections, &mut checks.used);
     let beat = heartbeat.as_ref().map(|heartbeat| Arc::clone(&heartbeat.connection));
-    let dispatching = dispatch::resolve(&reading, file, None, beat);
+    let other = alertmanager.map(|other| {
+        let own = file.own_receivers();
+        let read = alertmanager::read(&reading, other, &Secrets::default(), &own, Purpose::InForce);
+        let Taken {
+            dispatch,
+            connections: own,
+        } = alertmanager::take(&reading, other, read, &connections);
+        for (name, (connection, place)) in own {
+            checks.used.insert(name.to_string());
+            connections.places.insert(name.to_string(), place);
+            connections.all.insert(name, connection);
+        }
+        dispatch
+    });
+    let dispatching = dispatch::resolve(&reading, file, other, beat);
     let (rules, rule_places) = rule::read(&reading, roots());
-    warn_of_nothing(&reading, &checks);
+    warn_of_nothing(&reading, &checks, &dispatching.places);
     warn_of_unused(&reading, &checks, &connections);
     let concealer = Concealer::new(reading.secrets());
     leak::refuse(
@@ -128,6 +150,8 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     );
     leak::refuse_in_rules(&reading, &concealer, &rules, &rule_places);
     leak::refuse_in_bundled(&reading, &concealer, &alerting.bundled, &file_alerting.bundled_places);
+    let (url, labels) = (file_alerting.external_url.as_ref(), &file_alerting.external_labels);
+    leak::refuse_in_dispatch(&reading, &concealer, &dispatching, url, labels);
     let Some(host) = host.filter(|_| !reading.failed()) else {
         return Err(reading.problems(&concealer));
     };
@@ -162,8 +186,9 @@ fn resolve(mut reading: Reading<'_>, main: &Table, included: &[Table]) -> Result
     })
 }
 
-fn warn_of_nothing(reading: &Reading<'_>, checks: &Checks) {
-    if checks.places.is_empty() && !reading.failed() {
+/// A host without checks may still pass on what others post.
+fn warn_of_nothing(reading: &Reading<'_>, checks: &Checks, receivers: &BTreeMap<String, GuestPlace>) {
+    if checks.places.is_empty() && receivers.is_empty() && !reading.failed() {
         let hint = "for example:\n  [check.machine]\n  plugin = \"system\"\n  allow = [\"system\"]";
         reading.warn_whole(
             "there is no check: the host will only report about itself",

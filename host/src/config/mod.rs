@@ -11,12 +11,14 @@
 
 mod access;
 mod alerting;
+mod alertmanager;
 mod check;
 mod conceal;
 mod connection;
 mod cron;
 mod dispatch;
 mod environment;
+mod foreign;
 mod guest;
 mod history;
 mod host;
@@ -25,6 +27,7 @@ mod leak;
 mod load;
 mod locate;
 mod log;
+mod migrate;
 mod named;
 mod print;
 mod problem;
@@ -66,11 +69,13 @@ pub use history::{
 pub use host::{CONCURRENCY_DEFAULT, CONCURRENCY_MAX, LISTEN_DEFAULT};
 pub use include::FILES_MAX;
 pub use load::{LoadRequest, Loaded, cache_dir, load};
+pub use migrate::{Migration, migrate};
 pub use print::InForce;
 pub use problem::{Location, PROBLEMS_SHOWN_MAX, Problem, Problems, Severity};
 pub use resolved::*;
 pub use rule::{RULE_DURATION_MAX, RULES_MAX};
 pub use search::FILE_BYTES_MAX;
+pub use units::show_duration;
 pub use user::{PluginUse, User};
 pub use within::place_within;
 

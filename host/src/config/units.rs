@@ -162,7 +162,7 @@ fn no_size(number: u64, word: &str) -> UnitError {
 }
 
 /// The shortest text that [`duration`] reads back, to the millisecond.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub fn show_duration(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     if rest == 0 {
         return "0s".to_owned();

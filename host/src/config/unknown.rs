@@ -89,6 +89,11 @@ fn root_table(word: &str) -> &str {
     match word {
         "check" => "check.NAME",
         "connection" => "connection.NAME",
+        "receiver" => "receiver.NAME",
+        "time_interval" => "time_interval.NAME",
+        "rule" => "[rule]",
+        "route" => "[route]",
+        "inhibit" => "[inhibit]",
         other => other,
     }
 }

@@ -255,7 +255,6 @@ pub(super) static RECEIVER: TableSpec = TableSpec {
         "email",
         "log",
         "sha256",
-        "allow",
         "limits",
         "connection",
         "connections",
@@ -432,6 +431,32 @@ static SYNONYMS: &[(&str, &str)] = &[
     ("name", "alert"),
     ("no_data", "on_no_data"),
     ("files", "rule_files"),
+    ("matchers", "match"),
+    ("matcher", "match"),
+    ("match_re", "match"),
+    ("source_match", "source"),
+    ("source_matchers", "source"),
+    ("target_match", "target"),
+    ("target_matchers", "target"),
+    ("mute_time_intervals", "mute_times"),
+    ("active_time_intervals", "active_times"),
+    ("time_intervals", "time_interval"),
+    ("mute_time_intervals", "time_interval"),
+    ("inhibit_rules", "inhibit"),
+    ("inhibitions", "inhibit"),
+    ("location", "timezone"),
+    ("days", "weekdays"),
+    ("hours", "times"),
+    ("smarthost", "server"),
+    ("smtp", "server"),
+    ("resolved", "send_resolved"),
+    ("subject", "title"),
+    ("body", "text"),
+    ("message", "text"),
+    ("default_receivers", "receivers"),
+    ("receiver", "receivers"),
+    ("heartbeat", "heartbeat_url"),
+    ("alertmanager", "alertmanager_file"),
 ];
 
 /// The candidate a word was probably meant to be.
@@ -550,7 +575,7 @@ mod tests {
         assert_eq!(meant(&CHECK, "stale-after"), Meant::Key("stale_after"));
         assert_eq!(meant(&CHECK, "Timeout"), Meant::Key("timeout"));
         assert_eq!(meant(&ROOT, "checks"), Meant::Key("check"));
-        assert_eq!(meant(&ROOT, "recevier"), Meant::Later("receiver"));
+        assert_eq!(meant(&ROOT, "recevier"), Meant::Key("receiver"));
         assert_eq!(meant(&CHECK, "conection"), Meant::Key("connection"));
         assert_eq!(meant(&CHECK, "url"), Meant::Nothing);
         assert_eq!(meant(&CONNECTION, "address"), Meant::Key("url"));

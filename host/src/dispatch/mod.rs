@@ -28,6 +28,8 @@ pub mod settings;
 pub mod silence;
 mod store;
 
+#[cfg(test)]
+pub(crate) use self::handle::{Bells, OutboxRequest, outbox as outbox_for_tests};
 pub use self::{
     handle::OutboxHandle,
     message::{Attempt, Message, MessageId, News, NewsReason},

@@ -1,4 +1,4 @@
-//! The rules that come with bundled plugins.
+//! The rules that come with bundled plugins, and those about the host itself.
 //!
 //! Flows in: the packs, which plugins the checks of a configuration use and with which prefixes, what `[alerting.bundled]`
 //! says, and the user's own groups. Flows out: one group for each plugin and prefix, one for what all packs share, and
@@ -32,6 +32,12 @@ const FILE: &str = "bundled:";
 /// The pack of what is the same in all of them.
 const SHARED: &str = "host";
 
+/// What the host watches about itself where there are receivers.
+const OF_HOST: Pack = (SHARED, include_str!("../../rules.yml"));
+
+/// Fires always, so it is evaluated only where somebody asks for it by a table of its own.
+const WATCHDOG: &str = "Watchdog";
+
 /// A pack's plugin and its text.
 pub(super) type Pack = (&'static str, &'static str);
 
@@ -52,6 +58,7 @@ pub(super) fn read(loaded: &Loaded, packs: &[Pack], own: &[Group], problems: &mu
         return Bundled::default();
     }
     let mut collected = Collected::default();
+    collected.shared.extend(of_host(loaded, interval, problems));
     for (plugin, prefixes) in used(loaded) {
         for (_, text) in packs.iter().filter(|(name, _)| *name == plugin) {
             for prefix in prefixes.iter().copied() {
@@ -66,6 +73,26 @@ pub(super) fn read(loaded: &Loaded, packs: &[Pack], own: &[Group], problems: &mu
         .map(|rule| (&*rule.name, rule.location.as_str()))
         .collect();
     collected.finish(interval, &changes, &named)
+}
+
+/// Rules about the host that this configuration has a use for.
+fn of_host(loaded: &Loaded, interval: i64, problems: &mut Vec<Problem>) -> Vec<Rule> {
+    let config = &loaded.config;
+    let is_wanted = |rule: &Arc<Rule>| match &*rule.name {
+        WATCHDOG => config.alerting.bundled.contains_key(WATCHDOG),
+        _ => !config.dispatch.receivers.is_empty(),
+    };
+    let (pack, text) = OF_HOST;
+    let rules = rules_of(pack, text, interval, problems).into_iter().filter(is_wanted);
+    rules
+        .map(|rule| {
+            let mut rule = Arc::unwrap_or_clone(rule);
+            if let RuleKind::Alert(alert) = &mut rule.kind {
+                alert.on_no_data = OnNoData::Hold;
+            }
+            rule
+        })
+        .collect()
 }
 
 /// Plugins that checks use, with the prefixes they are used with.
@@ -209,6 +236,7 @@ fn changes<'l>(
     }
     let rules = packs
         .iter()
+        .chain([&OF_HOST])
         .flat_map(|(plugin, text)| rules_of(plugin, text, interval, &mut Vec::new()));
     let known: BTreeSet<Arc<str>> = rules.map(|rule| Arc::clone(&rule.name)).collect();
     let mut changes = BTreeMap::new();

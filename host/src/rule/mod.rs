@@ -43,7 +43,7 @@ pub use self::{
     load::{lint, load, load_text},
     owner::{RuleOptions, Rules, RulesHandle},
     status::{GroupStatus, Health, RuleReport, RuleStatus},
-    template::{Externals, Template},
+    template::{Data, Externals, NoticeFault, NoticeTemplate, Template},
 };
 use crate::config::OnNoData;
 

@@ -5,7 +5,7 @@
 
 wasmtime::component::bindgen!({
     path: "../plugin-sdk/wit",
-    world: "everything",
+    world: "whole-contract",
     imports: {
         "bellwether:plugin/http": async | trappable,
         "bellwether:plugin/redis": async | trappable,

@@ -65,8 +65,8 @@ pub(super) async fn within<T>(
 /// Who a message is about.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'p> {
-    /// NAME of `[check.NAME]`; "" while loading.
-    pub(super) check: &'p str,
+    /// `check.NAME` or `receiver.NAME`; "" while loading.
+    pub(super) table: &'p str,
     /// `checks.d/web.toml:12`; "" while loading.
     pub(super) location: &'p str,
     pub(super) redactor: &'p Redactor,
@@ -166,7 +166,7 @@ fn explain_stopped(stopped: &Stopped, guest: &Guest, place: Place<'_>) -> (Reaso
 
 fn explain_denied(denied: &Denied, place: Place<'_>) -> String {
     let Denied { capability, hint } = denied;
-    let Place { check, location, .. } = place;
+    let Place { table, location, .. } = place;
     let (line, more) = hint.split_once('\n').unwrap_or((hint, ""));
     let more = match more {
         "" => String::new(),
@@ -177,9 +177,7 @@ fn explain_denied(denied: &Denied, place: Place<'_>) -> String {
     } else {
         format!(" ({location})")
     };
-    format!(
-        "called `{capability}`, which it was not granted; to allow it, add `{line}` to [check.{check}]{place}{more}"
-    )
+    format!("called `{capability}`, which it was not granted; to allow it, add `{line}` to [{table}]{place}{more}")
 }
 
 fn out_of(refused: Refused, guest: &Guest) -> String {
@@ -266,7 +264,7 @@ mod tests {
     fn a_refusal_names_the_check_the_line_and_the_place() {
         let redactor = Redactor::default();
         let place = Place {
-            check: "machine",
+            table: "check.machine",
             location: "bellwether.toml:7",
             redactor: &redactor,
         };

@@ -81,7 +81,9 @@ impl Event for CacheEntryRefused<'_> {
 
 /// A host call or the host's side of a run panicked.
 pub(super) struct HostPanicked<'e> {
-    pub(super) check: &'e str,
+    /// `check` or `receiver`.
+    pub(super) kind: &'static str,
+    pub(super) name: &'e str,
     pub(super) message: &'e str,
 }
 
@@ -92,8 +94,8 @@ impl Event for HostPanicked<'_> {
 
     fn message(&self) -> Cow<'_, str> {
         format!(
-            "the host panicked during a run of check {}; only that run is lost",
-            self.check
+            "the host panicked during a run of {} {}; only that run is lost",
+            self.kind, self.name
         )
         .into()
     }
@@ -103,7 +105,7 @@ impl Event for HostPanicked<'_> {
     }
 
     fn fields(&self, fields: &mut Fields) {
-        fields.data("panic", self.message).context("check", self.check);
+        fields.data("panic", self.message).context(self.kind, self.name);
     }
 
     fn count(&self) -> Option<Count> {

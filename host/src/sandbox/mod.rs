@@ -1,8 +1,8 @@
 //! Runs other people's code without trusting it.
 //!
 //! Owns the WebAssembly engine, the cache of compiled components and the limits of every run. Flows in: components and
-//! run requests. Flows out: loaded [`Plugin`]s and, for each run, one [`RunEnd`]: nothing a plugin does passes beyond
-//! it. What a plugin may use is `capability`'s to decide; when it runs is `schedule`'s.
+//! requests to run or to deliver. Flows out: loaded [`Plugin`]s and, for each run, one [`RunEnd`], for each delivery one
+//! [`DeliveryEnd`]: nothing a plugin does passes beyond it. What a plugin may use is `capability`'s to decide; when it runs is `schedule`'s.
 
 mod bindings;
 mod cache;
@@ -14,6 +14,8 @@ mod describe;
 mod end;
 mod engine;
 mod events;
+mod forward;
+mod frame;
 mod guest;
 mod inspect;
 mod limits;
@@ -30,6 +32,10 @@ pub use cache::CacheError;
 pub use child::compile_child_main;
 pub use compile::{COMPILE_CPU_DEFAULT, COMPILE_WALL_DEFAULT, CompileError, CompilerOptions};
 pub use describe::{ConnectionSlot, Description, DescriptionError, MetricDescription};
+pub use forward::{
+    DeliveryEnd, DeliveryFailure, ForwardRequest, ForwardedAlert, ForwardedEvent, ForwardedRun, NewsKind, NewsReason,
+    Notification, Pairs, Receipt, Refused,
+};
 pub use inspect::{COMPONENT_BYTES_MAX, CONTRACT_VERSION, Import, InspectError, Inspection, Tier, inspect};
 pub use limits::{CPU_DEFAULT, MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MAX, RunLimits};
 pub use load::{LoadError, Progress, Sandbox, SandboxError, SandboxOptions};

@@ -6,8 +6,12 @@ use tokio::sync::Semaphore;
 use wasmtime::{Engine, component::InstancePre};
 
 use super::{
-    bindings::exports::bellwether::plugin::check, compile::Compiler, describe::Description, engine::Ticker,
-    guest::Guest, inspect::Inspection,
+    bindings::exports::bellwether::plugin::{check, events, notifications, runs},
+    compile::Compiler,
+    describe::Description,
+    engine::Ticker,
+    guest::Guest,
+    inspect::Inspection,
 };
 use crate::{
     capability::{http::HttpHost, postgres::Postgres, redis::Redis, system::SystemReader},
@@ -42,8 +46,41 @@ pub struct Plugin {
     pub(super) description: Description,
     pub(super) name: Arc<str>,
     pub(super) instance: InstancePre<Guest>,
-    /// Of a check plugin.
+    pub(super) exports: Exports,
+}
+
+/// What a plugin does, of what the contract knows.
+#[derive(Default)]
+pub(super) struct Exports {
+    /// Of a check.
     pub(super) check: Option<check::GuestIndices>,
+    /// Of a forwarder of notifications.
+    pub(super) notifications: Option<notifications::GuestIndices>,
+    /// Of one that carries runs.
+    pub(super) runs: Option<runs::GuestIndices>,
+    /// Of one that carries what applications reported.
+    pub(super) events: Option<events::GuestIndices>,
+}
+
+impl Exports {
+    /// Of a component whose exports are known by name. The error's chain is wasmtime's, which is precise.
+    pub(super) fn new(inspection: &Inspection, instance: &InstancePre<Guest>) -> wasmtime::Result<Self> {
+        let has = |name: &str| inspection.exports.contains(name);
+        let mut exports = Self::default();
+        if has("check") {
+            exports.check = Some(check::GuestIndices::new(instance)?);
+        }
+        if has("notifications") {
+            exports.notifications = Some(notifications::GuestIndices::new(instance)?);
+        }
+        if has("runs") {
+            exports.runs = Some(runs::GuestIndices::new(instance)?);
+        }
+        if has("events") {
+            exports.events = Some(events::GuestIndices::new(instance)?);
+        }
+        Ok(exports)
+    }
 }
 
 impl fmt::Debug for Plugin {

@@ -10,25 +10,24 @@ use wasmtime::Store;
 use super::{
     bindings::bellwether::plugin::report::{Failure as GuestFailure, Report as GuestReport},
     convert::{self, ConvertRules},
-    end::{self, Ended, Place},
+    end::{self, Ended},
     events::HostPanicked,
-    guest::{Guest, RunParts},
-    limits::RunLimits,
+    frame::{Caller, Frame},
+    guest::Guest,
     meter::{Meter, metered},
     plugin::Plugin,
     stdio,
 };
 use crate::{
     capability::{
-        context::{RunContext, reserve},
-        grant::{Grants, Wanted},
-        log::{LINES_DEFAULT, LogLine, RunLog},
+        grant::Grants,
+        log::LogLine,
         reach::Reach,
         state::{StateChanges, StateScratch},
     },
     clock::{Instant, Timestamp},
     config::Check,
-    outcome::{Denied, Failure, Outcome, Report, Usage},
+    outcome::{Failure, Outcome, Report, Usage},
     supervisor::{Panic, catch_async},
 };
 
@@ -53,6 +52,33 @@ pub struct RunRequest {
     pub facts: Arc<Vec<(String, String)>>,
 }
 
+impl RunRequest {
+    fn caller(&self) -> Caller {
+        Caller {
+            kind: "check",
+            name: Arc::clone(&self.check.name),
+            location: self.check.location.as_str().into(),
+            timeout: self.check.timeout,
+        }
+    }
+
+    fn into_frame(self, caller: &Caller) -> Frame {
+        Frame {
+            caller: caller.clone(),
+            prefix: self.check.prefix.as_str().into(),
+            limits: self.check.limits.clone(),
+            grants: Grants::of(&self.check, &self.reach),
+            reach: self.reach,
+            state: self.state,
+            scheduled_at: self.scheduled_at,
+            attempt: self.attempt,
+            previous: self.previous,
+            interval: self.interval,
+            facts: self.facts,
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug)]
 pub struct RunEnd {
@@ -73,6 +99,7 @@ impl Plugin {
     /// Dropping the future ends the run.
     pub async fn run(&self, request: RunRequest) -> RunEnd {
         let started = Started {
+            caller: request.caller(),
             check: Arc::clone(&request.check),
             scheduled_at: request.scheduled_at,
             attempt: request.attempt,
@@ -90,53 +117,14 @@ impl Plugin {
         // The semaphore is never closed.
         let _seat = self.machine.seats.acquire().await;
         let _ticking = self.machine.ticker.ticking();
-        let mut store = self.store(request, started.began, meter);
+        let mut store = self.store(request.into_frame(&started.caller), started.began, meter);
         let called = self.call(&mut store, started).await;
         self.conclude(store, started, called, meter)
     }
 
-    fn store(&self, request: RunRequest, began: Instant, meter: &Arc<Meter>) -> Store<Guest> {
-        let check = request.check;
-        let limits = RunLimits::resolve(&check.limits, self.description.memory_bytes);
-        let log = self.log(&check.name, check.limits.log_lines.unwrap_or(LINES_DEFAULT));
-        let calls_until = began + (check.timeout - reserve(check.timeout));
-        let http = self
-            .machine
-            .http
-            .run(Arc::clone(&check.name), Arc::clone(&request.reach), calls_until);
-        let parts = RunParts {
-            grants: Grants::of(&check, &request.reach),
-            reach: request.reach,
-            state: request.state,
-            system: self.machine.system.clone(),
-            redis: self.machine.redis.clone(),
-            postgres: self.machine.postgres.clone(),
-            database_calls: 0,
-            http: Arc::new(http),
-            denied: Vec::new(),
-            context: RunContext {
-                scheduled_at: request.scheduled_at,
-                attempt: request.attempt,
-                previous: request.previous,
-                interval: request.interval,
-                calls_until,
-                facts: request.facts,
-                host_version: self.machine.host_version,
-                check,
-            },
-        };
-        let log = Arc::new(std::sync::Mutex::new(log));
-        Guest::store(&self.machine.engine, limits, &log, meter, Some(Box::new(parts)))
-    }
-
-    fn log(&self, check: &Arc<str>, lines: u64) -> RunLog {
-        let (telemetry, redactor) = (self.machine.telemetry.clone(), self.machine.redactor.clone());
-        RunLog::new(Arc::clone(check), Arc::clone(&self.name), telemetry, redactor, lines)
-    }
-
     /// The part that guest code runs in: instantiation (start functions) and the call, under both clocks.
     async fn call(&self, store: &mut Store<Guest>, started: &Started) -> Called {
-        let Some(check) = &self.check else {
+        let Some(check) = &self.exports.check else {
             let absent = wasmtime::format_err!("plugin `{}` is not a check: it does not export `check`", self.name);
             return Err(Ended::Error(absent));
         };
@@ -156,23 +144,13 @@ impl Plugin {
         let result = match called {
             Ok(Ok(report)) => Ok(self.convert(report, &started.check)),
             Ok(Err(said)) => Err(convert::failure(&said, &self.machine.redactor)),
-            Err(ended) => Err(self.explain(&ended, guest, &started.check)),
+            Err(ended) => Err(self.explain(&ended, guest, &started.caller)),
         };
-        let memory_peak_bytes = guest.limiter.peak_bytes();
-        let (logs, log_lines_dropped) = stdio::lock(&guest.log).take();
-        let (changes, used) = take_parts(guest);
-        drop(store);
-        let usage = Usage {
-            duration: self.machine.clock.monotonic().saturating_duration_since(started.began),
-            cpu: meter.spent(),
-            memory_peak_bytes,
-            log_lines_dropped,
-            ..used
-        };
+        let left = self.take_apart(store, started.began, meter);
         RunEnd {
-            outcome: started.outcome(result, usage),
-            state: returned.then_some(changes),
-            logs,
+            outcome: started.outcome(result, left.usage),
+            state: returned.then_some(left.state),
+            logs: left.logs,
         }
     }
 
@@ -185,19 +163,11 @@ impl Plugin {
         convert::report(report, &rules)
     }
 
-    fn explain(&self, ended: &Ended, guest: &Guest, check: &Check) -> Failure {
-        let place = Place {
-            check: &check.name,
-            location: &check.location,
-            redactor: &self.machine.redactor,
-        };
-        end::explain(ended, guest, place)
-    }
-
     /// A panic of ours takes its run along and nothing else.
     fn panicked(&self, started: &Started, panic: &Panic, meter: &Meter) -> RunEnd {
         self.machine.telemetry.emit(&HostPanicked {
-            check: &started.check.name,
+            kind: started.caller.kind,
+            name: &started.check.name,
             message: &panic.message,
         });
         let usage = Usage {
@@ -213,27 +183,9 @@ impl Plugin {
     }
 }
 
-/// What the run wrote, and what it asked for.
-fn take_parts(guest: &mut Guest) -> (StateChanges, Usage) {
-    let Some(parts) = guest.run.take() else {
-        return Default::default();
-    };
-    let capability = Wanted::Http.as_str();
-    let refused = parts
-        .http
-        .refusals()
-        .into_iter()
-        .map(|hint| Denied { capability, hint });
-    let used = Usage {
-        denied: parts.denied.into_iter().chain(refused).collect(),
-        requests: parts.http.outcomes(),
-        ..Usage::default()
-    };
-    (parts.state.into_changes(), used)
-}
-
 /// What a run knows of itself when it begins.
 struct Started {
+    caller: Caller,
     check: Arc<Check>,
     scheduled_at: Timestamp,
     attempt: u32,

@@ -37,7 +37,8 @@ pub(crate) fn packs() -> Vec<(PathBuf, PathBuf)> {
         .filter(|file| file.to_string_lossy().ends_with(".rules.yml"))
         .collect();
     assert_eq!(examples.len(), EXAMPLES, "{examples:?}");
-    let all = of_plugins.into_iter().chain(examples);
+    let of_host = root.join("host/rules.yml");
+    let all = of_plugins.into_iter().chain(examples).chain([of_host]);
     all.map(|rules| {
         let name = rules.file_name().expect("a name").to_string_lossy();
         let tests = rules.with_file_name(name.replace("rules.yml", "rules_test.yml"));

@@ -12,7 +12,7 @@ use bellwether::{
     capability::{
         dial::{Resolve, SystemResolver},
         reach::Reach,
-        state::{QUOTA_BYTES_DEFAULT, StateBank},
+        state::{QUOTA_BYTES_DEFAULT, StateBank, key_of_receiver},
         system::SystemReader,
     },
     clock::{Clock, Timestamp},
@@ -20,8 +20,8 @@ use bellwether::{
     metric::Points,
     outcome::{Failure, Report},
     sandbox::{
-        COMPILE_CPU_DEFAULT, COMPILE_WALL_DEFAULT, CompilerOptions, LoadError, Plugin, RunEnd, RunRequest, Sandbox,
-        SandboxOptions,
+        COMPILE_CPU_DEFAULT, COMPILE_WALL_DEFAULT, CompilerOptions, DeliveryEnd, ForwardRequest, LoadError,
+        Notification, Plugin, Receipt, RunEnd, RunRequest, Sandbox, SandboxOptions,
     },
     secret::Redactor,
     supervisor::Supervisor,
@@ -166,6 +166,42 @@ impl Bench {
             self.bank.commit(&check.name, changes);
         }
         end
+    }
+
+    /// One delivery to the receiver `name`; state is kept as the host keeps it.
+    pub(crate) async fn deliver(
+        &self,
+        name: &str,
+        plugin: &Plugin,
+        given: &Given,
+        notification: Notification,
+    ) -> DeliveryEnd<Receipt> {
+        let end = plugin.deliver(self.forward_request(name, given), notification).await;
+        if let Some(changes) = end.state.clone() {
+            self.bank.commit(&key_of_receiver(name), changes);
+        }
+        end
+    }
+
+    /// What a delivery to the receiver `name` is given.
+    pub(crate) fn forward_request(&self, name: &str, given: &Given) -> ForwardRequest {
+        ForwardRequest {
+            receiver: name.into(),
+            location: "bellwether.toml:12".into(),
+            settings: given.settings.into(),
+            timeout: given.timeout,
+            limits: given.limits.clone(),
+            at: Timestamp::from_seconds(1_700_000_000),
+            attempt: 1,
+            reach: Arc::clone(&given.reach),
+            state: self.bank.view(&key_of_receiver(name), QUOTA_BYTES_DEFAULT),
+            facts: Arc::default(),
+        }
+    }
+
+    /// Bytes that a receiver keeps, by key.
+    pub(crate) fn receiver_state(&self, receiver: &str) -> Vec<(String, Vec<u8>)> {
+        self.bank.entries(&key_of_receiver(receiver))
     }
 
     /// A board with this one check.

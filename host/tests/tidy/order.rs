@@ -23,6 +23,7 @@ const ORDER: &[&str] = &[
     "history",
     "rule",
     "dispatch",
+    "deliver",
     "expose",
     "app",
     "cli",

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     bindings::{
         bellwether::plugin::report::{Failure, MetricFamily, Points, Report, Status, Verdict},
-        exports::bellwether::plugin::identity::Description,
+        identity::Description,
     },
     metric::kind_of,
     name::{valid_code, valid_label, valid_metric},
@@ -51,6 +51,23 @@ pub(super) fn readme(description: &Description, readme: &str) -> Vec<String> {
     let codes = description.codes.iter().map(|code| ("code", &code.code));
     let silent = metrics
         .chain(codes)
+        .filter(|(_, name)| !readme.contains(&format!("`{name}`")));
+    silent
+        .map(|(what, name)| format!("the README says nothing of {what} `{name}`"))
+        .collect()
+}
+
+/// As [`readme`], of a forwarder: it has neither metrics nor codes, but settings and slots.
+pub(super) fn forwarder_readme(description: &Description, readme: &str) -> Vec<String> {
+    let schema: Value = serde_json::from_str(&description.settings_schema).expect("schemars writes JSON");
+    let keys = schema.get("properties").and_then(Value::as_object);
+    let keys = keys
+        .into_iter()
+        .flat_map(|keys| keys.keys())
+        .map(|key| ("setting", key));
+    let slots = description.connections.iter().map(|slot| ("slot", &slot.name));
+    let silent = keys
+        .chain(slots)
         .filter(|(_, name)| !readme.contains(&format!("`{name}`")));
     silent
         .map(|(what, name)| format!("the README says nothing of {what} `{name}`"))

@@ -24,12 +24,16 @@
 //! assert_eq!(fake.run::<Counting>(json!({})).verdict("").summary, "run 43");
 //! ```
 //!
+//! Forwarders are tested likewise, by [`Fake::deliver`] and with [`news`] made for the purpose.
+//!
 //! A [`Fake`] stands for the host over any number of runs and keeps the state between them. It panics, and so fails the
 //! test, when a plugin breaks its own description: a metric or code that was not described, labels in another order,
 //! the same series twice. It does not enforce limits and times nothing.
 
+mod delivery;
 pub(crate) mod host;
 mod lint;
+pub mod news;
 mod rules;
 mod run;
 mod world;
@@ -40,6 +44,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+pub use delivery::{Delivery, assert_forwarder_readme, assert_receivers, describe_forwarder};
 pub use run::{LogLine, Run};
 use serde_json::Value;
 pub use serde_json::json;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::bindings::exports::bellwether::plugin::identity::{Description, MetricDescription};
+use crate::bindings::identity::{Description, MetricDescription};
 
 /// Labels that stand at every series without the plugin's doing.
 const OF_THE_HOST: [&str; 3] = ["check", "instance", "job"];

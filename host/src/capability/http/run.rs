@@ -22,7 +22,7 @@ use super::{
     BODIES_BYTES_MAX, BODY_BYTES_MAX, IN_FLIGHT_MAX, REQUESTS_MAX, Shared,
     body::Budget,
     exchange::{Answer, Asked},
-    message::{Error, Failure, Header, Phases, Request, Response},
+    message::{Error, Failure, Header, Phase, Phases, Request, Response},
     policy::{
         grant,
         headers::{self, Answers},
@@ -53,6 +53,8 @@ pub struct HttpRun {
     held: Held,
     scrubber: OnceLock<Scrubber>,
     outcomes: Mutex<BTreeMap<&'static str, u64>>,
+    /// Requests under way, and those that may have arrived although no answer did.
+    unanswered: AtomicU32,
     refusals: Mutex<Vec<String>>,
 }
 
@@ -70,6 +72,7 @@ impl HttpRun {
             held: Held::default(),
             scrubber: OnceLock::new(),
             outcomes: Mutex::default(),
+            unanswered: AtomicU32::new(0),
             refusals: Mutex::default(),
         }
     }
@@ -86,10 +89,14 @@ impl HttpRun {
             url: asked_url(&request),
             ..Trace::default()
         };
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
         let (ended, total) = match self.sit().await {
             Ok(_seat) => self.seated(&request, &mut trace).await,
             Err(error) => (Err(error), Duration::ZERO),
         };
+        if ended.is_ok() || matches!(trace.phase, Phase::Resolve | Phase::Connect | Phase::Tls) {
+            self.unanswered.fetch_sub(1, Ordering::Relaxed);
+        }
         self.count(ended.as_ref().map_or_else(Error::outcome, |_| "ok"));
         match ended {
             Ok(answer) => Ok(self.response(answer, &request, trace, total)),
@@ -144,6 +151,12 @@ impl HttpRun {
     /// How requests ended, by the word for it: `ok`, or an error's.
     pub fn outcomes(&self) -> BTreeMap<&'static str, u64> {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether something may have been done at the other side of which nobody here knows: a request went out, or was about to, and no
+    /// answer came.
+    pub fn is_in_doubt(&self) -> bool {
+        self.unanswered.load(Ordering::Relaxed) > 0
     }
 
     fn count(&self, outcome: &'static str) {

@@ -80,7 +80,7 @@ fn server(reader: &Reader<'_, '_>) -> Option<(String, u16)> {
 }
 
 /// `smtp.example.com`, `smtp.example.com:465`, `[::1]:25`.
-pub(super) fn parse_server(text: &str) -> Option<(String, u16)> {
+pub(in super::super) fn parse_server(text: &str) -> Option<(String, u16)> {
     let text = text.trim();
     let (name, port) = match text.rsplit_once(':') {
         Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, port.parse().ok()?),
@@ -161,7 +161,7 @@ fn address(reading: &Reading<'_>, key: &str, given: &At<String>) -> bool {
 }
 
 /// `me@example.com` or `Me <me@example.com>`. Whether somebody reads it, nobody can know.
-pub(super) fn is_address(text: &str) -> bool {
+pub(in super::super) fn is_address(text: &str) -> bool {
     let text = text.trim();
     let bare = match text.strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
         Some((_, bare)) => bare,

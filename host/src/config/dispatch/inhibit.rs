@@ -15,8 +15,18 @@ const EQUAL_MAX: usize = 100;
 /// As a file says it.
 #[derive(Debug)]
 pub(in super::super) struct FileInhibit {
+    pub(in super::super) span: Span,
     /// None: a problem was noted.
     pub(in super::super) resolved: Option<Inhibit>,
+}
+
+impl FileInhibit {
+    /// What everybody may see of it.
+    pub(super) fn seen(&self) -> Option<(Span, String)> {
+        let own = self.resolved.as_ref()?;
+        let all: Vec<String> = own.source.iter().chain(&own.target).map(ToString::to_string).collect();
+        Some((self.span, all.join(" ")))
+    }
 }
 
 pub(super) fn read(reading: &Reading<'_>, main: &Table) -> Vec<FileInhibit> {
@@ -38,6 +48,7 @@ fn one(reader: &Reader<'_, '_>) -> FileInhibit {
     }
     let location = reader.reading.sources.file_and_line(reader.table.span);
     FileInhibit {
+        span: reader.table.span,
         resolved: inhibit(source.unwrap_or_default(), target.unwrap_or_default(), equal, location),
     }
 }

@@ -26,11 +26,12 @@ pub use interval::INTERVALS_MAX;
 pub use receiver::{RECEIVER_TIMEOUT_DEFAULT, RECEIVERS_MAX};
 pub use route::{GROUP_INTERVAL_DEFAULT, GROUP_WAIT_DEFAULT, REPEAT_INTERVAL_DEFAULT, ROUTES_MAX};
 pub(super) use {
+    email::{is_address, parse_server},
     inhibit::{FileInhibit, inhibit, without},
     interval::{FileInterval, FilePeriod, refuse_twice},
     receiver::FileReceiver,
     route::{FileGroupBy, FilePolicy, FileRoute, Parent, group_by_of},
-    words::matchers,
+    words::{in_a_line, matchers},
 };
 
 use super::{
@@ -75,6 +76,13 @@ pub(super) struct FileDispatch {
     pub(super) receivers: Vec<FileReceiver>,
 }
 
+impl FileDispatch {
+    /// Names of its receivers.
+    pub(super) fn own_receivers(&self) -> BTreeSet<String> {
+        self.receivers.iter().map(|file| file.name.value.clone()).collect()
+    }
+}
+
 /// What came out of it, with what is needed to speak about it later.
 #[derive(Clone, Debug)]
 pub(super) struct Dispatching {
@@ -83,6 +91,8 @@ pub(super) struct Dispatching {
     pub(super) places: BTreeMap<String, GuestPlace>,
     /// How their credentials are written.
     pub(super) shown: BTreeMap<Arc<str>, Shown>,
+    /// What routes and inhibitions are called and match, for everybody to see.
+    pub(super) seen: Vec<(Span, String)>,
     /// Time intervals as written.
     pub(super) periods: BTreeMap<String, Vec<FilePeriod>>,
 }
@@ -140,6 +150,10 @@ pub(super) fn resolve(
         shown.extend(file.shown.map(|shown| (Arc::clone(&name), shown)));
         receivers.extend(file.resolved.map(|receiver| (name, Arc::new(receiver))));
     }
+    let seen = own.routes.iter().map(FileRoute::seen);
+    let seen = seen
+        .chain(own.inhibitions.iter().filter_map(FileInhibit::seen))
+        .collect();
     let periods = own.intervals.iter();
     let periods = periods
         .map(|file| (file.name.value.clone(), file.periods.clone()))
@@ -163,6 +177,7 @@ pub(super) fn resolve(
         dispatch,
         places,
         shown,
+        seen,
         periods,
     }
 }

@@ -47,7 +47,7 @@ const KIND: Kind = Kind {
 };
 
 /// Keys that only a plugin has.
-const PLUGIN_KEYS: [&str; 6] = ["sha256", "allow", "limits", "connection", "connections", "settings"];
+const PLUGIN_KEYS: [&str; 5] = ["sha256", "limits", "connection", "connections", "settings"];
 
 /// A receiver as a file says it.
 #[derive(Debug)]
@@ -197,7 +197,6 @@ fn plugin(reader: &Reader<'_, '_>, connections: &Connections, used: &mut BTreeSe
         },
         plugin_edition: 0,
         limits,
-        allow: file.allow,
         connections: bound.into_iter().map(posting).collect(),
         settings: file.settings,
     }))

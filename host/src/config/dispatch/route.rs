@@ -104,6 +104,13 @@ impl FilePolicy {
 }
 
 impl FileRoute {
+    /// What everybody may see of it.
+    pub(super) fn seen(&self) -> (Span, String) {
+        let name = self.name.iter().map(|name| name.value.clone());
+        let all: Vec<String> = name.chain(self.matchers.iter().map(ToString::to_string)).collect();
+        (self.span, all.join(" "))
+    }
+
     /// The same in a list in which `before` others stand before its own.
     pub(super) fn moved(mut self, before: usize) -> Self {
         if let Parent::At(index) = &mut self.parent {
@@ -193,6 +200,17 @@ pub(super) fn resolve(
     };
     walk.all(&root);
     let (reached, resolved) = (walk.reached, walk.resolved);
+    // What is wrong in them is said all the same.
+    for route in routes
+        .iter()
+        .zip(&reached)
+        .filter(|(_, reached)| !**reached)
+        .map(|(route, _)| route)
+    {
+        names.receivers(reading, route.receivers.as_deref().unwrap_or_default());
+        names.intervals(reading, &route.mute_times);
+        names.intervals(reading, &route.active_times);
+    }
     for at in (0..routes.len()).filter(|at| !reached[*at] && children.is_below_itself(routes, *at)) {
         let span = routes[at].span;
         let message = "this route is below itself: its parents lead back to it";
@@ -341,7 +359,9 @@ impl Walk<'_, '_> {
 
     fn push_children(&self, of: Option<usize>, parent: Option<usize>, due: &mut Vec<(usize, Option<usize>)>) {
         let Some(children) = self.children.get(&of) else { return };
-        self.warn_of_unreachable(children);
+        if !self.reading.failed() {
+            self.warn_of_unreachable(children);
+        }
         due.extend(children.iter().rev().map(|child| (*child, parent)));
     }
 

@@ -46,10 +46,22 @@ pub(in super::super) fn matchers(reading: &Reading<'_>, text: &At<String>) -> Op
         Err(error) => {
             let span = within(reading, text, error.at);
             let hint = "NAME=\"VALUE\", with `=`, `!=`, `=~` or `!~`: severity=\"critical\"".to_owned();
-            reading.error(span, format!("not a matcher: {error}"), hint);
+            reading.error(span, format!("not a matcher: {}", in_a_line(&error.to_string())), hint);
             None
         }
     }
+}
+
+/// What a parser of regular expressions draws over several lines: the beginning, and its last word.
+pub(in super::super) fn in_a_line(error: &str) -> String {
+    let Some((first, rest)) = error.split_once('\n') else {
+        return error.to_owned();
+    };
+    let first = first
+        .trim_end_matches("regex parse error:")
+        .trim_end_matches([' ', ':']);
+    let last = rest.lines().last().unwrap_or_default();
+    format!("{first}: {}", last.trim_start_matches("error: "))
 }
 
 /// From a byte of a value on to its end, in its source.

@@ -1,8 +1,11 @@
 //! Receivers, routes, inhibitions and time intervals in `--print`, those of Alertmanager's file among them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use super::{Page, connection, escaped, print_allow, print_grants, print_limits, print_plugin, print_settings, quoted};
+use super::{Page, connection, escaped, print_grants, print_limits, print_plugin, print_settings, quoted};
 use crate::{
     alert::Matcher,
     config::{
@@ -27,7 +30,7 @@ fn print_receiver(page: &mut Page, receiver: &Receiver, shown: &Shown) {
     page.table(&["receiver", &receiver.name]);
     page.comment(&format!("from {}", receiver.location));
     if let ReceiverKind::Plugin(forwarder) = &receiver.kind {
-        print_grants(page, &forwarder.allow, &forwarder.connections, &[]);
+        print_grants(page, &BTreeSet::new(), &forwarder.connections, &[]);
         print_plugin(page, &forwarder.plugin);
     }
     if receiver.kind == ReceiverKind::Log {
@@ -53,7 +56,6 @@ fn print_receiver(page: &mut Page, receiver: &Receiver, shown: &Shown) {
 }
 
 fn print_forwarder(page: &mut Page, name: &str, forwarder: &Forwarder) {
-    print_allow(page, &forwarder.allow);
     let bound = forwarder.connections.iter().map(|(slot, bound)| (slot, &**bound));
     connection::bindings(page, bound);
     print_limits(page, User::Receiver(name), &forwarder.limits);

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Capability, Limits, PluginSource};
+use super::{Limits, PluginSource};
 use crate::{
     alert::{Matcher, TimeInterval},
     config::{Connection, TlsOptions},
@@ -161,8 +161,6 @@ pub struct Forwarder {
     pub plugin_edition: u32,
     /// `series` is None.
     pub limits: Limits,
-    /// Capabilities granted by `allow`.
-    pub allow: BTreeSet<Capability>,
     /// By slot.
     pub connections: BTreeMap<String, Arc<Connection>>,
     /// The settings table as JSON text, keys sorted; "{}" when there is none.

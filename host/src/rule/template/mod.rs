@@ -1,10 +1,11 @@
-//! Go templates in labels and annotations, with Prometheus' functions.
+//! Go templates in labels and annotations, with Prometheus' functions; and in what receivers are sent (`notice`).
 //!
 //! Flows in: a text at load, which is parsed and checked there, and a [`Scope`] for each alert. Flows out: text, or why there is
 //! none; the alert goes on either way. A label that is not there is the empty text. Output, loops, steps and time are limited,
 //! because labels come from whoever is monitored, and a rule evaluates for thousands of alerts.
 
 mod functions;
+mod notice;
 mod number;
 mod tree;
 
@@ -12,6 +13,7 @@ use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc, sync::Arc};
 
 use bellwether_promql::{functions::format, labels::Labels, value::Sample};
 use gotmpl::{MissingKey, TemplateError, Value};
+pub use notice::{Data, NoticeFault, NoticeTemplate};
 
 /// Longest template, in bytes. The longest published annotation has about 3,000.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -138,6 +140,11 @@ impl Template {
 
     /// Errors: it is none, names a function or variable that does not exist, or is too long.
     pub(super) fn parse(text: &str) -> Result<Self, TemplateFault> {
+        Self::parse_after(BEFORE, text)
+    }
+
+    /// The same with something else put before it, which declares variables.
+    fn parse_after(before: &str, text: &str) -> Result<Self, TemplateFault> {
         if !text.contains("{{") {
             return Ok(Self::plain(text));
         }
@@ -148,15 +155,16 @@ impl Template {
                 hint: None,
             });
         }
-        let source = format!("{BEFORE}{text}");
+        let source = format!("{before}{text}");
         let parsed = functions::prototype()
             .parse(&source)
-            .map_err(|error| fault(&error, &source))?;
-        refuse_stray_ends(&source)?;
-        let parsed = tree::guarded(&parsed, NAME).map_err(|mut fault| {
-            fault.at = fault.at.saturating_sub(BEFORE.len());
-            fault
-        })?;
+            .map_err(|error| fault(&error, &source))
+            .and_then(|parsed| refuse_stray_ends(&source).map(|()| parsed))
+            .and_then(|parsed| tree::guarded(&parsed, NAME))
+            .map_err(|fault| TemplateFault {
+                at: fault.at.saturating_sub(before.len()),
+                ..fault
+            })?;
         Ok(Self {
             text: text.into(),
             parsed: Some(Arc::new(parsed)),
@@ -182,12 +190,17 @@ impl Template {
             return Ok(Arc::clone(&self.text));
         };
         let _inside = Inside::enter(scope);
-        let mut out = Output::default();
-        match parsed.execute_template_fmt(&mut out, NAME, &data(scope)) {
-            Ok(()) => Ok(out.text.into()),
-            Err(_) if out.full => Err(format!("the text is longer than {OUTPUT_BYTES_MAX} bytes")),
-            Err(error) => Err(error.to_string()),
-        }
+        execute(parsed, &data(scope))
+    }
+}
+
+/// Within an expansion that is under way.
+fn execute(parsed: &gotmpl::Template, data: &Value) -> Result<Arc<str>, String> {
+    let mut out = Output::default();
+    match parsed.execute_template_fmt(&mut out, NAME, data) {
+        Ok(()) => Ok(out.text.into()),
+        Err(_) if out.full => Err(format!("the text is longer than {OUTPUT_BYTES_MAX} bytes")),
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -203,9 +216,9 @@ fn refuse_stray_ends(source: &str) -> Result<(), TemplateFault> {
             let word = source[at + 2..].trim_start_matches('-').trim_start();
             (word.starts_with("end") || word.starts_with("else")) && reaches_its_end(&source[..*at])
         })
-        .map_or(BEFORE.len(), |(at, _)| at);
+        .map_or(0, |(at, _)| at);
     Err(TemplateFault {
-        at: stray.saturating_sub(BEFORE.len()),
+        at: stray,
         message: "unexpected `end` or `else`: there is nothing open that it closes".to_owned(),
         hint: Some("it belongs to an `if`, `range`, `with` or `define` before it".to_owned()),
     })
@@ -221,13 +234,13 @@ fn reaches_its_end(source: &str) -> bool {
     })
 }
 
-/// The parser counts lines and characters of what stands before as well.
+/// With the byte of the whole source; the parser counts lines and characters.
 fn fault(error: &TemplateError, source: &str) -> TemplateFault {
     let (line, column, message) = match error {
         TemplateError::Parse { line, col, message, .. } | TemplateError::Lex { line, col, message, .. } => {
             (*line, *col, message.clone())
         }
-        other => (1, BEFORE.len() + 1, other.to_string()),
+        other => (1, 1, other.to_string()),
     };
     let start: usize = source
         .split_inclusive('\n')
@@ -240,7 +253,7 @@ fn fault(error: &TemplateError, source: &str) -> TemplateFault {
         .nth(column.saturating_sub(1))
         .map_or(rest.len(), |(at, _)| at);
     TemplateFault {
-        at: (start + within).saturating_sub(BEFORE.len()),
+        at: start + within,
         message,
         hint: None,
     }

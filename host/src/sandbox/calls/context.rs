@@ -32,7 +32,7 @@ fn connection(name: &str, connection: &config::Connection) -> Connection {
 
 impl Host for Guest {
     fn name(&mut self) -> wasmtime::Result<String> {
-        Ok(self.run(INTERFACE)?.context.check.name.to_string())
+        Ok(self.run(INTERFACE)?.context.name.to_string())
     }
 
     fn scheduled_at_ns(&mut self) -> wasmtime::Result<u64> {

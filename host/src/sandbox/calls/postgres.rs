@@ -19,7 +19,7 @@ impl wit::Host for Guest {
         parameters: Vec<Option<String>>,
     ) -> wasmtime::Result<Result<wit::Rows, wit::Error>> {
         let run = self.granted(Wanted::Postgres)?;
-        let (check, deadline) = (Arc::clone(&run.context.check.name), run.context.calls_until);
+        let (check, deadline) = (Arc::clone(&run.context.key), run.context.calls_until);
         let connection = match run.database(&connection) {
             Ok(connection) => connection,
             Err(why) => return Ok(Err(wit::Error::Denied(why))),

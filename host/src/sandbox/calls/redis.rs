@@ -16,7 +16,7 @@ type Called = Result<(Vec<wit::Reply>, wit::Info), wit::Error>;
 impl wit::Host for Guest {
     async fn pipeline(&mut self, connection: String, commands: Vec<wit::Command>) -> wasmtime::Result<Called> {
         let run = self.granted(Wanted::Redis)?;
-        let (check, deadline) = (Arc::clone(&run.context.check.name), run.context.calls_until);
+        let (check, deadline) = (Arc::clone(&run.context.key), run.context.calls_until);
         let connection = match run.database(&connection) {
             Ok(connection) => connection,
             Err(why) => return Ok(Err(wit::Error::Denied(why))),

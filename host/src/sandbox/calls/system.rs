@@ -17,10 +17,10 @@ impl wit::Host for Guest {
         queries: Vec<wit::ProcessQuery>,
     ) -> wasmtime::Result<Result<wit::Snapshot, String>> {
         let run = self.granted(Wanted::System)?;
-        let check = Arc::clone(&run.context.check);
+        let check = Arc::clone(&run.context.key);
         let deadline = run.context.calls_until;
         let queries = queries.into_iter().map(query).collect();
-        let read = run.system.read(&check.name, parts(sections), queries, deadline).await;
+        let read = run.system.read(&check, parts(sections), queries, deadline).await;
         Ok(read.map(snapshot))
     }
 }

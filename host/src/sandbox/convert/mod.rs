@@ -5,6 +5,7 @@
 //! that breaks a rule is left out with its reason; the rest of the report stands. All of it is pure. It does not
 //! compare families with each other, with earlier runs or with other checks, but for their names: the board does.
 
+pub(super) mod delivery;
 mod distribution;
 mod head;
 mod labels;

@@ -83,7 +83,7 @@ impl Machine {
         let called = called.await;
         stdio::lock(&log).finish();
         let place = Place {
-            check: "",
+            table: "",
             location: "",
             redactor: &self.redactor,
         };

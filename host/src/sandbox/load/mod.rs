@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use wasmtime::component::Component;
 
 use super::{
-    bindings::exports::bellwether::plugin::{check, identity},
+    bindings::exports::bellwether::plugin::identity,
     cache::{Cache, Found},
     child::Job,
     compile::{Compiler, CompilerOptions},
@@ -28,7 +28,7 @@ use super::{
     events::{CacheEntryRefused, Compiled},
     inspect::{Inspection, inspect},
     link,
-    plugin::{Machine, Plugin},
+    plugin::{Exports, Machine, Plugin},
 };
 use crate::{
     capability::{
@@ -267,8 +267,7 @@ impl Sandbox {
         };
         let instance = link::link(&self.machine.engine, &component).map_err(unfit)?;
         let identity = identity::GuestIndices::new(&instance).map_err(unfit)?;
-        let check = inspection.is_check().then(|| check::GuestIndices::new(&instance));
-        let check = check.transpose().map_err(unfit)?;
+        let exports = Exports::new(&inspection, &instance).map_err(unfit)?;
         let description = self.machine.describe(&plugin, &instance, &identity).await?;
         Ok(Plugin {
             machine: Arc::clone(&self.machine),
@@ -277,7 +276,7 @@ impl Sandbox {
             name: description.name.as_str().into(),
             description,
             instance,
-            check,
+            exports,
         })
     }
 

@@ -101,3 +101,69 @@ macro_rules! guest {
         $crate::bindings::export!(Guest with_types_in $crate::bindings);
     };
 }
+
+/// Makes a component that forwards: `forwarder!(|settings, notification| …)`, with `runs: …` and `events: …` when taking all will not
+/// do. Its bindings are made where it stands, in `bindings`.
+#[macro_export]
+macro_rules! forwarder {
+    ($deliver:expr) => {
+        $crate::forwarder!($deliver, runs: |_, _| Ok(Vec::new()), events: |_, _| Ok(Vec::new()));
+    };
+    ($deliver:expr, runs: $runs:expr, events: $events:expr) => {
+        mod bindings {
+            wit_bindgen::generate!({
+                path: "../../../plugin-sdk/wit",
+                world: "bellwether:plugin/full-forwarder",
+                generate_all,
+            });
+        }
+
+        pub use bindings::{
+            bellwether::plugin::{context, http, news, state},
+            exports::bellwether::plugin as exported,
+        };
+
+        struct Guest;
+
+        impl exported::identity::Guest for Guest {
+            fn describe() -> exported::identity::Description {
+                exported::identity::Description {
+                    name: "guest".to_owned(),
+                    version: "0.1.0".to_owned(),
+                    summary: "A guest of the sandbox tests".to_owned(),
+                    settings_schema: String::new(),
+                    metrics: Vec::new(),
+                    codes: Vec::new(),
+                    connections: Vec::new(),
+                    details: Vec::new(),
+                }
+            }
+        }
+
+        impl exported::notifications::Guest for Guest {
+            fn deliver(
+                settings: String,
+                notification: news::Notification,
+            ) -> Result<news::Receipt, news::DeliveryFailure> {
+                let deliver: fn(String, news::Notification) -> Result<news::Receipt, news::DeliveryFailure> = $deliver;
+                deliver(settings, notification)
+            }
+        }
+
+        impl exported::runs::Guest for Guest {
+            fn deliver(settings: String, runs: Vec<news::Run>) -> Result<news::Refused, news::DeliveryFailure> {
+                let deliver: fn(String, Vec<news::Run>) -> Result<news::Refused, news::DeliveryFailure> = $runs;
+                deliver(settings, runs)
+            }
+        }
+
+        impl exported::events::Guest for Guest {
+            fn deliver(settings: String, events: Vec<news::Event>) -> Result<news::Refused, news::DeliveryFailure> {
+                let deliver: fn(String, Vec<news::Event>) -> Result<news::Refused, news::DeliveryFailure> = $events;
+                deliver(settings, events)
+            }
+        }
+
+        bindings::export!(Guest with_types_in bindings);
+    };
+}

@@ -1,0 +1,109 @@
+//! YAML files of other programs: their mappings, their secrets, and how they say what a request over HTTP needs.
+//!
+//! Flows in: a file that is one of the sources. Flows out: values with places, and problems noted there. It knows the few forms that
+//! Prometheus and Alertmanager have in common, and no file as a whole.
+
+mod fields;
+mod http;
+
+pub(super) use {
+    fields::{Doc, Fields, text_of},
+    http::{FileAuth, FileConnection, FileTls, FileUrl, HTTP, no_table, tls},
+};
+
+use std::cell::RefCell;
+
+use super::source::{At, FileId, Sources, Span};
+
+/// A text where it stands.
+pub(super) type Text = At<String>;
+
+/// A value that nobody may see.
+#[derive(Clone, Debug)]
+pub(super) struct FileSecret {
+    pub(super) from: SecretFrom,
+    pub(super) span: Span,
+    /// What a variable with it may be called: `SLACK_API_URL`.
+    pub(super) name: String,
+}
+
+/// The secrets of some files, one name for each value.
+#[derive(Debug, Default)]
+pub(super) struct Secrets(RefCell<Vec<FileSecret>>);
+
+impl Secrets {
+    /// What a variable with this value is called: `wanted`, as far as names can have it and it is free.
+    fn name(&self, wanted: &str, from: &SecretFrom, span: Span) -> String {
+        let mut known = self.0.borrow_mut();
+        if let Some(same) = known.iter().find(|other| other.from == *from) {
+            return same.name.clone();
+        }
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_uppercase()
+            } else {
+                '_'
+            }
+        };
+        let mut first: String = wanted.chars().map(plain).collect();
+        if !first.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+            first.insert(0, '_');
+        }
+        let numbered = (2..).map(|number| format!("{first}_{number}"));
+        let is_free = |name: &String| known.iter().all(|other| other.name != *name);
+        let found = std::iter::once(first.clone()).chain(numbered).find(is_free);
+        let name = found.unwrap_or(first);
+        known.push(FileSecret {
+            from: from.clone(),
+            span,
+            name: name.clone(),
+        });
+        name
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<FileSecret> {
+        self.0.borrow().clone()
+    }
+}
+
+/// Where a secret is.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum SecretFrom {
+    /// In the file itself.
+    Text(String),
+    /// In another file, as written.
+    File(String),
+}
+
+/// Without the value.
+impl std::fmt::Debug for SecretFrom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(_) => f.write_str("Text(…)"),
+            Self::File(path) => write!(f, "File({path})"),
+        }
+    }
+}
+
+/// What hides where a file cannot be parsed: a value of a key that sounds like a secret.
+const TELLING: [&str; 7] = ["url", "pass", "key", "token", "secret", "credential", "auth"];
+
+/// Hides in a file's sources, before it is parsed, what may be a secret.
+pub(super) fn hide(sources: &mut Sources, file: FileId) {
+    let text = sources.file(file).text.clone();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if let Some((key, value)) = line.split_once(':')
+            && TELLING.iter().any(|word| key.to_ascii_lowercase().contains(word))
+        {
+            let begin = start + key.len() + 1;
+            let blank = value.len() - value.trim_start_matches([' ', '\t']).len();
+            let bytes = begin + blank..begin + value.trim_end().len().max(blank);
+            if !bytes.is_empty() {
+                sources.hide(Span::new(file, &bytes));
+            }
+        }
+        start += line.len();
+    }
+}

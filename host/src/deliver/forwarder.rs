@@ -1,0 +1,302 @@
+//! A receiver that is a plugin: a notification in the contract's words, carried out in the sandbox.
+//!
+//! Flows in: a notification that is written and has nothing in it that may not leave. Flows out: what the plugin says became of it.
+//! What the plugin remembers is kept as a check's state is, under the receiver's name. Plugins run where checks run, on threads that
+//! give way to everybody else's.
+
+use std::{sync::Arc, time::Duration};
+
+use bellwether_promql::labels::Labels;
+use tokio::runtime::Handle;
+
+use super::{
+    outgoing::Outgoing,
+    transport::{Sending, Transport},
+};
+use crate::{
+    alert::Annotations,
+    capability::{
+        reach::Reach,
+        state::{QUOTA_BYTES_DEFAULT, StateBank, table},
+    },
+    clock::{Clock, Instant, Timestamp},
+    config::Limits,
+    dispatch::{Attempt, News, NewsReason},
+    sandbox::{self, DeliveryEnd, ForwardRequest, ForwardedAlert, Notification, Plugin, Receipt},
+    store::Store,
+    supervisor::{Supervisor, Task},
+};
+
+/// Alerts that a plugin is handed; the others are counted. Thirty times what any service shows, and within the memory that a plugin
+/// has by default.
+pub const ALERTS_MAX: usize = 10_000;
+
+/// Bytes of alerts that a plugin is handed: an eighth of its default memory, since it makes copies.
+pub const ALERTS_BYTES_MAX: usize = 8 << 20;
+
+/// Attempts under way at once. Services answer within a second; groups wait for each other no longer than that.
+const LANES: usize = 4;
+
+/// What all forwarders of a host share.
+#[derive(Clone, Debug)]
+pub struct ForwarderTools {
+    /// What receivers remember.
+    pub bank: StateBank,
+    /// Where that is kept.
+    pub store: Store,
+    /// Time.
+    pub clock: Clock,
+    /// Of the tasks that plugins run in.
+    pub supervisor: Supervisor,
+    /// Where they run.
+    pub runtime: Handle,
+    /// What plugins may ask the host about itself.
+    pub facts: Arc<Vec<(String, String)>>,
+}
+
+/// One use of a forwarder plugin.
+#[derive(Clone, Debug)]
+pub struct Forwarder {
+    /// NAME of `[receiver.NAME]`.
+    pub receiver: Arc<str>,
+    /// Where its table stands.
+    pub location: Arc<str>,
+    /// What carries it out.
+    pub plugin: Arc<Plugin>,
+    /// As JSON, valid against the plugin's schema.
+    pub settings: Arc<str>,
+    /// Of the plugin.
+    pub limits: Limits,
+    /// What it may reach.
+    pub reach: Arc<Reach>,
+    /// Shared with others.
+    pub tools: ForwarderTools,
+}
+
+/// Ends its task when it is dropped: an attempt that nobody waits for any more.
+struct Ends<T>(Task<T>);
+
+impl<T> Drop for Ends<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Forwarder {
+    async fn attempt(&self, outgoing: &Outgoing, deadline: Instant) -> Attempt {
+        let timeout = deadline.saturating_duration_since(self.tools.clock.monotonic());
+        let request = self.request(outgoing.message.attempts.saturating_add(1), timeout);
+        let (plugin, notification) = (Arc::clone(&self.plugin), notification(outgoing));
+        let work = async move { plugin.deliver(request, notification).await };
+        let name = format!("deliver {} by its plugin", self.receiver);
+        let mut task = Ends(self.tools.supervisor.spawn_on(&self.tools.runtime, &name, work));
+        match task.0.ended().await {
+            Some(Ok(end)) => self.ended(end),
+            Some(Err(panic)) => unknown(panic.to_string()),
+            None => unknown("the host stops".to_owned()),
+        }
+    }
+
+    fn request(&self, attempt: u32, timeout: Duration) -> ForwardRequest {
+        let quota = self.limits.state_bytes.unwrap_or(QUOTA_BYTES_DEFAULT);
+        ForwardRequest {
+            receiver: Arc::clone(&self.receiver),
+            location: Arc::clone(&self.location),
+            settings: Arc::clone(&self.settings),
+            timeout,
+            limits: self.limits.clone(),
+            at: self.tools.clock.wall(),
+            attempt,
+            reach: Arc::clone(&self.reach),
+            state: self.tools.bank.view(&self.memory(), quota),
+            facts: Arc::clone(&self.tools.facts),
+        }
+    }
+
+    /// The name of its state. No check has a `/` in its name.
+    fn memory(&self) -> Arc<str> {
+        format!("receiver/{}", self.receiver).into()
+    }
+
+    fn ended(&self, end: DeliveryEnd<Receipt>) -> Attempt {
+        if let Some(changes) = end.state.filter(|changes| !changes.is_empty()) {
+            let name = self.memory();
+            self.tools.bank.commit(&name, changes);
+            table::keep(&self.tools.store, &self.tools.bank, &name);
+        }
+        match end.result {
+            Ok(receipt) => Attempt::Delivered { receipt },
+            Err(failure) if failure.is_permanent => Attempt::Permanent {
+                message: failure.message,
+            },
+            Err(failure) => Attempt::Transient {
+                message: failure.message,
+                retry_after: failure.retry_after,
+                is_ambiguous: failure.is_ambiguous,
+            },
+        }
+    }
+}
+
+fn unknown(message: String) -> Attempt {
+    Attempt::Transient {
+        message,
+        retry_after: None,
+        is_ambiguous: true,
+    }
+}
+
+impl Transport for Forwarder {
+    fn send<'s>(&'s self, outgoing: &'s Outgoing, deadline: Instant) -> Sending<'s> {
+        Box::pin(self.attempt(outgoing, deadline))
+    }
+
+    fn lanes(&self) -> usize {
+        LANES
+    }
+}
+
+/// In the contract's words. Pure.
+fn notification(outgoing: &Outgoing) -> Notification {
+    let message = &outgoing.message;
+    let mut bytes = 0;
+    let fits = |news: &&News| {
+        bytes += size(news);
+        bytes <= ALERTS_BYTES_MAX
+    };
+    let alerts: Vec<ForwardedAlert> = message
+        .alerts
+        .iter()
+        .take(ALERTS_MAX)
+        .take_while(fits)
+        .map(alert)
+        .collect();
+    let left_out = message.alerts.len() - alerts.len();
+    Notification {
+        id: message.id.to_string(),
+        receiver: Arc::clone(&message.receiver),
+        group_key: Arc::clone(&message.group_key),
+        reason: reason(message.reason),
+        created_at: timestamp(message.created_at),
+        group_labels: labels(&message.group_labels),
+        common_labels: labels(&outgoing.common_labels),
+        common_annotations: annotations(&outgoing.common_annotations),
+        alerts,
+        truncated_alerts: u32::try_from(left_out).unwrap_or(u32::MAX),
+        external_url: outgoing.external_url.to_string(),
+        title: outgoing.title.clone(),
+        text: outgoing.text.clone(),
+        details: vec![
+            ("thread".to_owned(), outgoing.thread.clone()),
+            ("withheld".to_owned(), message.withheld.to_string()),
+        ],
+    }
+}
+
+fn alert(news: &News) -> ForwardedAlert {
+    ForwardedAlert {
+        fingerprint: news.fingerprint().to_string(),
+        is_firing: news.is_firing,
+        labels: labels(&news.labels),
+        annotations: annotations(&news.annotations),
+        value: news.value,
+        starts_at: timestamp(news.starts_at),
+        ends_at: news.ends_at.map(timestamp),
+        updated_at: timestamp(news.updated_at),
+        generator_url: news.generator_url.to_string(),
+    }
+}
+
+fn size(news: &News) -> usize {
+    let pairs = news.labels.iter().map(|(name, value)| name.len() + value.len());
+    let texts = news.annotations.iter().map(|(name, value)| name.len() + value.len());
+    pairs.chain(texts).sum::<usize>() + news.generator_url.len()
+}
+
+fn labels(labels: &Labels) -> sandbox::Pairs {
+    let pairs = labels.iter();
+    pairs
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect()
+}
+
+fn annotations(annotations: &Annotations) -> sandbox::Pairs {
+    let pairs = annotations.iter();
+    pairs
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect()
+}
+
+fn timestamp(millis: i64) -> Timestamp {
+    Timestamp::from_nanos(u64::try_from(millis).unwrap_or(0).saturating_mul(1_000_000))
+}
+
+const fn reason(reason: NewsReason) -> sandbox::NewsReason {
+    match reason {
+        NewsReason::First => sandbox::NewsReason::First,
+        NewsReason::Changed => sandbox::NewsReason::Changed,
+        NewsReason::Repeat => sandbox::NewsReason::Repeat,
+        NewsReason::Resolved => sandbox::NewsReason::Resolved,
+        NewsReason::Refresh => sandbox::NewsReason::Refresh,
+        NewsReason::Passed => sandbox::NewsReason::Passed,
+        NewsReason::Test => sandbox::NewsReason::Test,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::{
+        outgoing::{TEXT_BYTES_OF_PLUGINS, Templates, Writer},
+        redact::{Hiding, KEY_BYTES, Key},
+        samples::{message, news},
+    };
+
+    fn written(alerts: Vec<News>) -> Outgoing {
+        let writer = Writer {
+            templates: Templates::default(),
+            hiding: Hiding::new(&["user".into()], Key::new([0; KEY_BYTES]), Default::default()),
+            external_url: "https://watch.example.com".into(),
+            text_bytes: TEXT_BYTES_OF_PLUGINS,
+        };
+        writer.write(&message(alerts))
+    }
+
+    #[test]
+    fn a_plugin_is_told_all_of_it_in_the_contracts_words_and_nothing_hidden() {
+        let mut one = news(&[("alertname", "A"), ("user", "alice.smith")]);
+        one.annotations.insert("summary".into(), "alice.smith is out".into());
+        let outgoing = written(vec![one]);
+        let told = notification(&outgoing);
+        assert!(!format!("{told:?}").contains("alice"), "{told:?}");
+        assert_eq!(told.id, outgoing.message.id.to_string());
+        assert_eq!((told.alerts.len(), told.truncated_alerts), (1, 0));
+        assert!(told.text.starts_with("FIRING A"));
+        assert_eq!(
+            told.alerts[0].fingerprint,
+            outgoing.message.alerts[0].fingerprint().to_string()
+        );
+    }
+
+    #[test]
+    fn five_thousand_alerts_are_handed_over_and_more_are_counted() {
+        let many = |count: usize, bytes: usize| {
+            let all = (0..count).map(|at| {
+                let mut one = news(&[("alertname", "A"), ("n", &at.to_string())]);
+                one.annotations.insert("description".into(), "x".repeat(bytes).into());
+                one
+            });
+            notification(&written(all.collect()))
+        };
+        let told = many(5_000, 100);
+        assert_eq!((told.alerts.len(), told.truncated_alerts), (5_000, 0));
+        assert!(
+            told.text.len() < 3_500 && told.text.contains(" more: "),
+            "{}",
+            told.text
+        );
+        let told = many(200, 100_000);
+        assert!(told.alerts.len() < 100);
+        assert_eq!(told.alerts.len() + told.truncated_alerts as usize, 200);
+    }
+}

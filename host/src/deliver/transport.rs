@@ -1,0 +1,23 @@
+//! What a transport is: one attempt to hand one notification to one receiver.
+
+use std::{fmt, pin::Pin, sync::Arc};
+
+use super::outgoing::Outgoing;
+use crate::{clock::Instant, dispatch::Attempt};
+
+/// What an attempt comes to, once it is awaited.
+pub type Sending<'s> = Pin<Box<dyn Future<Output = Attempt> + Send + 's>>;
+
+/// Carries notifications to one receiver. It neither waits nor counts nor tries again: one call is one attempt.
+pub trait Transport: fmt::Debug + Send + Sync {
+    /// Hands it over, and says what became of it by `deadline`. One that says nothing by then is given up, and may have arrived.
+    fn send<'s>(&'s self, outgoing: &'s Outgoing, deadline: Instant) -> Sending<'s>;
+
+    /// How many may be under way at once. One unless it says more: order matters to people who read.
+    fn lanes(&self) -> usize {
+        1
+    }
+}
+
+/// Shared by the worker and whoever tests the receiver.
+pub type SharedTransport = Arc<dyn Transport>;
