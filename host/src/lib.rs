@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! bellwether.toml → config → sandbox → schedule → Outcome → board → Snapshot ┬→ expose
-//!                                                                        └→ history → rule → dispatch
+//!                                                                        └→ history → rule → dispatch → deliver
 //! ```
 
 pub mod clock;

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 
 use super::{
     outgoing::Outgoing,
+    stream::{Carry, Carrying},
     transport::{Sending, Transport},
 };
 use crate::{
@@ -22,7 +23,10 @@ use crate::{
     clock::{Clock, Instant, Timestamp},
     config::Limits,
     dispatch::{Attempt, News, NewsReason},
-    sandbox::{self, DeliveryEnd, ForwardRequest, ForwardedAlert, Notification, Plugin, Receipt},
+    sandbox::{
+        self, DeliveryEnd, DeliveryFailure, ForwardRequest, ForwardedAlert, ForwardedEvent, ForwardedRun, Notification,
+        Plugin, Refused,
+    },
     store::Store,
     supervisor::{Supervisor, Task},
 };
@@ -84,17 +88,45 @@ impl<T> Drop for Ends<T> {
 
 impl Forwarder {
     async fn attempt(&self, outgoing: &Outgoing, deadline: Instant) -> Attempt {
-        let timeout = deadline.saturating_duration_since(self.tools.clock.monotonic());
-        let request = self.request(outgoing.message.attempts.saturating_add(1), timeout);
+        let request = self.request(outgoing.message.attempts.saturating_add(1), self.left(deadline));
         let (plugin, notification) = (Arc::clone(&self.plugin), notification(outgoing));
         let work = async move { plugin.deliver(request, notification).await };
+        match self.where_plugins_run(work).await.and_then(|end| self.ended(end)) {
+            Ok(receipt) => Attempt::Delivered { receipt },
+            Err(failure) if failure.is_permanent => Attempt::Permanent {
+                message: failure.message,
+            },
+            Err(failure) => Attempt::Transient {
+                message: failure.message,
+                retry_after: failure.retry_after,
+                is_ambiguous: failure.is_ambiguous,
+            },
+        }
+    }
+
+    async fn batch(
+        &self,
+        work: impl Future<Output = DeliveryEnd<Refused>> + Send + 'static,
+    ) -> Result<Refused, DeliveryFailure> {
+        let end = self.where_plugins_run(work).await?;
+        self.ended(end)
+    }
+
+    async fn where_plugins_run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, DeliveryFailure> {
         let name = format!("deliver {} by its plugin", self.receiver);
         let mut task = Ends(self.tools.supervisor.spawn_on(&self.tools.runtime, &name, work));
         match task.0.ended().await {
-            Some(Ok(end)) => self.ended(end),
-            Some(Err(panic)) => unknown(panic.to_string()),
-            None => unknown("the host stops".to_owned()),
+            Some(Ok(end)) => Ok(end),
+            Some(Err(panic)) => Err(unknown(panic.to_string())),
+            None => Err(unknown("the host stops".to_owned())),
         }
+    }
+
+    fn left(&self, deadline: Instant) -> Duration {
+        deadline.saturating_duration_since(self.tools.clock.monotonic())
     }
 
     fn request(&self, attempt: u32, timeout: Duration) -> ForwardRequest {
@@ -118,31 +150,24 @@ impl Forwarder {
         format!("receiver/{}", self.receiver).into()
     }
 
-    fn ended(&self, end: DeliveryEnd<Receipt>) -> Attempt {
+    /// Keeps what the plugin remembers.
+    fn ended<T>(&self, end: DeliveryEnd<T>) -> Result<T, DeliveryFailure> {
         if let Some(changes) = end.state.filter(|changes| !changes.is_empty()) {
             let name = self.memory();
             self.tools.bank.commit(&name, changes);
             table::keep(&self.tools.store, &self.tools.bank, &name);
         }
-        match end.result {
-            Ok(receipt) => Attempt::Delivered { receipt },
-            Err(failure) if failure.is_permanent => Attempt::Permanent {
-                message: failure.message,
-            },
-            Err(failure) => Attempt::Transient {
-                message: failure.message,
-                retry_after: failure.retry_after,
-                is_ambiguous: failure.is_ambiguous,
-            },
-        }
+        end.result
     }
 }
 
-fn unknown(message: String) -> Attempt {
-    Attempt::Transient {
+fn unknown(message: String) -> DeliveryFailure {
+    DeliveryFailure {
         message,
+        is_permanent: false,
         retry_after: None,
         is_ambiguous: true,
+        ended: None,
     }
 }
 
@@ -153,6 +178,20 @@ impl Transport for Forwarder {
 
     fn lanes(&self) -> usize {
         LANES
+    }
+}
+
+impl Carry<ForwardedRun> for Forwarder {
+    fn carry(&self, items: Vec<ForwardedRun>, attempt: u32, deadline: Instant) -> Carrying<'_> {
+        let (plugin, request) = (Arc::clone(&self.plugin), self.request(attempt, self.left(deadline)));
+        Box::pin(self.batch(async move { plugin.deliver_runs(request, items).await }))
+    }
+}
+
+impl Carry<ForwardedEvent> for Forwarder {
+    fn carry(&self, items: Vec<ForwardedEvent>, attempt: u32, deadline: Instant) -> Carrying<'_> {
+        let (plugin, request) = (Arc::clone(&self.plugin), self.request(attempt, self.left(deadline)));
+        Box::pin(self.batch(async move { plugin.deliver_events(request, items).await }))
     }
 }
 

@@ -24,6 +24,7 @@ pub mod outgoing;
 pub mod redact;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod stream;
 mod text;
 pub mod transport;
 pub mod words;

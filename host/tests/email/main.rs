@@ -1,6 +1,6 @@
 //! Emails, handed to a real mail server on loopback: encryption, login, refusals, and what stands in them.
 //!
-//! Flows in: messages as `dispatch` makes them. Flows out: what `aiosmtpd` took, as Python's parser of emails reads it.
+//! Flows in: messages as `dispatch` makes them, and alerts of a real host (`live`). Flows out: what `aiosmtpd` took, as Python's parser of emails reads it.
 //!
 //! Needs: python
 //! Budget: 2 min
@@ -13,8 +13,11 @@
 #[path = "../support"]
 mod support {
     pub(crate) mod certificates;
+    #[expect(dead_code, reason = "this suite uses a part of it")]
+    pub(crate) mod host;
 }
 
+mod live;
 mod server;
 
 use std::{sync::Arc, time::Duration};

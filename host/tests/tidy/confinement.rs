@@ -40,6 +40,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("toml", &["config"]),
     ("saphyr_parser", &["yaml"]),
     ("gotmpl", &["rule/template"]),
+    ("lettre", &["deliver/email"]),
     ("jiff", &["clock", "config"]),
     ("clap", &["cli", "main"]),
     ("clap_complete", &["cli"]),
