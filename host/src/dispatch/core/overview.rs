@@ -79,6 +79,10 @@ pub struct Overview {
     pub groups: Vec<GroupView>,
     /// By id.
     pub silences: Vec<Silence>,
+    /// Names of all there are, sorted.
+    pub receivers: Vec<Arc<str>>,
+    /// Who is told where no route matches.
+    pub default_receivers: Vec<Arc<str>>,
     /// When it was made.
     pub at: i64,
 }
@@ -140,6 +144,8 @@ impl Core {
             alerts,
             groups,
             silences: self.silences.iter().cloned().collect(),
+            receivers: self.settings.known.keys().cloned().collect(),
+            default_receivers: self.settings.receivers.clone(),
             at: now,
         }
     }
