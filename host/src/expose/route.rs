@@ -54,7 +54,7 @@ impl Surface {
 }
 
 /// Fixed paths. What is not here needs a read token, so that strangers learn nothing from 404s.
-const PATHS: [(&str, Need, Surface); 10] = [
+const PATHS: [(&str, Need, Surface); 11] = [
     ("/", Need::Read, Surface::Page),
     ("/favicon.svg", Need::Open, Surface::Page),
     ("/metrics", Need::Read, Surface::Metrics),
@@ -65,6 +65,7 @@ const PATHS: [(&str, Need, Surface); 10] = [
     ("/-/ready", Need::Open, Surface::Health),
     ("/-/reload", Need::Admin, Surface::Admin),
     ("/api/v1/checks", Need::Read, Surface::Api),
+    ("/api/v1/notifications", Need::Read, Surface::Api),
 ];
 
 /// What a request needs and who answers it.

@@ -4,7 +4,9 @@
 //! Flows in: scenarios, all of which run at once, each with a label, a route and receivers of its own. Flows out: for each scenario
 //! what one of the two sent and the other did not.
 //!
-//! Needs: alertmanager
+//! Beside it `amtool` and a Prometheus talk to the host as they do to an Alertmanager.
+//!
+//! Needs: alertmanager, prometheus
 //! Budget: 3 min
 
 #![cfg(target_os = "linux")]
@@ -13,6 +15,7 @@
     reason = "a test talks to real processes: it waits on real time and serves from threads of its own"
 )]
 
+mod clients;
 mod hook;
 mod play;
 mod scenarios;

@@ -3,6 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /api/v1/checks` | every check with its verdicts |
+//! | `GET /api/v1/notifications` | who was told of which alerts, and what waits |
 //! | `POST /api/v1/checks/NAME/run` | what a run of it yields, now; 404 for a name that is not configured, 429 when many wait for runs |
 //! | `POST /-/reload` (or PUT) | what changed; 422 when the new configuration is no good and the old one goes on |
 //!
@@ -11,6 +12,7 @@
 //! Every answer of this file is `{"status": "success", "data": …}` or `{"status": "error", "errorType": …, "error": …}`.
 
 mod alertmanager;
+mod notifications;
 mod prometheus;
 
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use axum::{
     Router,
     extract::{Path, State, rejection::PathRejection},
     response::Response,
+    routing::get,
 };
 use hyper::{HeaderMap, Method, StatusCode, header};
 use serde::Serialize;
@@ -52,6 +55,7 @@ pub(super) fn classify(method: &Method, path: &str) -> Option<(Need, Surface)> {
 
 /// With the paths of foreign APIs.
 pub(super) fn add_routes(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
+    let router = router.route("/api/v1/notifications", get(notifications::notifications));
     alertmanager::add_routes(prometheus::add_routes(router))
 }
 
