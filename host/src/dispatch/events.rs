@@ -31,7 +31,7 @@ impl Event for CoreSaid<'_> {
             Said::Decided { .. } => Level::Trace,
             Said::Delivered(_) | Said::Dropped { .. } | Said::Unheard { .. } => Level::Debug,
             Said::Made(_) => Level::Info,
-            Said::Full(_) => Level::Warn,
+            Said::Full(..) => Level::Warn,
             Said::Dead(..) => Level::Error,
         }
     }
@@ -63,11 +63,11 @@ impl Event for CoreSaid<'_> {
                 ..
             } => "A notification was dropped: its receiver is gone.".into(),
             Said::Unheard { .. } => "Alerts were over before anybody was told of them.".into(),
-            Said::Full(Limit::Alerts) => {
+            Said::Full(Limit::Alerts, _) => {
                 "No more alerts are held; new ones are passed over until others are over.".into()
             }
-            Said::Full(Limit::Groups) => "No more groups are held; set `group_by` so that there are fewer.".into(),
-            Said::Full(Limit::MessageAlerts) => {
+            Said::Full(Limit::Groups, _) => "No more groups are held; set `group_by` so that there are fewer.".into(),
+            Said::Full(Limit::MessageAlerts, _) => {
                 "A group has more alerts than a notification holds; the others come with the next.".into()
             }
         }
@@ -96,8 +96,8 @@ impl Event for CoreSaid<'_> {
             Said::Unheard { receiver, count } => {
                 fields.context("receiver", &**receiver).data("alerts", *count);
             }
-            Said::Full(limit) => {
-                fields.data("limit", limit.as_str());
+            Said::Full(limit, times) => {
+                fields.data("limit", limit.as_str()).data("times", *times);
             }
         }
     }
@@ -123,11 +123,11 @@ impl Event for CoreSaid<'_> {
                 vec![("receiver", receiver.to_string())],
                 *count,
             ),
-            Said::Full(limit) => (
+            Said::Full(limit, times) => (
                 LIMITS,
                 "Times there was no room, by what there was no room for.",
                 vec![("limit", limit.as_str().to_owned())],
-                1,
+                *times,
             ),
         };
         Some(Count {

@@ -35,13 +35,19 @@ const CONFINED: &[(&str, &[&str])] = &[
     // Each module that keeps something owns its tables, in one file.
     (
         "rusqlite",
-        &["store", "capability/state", "board/restore", "rule/store"],
+        &[
+            "store",
+            "capability/state",
+            "board/restore",
+            "rule/store",
+            "dispatch/store",
+        ],
     ),
     ("toml", &["config"]),
     ("saphyr_parser", &["yaml"]),
     ("gotmpl", &["rule/template"]),
     ("lettre", &["deliver/email"]),
-    ("jiff", &["clock", "config"]),
+    ("jiff", &["clock", "config", "alert/times"]),
     ("clap", &["cli", "main"]),
     ("clap_complete", &["cli"]),
     ("anyhow", &["main", "cli"]),

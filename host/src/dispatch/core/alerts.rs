@@ -10,7 +10,7 @@ use super::{
         record::{Held, Record, Source},
         rows::{GroupKey, Write},
     },
-    ALERTS_MAX, Core, GROUPS_MAX, Limit, Said,
+    Core, GROUPS_MAX, Limit,
 };
 
 impl Core {
@@ -32,8 +32,8 @@ impl Core {
             // Nobody was told, so nobody need hear that it is over.
             return true;
         }
-        if self.alerts.len() >= ALERTS_MAX {
-            self.say(Said::Full(Limit::Alerts));
+        if self.alerts.len() >= self.alerts_max {
+            self.no_room(Limit::Alerts);
             return false;
         }
         let mut held = Held::default();
@@ -118,7 +118,7 @@ impl Core {
                 let flush_at = if starts_at + wait < now { now } else { now + wait };
                 let found = self.by_key.get(&key).copied();
                 let Some(id) = found.or_else(|| self.found_group(key, &route_id, &group_labels, flush_at)) else {
-                    self.say(Said::Full(Limit::Groups));
+                    self.no_room(Limit::Groups);
                     continue;
                 };
                 self.join(id, at, labels, flush_at <= now);

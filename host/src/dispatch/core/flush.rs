@@ -93,7 +93,7 @@ impl Core {
             journaled: true,
         };
         if survey.is_cut {
-            self.say(Said::Full(Limit::MessageAlerts));
+            self.no_room(Limit::MessageAlerts);
         }
         self.put(id, message, now);
     }

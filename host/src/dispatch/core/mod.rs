@@ -77,8 +77,8 @@ pub enum Said {
         /// How many.
         count: usize,
     },
-    /// There is no room.
-    Full(Limit),
+    /// There is no room: how often since it was said last.
+    Full(Limit, usize),
 }
 
 /// Why a message that never left is gone.
@@ -179,6 +179,11 @@ pub struct Core {
     effects: Effects,
     tidied_at: i64,
     now: i64,
+    /// Most alerts held: [`ALERTS_MAX`].
+    alerts_max: usize,
+    /// What there was no room for since it was said last, and whether something was passed over that may fit later.
+    full: BTreeMap<Limit, usize>,
+    passed_over: bool,
     /// Told of each new alert when everything else is: for what is shown.
     generation: u64,
 }
@@ -239,6 +244,9 @@ impl Core {
             effects: Effects::default(),
             tidied_at: 0,
             now: 0,
+            alerts_max: ALERTS_MAX,
+            full: BTreeMap::new(),
+            passed_over: false,
             generation: 0,
         }
     }
@@ -262,6 +270,8 @@ impl Core {
             self.tidied_at = now;
             let gone = self.silences.tidy(now);
             self.effects.writes.extend(gone.into_iter().map(Write::ForgetSilence));
+            self.say_full();
+            self.look_at_passed_over(now);
         }
         while let Some((at, id)) = self.schedule.first().copied() {
             if at > now {
@@ -328,6 +338,18 @@ impl Core {
 
     fn say(&mut self, said: Said) {
         self.effects.said.push(said);
+    }
+
+    fn no_room(&mut self, limit: Limit) {
+        *self.full.entry(limit).or_default() += 1;
+        self.passed_over |= limit != Limit::MessageAlerts;
+    }
+
+    /// Not each time: what does not fit comes again with every evaluation.
+    fn say_full(&mut self) {
+        for (limit, times) in std::mem::take(&mut self.full) {
+            self.say(Said::Full(limit, times));
+        }
     }
 
     /// The batch that the next writes are part of.

@@ -6,7 +6,7 @@ use super::{
         record::{Record, Source},
         rows::Write,
     },
-    ALERTS_MAX, Core,
+    Core,
 };
 use crate::alert::ResolveCause;
 
@@ -35,7 +35,7 @@ impl Core {
             .as_ref()
             .is_some_and(|before| posted::says_the_same(&record, before));
         if !self.set(labels, Source::Posted, record.clone(), now) {
-            return Err(PostError::Full(ALERTS_MAX));
+            return Err(PostError::Full(self.alerts_max));
         }
         self.unset_end(before.as_ref(), labels);
         let is_held = self

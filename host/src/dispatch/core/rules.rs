@@ -79,6 +79,25 @@ impl Core {
         }
     }
 
+    /// Alerts and groups for which there was no room may have some now. Others than those of rules come again by themselves.
+    pub(super) fn look_at_passed_over(&mut self, now: i64) {
+        if !self.passed_over || self.alerts.len() >= self.alerts_max {
+            return;
+        }
+        self.passed_over = false;
+        let rules: Vec<RuleAlerts> = self.rules.values().cloned().collect();
+        for rule in rules {
+            let source = Source::Rule(Arc::clone(&rule.key));
+            let firing = rule.alerts.values().filter(|alert| alert.state == AlertState::Firing);
+            for alert in firing {
+                if !self.alerts.contains_key(&alert.labels) {
+                    self.on_rule_alert(&source, alert, &rule.generator_url, now);
+                }
+            }
+        }
+        self.lead_anew(now);
+    }
+
     /// Receivers were told of alerts that no rule says anything of. Where no rule has the name, or all that have it were evaluated, they
     /// are over.
     fn judge_restored(&mut self, settled: &[Arc<str>], is_whole: bool, now: i64) {

@@ -735,6 +735,24 @@ fn a_large_group_is_told_in_pieces_that_leave_nothing_out() {
 }
 
 #[test]
+fn what_there_is_no_room_for_is_counted_and_taken_when_there_is() {
+    let mut host = Host::new(settings());
+    host.core.alerts_max = 1;
+    host.fire("i=1");
+    host.fire("i=2");
+    host.pass(30 * S);
+    assert_eq!(host.deliver("ops").as_deref(), Some("first +i1"));
+    host.core.on_time(host.now + M);
+    let said = host.core.take_effects().said;
+    assert!(said.contains(&Said::Full(Limit::Alerts, 1)), "{said:?}");
+    host.end("i=1");
+    host.pass(5 * M);
+    assert_eq!(host.deliver("ops").as_deref(), Some("resolved -i1"));
+    host.pass(2 * M);
+    assert_eq!(host.deliver("ops").as_deref(), Some("first +i2"));
+}
+
+#[test]
 fn a_clock_that_was_set_back_delays_nothing() {
     let mut host = Host::new(settings());
     host.fire("i=1");
@@ -791,19 +809,37 @@ fn a_group_is_not_over_after_a_start_while_others_in_it_fire() {
     host.pass(30 * S);
     assert_eq!(host.deliver("ops").as_deref(), Some("first +i1 +i2 +i3"));
     host.restart(settings());
-    let all = host.alerts.clone();
-    host.alerts
-        .retain(|labels, _| labels.get("i").is_some_and(|i| &**i == "1"));
-    host.end("i=1");
-    // What is known of the others is what was told, until their rule was evaluated.
-    host.alerts = BTreeMap::new();
-    host.restart(settings());
-    host.alerts = all;
     host.end("i=1");
     host.pass(5 * M);
     let message = host.take("ops").unwrap();
     assert_eq!((message.reason, message.is_firing()), (NewsReason::Changed, true));
     assert_eq!(told(&message), "changed -i1 +i2 +i3");
+}
+
+/// The same with alerts that somebody posts, who after the start speaks of the one first.
+#[test]
+fn a_posted_alert_that_is_over_after_a_start_does_not_end_the_others() {
+    let mut host = Host::new(settings());
+    let post = |number: i64, ends_at: i64| PostedAlert {
+        labels: labels(&format!("alertname=P,i={number}")),
+        annotations: Annotations::new(),
+        starts_at: Some(T0 - M),
+        ends_at: Some(ends_at),
+        generator_url: "".into(),
+    };
+    let all: Vec<_> = (1..4).map(|number| post(number, T0 + 9 * M)).collect();
+    host.core.post(&all, host.now);
+    host.settle();
+    assert_eq!(host.deliver("ops").as_deref(), Some("first +i1 +i2 +i3"));
+    host.pass(M);
+    host.restart(settings());
+    host.core.post(&[post(1, host.now)], host.now);
+    host.pass(4 * M);
+    let message = host.take("ops").unwrap();
+    assert_eq!(
+        (told(&message).as_str(), message.is_firing()),
+        ("changed -i1 +i2 +i3", true)
+    );
 }
 
 #[test]
