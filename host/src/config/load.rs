@@ -1,14 +1,18 @@
 //! From a request to a [`Loaded`] configuration, or every problem of it.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use super::{
     access, alerting,
-    alertmanager::{self, Purpose, Taken},
+    alertmanager::{self, Purpose},
     check::{self, Checks},
     conceal::Concealer,
     connection::{self, Connections, Shown},
-    dispatch::{self, FilePeriod},
+    dispatch::{self, FileDispatch, FilePeriod},
     environment::Environment,
     foreign::Secrets,
     guest::GuestPlace,
@@ -120,21 +124,8 @@ fn resolve(
     let alerting = alerting::resolve(&reading, &file_alerting);
     let defaults = std::mem::take(&mut file_alerting.defaults);
     let file = dispatch::read(&reading, main, defaults, &connections, &mut checks.used);
+    let other = alertmanager.map(|other| taken(&reading, other, &file, &mut connections, &mut checks.used));
     let beat = heartbeat.as_ref().map(|heartbeat| Arc::clone(&heartbeat.connection));
-    let other = alertmanager.map(|other| {
-        let own = file.own_receivers();
-        let read = alertmanager::read(&reading, other, &Secrets::default(), &own, Purpose::InForce);
-        let Taken {
-            dispatch,
-            connections: own,
-        } = alertmanager::take(&reading, other, read, &connections);
-        for (name, (connection, place)) in own {
-            checks.used.insert(name.to_string());
-            connections.places.insert(name.to_string(), place);
-            connections.all.insert(name, connection);
-        }
-        dispatch
-    });
     let dispatching = dispatch::resolve(&reading, file, other, beat);
     let (rules, rule_places) = rule::read(&reading, roots());
     warn_of_nothing(&reading, &checks, &dispatching.places);
@@ -184,6 +175,25 @@ fn resolve(
         tokens,
         sources: reading.sources,
     })
+}
+
+/// What `alertmanager_file` says beside `own`; the connections that it needs are added.
+fn taken(
+    reading: &Reading<'_>,
+    file: FileId,
+    own: &FileDispatch,
+    connections: &mut Connections,
+    used: &mut BTreeSet<String>,
+) -> FileDispatch {
+    let replaced = own.own_receivers();
+    let read = alertmanager::read(reading, file, &Secrets::default(), &replaced, Purpose::InForce);
+    let taken = alertmanager::take(reading, file, read, connections);
+    for (name, (connection, place)) in taken.connections {
+        used.insert(name.to_string());
+        connections.places.insert(name.to_string(), place);
+        connections.all.insert(name, connection);
+    }
+    taken.dispatch
 }
 
 /// A host without checks may still pass on what others post.

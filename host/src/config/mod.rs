@@ -4,8 +4,8 @@
 //! with file, line, column and what to do. Two kinds of types: what a file says, with places (private), and what the
 //! program uses ([`Config`]); only the second leaves this module.
 //!
-//! The way: `search` finds and reads files, `tree` parses them, `reader` reads tables and `reading` notes problems, `vocabulary`
-//! and `unknown` know what was meant, `conceal` keeps secrets out of all of it, `host`, `access`, `log`, `history`, `connection`, `check` and `guest`, `alerting`, `dispatch` and `rule` resolve their tables, `leak` refuses secrets where they would get out, `print` and `locate` speak about the
+//! The way: `search` finds and reads files, `tree` parses them, `reader` reads tables and `reading` notes problems, `vocabulary`,
+//! `meant` and `unknown` know what was meant, `conceal` keeps secrets out of all of it, `host`, `access`, `log`, `history`, `connection`, `check` and `guest`, `alerting`, `dispatch` and `rule` resolve their tables, `leak` refuses secrets where they would get out, `print` and `locate` speak about the
 //! result. It does not know which plugins exist, and it validates no settings against a schema: it only finds the place
 //! of what others found wrong.
 
@@ -27,6 +27,7 @@ mod leak;
 mod load;
 mod locate;
 mod log;
+mod meant;
 mod migrate;
 mod named;
 mod print;
@@ -82,7 +83,7 @@ pub use within::place_within;
 /// The candidate that `word` was probably meant to be, if one is close: for "did you mean" about names that `config`
 /// does not know, such as bundled plugins.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    vocabulary::nearest(word, candidates)
+    meant::nearest(word, candidates)
 }
 
 /// The text of a file that a configuration names, with the same limits as the configuration's own files.

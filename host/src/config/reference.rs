@@ -139,7 +139,7 @@ pub(super) fn variable(env: &Environment, name: &str, default: Option<&str>) -> 
 }
 
 fn unset(env: &Environment, name: &str) -> ReferenceError {
-    let near = super::vocabulary::nearest(name, env.names())
+    let near = super::meant::nearest(name, env.names())
         .map(|near| format!("did you mean `{near}`, which is set? Otherwise "))
         .unwrap_or_default();
     ReferenceError::new(

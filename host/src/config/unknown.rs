@@ -1,10 +1,11 @@
 //! Keys that no table has here: what they were meant to be, and where they belong.
 
 use super::{
+    meant::{self, Meant},
     reader::Reader,
     source::Span,
     tree::Header,
-    vocabulary::{self, Meant, TableSpec},
+    vocabulary::{self, TableSpec},
     wording::{excerpt, title},
 };
 
@@ -12,7 +13,7 @@ impl Reader<'_, '_> {
     /// Notes a key that the spec does not have.
     pub(super) fn unknown(&self, key: &str, span: Span) {
         let shown = excerpt(key);
-        let meant = vocabulary::meant(self.spec, key);
+        let meant = meant::meant(self.spec, key);
         let here = match self.spec.path {
             [] => String::new(),
             _ => format!(" in `{}`", self.title()),

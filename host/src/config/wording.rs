@@ -1,6 +1,6 @@
 //! Small pieces of messages: titles of tables, keys as TOML writes them, values cut to size.
 
-use super::vocabulary;
+use super::meant;
 
 /// `[check.web]`.
 pub(super) fn title(path: &[String]) -> String {
@@ -36,7 +36,7 @@ pub(super) fn excerpt(text: &str) -> String {
 pub(super) fn one_of<'w>(written: &str, words: impl Iterator<Item = &'w str>) -> String {
     let words: Vec<&str> = words.collect();
     let all = words.join(", ");
-    match vocabulary::nearest(written, words.iter().copied()) {
+    match meant::nearest(written, words.iter().copied()) {
         Some(near) => format!("did you mean \"{near}\"? Known: {all}"),
         None => format!("known: {all}"),
     }

@@ -21,6 +21,7 @@ mod log;
 mod process;
 mod queries;
 mod reload;
+mod routes;
 mod rules;
 mod samples;
 mod secrets;

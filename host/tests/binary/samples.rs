@@ -43,12 +43,20 @@ fn secrets(configuration: &str) -> impl Iterator<Item = &str> {
     rest.filter_map(|rest| rest.split('}').next())
 }
 
+/// A secret that is a whole address is one by its name.
+fn value(name: &str) -> String {
+    match name.ends_with("_URL") {
+        true => format!("https://example.com/{name}"),
+        false => format!("value-of-{name}"),
+    }
+}
+
 fn validated(configuration: &str) -> Finished {
     let place = Place::new("");
     place.write("bellwether.toml", configuration);
     place.finish_with(&["validate"], |command| {
         command.env("STATE_DIRECTORY", place.path("state"));
-        command.envs(secrets(configuration).map(|name| (name, format!("value-of-{name}"))));
+        command.envs(secrets(configuration).map(|name| (name, value(name))));
     })
 }
 

@@ -284,7 +284,10 @@ fn help_has_an_example_for_each_verb_and_the_table_of_exit_codes() {
         "query",
         "alerts",
         "why",
+        "receivers",
+        "routes",
         "test",
+        "migrate",
         "completions",
     ] {
         assert!(help.stdout.contains(verb), "{}", help.stdout);

@@ -29,7 +29,7 @@ pub(crate) fn missing_keys(vocabulary: &str, reference: &str) -> Vec<Breach> {
 
 /// What stands in quotes in `keys: &[…]` and `LIMIT_KEYS`, but for the names of whole tables.
 fn keys_of(vocabulary: &str) -> Vec<(usize, &str)> {
-    const TABLES: [&str; 9] = [
+    const TABLES: [&str; 13] = [
         "host",
         "access",
         "log",
@@ -39,6 +39,10 @@ fn keys_of(vocabulary: &str) -> Vec<(usize, &str)> {
         "check",
         "alerting",
         "rule",
+        "receiver",
+        "route",
+        "inhibit",
+        "time_interval",
     ];
     let mut inside = false;
     let mut keys = Vec::new();

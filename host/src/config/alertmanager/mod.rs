@@ -24,7 +24,7 @@ use super::{
 pub(super) use {
     mail::FileMail,
     receiver::{FileWay, Silent, WayKind},
-    take::{Taken, take},
+    take::take,
 };
 
 /// Keys of the file.

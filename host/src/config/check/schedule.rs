@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::{
     super::{
-        cron::Cron, reading::Reading, resolved::Schedule, source::At, units::show_duration, vocabulary,
-        wording::excerpt,
+        cron::Cron, meant, reading::Reading, resolved::Schedule, source::At, units::show_duration, wording::excerpt,
     },
     tuning::Tuning,
 };
@@ -190,7 +189,7 @@ fn known_zone(reading: &Reading<'_>, zone: &At<String>) -> bool {
         .available()
         .map(|name| name.as_str().to_owned())
         .collect();
-    let near = vocabulary::nearest(&zone.value, names.iter().map(String::as_str));
+    let near = meant::nearest(&zone.value, names.iter().map(String::as_str));
     let hint = match near {
         Some(near) => format!("did you mean \"{near}\"?"),
         None => "use a name of the time zone database, such as \"Europe/Berlin\" or \"UTC\"".to_owned(),

@@ -3,11 +3,11 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::super::{
+    meant,
     reader::Reader,
     reading::Reading,
     source::{At, Span},
     tree::{Node, Table, Value},
-    vocabulary,
     wording::{bare_or_quoted, excerpt},
 };
 use crate::{alert::Matcher, metric::LabelName};
@@ -108,7 +108,7 @@ pub(super) fn unknown<'n>(
     known: impl Iterator<Item = &'n str> + Clone,
 ) {
     let shown = excerpt(&name.value);
-    let hint = match (vocabulary::nearest(&name.value, known.clone()), what) {
+    let hint = match (meant::nearest(&name.value, known.clone()), what) {
         (Some(near), _) => format!("did you mean \"{near}\"?"),
         (None, "route") => "it is the `name` of a route".to_owned(),
         (None, "receiver") => {

@@ -89,21 +89,52 @@ impl std::fmt::Debug for SecretFrom {
 /// What hides where a file cannot be parsed: a value of a key that sounds like a secret.
 const TELLING: [&str; 7] = ["url", "pass", "key", "token", "secret", "credential", "auth"];
 
-/// Hides in a file's sources, before it is parsed, what may be a secret.
+/// Hides in a file's sources, before it is parsed, what may be a secret: from the value of a key that sounds like one to the end of
+/// its line.
 pub(super) fn hide(sources: &mut Sources, file: FileId) {
     let text = sources.file(file).text.clone();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        if let Some((key, value)) = line.split_once(':')
-            && TELLING.iter().any(|word| key.to_ascii_lowercase().contains(word))
-        {
-            let begin = start + key.len() + 1;
-            let blank = value.len() - value.trim_start_matches([' ', '\t']).len();
-            let bytes = begin + blank..begin + value.trim_end().len().max(blank);
+        if let Some(at) = telling_value(line) {
+            let bytes = start + at..start + line.trim_end().len();
             if !bytes.is_empty() {
                 sources.hide(Span::new(file, &bytes));
             }
         }
         start += line.len();
+    }
+}
+
+/// Where the first such value of a line begins.
+fn telling_value(line: &str) -> Option<usize> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let telling = |(colon, _): &(usize, &str)| {
+        let key = line[..*colon].trim_end_matches(['"', '\'']);
+        let key = &key[key.trim_end_matches(is_word).len()..];
+        TELLING.iter().any(|word| key.to_ascii_lowercase().contains(word))
+    };
+    let (colon, _) = line.match_indices(':').find(telling)?;
+    let rest = &line[colon + 1..];
+    Some(colon + 1 + (rest.len() - rest.trim_start_matches([' ', '\t']).len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::telling_value;
+
+    #[test]
+    fn values_that_may_be_secrets_are_found_in_blocks_and_in_braces() {
+        let shown = |line: &str| telling_value(line).map_or(line.to_owned(), |at| line[..at].to_owned());
+        assert_eq!(shown("  slack_api_url: https://x"), "  slack_api_url: ");
+        assert_eq!(
+            shown("  - opsgenie_configs: [{api_key: x, b: c}]"),
+            "  - opsgenie_configs: [{api_key: "
+        );
+        assert_eq!(shown("  \"password\": x"), "  \"password\": ");
+        assert_eq!(
+            shown("  matchers: [severity=\"critical\"]"),
+            "  matchers: [severity=\"critical\"]"
+        );
+        assert_eq!(shown("  - targets: ['a:9093']"), "  - targets: ['a:9093']");
     }
 }

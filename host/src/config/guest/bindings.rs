@@ -6,11 +6,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::super::{
     Connection,
     connection::Connections,
+    meant,
     reader::Reader,
     reading::{Reading, Secrets},
     source::At,
     tree::{Entry, Value},
-    vocabulary,
     wording::{bare_or_quoted, excerpt},
 };
 
@@ -84,7 +84,7 @@ pub(super) fn resolve(
 fn unknown(reading: &Reading<'_>, name: &At<String>, connections: &Connections) {
     let known = || connections.places.keys().map(String::as_str);
     let shown = excerpt(&name.value);
-    let hint = match vocabulary::nearest(&name.value, known()) {
+    let hint = match meant::nearest(&name.value, known()) {
         Some(near) => format!("did you mean \"{near}\"?"),
         None if name.value.contains("://") => {
             "an address has a table of its own, and its name stands here:\n  [connection.NAME]\n  url = \"…\""

@@ -175,10 +175,7 @@ fn alerts_go_to_the_alertmanager_they_went_to() {
     let dispatch = &loaded.config.dispatch;
     assert_eq!(dispatch.root.receivers, ["alertmanager".into()]);
     let receiver = dispatch.receivers["alertmanager"].plugin_use().unwrap();
-    assert_eq!(
-        receiver.connections["default"].url.as_str(),
-        "http://alertmanager:9093/"
-    );
+    assert_eq!(&**receiver.settings, r#"{"members":["http://alertmanager:9093/"]}"#);
     assert_eq!(loaded.config.alerting.external_labels.len(), 1);
 }
 
