@@ -28,9 +28,18 @@ use self::bench::{Bench, Given, failure, report};
 
 /// Makes a test of each guest, run beside a healthy check on one thread, and remembers the names.
 macro_rules! guests {
-    ($($(#[$note:meta])* async fn $name:ident($bench:ident) $body:block)*) => {
+    ([$($there:ident: $elsewhere:path,)*] $($(#[$note:meta])* async fn $name:ident($bench:ident) $body:block)*) => {
         /// Guests that have a test.
-        const TESTED: &[&str] = &[$(stringify!($name)),*];
+        const TESTED: &[&str] = &[$(stringify!($there),)* $(stringify!($name)),*];
+
+        $(
+            #[tokio::test]
+            async fn $there() {
+                let bench = &Bench::new();
+                let healthy = bench.load(&guests::rust("healthy").await).await;
+                bench.beside_healthy(&healthy, $elsewhere(bench)).await;
+            }
+        )*
 
         $(
             $(#[$note])*
@@ -78,6 +87,20 @@ fn families(end: &bellwether::sandbox::RunEnd) -> (Vec<&str>, Vec<&str>) {
 }
 
 guests! {
+    [
+        connections: outside::connections,
+        databases: outside::databases,
+        http_clients: outside::http_clients,
+        two_doors: outside::two_doors,
+        request_hoard: outside::request_hoard,
+        forwarder: forwarding::obedient,
+        forwarder_loop: forwarding::spinning,
+        forwarder_trap: forwarding::trapping,
+        forwarder_receipt: forwarding::boasting,
+        forwarder_denied: forwarding::denied,
+        forwarder_sleep: forwarding::silent,
+    ]
+
     async fn healthy(bench) {
         let plugin = bench.load(&guests::rust("healthy").await).await;
         let end = bench.run("another", &plugin, &Given::default()).await;
@@ -293,50 +316,6 @@ guests! {
         let end = bench.run("hostile", &plugin, &granted).await;
         assert_eq!(families(&end), (vec!["load"], vec![]));
         assert_eq!(end.outcome.usage.denied, []);
-    }
-
-    async fn connections(bench) {
-        outside::connections(bench).await;
-    }
-
-    async fn databases(bench) {
-        outside::databases(bench).await;
-    }
-
-    async fn http_clients(bench) {
-        outside::http_clients(bench).await;
-    }
-
-    async fn two_doors(bench) {
-        outside::two_doors(bench).await;
-    }
-
-    async fn request_hoard(bench) {
-        outside::request_hoard(bench).await;
-    }
-
-    async fn forwarder(bench) {
-        forwarding::obedient(bench).await;
-    }
-
-    async fn forwarder_loop(bench) {
-        forwarding::spinning(bench).await;
-    }
-
-    async fn forwarder_trap(bench) {
-        forwarding::trapping(bench).await;
-    }
-
-    async fn forwarder_receipt(bench) {
-        forwarding::boasting(bench).await;
-    }
-
-    async fn forwarder_denied(bench) {
-        forwarding::denied(bench).await;
-    }
-
-    async fn forwarder_sleep(bench) {
-        forwarding::silent(bench).await;
     }
 
     async fn foreign_interface(bench) {

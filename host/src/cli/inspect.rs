@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Exit, output, session};
 use crate::{
     config::{PluginOrigin, PluginSource},
-    sandbox::{Description, Inspection, LoadError, Plugin, Tier},
+    sandbox::{Description, Inspection, LoadError, NewsKind, Plugin, Tier},
 };
 
 #[derive(Debug, clap::Args)]
@@ -65,6 +65,12 @@ fn kind(inspection: &Inspection) -> &'static str {
     if inspection.is_check() { "check" } else { "forwarder" }
 }
 
+/// Kinds of news that a forwarder carries; none of a check.
+fn carries(plugin: &Plugin) -> Vec<&'static str> {
+    let all = [NewsKind::Notifications, NewsKind::Runs, NewsKind::Events].into_iter();
+    all.filter(|kind| plugin.carries(*kind)).map(NewsKind::as_str).collect()
+}
+
 pub(super) fn shape(plugin: &Plugin) -> Value {
     let (description, inspection) = (plugin.description(), plugin.inspection());
     json!({
@@ -72,6 +78,7 @@ pub(super) fn shape(plugin: &Plugin) -> Value {
         "name": description.name,
         "version": description.version,
         "kind": kind(inspection),
+        "carries": carries(plugin),
         "summary": description.summary,
         "sha256": hex(plugin.sha256()),
         "bytes": inspection.bytes,
@@ -99,6 +106,10 @@ fn describe(plugin: &Plugin) -> String {
     let _ = writeln!(out, "sha256    {}", hex(plugin.sha256()));
     let _ = writeln!(out, "size      {} bytes", inspection.bytes);
     let _ = writeln!(out, "contract  {}", inspection.contract_version);
+    let carries = carries(plugin);
+    if !carries.is_empty() {
+        let _ = writeln!(out, "carries   {}", carries.join(", "));
+    }
     describe_reach(description, inspection, &mut out);
     describe_reports(description, &mut out);
     out

@@ -54,7 +54,8 @@ pub use check::{
     STALE_AFTER_MAX, TIMEOUT_DEFAULT, TIMEOUT_MAX, TIMEOUT_MIN,
 };
 pub use connection::{
-    AddressError, Addresses, CONNECTIONS_MAX, Connection, HOP_BY_HOP, HttpAuth, Protocol, Proxy, Sign, TlsOptions,
+    AddressError, Addresses, CONNECTIONS_MAX, Connection, HOP_BY_HOP, HttpAuth, METHODS_DEFAULT, Protocol, Proxy, Sign,
+    TlsOptions,
 };
 pub use cron::{Cron, CronError};
 pub use dispatch::{

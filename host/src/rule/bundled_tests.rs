@@ -163,7 +163,6 @@ fn a_host_with_receivers_watches_them_and_barks_only_when_asked_to() {
     let receivers = "[receiver.ops]\nlog = true\n\n[alerting]\nreceivers = [\"ops\"]\n";
     let host = good(receivers);
     assert_eq!(rules(&host, "ReceiverDown").len(), 1);
-    assert_eq!(rules(&host, "StateStoreFailing").len(), 1);
     assert!(rules(&host, "Watchdog").is_empty());
     assert_eq!(rules(&good("[alerting.bundled.Watchdog]\n"), "Watchdog").len(), 1);
     assert!(rules(&good("[alerting.bundled.Watchdog]\nenabled = false\n"), "Watchdog").is_empty());

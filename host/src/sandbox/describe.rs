@@ -3,6 +3,8 @@
 //! `describe` is guest code like any other: it runs once per load under a run's limits and both clocks, with every
 //! interface but `log` out of reach. Flows out: a [`Description`] of bounded, printable text.
 
+use std::time::Duration;
+
 use super::{bindings::exports::bellwether::plugin::identity as guest, limits::MEMORY_BYTES_MAX};
 use crate::{capability::log::clean, secret::Redactor};
 
@@ -16,6 +18,9 @@ const TEXT_BYTES_MAX: usize = 2 * 1024;
 const SCHEMA_BYTES_MAX: usize = 256 * 1024;
 /// Most metrics, codes, connections or details.
 const ITEMS_MAX: usize = 1_000;
+
+/// Shortest time between two refreshes: each is a message to somebody else's server for every group that fires.
+const REFRESH_MIN: Duration = Duration::from_secs(10);
 
 /// What a plugin says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +43,8 @@ pub struct Description {
     pub details: Vec<(String, String)>,
     /// The `memory` detail in bytes; `None`: the default will do.
     pub memory_bytes: Option<u64>,
+    /// The `refresh` detail of a forwarder: how often its receiver is to be told again of what still fires. `None`: never.
+    pub refresh: Option<Duration>,
 }
 
 /// A family that may be reported.
@@ -101,6 +108,9 @@ pub enum DescriptionError {
     /// Not a size.
     #[error("its detail `memory` is {0:?}; write a size such as \"128MiB\"")]
     Memory(String),
+    /// Not a time, or one that is too short.
+    #[error("its detail `refresh` is {0:?}; write a time of {REFRESH_MIN:?} or more, such as \"1m\"")]
+    Refresh(String),
     /// Past the cap.
     #[error("it needs {0} bytes of memory; at most {MEMORY_BYTES_MAX} can be given")]
     MemoryCap(u64),
@@ -116,6 +126,7 @@ pub(super) fn validate(said: guest::Description) -> Result<Description, Descript
     let details = bounded("details", said.details)?;
     Ok(Description {
         memory_bytes: memory(&details)?,
+        refresh: refresh(&details)?,
         name: said.name,
         version: said.version,
         summary: text(&said.summary),
@@ -211,6 +222,28 @@ fn memory(details: &[(String, String)]) -> Result<Option<u64>, DescriptionError>
     }
 }
 
+fn refresh(details: &[(String, String)]) -> Result<Option<Duration>, DescriptionError> {
+    let Some((_, every)) = details.iter().find(|(name, _)| name == "refresh") else {
+        return Ok(None);
+    };
+    let known = parse_span(every).filter(|span| *span >= REFRESH_MIN);
+    known.map(Some).ok_or_else(|| DescriptionError::Refresh(text(every)))
+}
+
+/// `30s`, `1m` or `2h`.
+fn parse_span(span: &str) -> Option<Duration> {
+    let (number, seconds) = match span.strip_suffix('s') {
+        Some(number) => (number, 1),
+        None => match span.strip_suffix('m') {
+            Some(number) => (number, 60),
+            None => (span.strip_suffix('h')?, 3_600),
+        },
+    };
+    Some(Duration::from_secs(
+        number.parse::<u32>().ok()?.checked_mul(seconds)?.into(),
+    ))
+}
+
 /// `64KiB`, `128MiB`, `1GiB` or plain bytes.
 fn parse_size(size: &str) -> Option<u64> {
     let digits = size.bytes().take_while(u8::is_ascii_digit).count();
@@ -274,6 +307,18 @@ mod tests {
             assert_eq!(need(bad), Err(DescriptionError::Memory(bad.into())));
         }
         assert_eq!(validate(said("a", "1.0.0", &[])).expect("valid").memory_bytes, None);
+    }
+
+    #[test]
+    fn a_forwarder_says_how_often_it_wants_to_hear_of_what_still_fires() {
+        let refresh = |every: &str| validate(said("a", "1.0.0", &[("refresh", every)])).map(|valid| valid.refresh);
+        assert_eq!(refresh("1m"), Ok(Some(Duration::from_secs(60))));
+        assert_eq!(refresh("10s"), Ok(Some(Duration::from_secs(10))));
+        assert_eq!(refresh("2h"), Ok(Some(Duration::from_hours(2))));
+        for bad in ["", "9s", "0m", "1", "-1m", "1d", "99999999999h", "4294967295h"] {
+            assert_eq!(refresh(bad), Err(DescriptionError::Refresh(bad.into())), "{bad}");
+        }
+        assert_eq!(validate(said("a", "1.0.0", &[])).expect("valid").refresh, None);
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn a_receiver_can_be_tried_without_a_host_and_says_why_it_does_not_work() {
     let wrong = with("another password");
     assert_eq!(wrong.code, 3, "{}", wrong.stdout);
     assert!(wrong.stdout.contains("logging in: 535"), "{}", wrong.stdout);
-    let nobody = place.finish_with(&["receivers", "test", "male"], |command| {
+    let nobody = place.finish_with(&["receivers", "test", "mails"], |command| {
         command.env("SMTP_PASSWORD", PASSWORD);
     });
     assert_eq!(nobody.code, 2);

@@ -72,14 +72,14 @@ impl Fake {
         settings: impl Into<Value>,
         notification: Notification,
     ) -> Delivery<Receipt> {
-        self.delivery::<F, _>(settings.into(), |settings| {
+        self.delivery::<F, _>(&settings.into(), |settings| {
             forward::deliver::<F>(settings, notification)
         })
     }
 
     /// One delivery of runs.
     pub fn deliver_runs<F: ForwardRuns>(&mut self, settings: impl Into<Value>, runs: Vec<Run>) -> Delivery<Refused> {
-        self.delivery::<F, _>(settings.into(), |settings| forward::deliver_runs::<F>(settings, runs))
+        self.delivery::<F, _>(&settings.into(), |settings| forward::deliver_runs::<F>(settings, runs))
     }
 
     /// One delivery of events.
@@ -88,14 +88,14 @@ impl Fake {
         settings: impl Into<Value>,
         events: Vec<Event>,
     ) -> Delivery<Refused> {
-        self.delivery::<F, _>(settings.into(), |settings| {
+        self.delivery::<F, _>(&settings.into(), |settings| {
             forward::deliver_events::<F>(settings, events)
         })
     }
 
     fn delivery<F: Forwarder, T>(
         &mut self,
-        settings: Value,
+        settings: &Value,
         deliver: impl FnOnce(&str) -> Result<T, DeliveryFailure>,
     ) -> Delivery<T> {
         let _ = describe_forwarder::<F>();

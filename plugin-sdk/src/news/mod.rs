@@ -13,7 +13,7 @@ pub use item::{Event, Run};
 pub use labels::Labels;
 pub use timestamp::Timestamp;
 
-use crate::bindings::bellwether::plugin::news as wit;
+use crate::{bindings::bellwether::plugin::news as wit, capability::context};
 pub use wit::{AlertState, Reason};
 
 /// News about a group of alerts.
@@ -139,6 +139,15 @@ impl Notification {
     pub fn detail(&self, name: &str) -> Option<&str> {
         let found = self.details.iter().find(|(detail, _)| detail == name);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// Where it comes from, for a person: the receiver, the environment of the host, and why it is sent now.
+    pub fn provenance(&self) -> String {
+        let environment = self.detail("environment").map(str::to_owned);
+        let environment = environment.or_else(|| context::fact("environment")).unwrap_or_default();
+        let parts = [&self.receiver, environment.as_str(), reason_word(self.reason)];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join(" · ")
     }
 
     /// The worst of what fires, by the label `severity`.

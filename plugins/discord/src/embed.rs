@@ -1,7 +1,7 @@
 //! One embed, within Discord's limits.
 
 use bellwether_sdk::{
-    news::{self, Notification, Severity},
+    news::{Notification, Severity},
     text,
 };
 use serde::Serialize;
@@ -80,10 +80,7 @@ fn embed(notification: &Notification) -> Embed<'_> {
 
 /// Which receiver this is, where, and why now. A footer has no Markdown.
 fn footer(notification: &Notification) -> String {
-    let place = notification.detail("environment").unwrap_or_default();
-    let parts = [&notification.receiver, place, news::reason_word(notification.reason)];
-    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    text::cut(&parts.join(" · "), FOOTER_UNITS_MAX).into_owned()
+    text::cut(&notification.provenance(), FOOTER_UNITS_MAX).into_owned()
 }
 
 /// A line of links below the body, as many as fit; "" without any.

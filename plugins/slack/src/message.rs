@@ -1,7 +1,7 @@
 //! A message, within Slack's limits.
 
 use bellwether_sdk::{
-    news::{self, Notification, Severity},
+    news::{Notification, Severity},
     text,
 };
 use serde::Serialize;
@@ -157,11 +157,11 @@ fn links(notification: &Notification) -> String {
 
 /// Which receiver this is, where, and why now.
 fn footer(notification: &Notification) -> String {
-    let place = notification.detail("environment").unwrap_or_default();
-    let parts = [&notification.receiver, place, news::reason_word(notification.reason)];
-    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    let line = parts.join(" · ");
-    mrkdwn::escape(&text::cut_by(&line, FOOTER_UNITS_MAX, mrkdwn::cost))
+    mrkdwn::escape(&text::cut_by(
+        &notification.provenance(),
+        FOOTER_UNITS_MAX,
+        mrkdwn::cost,
+    ))
 }
 
 const fn color(severity: Severity) -> &'static str {

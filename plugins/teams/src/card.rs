@@ -1,7 +1,7 @@
 //! One message with one adaptive card, within the 28 KB of Teams.
 
 use bellwether_sdk::{
-    news::{self, Notification, Severity},
+    news::{Notification, Severity},
     text,
 };
 use serde::Serialize;
@@ -150,10 +150,7 @@ fn title_run(title: &str, severity: Severity) -> Run {
 
 /// Which receiver this is, where, and why now.
 fn facts(notification: &Notification) -> String {
-    let place = notification.detail("environment").unwrap_or_default();
-    let parts = [&notification.receiver, place, news::reason_word(notification.reason)];
-    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    text::cut(&parts.join(" · "), FACT_UNITS_MAX).into_owned()
+    text::cut(&notification.provenance(), FACT_UNITS_MAX).into_owned()
 }
 
 fn line(text: &str) -> Block {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// What a connection allows when it does not say: what changes nothing.
-const METHODS_DEFAULT: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
+pub const METHODS_DEFAULT: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
 
 /// Methods that turn a connection into something else than requests and answers, or show them to whoever asks.
 const METHODS_REFUSED: [&str; 2] = ["CONNECT", "TRACE"];

@@ -23,7 +23,7 @@ use std::{
 
 pub use address::AddressError;
 pub(super) use credential::{Shown, always};
-pub use http::HOP_BY_HOP;
+pub use http::{HOP_BY_HOP, METHODS_DEFAULT};
 pub use table::CONNECTIONS_MAX;
 pub(super) use table::{ConnectionPlace, Connections, keep_url, read};
 pub(super) use tls::options as tls_options;
