@@ -52,7 +52,7 @@ pub(super) fn receivers(names: &[Arc<str>]) -> Vec<Receiver<'_>> {
 #[serde(rename_all = "camelCase")]
 struct AlertStatus<'v> {
     inhibited_by: Vec<String>,
-    silenced_by: &'v [Arc<str>],
+    silenced_by: Vec<&'v str>,
     state: &'static str,
 }
 
@@ -82,7 +82,7 @@ fn alert(alert: &AlertView, now: i64) -> Alert<'_> {
         starts_at: moment(alert.starts_at),
         status: AlertStatus {
             inhibited_by,
-            silenced_by: &alert.silenced_by,
+            silenced_by: alert.silenced_by.iter().map(|id| &**id).collect(),
             state: if is_muted { "suppressed" } else { "active" },
         },
         updated_at: moment(alert.updated_at),
