@@ -181,11 +181,28 @@ mod tests {
                 "status": {"silencedBy": silences, "inhibitedBy": inhibits},
             })
         };
-        let data = joined(rules, &json!([routed("C", &[], &["f"]), routed("B", &[], &[]), routed("D", &["s"], &["f"])]));
+        let data = joined(
+            rules,
+            &json!([
+                routed("C", &[], &["f"]),
+                routed("B", &[], &[]),
+                routed("D", &["s"], &["f"])
+            ]),
+        );
         let told: Vec<(&str, String)> = alerts(&data)
-            .map(|alert| (alert["state"].as_str().expect("a state"), titled(&alert["labels"]) + " " + &hearers(alert)))
+            .map(|alert| {
+                (
+                    alert["state"].as_str().expect("a state"),
+                    titled(&alert["labels"]) + " " + &hearers(alert),
+                )
+            })
             .collect();
-        let wanted = [("pending", "A "), ("firing", "B ops, web"), ("firing", "C inhibited"), ("firing", "D silenced by s")];
+        let wanted = [
+            ("pending", "A "),
+            ("firing", "B ops, web"),
+            ("firing", "C inhibited"),
+            ("firing", "D silenced by s"),
+        ];
         assert_eq!(told, wanted.map(|(state, text)| (state, text.to_owned())));
     }
 }

@@ -194,7 +194,11 @@ impl Host {
             return Ok(body);
         }
         // What is refused at the door is said as everywhere else.
-        let message = body.as_str().or_else(|| body["error"].as_str()).unwrap_or_default().to_owned();
+        let message = body
+            .as_str()
+            .or_else(|| body["error"].as_str())
+            .unwrap_or_default()
+            .to_owned();
         let kind = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(Trouble::Access(message)),
             StatusCode::NOT_FOUND => "not_found",

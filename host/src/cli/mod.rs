@@ -95,8 +95,8 @@ enum Verb {
         after_help = "Examples:\n  bellwether silence add alertname=QueueDeep --duration 2h --comment 'moving the queues'\n  bellwether silence list"
     )]
     Silence(silence::Arguments),
-    /// Try the receivers of the configuration
-    #[command(after_help = "Example:\n  bellwether receivers test ops")]
+    /// Try the receivers of the configuration, list those of a running host
+    #[command(after_help = "Examples:\n  bellwether receivers test ops\n  bellwether receivers list")]
     Receivers(receivers::Arguments),
     /// Ask the routes of the configuration
     #[command(after_help = "Example:\n  bellwether routes test alertname=QueueDeep severity=critical")]

@@ -31,7 +31,9 @@ enum Verb {
     )]
     Add(Add),
     /// List silences
-    #[command(after_help = "Examples:\n  bellwether silence list\n  bellwether silence list alertname=QueueDeep --expired")]
+    #[command(
+        after_help = "Examples:\n  bellwether silence list\n  bellwether silence list alertname=QueueDeep --expired"
+    )]
     List(List),
     /// End silences before their time
     #[command(after_help = "Example:\n  bellwether silence expire 7f3c1e0a-5d1b-4d5a-9a54-0c1f2e3d4b5a")]
@@ -175,7 +177,11 @@ fn matchers(matchers: &Value) -> String {
             (true, true) => "=~",
             (false, true) => "!~",
         };
-        format!("{}{op}{}", matcher["name"].as_str().unwrap_or_default(), matcher["value"])
+        format!(
+            "{}{op}{}",
+            matcher["name"].as_str().unwrap_or_default(),
+            matcher["value"]
+        )
     };
     matchers.map(matcher).collect::<Vec<_>>().join(", ")
 }

@@ -13,7 +13,8 @@ use super::{
     },
 };
 
-const TOKENS: &str = "[access]\nread = \"a-token-that-reads\"\npush = \"a-token-that-pushes\"\nadmin = \"a-token-for-admins\"\n";
+const TOKENS: &str =
+    "[access]\nread = \"a-token-that-reads\"\npush = \"a-token-that-pushes\"\nadmin = \"a-token-for-admins\"\n";
 
 const ROUTES: &str = "[alerting]\nbundled_rules = false\nreceivers = [\"ops\"]\ngroup_wait = \"1s\"\ngroup_interval = \"1s\"\n\n\
      [[route]]\nmatch = [\"team=web\"]\nreceivers = [\"web\"]\n\n[receiver.ops]\nlog = true\n\n[receiver.web]\nlog = true\n\n";
@@ -56,10 +57,19 @@ fn amtool_lists_and_silences_alerts_on_the_host() {
     let listed = ask(&["alert", "query", "team=~\"w.b\"", "--receiver=web"]);
     assert!(listed.contains("QueueDeep") && !listed.contains("DiskFull"), "{listed}");
 
-    let id = ask(&["silence", "add", "alertname=QueueDeep", "--duration=2h", "--comment=moving the queues"]);
+    let id = ask(&[
+        "silence",
+        "add",
+        "alertname=QueueDeep",
+        "--duration=2h",
+        "--comment=moving the queues",
+    ]);
     let id = id.trim();
     let silences = ask(&["silence", "query", "alertname=QueueDeep"]);
-    assert!(silences.contains(id) && silences.contains("moving the queues") && silences.contains("tester"), "{silences}");
+    assert!(
+        silences.contains(id) && silences.contains("moving the queues") && silences.contains("tester"),
+        "{silences}"
+    );
     let listed = ask(&["alert", "query"]);
     assert!(!listed.contains("QueueDeep") && listed.contains("DiskFull"), "{listed}");
     assert!(ask(&["alert", "query", "--silenced"]).contains("QueueDeep"));
@@ -72,7 +82,13 @@ fn amtool_lists_and_silences_alerts_on_the_host() {
     assert!(ask(&["alert", "query"]).contains("QueueDeep"));
     assert!(amtool(dir, at, &["silence", "expire", id]).is_err(), "it is over");
 
-    ask(&["alert", "add", "alertname=ByHand", "team=web", "--annotation=summary=by hand"]);
+    ask(&[
+        "alert",
+        "add",
+        "alertname=ByHand",
+        "team=web",
+        "--annotation=summary=by hand",
+    ]);
     assert!(ask(&["alert", "query", "ByHand"]).contains("by hand"));
     assert!(ask(&["config", "show"]).contains("receiver: \"ops\""));
     assert!(ask(&["config", "routes", "show"]).contains("ops"));
@@ -87,7 +103,10 @@ fn amtool_brings_its_token_as_a_password() {
     let refused = amtool(dir, at, &["silence", "query"]).expect_err("without a token");
     assert!(refused.contains("401"), "{refused}");
     for (user, password) in [("reader", "a-token-that-reads"), ("admin", "a-token-for-admins")] {
-        place.write(&format!("{user}.yml"), &format!("basic_auth: {{ username: anyone, password: {password} }}\n"));
+        place.write(
+            &format!("{user}.yml"),
+            &format!("basic_auth: {{ username: anyone, password: {password} }}\n"),
+        );
     }
     let add = ["silence", "add", "alertname=A", "--comment=x", "--duration=1h"];
     let with = |user: &str, verb: &[&str]| {
@@ -109,7 +128,10 @@ fn alerts_of_a_prometheus_that_dies_end_because_it_is_silent_and_not_because_all
     host.line("FIRING Always");
     let listed = host_alerts(&host);
     let alert = &listed[0];
-    assert_eq!((&alert["labels"]["alertname"], &alert["labels"]["severity"]), (&json!("Always"), &json!("info")));
+    assert_eq!(
+        (&alert["labels"]["alertname"], &alert["labels"]["severity"]),
+        (&json!("Always"), &json!("info"))
+    );
     assert_eq!(alert["receivers"], json!([{"name": "web"}]));
     prometheus.kill();
     let said = host.line("RESOLVED Always");

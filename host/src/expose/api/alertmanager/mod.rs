@@ -148,15 +148,27 @@ async fn receivers(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn alerts(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Response {
-    answer(shared.listed(query, |overview, wanted| list(&view::alerts(overview, wanted))).await)
+    answer(
+        shared
+            .listed(query, |overview, wanted| list(&view::alerts(overview, wanted)))
+            .await,
+    )
 }
 
 async fn groups(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Response {
-    answer(shared.listed(query, |overview, wanted| list(&view::groups(overview, wanted))).await)
+    answer(
+        shared
+            .listed(query, |overview, wanted| list(&view::groups(overview, wanted)))
+            .await,
+    )
 }
 
 async fn silences(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Response {
-    answer(shared.listed(query, |overview, wanted| list(&view::silences(overview, wanted))).await)
+    answer(
+        shared
+            .listed(query, |overview, wanted| list(&view::silences(overview, wanted)))
+            .await,
+    )
 }
 
 fn list(items: &[impl Serialize]) -> Made {

@@ -33,8 +33,9 @@ fn with(access: Access) -> Host {
 fn post_as(host: &Host, path: &str, authorization: &str, body: &str) -> Answer {
     let mut client = host.connect();
     let length = body.len();
-    let head =
-        format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{authorization}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\n{authorization}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    );
     client.send((head + body).as_bytes());
     client.hear(false)
 }
@@ -94,9 +95,15 @@ fn what_is_posted_is_listed_with_who_hears_of_it() {
     let status = json!({"state": "active", "silencedBy": [], "inhibitedBy": []});
     assert_eq!(alert["status"], status);
     let group = &host.get("/api/v2/alerts/groups").json()[0];
-    assert_eq!((&group["labels"], &group["receiver"]), (&json!({"alertname": "Down"}), &json!({"name": "ops"})));
+    assert_eq!(
+        (&group["labels"], &group["receiver"]),
+        (&json!({"alertname": "Down"}), &json!({"name": "ops"}))
+    );
     assert_eq!(group["alerts"][0]["fingerprint"], alert["fingerprint"]);
-    assert_eq!(host.get("/api/v2/receivers").json(), json!([{"name": "ops"}, {"name": "web"}]));
+    assert_eq!(
+        host.get("/api/v2/receivers").json(),
+        json!([{"name": "ops"}, {"name": "web"}])
+    );
     let status = host.get("/api/v2/status").json();
     assert_eq!(status["cluster"], json!({"status": "disabled", "peers": []}));
     let original = status["config"]["original"].as_str().expect("text");
@@ -150,10 +157,19 @@ fn a_silence_is_set_shown_changed_and_ended() {
     let id = set["silenceID"].as_str().expect("an id").to_owned();
     let shown = host.get(&format!("/api/v2/silence/{id}")).json();
     let matchers = json!([{"name": "alertname", "value": "A", "isRegex": false, "isEqual": true}]);
-    assert_eq!((&shown["matchers"], &shown["status"]), (&matchers, &json!({"state": "active"})));
-    assert_eq!((&shown["createdBy"], &shown["endsAt"]), (&json!("me"), &json!("2199-01-01T00:00:00.000Z")));
+    assert_eq!(
+        (&shown["matchers"], &shown["status"]),
+        (&matchers, &json!({"state": "active"}))
+    );
+    assert_eq!(
+        (&shown["createdBy"], &shown["endsAt"]),
+        (&json!("me"), &json!("2199-01-01T00:00:00.000Z"))
+    );
     let alert = host.get("/api/v2/alerts").json()[0]["status"].clone();
-    assert_eq!((&alert["state"], &alert["silencedBy"]), (&json!("suppressed"), &json!([id])));
+    assert_eq!(
+        (&alert["state"], &alert["silencedBy"]),
+        (&json!("suppressed"), &json!([id]))
+    );
     assert_eq!(host.get("/api/v2/silences?filter=alertname%3DA").json()[0]["id"], id);
     assert_eq!(host.get("/api/v2/silences?filter=alertname%3DB").json(), json!([]));
 
@@ -164,8 +180,15 @@ fn a_silence_is_set_shown_changed_and_ended() {
 
     let ended = host.ask("DELETE", &format!("/api/v2/silence/{id}"), &[]);
     assert_eq!((ended.status, ended.text()), (200, ""));
-    assert_eq!(host.get(&format!("/api/v2/silence/{id}")).json()["status"]["state"], "expired");
-    assert_eq!(host.ask("DELETE", &format!("/api/v2/silence/{id}"), &[]).status, 500, "as Alertmanager");
+    assert_eq!(
+        host.get(&format!("/api/v2/silence/{id}")).json()["status"]["state"],
+        "expired"
+    );
+    assert_eq!(
+        host.ask("DELETE", &format!("/api/v2/silence/{id}"), &[]).status,
+        500,
+        "as Alertmanager"
+    );
     assert_eq!(host.ask("DELETE", "/api/v2/silence/none", &[]).status, 404);
     assert_eq!(host.get("/api/v2/silence/none").status, 404);
 }
@@ -183,19 +206,52 @@ fn what_makes_no_sense_is_refused_in_words() {
     let everything = json!([{"name": "a", "value": ".*", "isRegex": true}]);
     for (path, body, status, said) in [
         (alerts, json!({}), 400, "cannot read the body: "),
-        (alerts, json!([{"labels": {}}]), 400, "alert 0: an alert needs at least one label"),
-        (alerts, json!([{"labels": {"": "x"}}]), 400, "alert 0 has a label without a name"),
-        (alerts, json!([{"labels": {"a": "b"}, "endsAt": "soon"}]), 400, "`endsAt` of alert 0 is \"soon\""),
-        (silences, json!({"matchers": []}), 400, "cannot read the body: missing field `startsAt`"),
-        (silences, silence(&json!([])), 400, "a silence needs at least one matcher"),
-        (silences, silence(&everything), 400, "a silence needs at least one matcher"),
+        (
+            alerts,
+            json!([{"labels": {}}]),
+            400,
+            "alert 0: an alert needs at least one label",
+        ),
+        (
+            alerts,
+            json!([{"labels": {"": "x"}}]),
+            400,
+            "alert 0 has a label without a name",
+        ),
+        (
+            alerts,
+            json!([{"labels": {"a": "b"}, "endsAt": "soon"}]),
+            400,
+            "`endsAt` of alert 0 is \"soon\"",
+        ),
+        (
+            silences,
+            json!({"matchers": []}),
+            400,
+            "cannot read the body: missing field `startsAt`",
+        ),
+        (
+            silences,
+            silence(&json!([])),
+            400,
+            "a silence needs at least one matcher",
+        ),
+        (
+            silences,
+            silence(&everything),
+            400,
+            "a silence needs at least one matcher",
+        ),
         (silences, silence(&regex), 400, "the matcher of \"a\": "),
         (silences, past, 400, "a silence must end in the future"),
         (silences, unknown, 404, "there is no silence `none`"),
     ] {
         let answer = post(&host, path, &body);
         let text = answer.json();
-        assert!(text.as_str().is_some_and(|text| text.starts_with(said)), "{body}: {text}");
+        assert!(
+            text.as_str().is_some_and(|text| text.starts_with(said)),
+            "{body}: {text}"
+        );
         assert_eq!(answer.status, status, "{text}");
     }
     let some = json!([{"labels": {"alertname": "Good"}}, {"labels": {}}]);
@@ -221,7 +277,12 @@ fn a_post_of_thousands_is_taken_and_listed_whole() {
         .collect();
     assert_eq!(post(&host, "/api/v2/alerts", &alerts.into()).status, 200);
     assert_eq!(names(&host.get("/api/v2/alerts")).len(), 2_000);
-    assert_eq!(host.get("/api/v2/alerts/groups").json()[0]["alerts"].as_array().map(Vec::len), Some(2_000));
+    assert_eq!(
+        host.get("/api/v2/alerts/groups").json()[0]["alerts"]
+            .as_array()
+            .map(Vec::len),
+        Some(2_000)
+    );
 }
 
 #[test]
@@ -252,4 +313,17 @@ fn reading_pushing_and_silencing_take_tokens_of_their_own() {
     let basic = "Authorization: Basic YW55b25lOnJ1bGVz\r\n";
     assert_eq!(post_as(&host, "/api/v2/silences", basic, &of_a).status, 200);
     assert_eq!(host.get("/api/v2/status").status, 401);
+}
+
+#[test]
+fn who_was_told_stands_beside_alertmanagers_api() {
+    let host = host();
+    fire(&host, &["Down"]);
+    let fingerprint = host.get("/api/v2/alerts").json()[0]["fingerprint"].clone();
+    let groups = host.get("/api/v1/notifications").json()["data"]["groups"].clone();
+    let group = &groups[0];
+    assert_eq!((&group["receiver"], &group["alerts"]), (&json!("ops"), &json!([fingerprint])));
+    assert_eq!((&group["told"], &group["off_hours"]), (&json!([]), &json!(false)));
+    let is_due = group["waiting"] == 1 || group["next_at"].is_string();
+    assert!(is_due, "{group}");
 }

@@ -32,7 +32,9 @@ fn pairs<'v>(all: impl Iterator<Item = (&'v Arc<str>, &'v Arc<str>)>) -> Pairs<'
 }
 
 fn moment(millis: i64) -> String {
-    let nanos = u64::try_from(millis).ok().and_then(|millis| millis.checked_mul(1_000_000));
+    let nanos = u64::try_from(millis)
+        .ok()
+        .and_then(|millis| millis.checked_mul(1_000_000));
     match nanos {
         Some(nanos) => Timestamp::from_nanos(nanos).to_string(),
         None => clock::rfc3339(millis).unwrap_or_default(),

@@ -9,7 +9,9 @@ use crate::{
 };
 
 /// What Alertmanager takes for true; everything else is false.
-const TRUE: [&str; 10] = ["true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled"];
+const TRUE: [&str; 10] = [
+    "true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled",
+];
 
 /// The label under which the name of a receiver is matched.
 const RECEIVER: &str = "receiver";
