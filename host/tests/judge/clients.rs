@@ -63,6 +63,7 @@ fn amtool_lists_and_silences_alerts_on_the_host() {
         "alertname=QueueDeep",
         "--duration=2h",
         "--comment=moving the queues",
+        "--author=tester",
     ]);
     let id = id.trim();
     let silences = ask(&["silence", "query", "alertname=QueueDeep"]);
