@@ -13,7 +13,7 @@ use super::{
     },
     alertmanager,
     page::{Page, inline, list, plain_name, text},
-    prometheus::{Target, static_targets},
+    scraping::{Target, static_targets},
 };
 use crate::yaml::{Kind, Node};
 

@@ -9,7 +9,7 @@
 mod alertmanager;
 mod job;
 mod page;
-mod prometheus;
+mod scraping;
 
 use std::path::{Path, PathBuf};
 
@@ -112,7 +112,7 @@ fn all(reading: &Reading<'_>, files: &[FileId]) -> Option<(Page, Secrets)> {
     page.head(&format!("Made of {}.", names(reading, files)));
     page.head("bellwether validate says whether all of it is there; what was left out, bellwether migrate said.");
     if let Some(file) = prometheus {
-        prometheus::write(reading, file, &secrets, alertmanager.is_some(), &mut page);
+        scraping::write(reading, file, &secrets, alertmanager.is_some(), &mut page);
     }
     if let Some(file) = alertmanager {
         alertmanager::write(reading, file, &secrets, &mut page);
