@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use super::{
     outgoing::Outgoing,
     stream::{Carry, Carrying},
-    transport::{Sending, Transport},
+    transport::{Ends, Sending, Transport},
 };
 use crate::{
     alert::Annotations,
@@ -28,7 +28,7 @@ use crate::{
         Plugin, Refused,
     },
     store::Store,
-    supervisor::{Supervisor, Task},
+    supervisor::Supervisor,
 };
 
 /// Alerts that a plugin is handed; the others are counted. Thirty times what any service shows, and within the memory that a plugin
@@ -75,15 +75,6 @@ pub struct Forwarder {
     pub reach: Arc<Reach>,
     /// Shared with others.
     pub tools: ForwarderTools,
-}
-
-/// Ends its task when it is dropped: an attempt that nobody waits for any more.
-struct Ends<T>(Task<T>);
-
-impl<T> Drop for Ends<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 impl Forwarder {

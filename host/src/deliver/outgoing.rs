@@ -106,6 +106,31 @@ impl Writer {
     }
 }
 
+impl Outgoing {
+    /// Of a message that could not be written: for the log, and without anything that may not leave.
+    pub(super) fn unwritten(message: &Message) -> Self {
+        let message = Message {
+            group_key: "".into(),
+            group_labels: Labels::default(),
+            alerts: Arc::from([]),
+            ..message.clone()
+        };
+        Self {
+            thread: String::new(),
+            title: "a notification that could not be written".to_owned(),
+            text: String::new(),
+            has_own_text: false,
+            common_labels: Labels::default(),
+            common_annotations: Annotations::new(),
+            firing: 0,
+            resolved: 0,
+            external_url: "".into(),
+            template_problem: None,
+            message,
+        }
+    }
+}
+
 impl Templates {
     fn apply(&self, outgoing: &mut Outgoing) {
         if self.title.is_none() && self.text.is_none() {

@@ -438,4 +438,24 @@ async fn a_stop_waits_for_what_is_under_way_and_no_longer() {
     sent.recv().await.expect("sent");
     let left = world.supervisor.stop(Duration::from_secs(5)).await;
     assert!(!left.iter().any(|name| name.starts_with("deliver")), "{left:?}");
+    assert_eq!(
+        world.reports().iter().map(Attempt::as_str).collect::<Vec<_>>(),
+        ["ambiguous"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_is_changed_in_the_middle_of_an_attempt_holds_no_message_back() {
+    let world = World::new();
+    let (ops, mut sent) = world.receiver("ops", &[Act::Hang], 1);
+    world.handle.replace(vec![ops], &[]);
+    world.put("ops", "a");
+    sent.recv().await.expect("sent");
+    let (mut changed, mut changed_sent) = world.receiver("ops", &[Act::Take], 1);
+    changed.basis = basis("ops", Some("other words"));
+    world.handle.replace(vec![changed], &[]);
+    world.reported(2).await;
+    assert!(changed_sent.try_recv().is_ok());
+    let words: Vec<_> = world.reports().iter().map(Attempt::as_str).collect();
+    assert_eq!(words, ["ambiguous", "delivered"]);
 }

@@ -3,7 +3,7 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
 use super::outgoing::Outgoing;
-use crate::{clock::Instant, dispatch::Attempt};
+use crate::{clock::Instant, dispatch::Attempt, supervisor::Task};
 
 /// What an attempt comes to, once it is awaited.
 pub type Sending<'s> = Pin<Box<dyn Future<Output = Attempt> + Send + 's>>;
@@ -21,3 +21,13 @@ pub trait Transport: fmt::Debug + Send + Sync {
 
 /// Shared by the worker and whoever tests the receiver.
 pub type SharedTransport = Arc<dyn Transport>;
+
+/// A task that ends with whoever waits for it: an attempt that nobody waits for any more.
+#[derive(Debug)]
+pub(super) struct Ends<T>(pub(super) Task<T>);
+
+impl<T> Drop for Ends<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

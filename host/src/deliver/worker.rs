@@ -5,7 +5,7 @@
 //! to the outbox, news for fallback receivers. A slow receiver delays its own messages and nobody else's.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -25,11 +25,12 @@ use super::{
     instruments,
     limit::Meter,
     outgoing::Outgoing,
+    transport::Ends,
 };
 use crate::{
     clock::{Instant, Timestamp},
-    dispatch::{Attempt, Message},
-    supervisor::{CancellationToken, catch_async},
+    dispatch::{Attempt, Message, MessageId},
+    supervisor::{CancellationToken, catch, catch_async},
 };
 
 /// Longest pause of a whole receiver after a failure. Its messages wait longer each; this lets one bad message not hold up the
@@ -65,6 +66,11 @@ enum Origin {
 
 struct Done {
     origin: Origin,
+    tried: Tried,
+}
+
+/// One attempt and what it came to.
+struct Tried {
     outgoing: Outgoing,
     attempt: Attempt,
     took: Duration,
@@ -79,6 +85,8 @@ pub(super) struct Worker {
     meter: Meter,
     health: Health,
     paused_until: Option<Instant>,
+    /// Taken from the outbox and not reported yet.
+    handed: BTreeSet<MessageId>,
     /// Titles of what could not be told, by group.
     untold: BTreeMap<Arc<str>, String>,
 }
@@ -99,6 +107,7 @@ impl Worker {
             own: VecDeque::new(),
             health: Health::default(),
             paused_until: None,
+            handed: BTreeSet::new(),
             untold: BTreeMap::new(),
         }
     }
@@ -107,12 +116,7 @@ impl Worker {
         let mut under_way = FuturesUnordered::new();
         loop {
             while let Some((message, origin)) = self.due(under_way.len()).await {
-                under_way.push(attempt(
-                    Arc::clone(&self.receiver),
-                    Arc::clone(&self.shared),
-                    message,
-                    origin,
-                ));
+                under_way.push(self.begin(message, origin));
             }
             let takes = self.may_take(under_way.len());
             let wake = self.wake();
@@ -128,6 +132,34 @@ impl Worker {
         let leave = self.now() + LEAVE_PATIENCE;
         while let Ok(Some(done)) = timeout_at(leave, under_way.next()).await {
             self.finish(done).await;
+        }
+        drop(under_way);
+        self.give_up().await;
+    }
+
+    /// In a task of its own, so that it goes on whatever this one waits for.
+    fn begin(&mut self, message: Message, origin: Origin) -> impl Future<Output = Option<Done>> + Send + use<> {
+        if matches!(origin, Origin::Outbox) {
+            self.handed.insert(message.id);
+        }
+        let name = format!("deliver to {}", self.receiver.name);
+        let work = attempt(Arc::clone(&self.receiver), Arc::clone(&self.shared), message);
+        let mut task = Ends(self.shared.supervisor.spawn(&name, work));
+        async move {
+            let tried = task.0.ended().await?.ok()?;
+            Some(Done { origin, tried })
+        }
+    }
+
+    /// What was not reported may have arrived, and is somebody else's to try again.
+    async fn give_up(&mut self) {
+        for id in std::mem::take(&mut self.handed) {
+            let attempt = Attempt::Transient {
+                message: "given up: the host stops, or the receiver was changed".to_owned(),
+                retry_after: None,
+                is_ambiguous: true,
+            };
+            self.shared.outbox.report(id, attempt, self.wall()).await;
         }
     }
 
@@ -199,13 +231,14 @@ impl Worker {
         }
     }
 
-    async fn finish(&mut self, done: Done) {
-        let Done {
-            origin,
+    /// None: its task is gone, which is told when this one ends.
+    async fn finish(&mut self, done: Option<Done>) {
+        let Some(Done { origin, tried }) = done else { return };
+        let Tried {
             outgoing,
             attempt,
             took,
-        } = done;
+        } = tried;
         let (attempt, wait) = self.weigh(attempt, &outgoing);
         self.say(&outgoing, &attempt, wait, took);
         self.remember(&outgoing, &attempt);
@@ -217,6 +250,7 @@ impl Worker {
         match origin {
             Origin::Outbox => {
                 let id = outgoing.message.id;
+                self.handed.remove(&id);
                 self.shared.outbox.report(id, attempt, self.wall()).await;
             }
             Origin::Own(own) => self.settle(own, attempt, wait),
@@ -367,12 +401,23 @@ impl Worker {
 }
 
 /// Writes and tries it once.
-async fn attempt(receiver: Arc<Receiver>, shared: Arc<Shared>, message: Message, origin: Origin) -> Done {
+async fn attempt(receiver: Arc<Receiver>, shared: Arc<Shared>, message: Message) -> Tried {
     let began = shared.clock.monotonic();
-    let outgoing = receiver.writer.write(&message);
-    let attempt = once(&receiver, &outgoing, began).await;
-    Done {
-        origin,
+    let (outgoing, attempt) = match catch("deliver", || receiver.writer.write(&message)) {
+        Ok(outgoing) => {
+            let attempt = once(&receiver, &outgoing, began).await;
+            (outgoing, attempt)
+        }
+        Err(panic) => (
+            Outgoing::unwritten(&message),
+            Attempt::Transient {
+                message: format!("it cannot be written; this is a bug, please report it: {panic}"),
+                retry_after: None,
+                is_ambiguous: false,
+            },
+        ),
+    };
+    Tried {
         outgoing,
         attempt,
         took: shared.clock.monotonic() - began,
