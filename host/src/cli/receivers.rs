@@ -138,7 +138,7 @@ fn send(arguments: &Test) -> Exit {
     })
 }
 
-fn described(name: &str, attempt: &Attempt) -> serde_json::Value {
+fn described(name: &str, attempt: &Attempt) -> Value {
     let message = match attempt {
         Attempt::Delivered { .. } => "",
         Attempt::Transient { message, .. } | Attempt::Permanent { message } => message,

@@ -44,9 +44,10 @@ const LIFE_MOST: u64 = 1_500;
 /// How long after the last crash everything must have been told, in seconds: waits between attempts grow while a receiver fails.
 const SETTLE: u64 = 90;
 
+/// Each life listens on another port, which must not be what a message says: it says the same when it comes again.
 fn configuration(hook: &Hook) -> String {
     format!(
-        "[alerting]\nbundled_rules = false\nreceivers = [\"hook\"]\ngroup_by = [\"alertname\"]\ngroup_wait = \"1s\"\ngroup_interval = \"1s\"\nrepeat_interval = \"1h\"\n\n\
+        "[alerting]\nexternal_url = \"http://host.example\"\nbundled_rules = false\nreceivers = [\"hook\"]\ngroup_by = [\"alertname\"]\ngroup_wait = \"1s\"\ngroup_interval = \"1s\"\nrepeat_interval = \"1h\"\n\n\
          [connection.hook]\nurl = \"http://{}/\"\nmethods = [\"POST\"]\n\n\
          [receiver.hook]\nplugin = \"webhook\"\nconnection = \"hook\"\ntimeout = \"1s\"\n",
         hook.address
