@@ -4,6 +4,8 @@
 //! Flows in: scenarios, all of which run at once, each with a label, a route and receivers of its own. Flows out: for each scenario
 //! what one of the two sent and the other did not.
 //!
+//! `BELLWETHER_JUDGE_PACE=4` plays four times as slowly as the scenarios say, for machines that are busy.
+//!
 //! Beside it `amtool` and a Prometheus talk to the host as they do to an Alertmanager.
 //!
 //! Needs: alertmanager, prometheus

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::{
     hook::{Heard, Sender},
-    play::Scenario,
+    play::{Scenario, pace},
 };
 
-/// How far apart the same notification may be, in seconds: both count from when they were posted to, and the machine may be busy.
+/// How far apart the same notification may be, in seconds at the scenarios' own pace: both count from when they were posted to, and the machine may be busy.
 /// Scenarios keep two seconds between things that must not change places.
 const APART_MOST: f64 = 1.0;
 
@@ -44,7 +44,7 @@ pub(crate) fn compare(scenario: &Scenario, heard: &[Heard], base: (Instant, Time
             problems.push(format!("{name}: the judge sent\n  {one}\nand the host\n  {other}"));
         }
         let (one, other) = (seconds(judge, base.0), seconds(host, base.0));
-        if (one - other).abs() > APART_MOST {
+        if (one - other).abs() > APART_MOST * pace() {
             let what = short(scenario, judge);
             problems.push(format!(
                 "{name}: `{what}` came from the judge after {one:.2} s and from the host after {other:.2}"
