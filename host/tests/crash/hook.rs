@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::support::dice::Dice;
@@ -24,6 +25,8 @@ pub(crate) struct Heard {
     pub(crate) is_ambiguous: bool,
     /// How many crashes there had been.
     pub(crate) crashes: u64,
+    /// When, in milliseconds since the epoch.
+    pub(crate) at: i64,
 }
 
 #[derive(Debug, Default)]
@@ -150,6 +153,7 @@ fn serve(mut client: &TcpStream, state: &State, seed: u64) -> std::io::Result<bo
             body: serde_json::from_slice(&body).expect("JSON"),
             is_ambiguous: mood != Mood::Accept,
             crashes: state.crashes.load(Ordering::SeqCst),
+            at: Timestamp::now().as_millisecond(),
         });
     }
     match mood {

@@ -85,6 +85,10 @@ fn told_falsely(story: &[Episode], heard: &[Heard], problems: &mut Vec<String>) 
     }
 }
 
+fn of_group(heard: &Heard, episode: &Episode) -> bool {
+    heard.body["groupLabels"]["alertname"] == *episode.group
+}
+
 /// What lasted was told, and what was told as firing is told as over in the end.
 fn not_told(story: &[Episode], heard: &[Heard], problems: &mut Vec<String>) {
     let mut began: BTreeSet<((String, String), i64)> = BTreeSet::new();
@@ -97,7 +101,19 @@ fn not_told(story: &[Episode], heard: &[Heard], problems: &mut Vec<String>) {
         let key = (episode.group.clone(), episode.member.clone());
         let lasted = episode.ends.map_or(i64::MAX, |ends| ends - episode.starts);
         if lasted >= LASTED && !began.contains(&(key, episode.starts)) {
-            problems.push(format!("nobody was told of {episode:?}, which lasted {lasted} ms"));
+            let meanwhile = heard
+                .iter()
+                .filter(|heard| heard.at >= episode.starts && episode.ends.is_none_or(|ends| heard.at <= ends));
+            let (all, own): (Vec<&Heard>, Vec<&Heard>) = (
+                meanwhile.clone().collect(),
+                meanwhile.filter(|heard| of_group(heard, episode)).collect(),
+            );
+            problems.push(format!(
+                "nobody was told of {episode:?}, which lasted {lasted} ms; meanwhile {} notifications were accepted, {} of them of its group: {}",
+                all.len(),
+                own.len(),
+                own.iter().map(|heard| heard.body["alerts"].to_string()).collect::<Vec<_>>().join("\n  ")
+            ));
         }
     }
     for told in last.values().filter(|told| told.is_firing) {

@@ -63,7 +63,10 @@ fn sorted<'h>(scenario: &Scenario, heard: &'h [Heard], sender: Sender) -> Vec<&'
         .iter()
         .filter(|heard| heard.sender == sender && scenario.suffix(&heard.receiver).is_some())
         .collect();
-    own.sort_by_cached_key(|heard| (heard.receiver.clone(), heard.body["groupLabels"].to_string()));
+    own.sort_by_cached_key(|heard| {
+        let text = |key: &str| heard.body[key].to_string();
+        (heard.receiver.clone(), text("groupLabels"), text("groupKey"))
+    });
     own
 }
 

@@ -14,8 +14,8 @@ use crate::{
     dispatch::{posted::PostedAlert, silence::NewSilence},
 };
 
-/// Go's time zero, which stands for none.
-const NEVER: &str = "0001-01-01T00:00:00Z";
+/// Go's time zero, which stands for none, in milliseconds: the beginning of the year 1. Clients write it with a fraction or without.
+const NEVER: i64 = -62_135_596_800_000;
 
 /// Why a body means nothing.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,7 @@ fn taken(alert: Alert, at: usize) -> Result<PostedAlert, Refused> {
 
 /// Milliseconds since the epoch; None: not said.
 fn time(text: Option<&str>, name: &'static str, what: impl Fn() -> String) -> Result<Option<i64>, Refused> {
-    let Some(text) = text.filter(|text| !text.is_empty() && *text != NEVER) else {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
     let refused = || Refused::Time {
@@ -86,7 +86,8 @@ fn time(text: Option<&str>, name: &'static str, what: impl Fn() -> String) -> Re
         what: what(),
         text: text.to_owned(),
     };
-    clock::of_rfc3339(text).map(Some).ok_or_else(refused)
+    let millis = clock::of_rfc3339(text).ok_or_else(refused)?;
+    Ok(Some(millis).filter(|millis| *millis != NEVER))
 }
 
 #[derive(Deserialize)]

@@ -50,7 +50,7 @@ fn fire(host: &Host, names: &[&str]) {
         .map(|name| {
             json!({
                 "labels": {"alertname": name, "team": "x", "empty": ""}, "annotations": {"summary": "down"},
-                "startsAt": "2023-11-14T22:13:20Z", "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "http://p/graph",
+                "startsAt": "2023-11-14T22:13:20Z", "endsAt": "0001-01-01T00:00:00.000Z", "generatorURL": "http://p/graph",
             })
         })
         .collect();
