@@ -1,6 +1,7 @@
 //! Kills at every point between keeping, attempting and reporting, and an oracle that knows what really fired.
 //!
-//! A world of alerts that begin and end; rules that evaluate it and keep their state in the same store; receivers that answer well,
+//! A world of alerts that begin and end; rules that evaluate it and keep their state in the same store, and somebody who posts some of
+//! them, as a Prometheus does; receivers that answer well,
 //! refuse, ask to wait, take a message and lose the answer, or are down for long. At the end all is quiet, and what each receiver heard is
 //! held against the world: nothing is missing, nothing was said to be over that it did not know or that was not over, messages came
 //! in order, and a message came again only once for a kill and once for each attempt that it took and did not answer.
@@ -8,7 +9,7 @@
 use std::time::Duration;
 
 use super::{
-    super::{disk_tests::Disk, message::NewsReason, settings::ReceiverTraits},
+    super::{disk_tests::Disk, message::NewsReason, posted::PostedAlert, settings::ReceiverTraits},
     *,
 };
 use crate::{
@@ -22,7 +23,10 @@ const T0: i64 = 1_700_000_000_000;
 /// From one look at everything to the next.
 const STEP: i64 = 5 * S;
 const EVALUATE_EVERY: i64 = 15 * S;
-/// How long the rules remember what is over.
+/// From one post of everything that fires to the next, and how long what fires is said to go on.
+const POST_EVERY: i64 = M;
+const POSTED_FOR: i64 = 4 * M;
+/// How long the rules, and who posts, remember what is over.
 const MEMORY: i64 = 15 * M;
 const RECEIVERS: [&str; 2] = ["ops", "mail"];
 
@@ -45,6 +49,13 @@ impl Dice {
 
 type Alerts = BTreeMap<Labels, Alert>;
 
+/// The name of alerts that no rule makes.
+const POSTED: &str = "P";
+
+fn is_posted(labels: &Labels) -> bool {
+    labels.get("alertname").is_some_and(|name| &**name == POSTED)
+}
+
 /// What is really the case.
 struct World {
     firing: BTreeMap<Labels, bool>,
@@ -54,8 +65,13 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let all = (0..12).map(|number| {
-            let (name, instance) = (format!("A{}", number % 3), format!("{number}"));
+        let all = (0..16).map(|number| {
+            let name = if number < 12 {
+                format!("A{}", number % 3)
+            } else {
+                POSTED.to_owned()
+            };
+            let instance = format!("{number}");
             Labels::new([("alertname", name), ("instance", instance)])
         });
         let firing: BTreeMap<Labels, bool> = all.map(|labels| (labels, false)).collect();
@@ -116,6 +132,7 @@ struct Trial {
     kept_alerts: Alerts,
     is_settled: bool,
     evaluated_at: i64,
+    posted_at: i64,
     receivers: BTreeMap<&'static str, Receiver>,
     kills: u32,
     now: i64,
@@ -153,6 +170,7 @@ impl Trial {
             kept_alerts: Alerts::new(),
             is_settled: false,
             evaluated_at: T0,
+            posted_at: T0,
             receivers: RECEIVERS.map(|name| (name, Receiver::default())).into(),
             kills: 0,
             now: T0,
@@ -214,7 +232,7 @@ impl Trial {
         }
         (self.evaluated_at, self.is_settled) = (self.now, true);
         let now = self.now;
-        for (labels, firing) in &self.world.firing {
+        for (labels, firing) in self.world.firing.iter().filter(|(labels, _)| !is_posted(labels)) {
             let state = self.alerts.get(labels).map(|alert| alert.state);
             match (firing, state) {
                 (true, None | Some(AlertState::Resolved)) => {
@@ -235,6 +253,31 @@ impl Trial {
         self.tell_rules(false);
     }
 
+    /// As a Prometheus does: all that fires, and what was over a short while ago, again and again.
+    fn post(&mut self) {
+        if self.now - self.posted_at < POST_EVERY {
+            return;
+        }
+        self.posted_at = self.now;
+        let mut posts = Vec::new();
+        for (labels, past) in self.world.past.iter().filter(|(labels, _)| is_posted(labels)) {
+            let Some((at, firing)) = past.last().filter(|_| past.len() > 1) else {
+                continue;
+            };
+            if !firing && self.now - at >= MEMORY {
+                continue;
+            }
+            posts.push(PostedAlert {
+                labels: labels.clone(),
+                annotations: Annotations::new(),
+                starts_at: None,
+                ends_at: Some(if *firing { self.now + POSTED_FOR } else { self.now }),
+                generator_url: "".into(),
+            });
+        }
+        assert_eq!(self.core.post(&posts, self.now), []);
+    }
+
     fn commit(&mut self) {
         if let Some(alerts) = self.queued_alerts.take() {
             self.kept_alerts = alerts;
@@ -244,6 +287,7 @@ impl Trial {
 
     fn step(&mut self) -> Result<(), Killed> {
         self.evaluate();
+        self.post();
         self.maybe_killed()?;
         self.settle()?;
         for name in RECEIVERS {
@@ -422,12 +466,10 @@ impl Trial {
         assert_eq!((counts.firing, counts.over), (firing.len(), 0), "seed {}", self.seed);
         let groups: BTreeSet<_> = firing.iter().map(|labels| labels.get("alertname")).collect();
         assert_eq!(counts.groups, groups.len() * RECEIVERS.len(), "seed {}", self.seed);
-        assert_eq!(
-            self.disk.load().told.len(),
-            firing.len() * RECEIVERS.len(),
-            "seed {}",
-            self.seed
-        );
+        let kept = self.disk.load();
+        assert_eq!(kept.told.len(), firing.len() * RECEIVERS.len(), "seed {}", self.seed);
+        let posted = firing.iter().filter(|labels| is_posted(labels));
+        assert_eq!(kept.posted.len(), posted.count(), "seed {}", self.seed);
     }
 }
 
@@ -470,9 +512,10 @@ fn without_faults_every_alert_is_told_in_time_and_once() {
             trial.now += STEP;
             trial.world.turn(&mut trial.dice, trial.now);
             assert!(trial.step().is_ok());
-            // Wait, interval, evaluation and two steps.
-            let latest = 30 * S + 2 * M + EVALUATE_EVERY + 2 * STEP;
             for (labels, firing) in &trial.world.firing {
+                // Wait, interval, evaluation or post, and two steps.
+                let noticed = if is_posted(labels) { POST_EVERY } else { EVALUATE_EVERY };
+                let latest = 30 * S + 2 * M + noticed + 2 * STEP;
                 let is_due = *firing && trial.world.fired_throughout(labels, trial.now - latest, trial.now);
                 let knows = |receiver: &Receiver| receiver.ears.values().any(|ear| ear.known.contains(labels));
                 assert!(
