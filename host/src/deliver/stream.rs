@@ -335,7 +335,7 @@ mod tests {
         assert!(again_at - first_at >= minute);
         let (_, last) = world.seen.recv().await.expect("sent");
         assert_eq!(last, [Thing("2".to_owned())]);
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(1)).await;
         assert_eq!((world.total("taken"), world.total("refused")), (3.0, 1.0));
     }
 
@@ -361,7 +361,7 @@ mod tests {
         for _ in 0..ATTEMPTS_MAX {
             world.seen.recv().await.expect("sent");
         }
-        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        sleep(Duration::from_secs(3_600)).await;
         assert!(world.seen.try_recv().is_err());
         assert_eq!(world.total("stale"), 1.0);
     }
