@@ -322,7 +322,10 @@ fn who_was_told_stands_beside_alertmanagers_api() {
     let fingerprint = host.get("/api/v2/alerts").json()[0]["fingerprint"].clone();
     let groups = host.get("/api/v1/notifications").json()["data"]["groups"].clone();
     let group = &groups[0];
-    assert_eq!((&group["receiver"], &group["alerts"]), (&json!("ops"), &json!([fingerprint])));
+    assert_eq!(
+        (&group["receiver"], &group["alerts"]),
+        (&json!("ops"), &json!([fingerprint]))
+    );
     assert_eq!((&group["told"], &group["off_hours"]), (&json!([]), &json!(false)));
     let is_due = group["waiting"] == 1 || group["next_at"].is_string();
     assert!(is_due, "{group}");
