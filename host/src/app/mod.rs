@@ -317,6 +317,7 @@ impl App {
                     views: rules.views(),
                     rules: rules.status(),
                 },
+                dispatch: dispatch.clone(),
                 control: Arc::new(door.clone()),
                 telemetry: telemetry.clone(),
                 redactor: redactor.clone(),

@@ -104,6 +104,13 @@ enum Encryption {
     Shown(String),
 }
 
+/// What it is asked for; the token follows.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Look,
+    Change,
+}
+
 /// A host to ask.
 pub(super) struct Host {
     runtime: Runtime,
@@ -121,13 +128,22 @@ impl std::fmt::Debug for Host {
 }
 
 impl Host {
-    /// The one that is meant. What is wrong with the configuration is printed.
+    /// The one that is meant, to look at it. What is wrong with the configuration is printed.
     pub(super) fn of(argument: &HostArgument) -> Result<Self, Exit> {
+        Self::with(argument, Purpose::Look)
+    }
+
+    /// The same, to change something on it.
+    pub(super) fn for_changes(argument: &HostArgument) -> Result<Self, Exit> {
+        Self::with(argument, Purpose::Change)
+    }
+
+    fn with(argument: &HostArgument, purpose: Purpose) -> Result<Self, Exit> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| output::fail(Exit::Internal, &format!("cannot start: {error}")))?;
         let (base, encryption, token) = match &argument.url {
             Some(url) => named(url)?,
-            None => configured(&session::load(&session::request(&argument.config))?)?,
+            None => configured(&session::load(&session::request(&argument.config))?, purpose)?,
         };
         Ok(Self {
             runtime,
@@ -146,6 +162,57 @@ impl Host {
         self.ask(Method::GET, &url, Bytes::new())
     }
 
+    /// Reads something from Alertmanager's API.
+    pub(super) fn get_json(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Value, Trouble> {
+        let mut url = self.url(path);
+        if !parameters.is_empty() {
+            url.query_pairs_mut().extend_pairs(parameters);
+        }
+        self.plainly(Method::GET, &url, None)
+    }
+
+    /// Sends something to Alertmanager's API.
+    pub(super) fn post_json(&self, path: &str, body: &Value) -> Result<Value, Trouble> {
+        self.plainly(Method::POST, &self.url(path), Some(body))
+    }
+
+    /// Takes something away through Alertmanager's API.
+    pub(super) fn delete(&self, path: &str) -> Result<Value, Trouble> {
+        self.plainly(Method::DELETE, &self.url(path), None)
+    }
+
+    /// That API wraps nothing: what it says is the body, and a problem is a text.
+    fn plainly(&self, method: Method, url: &Url, body: Option<&Value>) -> Result<Value, Trouble> {
+        let bytes = body.map(Value::to_string).unwrap_or_default().into();
+        let (status, body) = self.answered(method, url, bytes, "application/json")?;
+        if status == StatusCode::OK && body.is_empty() {
+            return Ok(Value::Null);
+        }
+        let body: Value = serde_json::from_slice(&body)
+            .map_err(|_| self.unreachable(&format!("what answers there is no Bellwether: {status} without JSON")))?;
+        if status == StatusCode::OK {
+            return Ok(body);
+        }
+        // What is refused at the door is said as everywhere else.
+        let message = body
+            .as_str()
+            .or_else(|| body["error"].as_str())
+            .unwrap_or_default()
+            .to_owned();
+        let kind = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(Trouble::Access(message)),
+            StatusCode::NOT_FOUND => "not_found",
+            StatusCode::INTERNAL_SERVER_ERROR => "execution",
+            status if status.is_client_error() => "bad_data",
+            _ => "unavailable",
+        };
+        Err(Trouble::Refused {
+            kind: kind.to_owned(),
+            message,
+            position: None,
+        })
+    }
+
     /// Asks what may be longer than a URL.
     pub(super) fn post(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Said, Trouble> {
         let form = url::form_urlencoded::Serializer::new(String::new())
@@ -162,8 +229,13 @@ impl Host {
     }
 
     fn ask(&self, method: Method, url: &Url, form: Bytes) -> Result<Said, Trouble> {
+        let (status, body) = self.answered(method, url, form, "application/x-www-form-urlencoded")?;
+        self.read(status, &body)
+    }
+
+    fn answered(&self, method: Method, url: &Url, body: Bytes, kind: &str) -> Result<(StatusCode, Bytes), Trouble> {
         let request = self
-            .request(method, url, form)
+            .request(method, url, body, kind)
             .map_err(|error| self.unreachable(&error.to_string()))?;
         let answered = self.runtime.block_on(async {
             match tokio::time::timeout(ANSWER_PATIENCE, self.exchange(request)).await {
@@ -171,28 +243,27 @@ impl Host {
                 Err(_) => Err(format!("no answer within {} s", ANSWER_PATIENCE.as_secs())),
             }
         });
-        let (status, body) = answered.map_err(|why| self.unreachable(&why))?;
-        self.read(status, &body)
+        answered.map_err(|why| self.unreachable(&why))
     }
 
     fn unreachable(&self, why: &str) -> Trouble {
         Trouble::Unreachable(format!("cannot reach a host at {}: {why}; is it running?", self.base))
     }
 
-    fn request(&self, method: Method, url: &Url, form: Bytes) -> Result<Request<Full<Bytes>>, http::Error> {
+    fn request(&self, method: Method, url: &Url, body: Bytes, kind: &str) -> Result<Request<Full<Bytes>>, http::Error> {
         let target = match url.query() {
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
         };
         let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
         let mut request = Request::builder().method(method).uri(target).header(header::HOST, host);
-        if !form.is_empty() {
-            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if !body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, kind);
         }
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
         }
-        request.body(Full::new(form))
+        request.body(Full::new(body))
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
@@ -272,7 +343,7 @@ fn named(url: &Url) -> Result<Place, Exit> {
 }
 
 /// The host of a configuration, on this machine.
-fn configured(loaded: &Loaded) -> Result<Place, Exit> {
+fn configured(loaded: &Loaded, purpose: Purpose) -> Result<Place, Exit> {
     let access = &loaded.config.access;
     let mut address = loaded.config.host.listen;
     if address.port() == 0 {
@@ -290,7 +361,10 @@ fn configured(loaded: &Loaded) -> Result<Place, Exit> {
     };
     let base = format!("{scheme}://{address}").parse();
     let base = base.map_err(|error| output::fail(Exit::Usage, &format!("{address} is no address to ask: {error}")))?;
-    let token = access.read.first().or_else(|| access.admin.first()).cloned();
+    let token = match purpose {
+        Purpose::Look => access.read.first().or_else(|| access.admin.first()).cloned(),
+        Purpose::Change => access.admin.first().cloned(),
+    };
     Ok((base, encryption, token))
 }
 

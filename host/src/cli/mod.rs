@@ -17,6 +17,7 @@ mod routes;
 mod run;
 mod session;
 mod shape;
+mod silence;
 mod test;
 mod validate;
 mod why;
@@ -89,8 +90,13 @@ enum Verb {
     /// Show why an alert of a running host is as it is: its condition with current values, and the verdict behind it
     #[command(after_help = "Example:\n  bellwether why QueueDeep\n\nExits 1 when it is firing.")]
     Why(why::Arguments),
-    /// Try the receivers of the configuration
-    #[command(after_help = "Example:\n  bellwether receivers test ops")]
+    /// Keep alerts of a running host from being told, list such silences, end them
+    #[command(
+        after_help = "Examples:\n  bellwether silence add alertname=QueueDeep --duration 2h --comment 'moving the queues'\n  bellwether silence list"
+    )]
+    Silence(silence::Arguments),
+    /// Try the receivers of the configuration, list those of a running host
+    #[command(after_help = "Examples:\n  bellwether receivers test ops\n  bellwether receivers list")]
     Receivers(receivers::Arguments),
     /// Ask the routes of the configuration
     #[command(after_help = "Example:\n  bellwether routes test alertname=QueueDeep severity=critical")]
@@ -126,6 +132,7 @@ pub fn main() -> Exit {
         Verb::Query(arguments) => query::run(&arguments),
         Verb::Alerts(arguments) => alerts::run(&arguments),
         Verb::Why(arguments) => why::run(&arguments),
+        Verb::Silence(arguments) => silence::run(&arguments),
         Verb::Receivers(arguments) => receivers::run(&arguments),
         Verb::Routes(arguments) => routes::run(&arguments),
         Verb::Test(arguments) => test::run(&arguments),

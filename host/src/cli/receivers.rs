@@ -1,8 +1,12 @@
-//! `bellwether receivers test NAME`: whether a receiver can be reached, before an alert has to find out.
+//! `bellwether receivers`: whether one can be reached, before an alert has to find out; and what those of a running host know.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{ConfigArgument, Exit, output, session};
+use super::{
+    ConfigArgument, Exit, expression,
+    host::{Host, HostArgument, Trouble},
+    output, session,
+};
 use crate::dispatch::Attempt;
 
 #[derive(Debug, clap::Args)]
@@ -18,6 +22,18 @@ enum Verb {
         after_help = "Example:\n  bellwether receivers test ops\n\nNeeds no running host. Exits 1 when the receiver refuses it, 3 when it cannot be reached."
     )]
     Test(Test),
+    /// List the receivers of a running host, with how many alerts each knows as firing, and what waits for it
+    #[command(after_help = "Example:\n  bellwether receivers list\n\nExits 1 when a notification waits.")]
+    List(List),
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    host: HostArgument,
+    /// Answer with one JSON list
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -34,7 +50,67 @@ struct Test {
 pub(super) fn run(arguments: &Arguments) -> Exit {
     match &arguments.verb {
         Verb::Test(test) => send(test),
+        Verb::List(list) => match Host::of(&list.host).map(|host| ask(&host)) {
+            Ok(Ok(receivers)) => show(&receivers, list.json),
+            Ok(Err(trouble)) => trouble.report(),
+            Err(exit) => exit,
+        },
     }
+}
+
+fn ask(host: &Host) -> Result<Vec<Value>, Trouble> {
+    let names = host.get_json("/api/v2/receivers", &[])?;
+    let groups = host.get("/api/v1/notifications", &[])?.data;
+    Ok(counted(&names, &groups["groups"]))
+}
+
+/// Each receiver with what its groups say.
+fn counted(names: &Value, groups: &Value) -> Vec<Value> {
+    let names = names.as_array().into_iter().flatten().map(|receiver| &receiver["name"]);
+    let of = |name: &Value| {
+        let own = groups.as_array().into_iter().flatten();
+        let own: Vec<&Value> = own.filter(|group| group["receiver"] == *name).collect();
+        let told: usize = own
+            .iter()
+            .filter_map(|group| group["told"].as_array())
+            .map(Vec::len)
+            .sum();
+        let waiting: u64 = own.iter().filter_map(|group| group["waiting"].as_u64()).sum();
+        let told_at = own.iter().filter_map(|group| group["told_at"].as_str()).max();
+        json!({ "receiver": name, "told": told, "waiting": waiting, "told_at": told_at })
+    };
+    names.map(of).collect()
+}
+
+fn show(receivers: &[Value], is_json: bool) -> Exit {
+    let printed = if is_json {
+        output::json(&receivers)
+    } else {
+        output::text(&table(receivers))
+    };
+    match printed {
+        Exit::Ok if receivers.iter().any(|receiver| receiver["waiting"] != 0) => Exit::Bad,
+        other => other,
+    }
+}
+
+/// For a person.
+fn table(receivers: &[Value]) -> String {
+    if receivers.is_empty() {
+        return "no receiver is configured\n".to_owned();
+    }
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let head = ["RECEIVER", "KNOWS", "WAITING", "TOLD"].map(str::to_owned);
+    let rows = receivers.iter().map(|receiver| {
+        let told_at = receiver["told_at"].as_str().unwrap_or("never");
+        [
+            text(&receiver["receiver"]),
+            text(&receiver["told"]),
+            text(&receiver["waiting"]),
+            told_at.to_owned(),
+        ]
+    });
+    expression::table(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
 }
 
 fn send(arguments: &Test) -> Exit {
@@ -62,7 +138,7 @@ fn send(arguments: &Test) -> Exit {
     })
 }
 
-fn described(name: &str, attempt: &Attempt) -> serde_json::Value {
+fn described(name: &str, attempt: &Attempt) -> Value {
     let message = match attempt {
         Attempt::Delivered { .. } => "",
         Attempt::Transient { message, .. } | Attempt::Permanent { message } => message,
@@ -84,5 +160,25 @@ fn said(name: &str, attempt: &Attempt) -> String {
         } => format!("receiver {name}: the test may have arrived or not: {message}"),
         Attempt::Transient { message, .. } => format!("receiver {name}: the test was not taken: {message}"),
         Attempt::Permanent { message } => format!("receiver {name}: the test was refused: {message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn receivers_are_listed_with_what_they_know() {
+        let groups = json!([
+            {"receiver": "ops", "told": ["a", "b"], "told_at": "2", "waiting": 1},
+            {"receiver": "ops", "told": ["c"], "told_at": "3", "waiting": 0},
+            {"receiver": "gone", "told": [], "told_at": null, "waiting": 7},
+        ]);
+        let receivers = counted(&json!([{"name": "ops"}, {"name": "web"}]), &groups);
+        assert_eq!(
+            table(&receivers),
+            "RECEIVER  KNOWS  WAITING  TOLD\nops       3      1        3\nweb       0      0        never\n"
+        );
+        assert_eq!(table(&[]), "no receiver is configured\n");
     }
 }

@@ -1,4 +1,4 @@
-//! `bellwether why ALERT`: the condition with the values of its parts, what the check behind it says, and since when.
+//! `bellwether why ALERT`: the condition with the values of its parts, what the check behind it says, since when, and who was told.
 
 use std::fmt::Write as _;
 
@@ -10,6 +10,7 @@ use super::{
     host::{Host, HostArgument, Trouble},
     output,
 };
+use crate::alert::Fingerprint;
 
 /// Elements of one part that are shown for one alert.
 const SHOWN_MAX: usize = 10;
@@ -91,12 +92,54 @@ fn reasons(host: &Host, name: &str) -> Result<Vec<Value>, Trouble> {
         .get("/api/v1/checks", &[])
         .map(|said| said.data)
         .unwrap_or_default();
+    let told = Told::ask(host)?;
     rules(&said.data)
-        .map(|(group, rule)| reason(host, group, rule, &checks))
+        .map(|(group, rule)| reason(host, group, rule, (&checks, &told)))
         .collect()
 }
 
-fn reason(host: &Host, group: &Value, rule: &Value, checks: &Value) -> Result<Value, Trouble> {
+/// What dispatch knows: groups with who was told, and alerts with what mutes them. Empty where nobody knows.
+#[derive(Debug, Default)]
+struct Told {
+    groups: Value,
+    alerts: Value,
+}
+
+impl Told {
+    fn ask(host: &Host) -> Result<Self, Trouble> {
+        // What speaks Prometheus' API alone is understood as well.
+        let known = |asked: Result<Value, Trouble>| match asked {
+            Err(Trouble::Refused { .. }) => Ok(Value::Null),
+            asked => asked,
+        };
+        Ok(Self {
+            groups: known(host.get("/api/v1/notifications", &[]).map(|said| said.data))?,
+            alerts: known(host.get_json("/api/v2/alerts", &[]))?,
+        })
+    }
+
+    /// For each receiver of an alert what became of it.
+    fn of(&self, labels: &Labels) -> Vec<Value> {
+        let own = Fingerprint::of(labels).to_string();
+        let holds = |list: &Value| list.as_array().is_some_and(|list| list.iter().any(|one| *one == *own));
+        let mut alerts = self.alerts.as_array().into_iter().flatten();
+        let status = alerts
+            .find(|alert| alert["fingerprint"] == *own)
+            .map_or(&Value::Null, |alert| &alert["status"]);
+        let groups = self.groups["groups"].as_array().into_iter().flatten();
+        let groups = groups.filter(|group| holds(&group["alerts"]));
+        let told = groups.map(|group| {
+            json!({
+                "receiver": group["receiver"], "is_told": holds(&group["told"]), "told_at": group["told_at"],
+                "next_at": group["next_at"], "waiting": group["waiting"], "off_hours": group["off_hours"],
+                "silenced_by": status["silencedBy"], "inhibited_by": status["inhibitedBy"],
+            })
+        });
+        told.collect()
+    }
+}
+
+fn reason(host: &Host, group: &Value, rule: &Value, beside: (&Value, &Told)) -> Result<Value, Trouble> {
     let query = rule["query"].as_str().unwrap_or_default();
     let operands = parse::parse(query)
         .map(|expr| expression::operands(&expr))
@@ -112,7 +155,7 @@ fn reason(host: &Host, group: &Value, rule: &Value, checks: &Value) -> Result<Va
         parts.push((operand, elements));
     }
     let alerts = rule["alerts"].as_array().into_iter().flatten();
-    let alerts: Vec<Value> = alerts.map(|alert| explained(alert, &parts, checks)).collect();
+    let alerts: Vec<Value> = alerts.map(|alert| explained(alert, &parts, beside)).collect();
     Ok(json!({
         "group": group["name"], "file": group["file"],
         "state": rule["state"], "query": query, "for": rule["duration"], "keep_firing_for": rule["keepFiringFor"],
@@ -123,7 +166,7 @@ fn reason(host: &Host, group: &Value, rule: &Value, checks: &Value) -> Result<Va
 }
 
 /// An alert with the values and verdicts that are about it.
-fn explained(alert: &Value, parts: &[(String, Vec<(Labels, String)>)], checks: &Value) -> Value {
+fn explained(alert: &Value, parts: &[(String, Vec<(Labels, String)>)], (checks, told): (&Value, &Told)) -> Value {
     let labels = expression::labels(&alert["labels"]);
     json!({
         "labels": alert["labels"], "annotations": alert["annotations"],
@@ -132,6 +175,7 @@ fn explained(alert: &Value, parts: &[(String, Vec<(Labels, String)>)], checks: &
         "keep_firing_since": alert["keepFiringSince"], "no_data_since": alert["noDataSince"],
         "operands": shown(parts, &labels),
         "verdicts": verdicts(&labels, checks),
+        "notifications": told.of(&labels),
     })
 }
 
@@ -258,7 +302,36 @@ fn describe_alert(alert: &Value, out: &mut String) {
         );
         let _ = writeln!(out, "    check {check} says {status} of {target}{code}: {summary}");
     }
-    let _ = writeln!(out, "    notifications: this version sends none");
+    describe_told(alert, out);
+}
+
+fn describe_told(alert: &Value, out: &mut String) {
+    let told = alert["notifications"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if told.is_empty() && alert["state"] == "firing" {
+        let _ = writeln!(out, "    nobody hears of it: no receiver is configured for it");
+    }
+    for told in told {
+        let _ = writeln!(out, "    {}", became(told));
+    }
+}
+
+/// One receiver, in a sentence.
+fn became(told: &Value) -> String {
+    let (receiver, next) = (text(told, "receiver"), text(told, "next_at"));
+    let silence = told["silenced_by"][0].as_str();
+    if told["waiting"].as_u64().is_some_and(|waiting| waiting > 0) {
+        format!("{receiver}: a notification is on its way")
+    } else if told["is_told"] == true {
+        format!("{receiver} was told at {}", text(told, "told_at"))
+    } else if let Some(silence) = silence {
+        format!("{receiver} is not told: silenced by {silence}")
+    } else if told["inhibited_by"][0].is_string() {
+        format!("{receiver} is not told: another alert inhibits it")
+    } else if told["off_hours"] == true {
+        format!("{receiver} is not told: it is muted at this time")
+    } else {
+        format!("{receiver} is told at {next}")
+    }
 }
 
 fn describe_operands(operands: &Value, out: &mut String) {
@@ -326,12 +399,22 @@ mod tests {
             "state": "firing", "value": "1.2e+02", "activeAt": "T1", "firedAt": "T2",
         });
         let mut said = String::new();
-        describe_alert(&explained(&alert, &parts, &checks()), &mut said);
+        let labels = expression::labels(&alert["labels"]);
+        let own = Fingerprint::of(&labels).to_string();
+        let told = Told {
+            groups: json!({"groups": [
+                {"receiver": "ops", "alerts": [own], "told": [own], "told_at": "T3", "waiting": 0},
+                {"receiver": "web", "alerts": [own], "told": [], "waiting": 0},
+                {"receiver": "other", "alerts": ["x"], "told": [], "waiting": 0},
+            ]}),
+            alerts: json!([{"fingerprint": own, "status": {"silencedBy": ["s"], "inhibitedBy": []}}]),
+        };
+        describe_alert(&explained(&alert, &parts, (&checks(), &told)), &mut said);
         assert_eq!(
             said,
             "  firing Deep{check=\"queue\", target=\"b\"}\n    since T1\n    firing since T2\n    too deep\n    now:\n      \
              queue{check=\"queue\", target=\"b\"}  120\n    check queue says critical of b [deep]: 120 wait\n    \
-             notifications: this version sends none\n"
+             ops was told at T3\n    web is not told: silenced by s\n"
         );
     }
 }

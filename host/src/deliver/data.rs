@@ -50,7 +50,13 @@ fn alert(news: &News, now: i64) -> Data {
         ("Annotations", annotations(&news.annotations)),
         ("Value", news.value.map_or_else(|| "".into(), Data::Number)),
         ("StartsAt", moment(news.starts_at)),
-        ("EndsAt", news.ends_at.map_or_else(|| "".into(), moment)),
+        // An end that is ahead is a guess, which its sender moves again and again.
+        (
+            "EndsAt",
+            news.ends_at
+                .filter(|_| !news.is_firing)
+                .map_or_else(|| "".into(), moment),
+        ),
         (
             "Duration",
             words::span(news.ends_at.unwrap_or(now).min(now) - news.starts_at)

@@ -231,7 +231,8 @@ fn alert(news: &News) -> ForwardedAlert {
         annotations: annotations(&news.annotations),
         value: news.value,
         starts_at: timestamp(news.starts_at),
-        ends_at: news.ends_at.map(timestamp),
+        // An end that is ahead is a guess, which its sender moves again and again.
+        ends_at: news.ends_at.filter(|_| !news.is_firing).map(timestamp),
         updated_at: timestamp(news.updated_at),
         generator_url: news.generator_url.to_string(),
     }

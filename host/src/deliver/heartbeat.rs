@@ -77,7 +77,7 @@ impl Heartbeat {
                 () = stop.cancelled() => return,
                 beaten = self.beat(&reach) => beaten,
             };
-            self.say(beaten, &mut works);
+            self.say(&beaten, &mut works);
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(PAUSE) => {}
@@ -108,14 +108,14 @@ impl Heartbeat {
         }
     }
 
-    fn say(&self, beaten: Result<(), String>, works: &mut bool) {
+    fn say(&self, beaten: &Result<(), String>, works: &mut bool) {
         self.telemetry.instruments().count(&Count {
             name: "bellwether_heartbeats_total",
             help: "Signs of life sent to `heartbeat_url`, by what became of them.",
             labels: vec![("outcome", if beaten.is_ok() { "ok" } else { "failed" }.to_owned())],
             by: 1,
         });
-        match (&beaten, *works) {
+        match (beaten, *works) {
             (Err(problem), true) => self.telemetry.emit(&HeartbeatFails { problem }),
             (Ok(()), false) => self.telemetry.emit(&HeartbeatWorks),
             (Err(_), false) | (Ok(()), true) => {}

@@ -156,7 +156,7 @@ impl Worker {
         for id in std::mem::take(&mut self.handed) {
             let attempt = Attempt::Transient {
                 message: "given up: the host stops, or the receiver was changed".to_owned(),
-                retry_after: None,
+                retry_after: Some(Duration::ZERO),
                 is_ambiguous: true,
             };
             self.shared.outbox.report(id, attempt, self.wall()).await;

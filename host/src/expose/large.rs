@@ -85,7 +85,16 @@ impl Large {
         snapshot: &Snapshot,
         make: impl FnOnce() -> Made + Send + 'static,
     ) -> Result<Made, NotMade> {
-        if !view::is_beyond(snapshot, SMALL_BYTES_MAX) {
+        self.make_if(view::is_beyond(snapshot, SMALL_BYTES_MAX), make).await
+    }
+
+    /// What `make` makes, here unless it is large.
+    pub(super) async fn make_if(
+        &self,
+        is_large: bool,
+        make: impl FnOnce() -> Made + Send + 'static,
+    ) -> Result<Made, NotMade> {
+        if !is_large {
             return Ok(make());
         }
         let slot = Arc::clone(&self.slots).try_acquire_owned();
@@ -95,6 +104,15 @@ impl Large {
             .worker
             .make(move || catch("large answer", make).map(|made| held(made, slot)));
         made.await.map_err(|_| NotMade::Gone)?.map_err(NotMade::Panicked)
+    }
+
+    /// What `work` returns, there: of what is large when it comes.
+    pub(super) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, NotMade> {
+        let done = self.worker.make(move || catch("large request", work)).await;
+        done.map_err(|_| NotMade::Gone)?.map_err(NotMade::Panicked)
     }
 
     /// Ends the thread.

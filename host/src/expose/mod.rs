@@ -49,7 +49,7 @@ pub use listen::{ListenError, Owner, bind, check_exposure};
 pub use tls::TlsError;
 
 use self::{
-    api::{Prometheus, Waiting},
+    api::{Alertmanager, Prometheus, Waiting},
     auth::Auth,
     connection::Patience,
     large::{Large, Made, NotMade},
@@ -58,7 +58,7 @@ use self::{
     worker::{Jobs, Worker},
 };
 use crate::{
-    board::Snapshot, clock::Clock, config::Access, outcome::Outcome, secret::Redactor, supervisor::Supervisor,
+    board::Snapshot, clock::Clock, config::Access, dispatch::DispatchHandle, outcome::Outcome, secret::Redactor, supervisor::Supervisor,
     telemetry::Telemetry,
 };
 
@@ -104,6 +104,8 @@ pub struct ServeOptions {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// What queries are about.
     pub sources: Sources,
+    /// Who knows alerts and silences.
+    pub dispatch: DispatchHandle,
     /// What requests may change.
     pub control: Arc<dyn Control>,
     /// For logs and counters.
@@ -169,6 +171,7 @@ struct Shared {
     worker: Worker,
     large: Large,
     prometheus: Prometheus,
+    alertmanager: Alertmanager,
     waiting: Waiting,
     control: Arc<dyn Control>,
     telemetry: Telemetry,
@@ -196,7 +199,21 @@ impl Shared {
         is_json: bool,
         make: impl FnOnce() -> Made + Send + 'static,
     ) -> Response {
-        match self.large.make(snapshot, make).await {
+        self.sent(self.large.make(snapshot, make).await, is_json)
+    }
+
+    /// An answer that may be large.
+    async fn large_if(
+        &self,
+        is_large: bool,
+        is_json: bool,
+        make: impl FnOnce() -> Made + Send + 'static,
+    ) -> Response {
+        self.sent(self.large.make_if(is_large, make).await, is_json)
+    }
+
+    fn sent(&self, made: Result<Made, NotMade>, is_json: bool) -> Response {
+        match made {
             Ok(made) => reply::coded(made.status, made.kind, made.body, made.coding),
             Err(not_made) => {
                 let answer = not_made.answer(is_json);
@@ -294,6 +311,7 @@ fn serve_with(
     let ServeOptions {
         snapshots,
         sources,
+        dispatch,
         control,
         telemetry,
         redactor,
@@ -311,6 +329,10 @@ fn serve_with(
         worker,
         large,
         prometheus: Prometheus::new(sources, &clock),
+        alertmanager: Alertmanager {
+            dispatch,
+            started: clock.wall(),
+        },
         waiting: Waiting::default(),
         control,
         telemetry,

@@ -23,6 +23,8 @@ pub(super) enum Surface {
     Api,
     /// What Prometheus answers too.
     Query,
+    /// What Alertmanager answers too.
+    Alertmanager,
     Page,
     Admin,
     Other,
@@ -35,6 +37,7 @@ impl Surface {
             Self::Health => "health",
             Self::Api => "api",
             Self::Query => "query",
+            Self::Alertmanager => "alertmanager",
             Self::Page => "page",
             Self::Admin => "admin",
             Self::Other => "other",
@@ -44,14 +47,14 @@ impl Surface {
     /// Whether its problems are JSON.
     pub(super) const fn speaks_json(self) -> bool {
         match self {
-            Self::Api | Self::Query | Self::Admin => true,
+            Self::Api | Self::Query | Self::Alertmanager | Self::Admin => true,
             Self::Metrics | Self::Health | Self::Page | Self::Other => false,
         }
     }
 }
 
 /// Fixed paths. What is not here needs a read token, so that strangers learn nothing from 404s.
-const PATHS: [(&str, Need, Surface); 10] = [
+const PATHS: [(&str, Need, Surface); 11] = [
     ("/", Need::Read, Surface::Page),
     ("/favicon.svg", Need::Open, Surface::Page),
     ("/metrics", Need::Read, Surface::Metrics),
@@ -62,15 +65,18 @@ const PATHS: [(&str, Need, Surface); 10] = [
     ("/-/ready", Need::Open, Surface::Health),
     ("/-/reload", Need::Admin, Surface::Admin),
     ("/api/v1/checks", Need::Read, Surface::Api),
+    ("/api/v1/notifications", Need::Read, Surface::Api),
 ];
 
-/// What a path needs and who answers it.
-pub(super) fn classify(path: &str) -> (Need, Surface) {
+/// What a request needs and who answers it.
+pub(super) fn classify(method: &Method, path: &str) -> (Need, Surface) {
     if let Some((_, need, surface)) = PATHS.iter().find(|(known, _, _)| *known == path) {
         return (*need, *surface);
     }
+    if let Some(foreign) = api::classify(method, path) {
+        return foreign;
+    }
     match path.strip_prefix("/api/") {
-        Some(_) if api::owns(path) => (Need::Read, Surface::Query),
         Some(rest) if rest.starts_with("v1/checks/") && rest.ends_with("/run") => (Need::Admin, Surface::Admin),
         Some(_) => (Need::Read, Surface::Api),
         None => (Need::Read, Surface::Other),
@@ -99,7 +105,7 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router {
 /// Names are alike from here on (Jaro–Winkler, 0 to 1).
 const ALIKE: f64 = 0.85;
 
-async fn unknown(uri: Uri) -> Response {
+async fn unknown(method: Method, uri: Uri) -> Response {
     let path = uri.path();
     let known = PATHS.iter().map(|(known, _, _)| *known).chain(api::paths());
     let alike = known
@@ -110,11 +116,11 @@ async fn unknown(uri: Uri) -> Response {
         Some((known, _)) => format!("nothing here; did you mean {known}?"),
         None => "nothing here; try /metrics, /health/detailed, /api/v1/checks or the page at /".to_owned(),
     };
-    reply::problem(StatusCode::NOT_FOUND, classify(path).1.speaks_json(), &hint)
+    reply::problem(StatusCode::NOT_FOUND, classify(&method, path).1.speaks_json(), &hint)
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Response {
-    let (_, surface) = classify(uri.path());
+    let (_, surface) = classify(&method, uri.path());
     let message = format!("{method} is not what this path takes; see the Allow header");
     reply::problem(StatusCode::METHOD_NOT_ALLOWED, surface.speaks_json(), &message)
 }
@@ -138,7 +144,18 @@ mod tests {
             ("/health/live/", Need::Read, Surface::Other),
             ("//metrics", Need::Read, Surface::Other),
         ] {
-            assert_eq!(classify(path), (need, surface), "{path}");
+            assert_eq!(classify(&Method::GET, path), (need, surface), "{path}");
+        }
+        for (method, path, need) in [
+            (Method::GET, "/api/v2/alerts", Need::Read),
+            (Method::HEAD, "/api/v2/silences", Need::Read),
+            (Method::POST, "/api/v2/alerts", Need::Push),
+            (Method::POST, "/api/v2/alerts/", Need::Admin),
+            (Method::POST, "/api/v2/silences", Need::Admin),
+            (Method::DELETE, "/api/v2/silence/x", Need::Admin),
+        ] {
+            let wanted = (need, Surface::Alertmanager);
+            assert_eq!(classify(&method, path), wanted, "{method} {path}");
         }
     }
 }

@@ -23,7 +23,7 @@ use tower::ServiceExt as _;
 
 use super::{
     Shared,
-    api::FORM_BYTES_MAX,
+    api::{ALERTS_BYTES_MAX, FORM_BYTES_MAX},
     auth::{Claims, Need, Refusal},
     connection::{CloseReason, Look, Watch, Watched},
     events, reply,
@@ -45,12 +45,13 @@ const HEADER_FIELDS_MAX: usize = 100;
 /// HTTP/2 streams at once on one connection.
 const STREAMS_MAX: u32 = 32;
 
-/// Nothing that is served takes a body, but for queries. A small one is ignored, a larger one is refused unread.
+/// Nothing else that is served takes a body, but for queries and alerts. A small one is ignored, a larger one is refused unread.
 const BODY_BYTES_MAX: u64 = 64 * 1024;
 
 const fn body_bytes_max(surface: Surface) -> u64 {
     match surface {
         Surface::Query => FORM_BYTES_MAX,
+        Surface::Alertmanager => ALERTS_BYTES_MAX,
         _ => BODY_BYTES_MAX,
     }
 }
@@ -258,7 +259,7 @@ impl Server {
 
     /// The door, the route, the headers, the count.
     async fn answer(&self, peer: SocketAddr, mut request: Request<Incoming>) -> Response {
-        let (need, surface) = route::classify(request.uri().path());
+        let (need, surface) = route::classify(request.method(), request.uri().path());
         let is_json = surface.speaks_json();
         let gate = self.shared.gate();
         let claims = Claims::of(&request);

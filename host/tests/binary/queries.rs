@@ -121,6 +121,63 @@ fn a_running_host_is_asked_for_values_alerts_and_reasons() {
 }
 
 #[test]
+fn alerts_are_silenced_from_the_command_line() {
+    let place = Place::new(
+        &format!("{WATCHED}\n[receiver.ops]\nlog = true\n")
+            .replace("[alerting]", "[alerting]\nreceivers = [\"ops\"]\ngroup_wait = \"0s\""),
+    );
+    let host = place.run();
+    let url = format!("http://{}", host.address());
+    let ask = |verb: &[&str]| ask(&place, &url, verb);
+    host.eventually("/api/v1/notifications", |body| body.contains("\"told_at\":\"2"));
+    let why = ask(&["why", "MemoryUsed"]);
+    assert!(why.stdout.contains("    ops was told at 2"), "{why:?}");
+    let listed = |verb: &[&str]| ask(verb).stdout;
+    assert!(listed(&["alerts"]).contains("  ops  "));
+
+    assert_eq!(ask(&["silence", "list"]).stdout, "nothing is silenced\n");
+    let matcher = "alertname=~\"Memory.*\"";
+    let add = [
+        "silence",
+        "add",
+        matcher,
+        "--duration",
+        "2h",
+        "--comment",
+        "known",
+        "--author",
+        "me",
+    ];
+    let added = ask(&add);
+    assert_eq!(added.code, 0, "{added:?}");
+    let id = added.stdout.trim();
+    let silences = listed(&["silence", "list", matcher]);
+    assert!(
+        silences.contains(id) && silences.contains("active") && silences.contains("known"),
+        "{silences}"
+    );
+    assert_eq!(parsed(&ask(&["silence", "list", "--json"]))[0]["createdBy"], "me");
+    assert!(listed(&["alerts"]).contains(&format!("silenced by {id}")));
+
+    assert_eq!(ask(&["silence", "expire", id]).code, 0);
+    let again = ask(&["silence", "expire", id]);
+    assert_eq!(again.code, 1, "{again:?}");
+    assert!(again.stderr.contains("is over already"), "{again:?}");
+    assert_eq!(ask(&["silence", "expire", "none"]).code, 2);
+    assert_eq!(ask(&["silence", "list"]).stdout, "nothing is silenced\n");
+    assert!(listed(&["silence", "list", "--expired"]).contains(id));
+
+    for wrong in [&["a", "--duration", "1h"][..], &["a=b", "--duration", "0s"], &["a=b"]] {
+        let refused = ask(&[&["silence", "add", "--comment", "x"], wrong].concat());
+        assert_eq!(refused.code, 2, "{refused:?}");
+    }
+    let everything = ask(&["silence", "add", "a=~.*", "--duration", "1h", "--comment", "x"]);
+    assert_eq!(everything.code, 2);
+    assert!(everything.stderr.contains("cover every alert"), "{everything:?}");
+    host.stop();
+}
+
+#[test]
 fn what_cannot_be_answered_is_said_with_the_place_and_the_right_exit_code() {
     let (place, host, url) = watched();
     let wrong = ask(&place, &url, &["query", "sum(rate(up))"]);

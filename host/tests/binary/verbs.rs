@@ -284,6 +284,7 @@ fn help_has_an_example_for_each_verb_and_the_table_of_exit_codes() {
         "query",
         "alerts",
         "why",
+        "silence",
         "receivers",
         "routes",
         "test",

@@ -153,7 +153,8 @@ fn policy(doc: &Doc<'_, '_>, fields: &Fields<'_>) -> FilePolicy {
         }
         Some(given)
     };
-    let group_by = doc.texts(fields, "group_by");
+    // To Alertmanager no names are as good as no key: the parent's hold.
+    let group_by = doc.texts(fields, "group_by").filter(|names| !names.is_empty());
     FilePolicy {
         group_by: group_by
             .and_then(|names| group_by_of(doc.reading, &names))

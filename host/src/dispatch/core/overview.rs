@@ -62,8 +62,8 @@ pub struct GroupView {
     pub flush_at: i64,
     /// When its receiver was told last.
     pub told_at: Option<i64>,
-    /// Alerts that the receiver knows as firing.
-    pub told: usize,
+    /// Places in [`Overview::alerts`] of those that the receiver knows as firing.
+    pub told: Vec<usize>,
     /// Messages that are not delivered yet.
     pub messages: usize,
     /// Whether the calendar mutes it.
@@ -79,6 +79,10 @@ pub struct Overview {
     pub groups: Vec<GroupView>,
     /// By id.
     pub silences: Vec<Silence>,
+    /// Names of all there are, sorted.
+    pub receivers: Vec<Arc<str>>,
+    /// Who is told where no route matches.
+    pub default_receivers: Vec<Arc<str>>,
     /// When it was made.
     pub at: i64,
 }
@@ -140,6 +144,8 @@ impl Core {
             alerts,
             groups,
             silences: self.silences.iter().cloned().collect(),
+            receivers: self.settings.known.keys().cloned().collect(),
+            default_receivers: self.settings.receivers.clone(),
             at: now,
         }
     }
@@ -174,6 +180,7 @@ impl Core {
 
     fn group_view(&self, group: &Group, places: &BTreeMap<&Labels, usize>, now: i64) -> GroupView {
         let node = group.route.and_then(|at| self.routes.node(at));
+        let told = group.members.iter().filter(|(_, member)| member.is_told);
         GroupView {
             receiver: Arc::clone(&group.key.receiver),
             key: Arc::clone(&group.key.key),
@@ -185,7 +192,7 @@ impl Core {
                 .collect(),
             flush_at: group.flush_at,
             told_at: group.told_at,
-            told: group.members.values().filter(|member| member.is_told).count(),
+            told: told.filter_map(|(labels, _)| places.get(labels).copied()).collect(),
             messages: group.slot.len(),
             is_off_hours: node.is_some_and(|node| node.is_off_hours(now)),
         }

@@ -3,37 +3,69 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /api/v1/checks` | every check with its verdicts |
+//! | `GET /api/v1/notifications` | who was told of which alerts, and what waits |
 //! | `POST /api/v1/checks/NAME/run` | what a run of it yields, now; 404 for a name that is not configured, 429 when many wait for runs |
 //! | `POST /-/reload` (or PUT) | what changed; 422 when the new configuration is no good and the old one goes on |
 //!
-//! What Prometheus answers too is in [`prometheus`].
+//! What Prometheus answers too is in [`prometheus`], and what Alertmanager does in [`alertmanager`].
 //!
-//! Every answer is `{"status": "success", "data": …}` or `{"status": "error", "errorType": …, "error": …}`.
+//! Every answer of this file is `{"status": "success", "data": …}` or `{"status": "error", "errorType": …, "error": …}`.
 
+mod alertmanager;
+mod notifications;
 mod prometheus;
 
 use std::sync::Arc;
 
 use axum::{
+    Router,
     extract::{Path, State, rejection::PathRejection},
     response::Response,
+    routing::get,
 };
 use bytes::Bytes;
-use hyper::{HeaderMap, StatusCode, header};
+use hyper::{HeaderMap, Method, StatusCode, header};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
 pub use self::prometheus::Sources;
-pub(super) use self::prometheus::{FORM_BYTES_MAX, Prometheus, add_routes, owns, paths};
+pub(super) use self::{
+    alertmanager::{ALERTS_BYTES_MAX, Alertmanager},
+    prometheus::{FORM_BYTES_MAX, Prometheus},
+};
 use super::{
     Shared,
+    auth::Need,
     large::Made,
     negotiate::{self, Coding, GZIP_BYTES_MIN},
     reply,
+    route::Surface,
     view::{self, CheckView, Overall, VerdictView, milliseconds},
     worker::gzip,
 };
 use crate::{board::Snapshot, outcome::Outcome};
+
+/// What a request of a foreign API needs and which of them answers; None: it is none.
+pub(super) fn classify(method: &Method, path: &str) -> Option<(Need, Surface)> {
+    if prometheus::owns(path) {
+        Some((Need::Read, Surface::Query))
+    } else if alertmanager::owns(path) {
+        Some((alertmanager::need(method, path), Surface::Alertmanager))
+    } else {
+        None
+    }
+}
+
+/// With the paths of foreign APIs.
+pub(super) fn add_routes(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
+    let router = router.route("/api/v1/notifications", get(notifications::notifications));
+    alertmanager::add_routes(prometheus::add_routes(router))
+}
+
+/// Those paths, for suggestions to those who write them wrong.
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    prometheus::paths().chain(alertmanager::paths())
+}
 
 #[derive(Serialize)]
 struct Checks {

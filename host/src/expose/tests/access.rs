@@ -187,6 +187,7 @@ fn nothing_is_served_off_loopback_without_tokens() {
         sources: Setup::default().sources,
         access: Access::default(),
         snapshots: donor.snapshots.subscribe(),
+        dispatch: started(&donor.supervisor, dispatch::Settings::default(), &donor.telemetry),
         control: Arc::clone(&donor.control) as Arc<dyn Control>,
         telemetry: Telemetry::silent(),
         redactor: Redactor::default(),

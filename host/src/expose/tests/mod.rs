@@ -21,7 +21,9 @@ use tokio::sync::{Semaphore, watch};
 use super::*;
 use crate::{
     clock::Timestamp,
+    dispatch,
     outcome::{Report, Usage, Verdict},
+    rule::outlet::Outlet,
     telemetry::{LogOptions, Sink},
 };
 use client::{Answer, Client};
@@ -120,6 +122,7 @@ pub(super) struct Setup {
     pub(super) patience: Patience,
     pub(super) redactor: Redactor,
     pub(super) sources: Sources,
+    pub(super) dispatch: dispatch::Settings,
 }
 
 impl Default for Setup {
@@ -133,6 +136,7 @@ impl Default for Setup {
                 views: watch::channel(Arc::default()).1,
                 rules: watch::channel(Arc::default()).1,
             },
+            dispatch: dispatch::Settings::default(),
         }
     }
 }
@@ -150,6 +154,7 @@ impl Setup {
             access: self.access,
             snapshots: receiver,
             sources: self.sources,
+            dispatch: started(&supervisor, self.dispatch, &telemetry),
             control: Arc::clone(&control) as Arc<dyn Control>,
             telemetry: telemetry.clone(),
             redactor: self.redactor,
@@ -168,6 +173,29 @@ impl Setup {
             log,
         }
     }
+}
+
+/// Dispatch that keeps nothing, on a thread of its own until the supervisor stops.
+pub(super) fn started(supervisor: &Supervisor, settings: dispatch::Settings, telemetry: &Telemetry) -> DispatchHandle {
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    let (own, telemetry) = (supervisor.clone(), telemetry.clone());
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.expect("a runtime").block_on(async {
+            let options = dispatch::DispatchOptions {
+                settings,
+                store: None,
+                outlet: Outlet::default(),
+                snapshots: None,
+                clock: Clock::system(),
+                telemetry,
+            };
+            sender.send(dispatch::Dispatch::start(&own, options)).expect("somebody waits");
+            own.stopping().cancelled().await;
+        });
+    };
+    supervisor.thread("dispatch for tests", run).expect("a thread");
+    receiver.recv().expect("it starts")
 }
 
 fn host() -> Host {
