@@ -133,5 +133,15 @@ pub(super) fn private_directory(dir: &Path) -> io::Result<()> {
     if fs::metadata(dir).is_ok_and(|found| found.is_dir()) {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+    let made: Vec<&Path> = dir.ancestors().take_while(|part| !part.exists()).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    made.into_iter().for_each(keep_name);
+    Ok(())
+}
+
+/// A directory that was synced is lost all the same in a power failure while its parent was not.
+fn keep_name(dir: &Path) {
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    // Who may write there need not be able to read it; the file system then keeps the name in its own time.
+    let _ = File::open(parent.unwrap_or(Path::new("."))).and_then(|parent| parent.sync_all());
 }

@@ -143,7 +143,7 @@ fn time(at: i64) -> String {
 }
 
 /// Some: it was acknowledged.
-fn post(host: SocketAddr, episode: &Episode, patience: Duration) -> Option<()> {
+pub(crate) fn post(host: SocketAddr, episode: &Episode, patience: Duration) -> Option<()> {
     // Far ahead: nothing ends by itself here.
     let ends = episode.ends.unwrap_or(episode.starts + 24 * 3_600_000);
     let alerts: Value = json!([{

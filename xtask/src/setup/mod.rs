@@ -66,11 +66,13 @@ pub(crate) enum Need {
     QueueLibraries,
     /// Sidekiq with the Ruby it runs on.
     Sidekiq,
+    /// The `strace` program.
+    Strace,
 }
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Promtool,
         Self::Prometheus,
         Self::Prometheus3,
@@ -87,6 +89,7 @@ impl Need {
         Self::Deno,
         Self::QueueLibraries,
         Self::Sidekiq,
+        Self::Strace,
     ];
 
     /// The word in a `//! Needs:` line.
@@ -108,6 +111,7 @@ impl Need {
             Self::Deno => "deno",
             Self::QueueLibraries => "queue-libraries",
             Self::Sidekiq => "sidekiq",
+            Self::Strace => "strace",
         }
     }
 
@@ -143,6 +147,7 @@ impl Need {
             Self::Deno => npm::is_ready(workspace),
             Self::QueueLibraries => queues::is_ready(workspace),
             Self::Sidekiq => queues::sidekiq_is_ready(workspace),
+            Self::Strace => debian::find(workspace, "strace").is_some(),
         }
     }
 
@@ -168,6 +173,7 @@ impl Need {
             Self::Deno => npm::add(workspace),
             Self::QueueLibraries => queues::add(workspace),
             Self::Sidekiq => queues::add_sidekiq(workspace),
+            Self::Strace => debian::add_with_libraries(workspace, &["strace"]),
         }
     }
 }

@@ -8,7 +8,7 @@ use axum::{extract::State, response::Response};
 use hyper::StatusCode;
 use serde::Serialize;
 
-use super::super::{Shared, large::Made, reply};
+use super::super::{Shared, large::Made, negotiate::Coding, reply};
 use crate::{
     clock,
     dispatch::{GroupView, Overview},
@@ -57,6 +57,7 @@ fn list(overview: &Overview) -> Made {
         status: StatusCode::OK,
         kind: reply::JSON,
         body: reply::success_text(&Groups { groups }),
+        coding: Coding::Identity,
     }
 }
 

@@ -34,7 +34,7 @@ use hyper::{Method, StatusCode, body::Body as _};
 use serde::Serialize;
 
 use self::{incoming::Refused, view::Host, wanted::Wanted};
-use super::super::{Shared, auth::Need, large::Made, reply};
+use super::super::{Shared, auth::Need, large::Made, negotiate::Coding, reply};
 use crate::{
     clock::Timestamp,
     dispatch::{DispatchHandle, Overview, Stopped, posted::PostError, silence::SilenceError},
@@ -176,6 +176,7 @@ fn list(items: &[impl Serialize]) -> Made {
         status: StatusCode::OK,
         kind: reply::JSON,
         body: reply::json_text(&items),
+        coding: Coding::Identity,
     }
 }
 
