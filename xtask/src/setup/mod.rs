@@ -40,6 +40,8 @@ pub(crate) enum Need {
     Prometheus,
     /// The `prometheus` server in its third version, which the machine's release may not have.
     Prometheus3,
+    /// The `prometheus-alertmanager` server and `amtool`.
+    Alertmanager,
     /// The `prometheus-node-exporter` server.
     NodeExporter,
     /// The `prometheus-blackbox-exporter` server.
@@ -68,10 +70,11 @@ pub(crate) enum Need {
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Promtool,
         Self::Prometheus,
         Self::Prometheus3,
+        Self::Alertmanager,
         Self::NodeExporter,
         Self::BlackboxExporter,
         Self::RedisServer,
@@ -92,6 +95,7 @@ impl Need {
             Self::Promtool => "promtool",
             Self::Prometheus => "prometheus",
             Self::Prometheus3 => "prometheus-3",
+            Self::Alertmanager => "alertmanager",
             Self::NodeExporter => "node-exporter",
             Self::BlackboxExporter => "blackbox-exporter",
             Self::RedisServer => "redis-server",
@@ -122,6 +126,9 @@ impl Need {
             Self::Promtool => debian::find(workspace, "promtool").is_some(),
             Self::Prometheus => debian::find(workspace, "prometheus").is_some(),
             Self::Prometheus3 => debian::unstable_program(workspace, "prometheus").is_file(),
+            Self::Alertmanager => ["prometheus-alertmanager", "amtool"]
+                .iter()
+                .all(|program| debian::find(workspace, program).is_some()),
             Self::NodeExporter => debian::find(workspace, "prometheus-node-exporter").is_some(),
             Self::BlackboxExporter => debian::find(workspace, "prometheus-blackbox-exporter").is_some(),
             Self::RedisServer => debian::find(workspace, "redis-server").is_some(),
@@ -144,6 +151,7 @@ impl Need {
         match self {
             Self::Promtool | Self::Prometheus => debian::add(workspace, "prometheus"),
             Self::Prometheus3 => debian::add_from_unstable(workspace, "prometheus"),
+            Self::Alertmanager => debian::add(workspace, "prometheus-alertmanager"),
             Self::NodeExporter => debian::add(workspace, "prometheus-node-exporter"),
             Self::BlackboxExporter => debian::add(workspace, "prometheus-blackbox-exporter"),
             Self::RedisServer => debian::add_with_libraries(workspace, &["redis-server", "redis-tools"]),
