@@ -4,11 +4,15 @@
 //! only from outside: `/metrics`, `/proc`. Medians, interleaved with their peers; p99 over at least 1,000 samples. A
 //! number is printed with its budget and by how much it is missed; missing one is not an error of `bench`.
 
+mod alert_load;
+mod alerts;
 mod attack;
 mod contestant;
+mod dispatcher;
 mod exposition;
 mod finding;
 mod history;
+mod hook;
 mod idle;
 mod machine;
 mod many_checks;
@@ -60,7 +64,7 @@ struct Row {
     measure: fn(&Ground<'_>) -> Result<Vec<Finding>>,
 }
 
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 12] = [
     Row {
         name: "run",
         measures: "one sandboxed run in Rust and in Python, tick to board",
@@ -85,6 +89,11 @@ const ROWS: [Row; 11] = [
         name: "rules",
         measures: "an evaluation of a rule of four forms, of 100, 1,000 and 10,000, beside Prometheus (5 min)",
         measure: rules::measure,
+    },
+    Row {
+        name: "alerts",
+        measures: "an alert in, committed and routed, of 1,000, 10,000 and 50,000, beside Alertmanager (10 min)",
+        measure: alerts::measure,
     },
     Row {
         name: "history",
