@@ -40,7 +40,7 @@ mod support {
 
 use std::path::Path;
 
-use disk::{Disk, Luck};
+use disk::Luck;
 use recording::{Recording, Word, is_settled, record};
 use rusqlite::Connection;
 use stream::Episode;
@@ -50,7 +50,7 @@ use support::dice::Dice;
 const SYNCS_MOST: usize = 3;
 
 /// Alerts of the recording that power fails in: with their ends, enough for the log to be written back into the database.
-const ALERTS: usize = 100;
+const ALERTS: usize = 300;
 
 /// Power failures after which a host is started, unless `BELLWETHER_FAILURES` says otherwise.
 const FAILURES: u64 = 24;
@@ -139,7 +139,7 @@ fn what_a_power_failure_leaves_is_enough_at_any_moment() {
     let mut dice = Dice::new(seed);
     let recording = record(|player| player.play(ALERTS, &mut Dice::new(seed)));
     let mut problems = too_early(&recording, &mut dice);
-    assert!(recording.wrote_back(), "the log was never written back");
+    assert!(recording.wrote_back(), "the log was never written back, with {} bytes in it", recording.log());
     let moments = restart::moments(&recording, failures, &mut dice);
     problems.extend(restart::judge(&recording, moments, HOSTS));
     assert!(problems.is_empty(), "seed {seed}:\n{}", problems.join("\n"));

@@ -352,6 +352,20 @@ impl Recording {
         }
         has_written
     }
+
+    /// Bytes written to the log.
+    pub(crate) fn log(&self) -> usize {
+        let mut disk = Disk::new(&self.state);
+        let mut written = 0;
+        for step in &self.steps {
+            match step {
+                Step::Wrote { fd, bytes, .. } if is_log(disk.name(*fd)) => written += bytes.len(),
+                _ => {}
+            }
+            disk.take(step);
+        }
+        written
+    }
 }
 
 fn is_log(name: Option<&Path>) -> bool {

@@ -27,7 +27,6 @@ use super::{
 const SETTLE: Duration = Duration::from_secs(60);
 
 /// Power fails before this step.
-#[derive(Debug)]
 pub(crate) struct Moment {
     step: usize,
     luck: Luck,

@@ -170,7 +170,7 @@ fn ended(thread: u32, said: &str) -> Option<Step> {
 }
 
 fn leading(rest: &str) -> Option<i64> {
-    let end = rest.find(|c: char| !c.is_ascii_digit())?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     rest[..end].parse().ok()
 }
 
