@@ -49,7 +49,7 @@ struct Add {
     #[arg(long, short, value_parser = duration, value_name = "TIME")]
     duration: i64,
     /// Why
-    #[arg(long, short)]
+    #[arg(long)]
     comment: String,
     /// Who sets it [default: $USER]
     #[arg(long, short)]

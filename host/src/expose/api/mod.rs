@@ -29,6 +29,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 pub(super) use self::alertmanager::{ALERTS_BYTES_MAX, Alertmanager};
+use self::prometheus as queries;
 pub use self::prometheus::Sources;
 pub(super) use self::prometheus::{FORM_BYTES_MAX, Prometheus};
 use super::{
@@ -45,7 +46,7 @@ use crate::{board::Snapshot, outcome::Outcome};
 
 /// What a request of a foreign API needs and which of them answers; None: it is none.
 pub(super) fn classify(method: &Method, path: &str) -> Option<(Need, Surface)> {
-    if self::prometheus::owns(path) {
+    if queries::owns(path) {
         Some((Need::Read, Surface::Query))
     } else if alertmanager::owns(path) {
         Some((alertmanager::need(method, path), Surface::Alertmanager))
@@ -57,12 +58,12 @@ pub(super) fn classify(method: &Method, path: &str) -> Option<(Need, Surface)> {
 /// With the paths of foreign APIs.
 pub(super) fn add_routes(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
     let router = router.route("/api/v1/notifications", get(notifications::notifications));
-    alertmanager::add_routes(self::prometheus::add_routes(router))
+    alertmanager::add_routes(queries::add_routes(router))
 }
 
 /// Those paths, for suggestions to those who write them wrong.
 pub(super) fn paths() -> impl Iterator<Item = &'static str> {
-    self::prometheus::paths().chain(alertmanager::paths())
+    queries::paths().chain(alertmanager::paths())
 }
 
 #[derive(Serialize)]
