@@ -20,6 +20,7 @@ const ORDER: &[&str] = &[
     "schedule",
     "board",
     "history",
+    "ingest",
     "rule",
     "expose",
     "app",
