@@ -29,23 +29,23 @@ pub(crate) fn forward(settings: &Settings, batch: &mut Batch<'_, '_>, events: Ve
             batch.refuse(&event.id, failure);
             continue;
         }
-        match envelope(event.kind, event.content_type, event.payload, &event.id) {
+        match envelope(&event.kind, &event.content_type, event.payload, &event.id) {
             Ok(envelope) => one(settings, batch, &event.id, envelope),
             Err(why) => batch.refuse(&event.id, DeliveryFailure::permanent(why)),
         }
     }
 }
 
-fn envelope(kind: String, content_type: String, payload: Vec<u8>, id: &str) -> Result<Envelope, String> {
+fn envelope(kind: &str, content_type: &str, payload: Vec<u8>, id: &str) -> Result<Envelope, String> {
     if content_type == ENVELOPE {
         return Envelope::parse(&payload).map_err(|error| format!("no envelope: {error}"));
     }
-    let mut item = Item::of_bytes(&kind, payload);
+    let mut item = Item::of_bytes(kind, payload);
     if !content_type.is_empty() && content_type != "application/json" {
         item.headers.insert("content_type".to_owned(), content_type.into());
     }
     // Sentry wants to know which event an envelope is about, before it looks into it.
-    let event_id = matches!(kind.as_str(), "event" | "transaction").then(|| event_id(&item, id));
+    let event_id = matches!(kind, "event" | "transaction").then(|| event_id(&item, id));
     Ok(Envelope::of(event_id.as_deref(), item))
 }
 

@@ -52,12 +52,12 @@ pub(crate) fn trace(settings: &Settings, batch: &mut Batch<'_, '_>, runs: &[Run]
         if !is_chosen(settings.traces_sample_rate, run) {
             batch.lose(Loss::SampleRate, &counted);
         } else if !batch.is_limited(Category::Transaction, &counted) {
-            one(settings, batch, run, spans, &counted);
+            one(settings, batch, run, &spans, &counted);
         }
     }
 }
 
-fn one(settings: &Settings, batch: &mut Batch<'_, '_>, run: &Run, spans: Vec<Value>, counted: &Counted) {
+fn one(settings: &Settings, batch: &mut Batch<'_, '_>, run: &Run, spans: &[Value], counted: &Counted) {
     let id = text::digest(&format!("transaction {}", run.id));
     let transaction = transaction(settings, run, &id, spans);
     if let Some(item) = log_of_item(Item::new("transaction", &transaction)) {
@@ -71,7 +71,7 @@ fn is_chosen(rate: f64, run: &Run) -> bool {
     f64::from(place) < rate * (f64::from(u32::MAX) + 1.0)
 }
 
-fn transaction(settings: &Settings, run: &Run, id: &str, spans: Vec<Value>) -> Value {
+fn transaction(settings: &Settings, run: &Run, id: &str, spans: &[Value]) -> Value {
     let mut transaction = json!({
         "type": "transaction",
         "event_id": id,

@@ -44,7 +44,7 @@ const AUTH: &str = concat!(
 /// Why an envelope was not taken.
 pub(crate) enum Unsent {
     /// It was answered so: with 4xx or 5xx. Limits in it are noted already.
-    Refused(Response),
+    Refused(Box<Response>),
     /// It was not answered, or cannot be sent.
     Unanswered(DeliveryFailure),
 }
@@ -123,7 +123,7 @@ impl<'s> Upstream<'s> {
         self.limits.note(&response, self.now.as_seconds());
         match response.status {
             200..=299 => Ok(response),
-            _ => Err(Unsent::Refused(response)),
+            _ => Err(Unsent::Refused(Box::new(response))),
         }
     }
 
