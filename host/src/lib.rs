@@ -23,6 +23,7 @@ pub mod sandbox;
 pub mod schedule;
 pub mod board;
 pub mod history;
+pub mod ingest;
 pub mod rule;
 pub mod dispatch;
 pub mod deliver;

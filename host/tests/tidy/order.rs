@@ -21,6 +21,7 @@ const ORDER: &[&str] = &[
     "schedule",
     "board",
     "history",
+    "ingest",
     "rule",
     "dispatch",
     "deliver",

@@ -58,6 +58,8 @@ pub(crate) enum Need {
     Mlflow,
     /// An `mlserver`, in an environment of its own.
     Mlserver,
+    /// What `xtask/requirements-sentry.txt` names, in an environment of its own.
+    SentryDoubles,
     /// A `node` with `npm`, for the toolchain of JavaScript components.
     Node,
     /// The `deno` program.
@@ -72,7 +74,7 @@ pub(crate) enum Need {
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Promtool,
         Self::Prometheus,
         Self::Prometheus3,
@@ -85,6 +87,7 @@ impl Need {
         Self::Python,
         Self::Mlflow,
         Self::Mlserver,
+        Self::SentryDoubles,
         Self::Node,
         Self::Deno,
         Self::QueueLibraries,
@@ -107,6 +110,7 @@ impl Need {
             Self::Python => "python",
             Self::Mlflow => "mlflow",
             Self::Mlserver => "mlserver",
+            Self::SentryDoubles => "sentry-doubles",
             Self::Node => "node",
             Self::Deno => "deno",
             Self::QueueLibraries => "queue-libraries",
@@ -143,6 +147,7 @@ impl Need {
             Self::Python => python::PARSERS.is_ready(workspace),
             Self::Mlflow => python::MLFLOW.is_ready(workspace),
             Self::Mlserver => python::MLSERVER.is_ready(workspace),
+            Self::SentryDoubles => python::SENTRY.is_ready(workspace),
             Self::Node => ["node", "npm"].iter().all(|tool| program::find(tool, &[]).is_some()),
             Self::Deno => npm::is_ready(workspace),
             Self::QueueLibraries => queues::is_ready(workspace),
@@ -169,6 +174,7 @@ impl Need {
             Self::Python => python::PARSERS.add(workspace),
             Self::Mlflow => python::MLFLOW.add(workspace),
             Self::Mlserver => python::MLSERVER.add(workspace),
+            Self::SentryDoubles => python::SENTRY.add(workspace),
             Self::Node => bail!("install Node.js 20 or later, with npm"),
             Self::Deno => npm::add(workspace),
             Self::QueueLibraries => queues::add(workspace),
@@ -254,6 +260,10 @@ pub(crate) fn test_environment(workspace: &Workspace) -> Result<Vec<(&'static st
         (
             "BELLWETHER_TEST_MLSERVER",
             python::MLSERVER.programs(workspace).join("mlserver").into(),
+        ),
+        (
+            "BELLWETHER_TEST_SENTRY",
+            python::SENTRY.programs(workspace).join("python").into(),
         ),
         // For servers that were unpacked, and for nothing else: cargo and rustc have libraries of their own.
         ("BELLWETHER_TEST_LIBRARIES", libraries),

@@ -39,6 +39,13 @@ pub(super) const MLSERVER: Environment = Environment {
     cost: "about 330 MB, a minute",
 };
 
+/// What stands for Sentry: Bugsink brings Django along.
+pub(super) const SENTRY: Environment = Environment {
+    folder: "venv-sentry",
+    requirements: "requirements-sentry.txt",
+    cost: "about 220 MB, a minute",
+};
+
 impl Environment {
     fn path(self, workspace: &Workspace) -> PathBuf {
         workspace.target().join(self.folder)
