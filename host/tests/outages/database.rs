@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    change, count, firing, goes_on,
+    change, count, firing, goes_on, kept,
     mail::{Mood, Post},
     support::host::Place,
 };
@@ -88,6 +88,7 @@ fn a_database_that_breaks_under_a_running_host_is_begun_anew_with_all_that_was_t
     change(&place, &host, &post, &["Before", "Later"]);
     post.takes("FIRING: Later");
     goes_on(&host);
+    kept(&host);
     host.signal("KILL");
     host.wait();
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    change, count, firing, goes_on,
+    change, count, firing, goes_on, kept,
     mail::{Mood, Post},
     mount::Mount,
     support::host::{PATIENCE, Place},
@@ -85,6 +85,7 @@ fn a_full_disk_is_told_of_alerts_still_arrive_and_what_was_told_is_known_once_th
     post.takes("FIRING: After");
     // All of it was told, and is kept: a restart from what is on disk repeats nothing and knows whom to tell of the end.
     host.reaches("bellwether_dispatch_alerts{state=\"firing\"}", 3.0);
+    kept(&host);
     host.signal("KILL");
     host.wait();
     let host = place.run();
@@ -166,6 +167,7 @@ fn a_database_that_cannot_be_written_holds_no_alert_back() {
     host.line("The database can be written again");
     post.takes("RESOLVED: StateStoreFailing");
     // What was told without being kept is kept by now.
+    kept(&host);
     host.signal("KILL");
     host.wait();
     let host = place.run();

@@ -73,6 +73,12 @@ fn goes_on(host: &Running) {
     host.eventually("/metrics", |body| evaluations(body) >= before + 2.0);
 }
 
+/// All that happened until now is on disk: some commits later, which take everything that waits.
+fn kept(host: &Running) {
+    let written = host.value("bellwether_store_writes_total");
+    host.reaches("bellwether_store_writes_total", written + 10.0);
+}
+
 /// How many of the titles begin so.
 fn count(titles: &[String], start: &str) -> usize {
     titles.iter().filter(|title| title.starts_with(start)).count()

@@ -22,7 +22,7 @@ fn a_route_that_is_edited_while_its_group_fires_tells_nobody_twice_and_the_end_o
     ] {
         place.configure(&with(route, &fires));
         host.signal("HUP");
-        host.line("new configuration");
+        host.line("The configuration was reloaded.");
         goes_on(&host);
     }
     assert_eq!(post.titles().len(), 1, "{:#?}", post.titles());
