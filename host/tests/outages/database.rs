@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    change, count, firing, goes_on, kept,
+    change, count, firing, goes_on, has_said, kept,
     mail::{Mood, Post},
     support::host::Place,
 };
@@ -41,7 +41,10 @@ fn broken_at_the_start(breaks: impl Fn(&Path)) {
     breaks(&place.path("state/bellwether.db"));
 
     let mut host = place.run();
-    let said = host.line("The database is broken; it was set aside and a new one begun.");
+    let said = has_said(
+        &mut host,
+        "The database is broken; it was set aside and a new one begun.",
+    );
     assert!(said.contains("setAsideAs"), "{said}");
     assert_eq!(aside(&place).len(), 1);
     host.reaches("bellwether_store_set_aside_total", 1.0);
@@ -82,7 +85,10 @@ fn a_database_that_breaks_under_a_running_host_is_begun_anew_with_all_that_was_t
         let path = database.with_file_name(format!("bellwether.db{suffix}"));
         spoil(&path, 0, size(&path));
     }
-    host.line("The database is broken; it was set aside and a new one begun.");
+    said(
+        &mut host,
+        "The database is broken; it was set aside and a new one begun.",
+    );
     host.reaches("bellwether_store_up", 1.0);
     assert_eq!(aside(&place).len(), 1);
     change(&place, &host, &post, &["Before", "Later"]);

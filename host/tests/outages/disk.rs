@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    change, count, firing, goes_on, kept,
+    change, count, firing, goes_on, has_said, kept,
     mail::{Mood, Post},
     mount::Mount,
     support::host::{PATIENCE, Place},
@@ -70,7 +70,7 @@ fn a_full_disk_is_told_of_alerts_still_arrive_and_what_was_told_is_known_once_th
     let mut ballast = Ballast::new(&place.path("state"));
     let knows = |title: &str| count(&post.titles(), title) > 0;
     ballast.keep_full(|| knows("FIRING critical: StateStoreFailing"));
-    let said = host.line("The database cannot be written");
+    let said = has_said(&mut host, "The database cannot be written");
     assert!(said.contains("full"), "{said}");
     assert!(host.value("bellwether_store_up").abs() < f64::EPSILON);
     change(&place, &host, &post, &["Before", "During"]);
@@ -116,7 +116,7 @@ fn a_host_starts_on_a_full_disk_says_so_and_tells_of_alerts() {
     post.takes("FIRING critical: StateStoreFailing");
     goes_on(&host);
     ballast.free();
-    host.line("The database can be written again");
+    has_said(&mut host, "The database can be written again");
     post.takes("RESOLVED: StateStoreFailing");
     assert_eq!(count(&post.titles(), "FIRING: Now"), 1, "{:#?}", post.titles());
     assert_eq!(count(&post.titles(), "RESOLVED: Now"), 0, "{:#?}", post.titles());
@@ -155,7 +155,7 @@ fn a_database_that_cannot_be_written_holds_no_alert_back() {
     // Something else has its name: not even root can write there.
     std::fs::create_dir_all(&database).expect("a directory");
     let mut host = place.run();
-    let said = host.line("The database cannot be written");
+    let said = has_said(&mut host, "The database cannot be written");
     assert!(
         said.contains("it is not a regular file; move it out of the way"),
         "{said}"
@@ -164,7 +164,7 @@ fn a_database_that_cannot_be_written_holds_no_alert_back() {
     post.takes("FIRING critical: StateStoreFailing");
     goes_on(&host);
     std::fs::remove_dir(&database).expect("removed");
-    host.line("The database can be written again");
+    has_said(&mut host, "The database can be written again");
     post.takes("RESOLVED: StateStoreFailing");
     // What was told without being kept is kept by now.
     kept(&host);

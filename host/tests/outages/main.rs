@@ -79,6 +79,12 @@ fn kept(host: &Running) {
     host.reaches("bellwether_store_writes_total", written + 10.0);
 }
 
+/// The line that says so, which may have come before it listened.
+fn has_said(host: &mut Running, wanted: &str) -> String {
+    let before = host.seen.iter().find(|line| line.contains(wanted)).cloned();
+    before.unwrap_or_else(|| host.line(wanted))
+}
+
 /// How many of the titles begin so.
 fn count(titles: &[String], start: &str) -> usize {
     titles.iter().filter(|title| title.starts_with(start)).count()
