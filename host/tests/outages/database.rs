@@ -85,7 +85,7 @@ fn a_database_that_breaks_under_a_running_host_is_begun_anew_with_all_that_was_t
         let path = database.with_file_name(format!("bellwether.db{suffix}"));
         spoil(&path, 0, size(&path));
     }
-    said(
+    has_said(
         &mut host,
         "The database is broken; it was set aside and a new one begun.",
     );
