@@ -124,6 +124,26 @@ fn a_host_starts_on_a_full_disk_says_so_and_tells_of_alerts() {
 }
 
 #[test]
+fn a_restart_on_a_disk_that_is_full_by_now_takes_the_reserve_and_knows_who_was_told() {
+    let post = Post::open(Mood::Takes);
+    let Some((place, _mount)) = place(&post, &["Kept"]) else {
+        return;
+    };
+    let host = place.run();
+    post.takes("FIRING: Kept");
+    host.stop();
+    Ballast::new(&place.path("state")).fill();
+    let host = place.run();
+    host.reaches("bellwether_store_reserve_used_total", 1.0);
+    host.reaches("bellwether_store_up", 1.0);
+    goes_on(&host);
+    change(&place, &host, &post, &[]);
+    post.takes("RESOLVED: Kept");
+    assert_eq!(post.titles().len(), 2, "{:#?}", post.titles());
+    host.stop();
+}
+
+#[test]
 fn a_state_directory_that_cannot_be_written_is_named_at_the_start_and_is_fine_when_it_can() {
     let post = Post::open(Mood::Takes);
     let Some((place, mount)) = place(&post, &["Kept"]) else {
