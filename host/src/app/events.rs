@@ -297,6 +297,29 @@ impl Event for Stopped<'_> {
     }
 }
 
+/// The database cannot be read, and the host starts all the same.
+pub(super) struct StateNotRestored<'e> {
+    pub(super) error: &'e crate::store::StoreError,
+}
+
+impl Event for StateNotRestored<'_> {
+    fn level(&self) -> Level {
+        Level::Error
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "What checks remembered cannot be read: they begin without it.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        "app"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.data("problem", self.error.to_string());
+    }
+}
+
 /// The key of hidden labels is for this process only.
 pub(super) struct KeyNotKept<'e> {
     pub(super) error: &'e std::io::Error,

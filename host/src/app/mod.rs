@@ -176,7 +176,12 @@ impl App {
 
         let store = Store::open_locked(&lock, &supervisor, &telemetry)?;
         let bank = StateBank::default();
-        table::restore(&store, &bank)?;
+        match table::restore(&store, &bank) {
+            // Of a newer version: nothing here may touch it.
+            Err(error @ (StoreError::Newer { .. } | StoreError::Migration { .. })) => return Err(error.into()),
+            Err(error) => telemetry.emit(&events::StateNotRestored { error: &error }),
+            Ok(()) => {}
+        }
 
         let sandbox = Arc::new(Sandbox::new(SandboxOptions {
             cache_dir: config.host.cache_dir.clone(),

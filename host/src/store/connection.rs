@@ -51,6 +51,11 @@ pub(super) fn is_full(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }
 
+/// Whether an error while opening may be for want of room: SQLite calls it an I/O error when the index of its journal cannot be made.
+pub(super) fn needs_room(error: &rusqlite::Error) -> bool {
+    is_full(error) || error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+}
+
 /// Whether an error is the environment's and not the statement's: then nothing of the batch is at fault.
 pub(super) fn is_environmental(error: &rusqlite::Error) -> bool {
     matches!(

@@ -111,8 +111,11 @@ fn take(dir: &Path) -> Result<File, LockError> {
         }
         Err(error) => return Err(io(error.into())),
     }
-    write_pid(&mut file).map_err(io)?;
-    Ok(file)
+    match write_pid(&mut file) {
+        // It is for whoever finds the lock taken; a host that tells nobody because the disk is full would be worse.
+        Err(error) if error.kind() != io::ErrorKind::StorageFull => Err(io(error)),
+        Ok(()) | Err(_) => Ok(file),
+    }
 }
 
 fn read_pid(file: &mut File) -> Option<u32> {

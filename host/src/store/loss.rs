@@ -80,6 +80,7 @@ impl Writer {
         let Some(connection) = &self.connection else {
             // Nothing is open, so nothing can be copied; the next commit begins anew.
             self.file = None;
+            self.begin_epoch();
             return Ok(None);
         };
         // Until the copy has its place, the old connection stays: it is the best there is.

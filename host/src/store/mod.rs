@@ -19,7 +19,11 @@ mod writer;
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 
@@ -30,7 +34,7 @@ use self::{
     connection::Place,
     events::WriteRefused,
     queue::{Queue, Request},
-    writer::Writer,
+    writer::{Memory, Writer},
 };
 use crate::{supervisor::Supervisor, telemetry::Telemetry};
 
@@ -123,6 +127,7 @@ pub struct Store {
 struct Shared {
     queue: Arc<Mutex<Queue>>,
     requests: mpsc::SyncSender<Request>,
+    epoch: Arc<AtomicU64>,
     telemetry: Telemetry,
 }
 
@@ -176,12 +181,18 @@ impl Store {
             place: place.path().to_owned(),
             reason: error.to_string(),
         };
-        let writer = Writer::new(place.clone(), lock, Arc::clone(&queue), telemetry.clone());
+        let epoch = Arc::<AtomicU64>::default();
+        let memory = Memory {
+            queue: Arc::clone(&queue),
+            epoch: Arc::clone(&epoch),
+        };
+        let writer = Writer::new(place.clone(), lock, memory, telemetry.clone());
         supervisor.thread("store", move || writer.run(&inbox)).map_err(reason)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 queue,
                 requests,
+                epoch,
                 telemetry: telemetry.clone(),
             }),
         })
@@ -209,6 +220,12 @@ impl Store {
         });
         self.ask(Request::Read(read))?;
         answered.recv_timeout(READ_PATIENCE).map_err(|_| StoreError::Silent)?
+    }
+
+    /// Another number whenever the database was begun anew, empty: whoever keeps more than it writes anyway writes all of it once
+    /// more. One look a second is enough.
+    pub fn epoch(&self) -> u64 {
+        self.shared.epoch.load(Ordering::Acquire)
     }
 
     fn ask(&self, request: Request) -> Result<(), StoreError> {

@@ -52,7 +52,7 @@ impl Reserve {
     }
 
     /// Makes it, unless it is there.
-    pub(super) fn make(&mut self) {
+    fn make(&mut self) {
         let Some(path) = &self.path else { return };
         self.given_up_at = None;
         if fs::metadata(path).is_ok_and(|file| file.len() >= BYTES as u64) {
@@ -61,6 +61,15 @@ impl Reserve {
         if written(path).is_err() {
             // Half of it would be room that nobody gives up.
             let _ = fs::remove_file(path);
+        }
+    }
+
+    /// Makes it when the database was opened, unless it was given up a moment ago: the room is for the database.
+    pub(super) fn make_at_open(&mut self, now: Instant) {
+        if self.given_up_at.is_none() {
+            self.make();
+        } else {
+            self.make_again(now);
         }
     }
 
@@ -77,8 +86,9 @@ impl Reserve {
     /// Gives it up. Whether there was any.
     pub(super) fn give_up(&mut self, now: Instant) -> bool {
         let Some(path) = &self.path else { return false };
+        let given_up = fs::remove_file(path).is_ok();
         self.given_up_at = Some(now);
-        fs::remove_file(path).is_ok()
+        given_up
     }
 }
 

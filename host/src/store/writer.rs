@@ -1,7 +1,11 @@
 //! The thread that owns the connection.
 
 use std::{
-    sync::{Arc, Mutex, mpsc},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 
@@ -9,7 +13,7 @@ use rusqlite::{Connection, Transaction};
 
 use super::{
     StateLock, StoreError,
-    connection::{self, Place, is_corruption, is_environmental, is_full},
+    connection::{self, Place, is_corruption, is_environmental, is_full, needs_room},
     events::{BatchCommitted, ReserveGivenUp, SetAside, StoreFailing, StoreRecovered, WriteDropped},
     lock,
     loss::Loss,
@@ -38,6 +42,8 @@ pub(super) struct Writer {
     pub(super) place: Place,
     pub(super) lock: Option<StateLock>,
     queue: Arc<Mutex<Queue>>,
+    /// See [`Store::epoch`](super::Store::epoch).
+    epoch: Arc<AtomicU64>,
     pub(super) telemetry: Telemetry,
     pub(super) clock: Clock,
     pub(super) connection: Option<Connection>,
@@ -53,6 +59,12 @@ pub(super) struct Writer {
     pub(super) lost: Option<Loss>,
 }
 
+/// What the thread shares with those who use the store.
+pub(super) struct Memory {
+    pub(super) queue: Arc<Mutex<Queue>>,
+    pub(super) epoch: Arc<AtomicU64>,
+}
+
 /// What became of a batch.
 enum Batch {
     Committed,
@@ -64,14 +76,15 @@ enum Batch {
 }
 
 impl Writer {
-    pub(super) fn new(place: Place, lock: Option<StateLock>, queue: Arc<Mutex<Queue>>, telemetry: Telemetry) -> Self {
+    pub(super) fn new(place: Place, lock: Option<StateLock>, memory: Memory, telemetry: Telemetry) -> Self {
         // Deadlines of a thread that waits on a channel: paused time would hold them up, so they are the machine's.
         let clock = Clock::system();
         Self {
             reserve: Reserve::beside(&place),
             place,
             lock,
-            queue,
+            queue: memory.queue,
+            epoch: memory.epoch,
             telemetry,
             next_commit: clock.monotonic() + COMMIT_EVERY,
             next_look: clock.monotonic() + LOOK_EVERY,
@@ -168,6 +181,9 @@ impl Writer {
         self.connection = None;
         let opened = match connection::open(&self.place) {
             Err(error) if is_corruption(&error) => self.begin_anew(&error),
+            Err(error) if needs_room(&error) && self.give_up_reserve() => {
+                connection::open(&self.place).map_err(|error| error.to_string())
+            }
             other => other.map_err(|error| error.to_string()),
         };
         match opened.and_then(|connection| self.migrated(connection)) {
@@ -178,7 +194,7 @@ impl Writer {
 
     fn use_from_now_on(&mut self, connection: Connection) {
         self.connection = Some(connection);
-        self.reserve.make();
+        self.reserve.make_at_open(self.clock.monotonic());
         self.file = match &self.place {
             Place::File(path) => FileId::at(path),
             Place::Memory => None,
@@ -202,7 +218,14 @@ impl Writer {
             aside: &aside,
             reason: error.to_string(),
         });
-        connection::open(&self.place).map_err(|error| error.to_string())
+        let connection = connection::open(&self.place).map_err(|error| error.to_string())?;
+        self.begin_epoch();
+        Ok(connection)
+    }
+
+    /// What was on disk is gone.
+    pub(super) fn begin_epoch(&self) {
+        self.epoch.fetch_add(1, Ordering::Release);
     }
 
     /// One transaction with all that is queued.
@@ -231,10 +254,7 @@ impl Writer {
             }
             Batch::Failed { unwritten, error } => {
                 lock(&self.queue).put_back(unwritten);
-                if is_full(&error) && self.reserve.give_up(self.clock.monotonic()) {
-                    self.telemetry.emit(&ReserveGivenUp {
-                        path: self.place.path(),
-                    });
+                if is_full(&error) && self.give_up_reserve() {
                     // Once: there is no second reserve.
                     return self.commit();
                 }
@@ -246,6 +266,16 @@ impl Writer {
                 Err(StoreError::Database(error.to_string()))
             }
         }
+    }
+
+    /// Whether there was one.
+    fn give_up_reserve(&mut self) -> bool {
+        let path = self.place.path();
+        let given_up = self.reserve.give_up(self.clock.monotonic());
+        if given_up {
+            self.telemetry.emit(&ReserveGivenUp { path });
+        }
+        given_up
     }
 
     /// What is on the path may belong to another host by now.

@@ -5,6 +5,7 @@
 //! says so, and only then are the messages handed out that the batch contains.
 
 mod alerts;
+mod anew;
 mod configure;
 mod flush;
 mod load;

@@ -856,3 +856,41 @@ fn what_an_earlier_process_may_have_sent_is_sent_again_as_it_was() {
     host.pass(6 * M);
     assert_eq!(host.deliver("ops").as_deref(), Some("resolved -i1"));
 }
+
+#[test]
+fn a_database_that_was_begun_anew_gets_all_that_a_restart_has_to_know() {
+    let mut host = Host::new(settings());
+    host.fire("i=1");
+    host.pass(30 * S);
+    assert_eq!(host.deliver("ops").as_deref(), Some("first +i1"));
+    host.fire("i=2");
+    host.pass(5 * M);
+    let message = host.take("ops").unwrap();
+    host.report(&message, &timed_out());
+    host.end("i=1");
+    let posted = PostedAlert {
+        labels: labels("alertname=P"),
+        annotations: Annotations::new(),
+        starts_at: None,
+        ends_at: Some(host.now + 60 * M),
+        generator_url: "".into(),
+    };
+    assert_eq!(host.core.post(&[posted], host.now), []);
+    host.settle();
+    let before = host.disk.load();
+
+    host.disk = Disk::default();
+    host.core.write_anew();
+    host.settle();
+    let kept = host.disk.load();
+    assert_eq!(
+        (kept.messages, kept.posted, kept.groups, kept.sequence),
+        (before.messages, before.posted, before.groups, before.sequence)
+    );
+    let told: Vec<_> = kept.told.iter().map(|row| (&row.news.labels, row.news.is_firing)).collect();
+    assert_eq!(told, [(&labels("alertname=A,i=1"), true)], "nobody was told of its end");
+    host.restart(settings());
+    host.say(true, true);
+    host.pass(10 * S);
+    assert_eq!(host.deliver("ops").as_deref(), Some("changed +i1 +i2"), "as it may have arrived");
+}

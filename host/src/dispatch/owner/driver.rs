@@ -200,6 +200,9 @@ impl Driver {
     async fn settle(&mut self) {
         let now = millis(&self.parts.clock);
         self.guarded("time", |driver| driver.parts.core.on_time(now));
+        if self.parts.journal.is_begun_anew() {
+            self.parts.core.write_anew();
+        }
         let effects = self.parts.core.take_effects();
         for said in &effects.said {
             self.parts.telemetry.emit(&CoreSaid(said));

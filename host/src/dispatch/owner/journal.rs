@@ -27,6 +27,8 @@ const ALERT_HOLDS: i64 = 5 * 60_000;
 /// See the head of this file.
 pub(super) struct Journal {
     store: Option<Store>,
+    /// Of the store, when everything was written last.
+    epoch: u64,
     clock: Clock,
     /// Until then the store is not waited for.
     rests_until: Option<Instant>,
@@ -37,14 +39,21 @@ pub(super) struct Journal {
 
 impl Journal {
     /// `problem`: why there is no store although there should be.
-    pub(super) const fn new(store: Option<Store>, problem: Option<String>, clock: Clock) -> Self {
+    pub(super) fn new(store: Option<Store>, problem: Option<String>, clock: Clock) -> Self {
         Self {
+            epoch: store.as_ref().map_or(0, Store::epoch),
             store,
             clock,
             rests_until: None,
             problem,
             is_raised: false,
         }
+    }
+
+    /// Whether nothing of what was queued until now is on disk any more. Says so once.
+    pub(super) fn is_begun_anew(&mut self) -> bool {
+        let epoch = self.store.as_ref().map_or(0, Store::epoch);
+        std::mem::replace(&mut self.epoch, epoch) != epoch
     }
 
     /// Queues a batch; it is on disk within about a second, or with the next [`Journal::keep`].

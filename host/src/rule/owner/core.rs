@@ -49,6 +49,8 @@ pub(super) struct Core {
     pub(super) clock: Clock,
     pub(super) telemetry: Telemetry,
     pub(super) store: Option<Store>,
+    /// Of the store, when alerts were written last.
+    pub(super) epoch: u64,
     pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
     pub(super) status: watch::Sender<Arc<RuleStatus>>,
     pub(super) views: watch::Sender<Arc<View>>,
@@ -130,6 +132,7 @@ impl Core {
             state_dir,
             clock,
             telemetry,
+            epoch: store.as_ref().map_or(0, Store::epoch),
             store,
             snapshots,
             status,
@@ -314,6 +317,7 @@ impl Core {
                 changed.extend(rule.left(&self.externals.url));
             }
         }
+        self.notice_new_store();
         let Some(run) = self.groups.get_mut(at) else { return };
         run.rules = rules;
         run.is_dirty |= is_dirty;
@@ -327,6 +331,14 @@ impl Core {
         // After the store has it: after a crash, nobody may know of an alert that its rule does not know.
         self.outlet.put(changed);
         instruments::group(&self.telemetry, run, &counts);
+    }
+
+    /// A database that was begun anew knows nothing of alerts that did not change since.
+    fn notice_new_store(&mut self) {
+        let epoch = self.store.as_ref().map_or(0, Store::epoch);
+        if std::mem::replace(&mut self.epoch, epoch) != epoch {
+            self.groups.iter_mut().for_each(|run| run.is_dirty = true);
+        }
     }
 
     /// How many samples were recorded; an error was said.
