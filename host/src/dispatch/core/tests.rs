@@ -887,10 +887,18 @@ fn a_database_that_was_begun_anew_gets_all_that_a_restart_has_to_know() {
         (kept.messages, kept.posted, kept.groups, kept.sequence),
         (before.messages, before.posted, before.groups, before.sequence)
     );
-    let told: Vec<_> = kept.told.iter().map(|row| (&row.news.labels, row.news.is_firing)).collect();
+    let told: Vec<_> = kept
+        .told
+        .iter()
+        .map(|row| (&row.news.labels, row.news.is_firing))
+        .collect();
     assert_eq!(told, [(&labels("alertname=A,i=1"), true)], "nobody was told of its end");
     host.restart(settings());
     host.say(true, true);
     host.pass(10 * S);
-    assert_eq!(host.deliver("ops").as_deref(), Some("changed +i1 +i2"), "as it may have arrived");
+    assert_eq!(
+        host.deliver("ops").as_deref(),
+        Some("changed +i1 +i2"),
+        "as it may have arrived"
+    );
 }
