@@ -22,8 +22,6 @@ pub(crate) enum Luck {
     Nothing,
     /// Each block so many times in four.
     Some(u64),
-    /// As after `kill -9`.
-    All,
 }
 
 #[derive(Clone, Debug)]
@@ -210,7 +208,6 @@ impl Disk {
         let lucky = match luck {
             Luck::Nothing => 0,
             Luck::Some(_) => dice.below(known + 1),
-            Luck::All => known,
         };
         for naming in &self.namings[..size(lucky)] {
             name(&mut names, naming);
@@ -228,7 +225,6 @@ impl File {
         let mut is_lucky = || match luck {
             Luck::Nothing => false,
             Luck::Some(times) => dice.below(4) < times,
-            Luck::All => true,
         };
         for change in &self.pending {
             match change {

@@ -3,7 +3,6 @@
 //! Flows in: a play. Flows out: its steps, what was posted in what order, and what the receiver heard.
 
 use std::{
-    cell::RefCell,
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -15,7 +14,7 @@ use rusqlite::Connection;
 
 use super::{
     disk::{Disk, Luck},
-    hook::{Heard, Hook},
+    hook::Hook,
     stream::{Episode, post},
     support::{
         dice::Dice,
@@ -64,7 +63,6 @@ pub(crate) struct Recording {
     pub(crate) steps: Vec<Step>,
     /// In order; each was acknowledged before the next one.
     pub(crate) posts: Vec<Episode>,
-    pub(crate) heard: Vec<Heard>,
     /// How many steps there were at [`Player::mark`].
     pub(crate) mark: usize,
 }
@@ -99,7 +97,6 @@ pub(crate) fn record(play: impl FnOnce(&mut Player)) -> Recording {
     host.stop();
     Recording {
         steps: trace::whole(&player.trace, process),
-        heard: player.heard(),
         state: player.state,
         posts: player.posts,
         mark: player.mark,
@@ -186,20 +183,6 @@ impl Player {
     pub(crate) fn mark(&mut self) {
         self.mark = trace::so_far(&self.trace).len();
     }
-
-    fn heard(&self) -> Vec<Heard> {
-        heard(&self.hook)
-    }
-}
-
-/// What a receiver has accepted.
-pub(crate) fn heard(hook: &Hook) -> Vec<Heard> {
-    let all = RefCell::new(Vec::new());
-    hook.eventually(Duration::ZERO, |heard| {
-        all.replace(heard.to_vec());
-        Vec::new()
-    });
-    all.into_inner()
 }
 
 /// Something was posted, and there is no message that is not delivered.
@@ -237,19 +220,6 @@ impl Recording {
             }
             disk.take(step);
         }
-    }
-
-    /// Hands over the disk before each of these steps, which are sorted.
-    pub(crate) fn disks(&self, moments: &[usize], mut each: impl FnMut(usize, &Disk)) {
-        let mut disk = Disk::new(&self.state);
-        let mut moments = moments.iter().copied().peekable();
-        for (at, step) in self.steps.iter().enumerate() {
-            while moments.next_if_eq(&at).is_some() {
-                each(at, &disk);
-            }
-            disk.take(step);
-        }
-        moments.for_each(|at| each(at, &disk));
     }
 
     /// Whether the state directory's own name was synced before anything was said.
