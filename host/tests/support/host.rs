@@ -10,7 +10,7 @@ use std::{
 };
 
 /// How long anything here may take before the test is called failed. Generous: the machine is shared and noisy.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A directory with a configuration and a state directory, gone when dropped.
 pub(crate) struct Place {
