@@ -82,7 +82,11 @@ impl Expiry {
             (Self::At(at), Schedule::Cron(cron)) => {
                 let is_missed = cron.next_after(gap.from).is_some_and(|fire| fire <= now.wall);
                 let second = || cron.next_after(cron.next_after(now.wall)?);
-                Self::At(if is_missed { second().map_or(at, |second| at.max(second)) } else { at })
+                Self::At(if is_missed {
+                    second().map_or(at, |second| at.max(second))
+                } else {
+                    at
+                })
             }
             (Self::At(_), Schedule::Interval { .. }) => self,
         }

@@ -78,20 +78,21 @@ timeout = \"1s\"
 
 fn every_second(name: &str, wait_ms: u64) -> String {
     let plugin = crate::guest("obedient");
-    format!(
-        "[check.{name}]\nplugin = {plugin}\ninterval = \"1s\"\ntimeout = \"1s\"\nsettings.wait_ms = {wait_ms}\n\n"
-    )
+    format!("[check.{name}]\nplugin = {plugin}\ninterval = \"1s\"\ntimeout = \"1s\"\nsettings.wait_ms = {wait_ms}\n\n")
 }
 
 const OWN_TIME: &str = "[history]\ninterval = \"1s\"\n\n[alerting]\nevaluation_interval = \"1s\"\n\n";
 
 /// Of which checks it was said that they are down.
 fn down(lines: &[String]) -> Vec<String> {
-    let events = lines.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let fired = events.filter(|event| {
-        event["message"] == "An alert is firing." && event["context"]["alert"] == "CheckDown"
-    });
-    fired.map(|event| event["data"]["labels"]["check"].as_str().unwrap_or_default().to_owned()).collect()
+    let events = lines
+        .iter()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let fired =
+        events.filter(|event| event["message"] == "An alert is firing." && event["context"]["alert"] == "CheckDown");
+    fired
+        .map(|event| event["data"]["labels"]["check"].as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 #[test]

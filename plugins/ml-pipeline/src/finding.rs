@@ -216,7 +216,10 @@ mod tests {
                 ..Judgement::default()
             };
             judgement.report("freshness", "t", &mut memory, &mut report);
-            let family = report.families().iter().find(|family| family.name == "ml_target_unanswered_runs");
+            let family = report
+                .families()
+                .iter()
+                .find(|family| family.name == "ml_target_unanswered_runs");
             let Some(bellwether_sdk::report::Points::Gauge(samples)) = family.map(|family| &family.points) else {
                 panic!("a gauge");
             };
