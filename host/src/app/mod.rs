@@ -408,13 +408,13 @@ impl App {
         self.door.reload_soon(Cause::Signal);
     }
 
-    /// Drains: no new runs, running ones may end, last reports are kept, and the endpoint closes last. Returns the names
+    /// Drains: no new runs and no rules, running runs may end, last reports are kept, and the endpoint closes last. Returns the names
     /// of what had to be left behind.
     pub async fn stop(mut self) -> Vec<String> {
         self.telemetry.emit(&events::Stopping);
         self.watch = None;
-        let mut left = self.scheduler.stop(RUNS_PATIENCE).await;
-        self.rules.stop().await;
+        // Together: rules must not judge by what is no longer renewed, such as the checks that wait here for one long run.
+        let (mut left, ()) = tokio::join!(self.scheduler.stop(RUNS_PATIENCE), self.rules.stop());
         self.deliver.stop().await;
         self.dispatch.stop().await;
         self.board.stop().await;

@@ -10,6 +10,7 @@ use super::{
     budget::Judged,
     builtin::{GAUGES, OWN_LABELS},
     catalog::{ExtraLabels, Owner, Refusal},
+    gap::Gap,
     merge::Notice,
     snapshot::CheckState,
     totals::Totals,
@@ -71,6 +72,24 @@ impl Expiry {
             .checked_sub(now.wall.since(reported))
             .filter(|left| !left.is_zero())?;
         Some(Self::After(now.monotonic.checked_add(left)?))
+    }
+
+    /// The same without a time in which nobody could report. A check in good health has at least an interval and its timeout left
+    /// while it waits for its next run, and keeps them; of a calendar, two more fire times pass before a report is too old.
+    pub(super) fn without(self, gap: Gap, check: &Check, now: Now) -> Self {
+        match (self, &check.schedule) {
+            (Self::After(at), _) => Self::After(at + gap.length),
+            (Self::At(at), Schedule::Cron(cron)) => {
+                let is_missed = cron.next_after(gap.from).is_some_and(|fire| fire <= now.wall);
+                let second = || cron.next_after(cron.next_after(now.wall)?);
+                Self::At(if is_missed {
+                    second().map_or(at, |second| at.max(second))
+                } else {
+                    at
+                })
+            }
+            (Self::At(_), Schedule::Interval { .. }) => self,
+        }
     }
 
     pub(super) fn has_passed(self, now: Now) -> bool {

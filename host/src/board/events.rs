@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{merge::Notice, turn::Turn};
+use super::{gap::Gap, merge::Notice, turn::Turn};
 use crate::{
     metric::MetricName,
     outcome::Status,
@@ -186,6 +186,41 @@ impl Event for NotRestored<'_> {
 
     fn fields(&self, fields: &mut Fields) {
         fields.data("reason", self.error.to_string());
+    }
+}
+
+/// Nobody ran for a while, so that no report is called too old for it.
+pub(super) struct StoodStill {
+    pub(super) gap: Gap,
+}
+
+impl Event for StoodStill {
+    fn level(&self) -> Level {
+        Level::Info
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "The host stood still: it was stopped, the machine slept, or others had all of its time. Reports are not too old for that."
+            .into()
+    }
+
+    fn module(&self) -> &'static str {
+        "board"
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields
+            .data("seconds", self.gap.length.as_secs_f64())
+            .data("since", self.gap.from.to_string());
+    }
+
+    fn count(&self) -> Option<Count> {
+        Some(Count {
+            name: "bellwether_board_gaps_total",
+            help: "Times that the host stood still for more than half a second, which makes no report too old.",
+            labels: Vec::new(),
+            by: 1,
+        })
     }
 }
 

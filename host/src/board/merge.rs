@@ -15,6 +15,7 @@ use super::{
     catalog::{Catalog, ExtraLabels, Owner},
     demand::Demand,
     entry::{BoardCheck, Entry, Expiry, Now},
+    gap::Gap,
     restore::Stored,
     snapshot::{Block, CheckState, Snapshot},
     taking::Taking,
@@ -331,6 +332,14 @@ impl State {
         // One family of ours with constant bounds: nothing to refuse.
         let _ = self.host.observe(head, bounds, &samples, usize::MAX, now.wall);
         self.show_host_totals();
+    }
+
+    /// No report grew older while nobody could make a newer one.
+    pub(super) fn forgive(&mut self, gap: Gap, now: Now) {
+        for entry in self.checks.values_mut() {
+            let expiry = entry.expiry.map(|expiry| expiry.without(gap, &entry.spec.check, now));
+            entry.expiry = expiry;
+        }
     }
 
     /// Lets go of reports that are too old.

@@ -557,6 +557,43 @@ fn a_cron_check_is_stale_at_its_second_missed_fire_time() {
 }
 
 #[test]
+fn time_in_which_nobody_could_report_makes_no_report_too_old_and_what_comes_after_does() {
+    let (mut state, start) = with_checks(&["a"]);
+    state.ended(None, outcome("a", report(Vec::new())), start);
+    let secs = Duration::from_secs;
+    let gap = Gap {
+        length: secs(600),
+        from: start.wall + secs(10),
+    };
+    state.forgive(gap, later(start, secs(610)));
+    // 40 s in all, of which ten had passed.
+    assert!(state.expire(later(start, secs(639))).is_empty());
+    assert_eq!(state.expire(later(start, secs(640))).len(), 1, "no run ever ends");
+}
+
+#[test]
+fn fire_times_in_which_nobody_ran_are_not_missed_ones() {
+    let mut state = State::default();
+    let schedule = Schedule::Cron(Cron::parse("0 * * * *", "UTC").expect("valid"));
+    let cron = Check {
+        schedule,
+        ..testing::check("a")
+    };
+    let start = now();
+    state.replace(vec![spec(cron)], start);
+    // 22:13:20; asleep from 22:30 until 00:30, so that the next fire times are 01:00 and 02:00.
+    state.ended(None, outcome("a", report(Vec::new())), start);
+    let minutes = |minutes: u64| later(start, Duration::from_secs(minutes * 60));
+    let gap = Gap {
+        length: Duration::ZERO,
+        from: minutes(17).wall,
+    };
+    state.forgive(gap, minutes(137));
+    assert!(state.expire(minutes(226)).is_empty());
+    assert_eq!(state.expire(minutes(227)).len(), 1);
+}
+
+#[test]
 fn a_changed_check_begins_anew_and_an_equal_one_keeps_everything() {
     let (mut state, now) = with_checks(&["a", "b"]);
     for name in ["a", "b"] {

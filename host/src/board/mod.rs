@@ -12,6 +12,7 @@ mod catalog;
 mod demand;
 mod entry;
 mod events;
+mod gap;
 mod host;
 mod merge;
 mod owner;

@@ -12,7 +12,8 @@ use super::{
     BoardOptions, Snapshot,
     demand::Demand,
     entry::{BoardCheck, Now},
-    events::{MergePanicked, NotRestored},
+    events::{MergePanicked, NotRestored, StoodStill},
+    gap::Pulse,
     host,
     merge::{Notice, State},
     restore::{self, Stored},
@@ -82,6 +83,7 @@ pub(super) struct Owner {
     publishing_took: Duration,
     replaced_at: Instant,
     expire_at: Instant,
+    pulse: Pulse,
     host_read_at: Option<Instant>,
     stopped: Option<oneshot::Sender<()>>,
 }
@@ -104,7 +106,10 @@ impl Owner {
             word: stored.word,
         });
         let previous = previous.collect();
-        let now = clock.monotonic();
+        let now = Now {
+            monotonic: clock.monotonic(),
+            wall: clock.wall(),
+        };
         let owner = Self {
             clock,
             telemetry,
@@ -120,8 +125,9 @@ impl Owner {
             kept: HashMap::new(),
             published_at: None,
             publishing_took: Duration::ZERO,
-            replaced_at: now,
-            expire_at: now + EXPIRE_EVERY,
+            replaced_at: now.monotonic,
+            expire_at: now.monotonic + EXPIRE_EVERY,
+            pulse: Pulse::new(now, EXPIRE_EVERY),
             host_read_at: None,
             stopped: None,
         };
@@ -187,6 +193,10 @@ impl Owner {
         let now = self.now();
         if now.monotonic >= self.expire_at {
             self.expire_at = now.monotonic + EXPIRE_EVERY;
+            if let Some(gap) = self.pulse.beat(now) {
+                self.telemetry.emit(&StoodStill { gap });
+                self.state.forgive(gap, now);
+            }
             let notices = self.state.expire(now);
             self.say(notices);
             if self.host_read_at.is_none_or(|at| now.monotonic >= at + HOST_EVERY) {

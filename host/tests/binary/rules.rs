@@ -66,6 +66,62 @@ fn an_alert_fires_survives_a_kill_and_ends_with_its_rule() {
     assert_eq!(again, 0, "it fired once and is not announced again");
 }
 
+/// In good health, and stale after three seconds.
+const CHECKS: &str = "
+[check.machine]
+plugin = \"system\"
+allow = [\"system\"]
+interval = \"1s\"
+timeout = \"1s\"
+
+";
+
+fn every_second(name: &str, wait_ms: u64) -> String {
+    let plugin = crate::guest("obedient");
+    format!("[check.{name}]\nplugin = {plugin}\ninterval = \"1s\"\ntimeout = \"1s\"\nsettings.wait_ms = {wait_ms}\n\n")
+}
+
+const OWN_TIME: &str = "[history]\ninterval = \"1s\"\n\n[alerting]\nevaluation_interval = \"1s\"\n\n";
+
+/// Of which checks it was said that they are down.
+fn down(lines: &[String]) -> Vec<String> {
+    let events = lines
+        .iter()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let fired =
+        events.filter(|event| event["message"] == "An alert is firing." && event["context"]["alert"] == "CheckDown");
+    fired
+        .map(|event| event["data"]["labels"]["check"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_host_that_was_stopped_and_goes_on_calls_no_check_down_but_the_one_whose_runs_hang() {
+    let place = Place::new(&(OWN_TIME.to_owned() + CHECKS + &every_second("swift", 1)));
+    let mut host = place.run();
+    host.reaches("bellwether_check_up{check=\"machine\"}", 1.0);
+    host.reaches("bellwether_check_up{check=\"swift\"}", 1.0);
+    let runs = "bellwether_check_runs_total{check=\"swift\",outcome=\"ok\"}";
+    host.signal("STOP");
+    std::thread::sleep(std::time::Duration::from_secs(8));
+    host.signal("CONT");
+    let resumed = host.value(runs);
+    host.reaches(runs, resumed + 3.0);
+    host.reaches("bellwether_board_gaps_total", 1.0);
+    place.configure(&(OWN_TIME.to_owned() + CHECKS + &every_second("swift", 1) + &every_second("hung", 600_000)));
+    line(&mut host, "An alert is firing.");
+    assert_eq!(down(&host.stop()), ["hung"]);
+}
+
+#[test]
+fn a_host_that_stops_calls_no_check_down_while_it_waits_for_a_long_run() {
+    let long = crate::obedient("long", "wait_ms = 9000", "timeout = \"1m\"");
+    let place = Place::new(&(OWN_TIME.to_owned() + CHECKS + &long));
+    let host = place.run();
+    host.reaches("bellwether_check_up{check=\"machine\"}", 1.0);
+    assert_eq!(down(&host.stop()), Vec::<String>::new());
+}
+
 #[test]
 fn bad_rules_leave_the_good_ones_running_and_refuse_a_start() {
     let place = place();

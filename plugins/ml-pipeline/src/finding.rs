@@ -7,7 +7,7 @@ use bellwether_sdk::{Code, Report, Status};
 use crate::{
     code,
     memory::Memory,
-    metrics::{FAILING_RUNS, TARGET_LATENCY, TARGET_UP},
+    metrics::{FAILING_RUNS, TARGET_LATENCY, TARGET_UP, UNANSWERED_RUNS},
 };
 
 /// Findings that a summary spells out; more would not fit in a message to a phone.
@@ -15,6 +15,20 @@ const SPELT_OUT_MAX: usize = 3;
 
 /// Characters of a summary. Long enough for a Python exception, short enough for a chat message.
 const SUMMARY_CHARS_MAX: usize = 400;
+
+/// What a request came to that says nothing of what was asked about. It may be over with the next run, as a restart of the server is.
+const UNANSWERED: [Code; 10] = [
+    code::NOT_GRANTED,
+    code::UNREACHABLE,
+    code::TLS_FAILED,
+    code::TIMED_OUT,
+    code::UNAUTHORIZED,
+    code::OVERLOADED,
+    code::UNEXPECTED_STATUS,
+    code::UNREADABLE,
+    code::BODY_TOO_LARGE,
+    code::NOT_ASKED,
+];
 
 /// One thing that is not as it should be.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,7 +129,17 @@ impl Judgement {
         for (severity, bad) in levels {
             let runs = memory.streak(&format!("{kind} {name} {severity}"), bad);
             report.gauge(&FAILING_RUNS).set([kind, name, severity], runs);
+            let unanswered = bad && self.is_unanswered(severity == "critical");
+            let runs = memory.streak(&format!("{kind} {name} {severity} unanswered"), unanswered);
+            report.gauge(&UNANSWERED_RUNS).set([kind, name, severity], runs);
         }
+    }
+
+    /// Whether nothing but requests that failed is why it is not ok, or why it is critical.
+    fn is_unanswered(&self, critical_only: bool) -> bool {
+        let counts = |finding: &&Finding| !critical_only || finding.status == Status::Critical;
+        let mut counted = self.findings.iter().filter(counts);
+        counted.all(|finding| UNANSWERED.contains(&finding.code))
     }
 
     fn summary(&self) -> String {
@@ -179,6 +203,36 @@ mod tests {
         );
         assert_eq!(verdict.summary, "not there; slow");
         assert_eq!(verdict.details.len(), 2);
+    }
+
+    #[test]
+    fn a_request_that_failed_is_told_from_what_was_found() {
+        let mut memory = Memory::default();
+        let mut counted = |findings: &[Finding]| {
+            let findings = findings.to_vec();
+            let mut report = Report::new();
+            let judgement = Judgement {
+                findings,
+                ..Judgement::default()
+            };
+            judgement.report("freshness", "t", &mut memory, &mut report);
+            let family = report
+                .families()
+                .iter()
+                .find(|family| family.name == "ml_target_unanswered_runs");
+            let Some(bellwether_sdk::report::Points::Gauge(samples)) = family.map(|family| &family.points) else {
+                panic!("a gauge");
+            };
+            samples.iter().map(|sample| sample.value).collect::<Vec<_>>()
+        };
+        let refused = Finding::critical(code::UNEXPECTED_STATUS, "500");
+        let slow = Finding::warning(code::TOO_SLOW, "slow");
+        let stopped = Finding::critical(code::DATA_STOPPED, "old");
+        // At warning and at critical.
+        assert_eq!(counted(std::slice::from_ref(&refused)), [1.0, 1.0]);
+        assert_eq!(counted(&[refused.clone(), slow]), [0.0, 2.0]);
+        assert_eq!(counted(&[refused, stopped]), [0.0, 0.0]);
+        assert_eq!(counted(&[]), [0.0, 0.0]);
     }
 
     #[test]

@@ -29,6 +29,11 @@ pub(crate) const FAILING_RUNS: Gauge<3> = Gauge::new(
     "Runs in a row that found the target at least this bad; not ok at all counts as warning.",
     ["kind", "target", "severity"],
 );
+pub(crate) const UNANSWERED_RUNS: Gauge<3> = Gauge::new(
+    "ml_target_unanswered_runs",
+    "Runs in a row that found the target that bad only because a request was not answered as it should be.",
+    ["kind", "target", "severity"],
+);
 pub(crate) const MODEL_READY: Gauge<2> = Gauge::new(
     "ml_model_ready",
     "1 when the server says that the model can be used.",
@@ -128,6 +133,7 @@ pub(crate) fn describe(about: &mut Description) {
     about
         .metric(&TARGET_UP)
         .metric(&FAILING_RUNS)
+        .metric(&UNANSWERED_RUNS)
         .metric(&MODEL_READY)
         .metric(&MODEL_LOAD_FAILED)
         .metric(&SLOW_RUNS)

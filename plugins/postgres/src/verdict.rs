@@ -110,18 +110,44 @@ pub(crate) fn describe(about: &mut Description) {
 /// Insufficient privilege.
 const SQLSTATE_PRIVILEGE: &str = "42501";
 
+/// No such database, at login.
+const SQLSTATE_NO_DATABASE: &str = "SQLSTATE 3D000";
+
+/// Views of the server that, like all tables of its catalogue that are closed, no grant of pg_monitor opens.
+const CLOSED_VIEWS: [&str; 4] = [
+    "pg_shadow",
+    "pg_hba_file_rules",
+    "pg_ident_file_mappings",
+    "pg_file_settings",
+];
+
 /// What an error is called, and what is said about it. `what` was asked; `role` is ours, where it is known.
 pub(crate) fn explain(what: &str, error: &Error, role: Option<&str>) -> (&'static Code, String) {
     match error {
         Error::Denied(reason) => (&DENIED, format!("denied: {reason}")),
         Error::Connect(reason) if is_exhausted("", reason) => (&EXHAUSTED, format!("no connection is left: {reason}")),
+        Error::Connect(reason) if reason.contains(SQLSTATE_NO_DATABASE) => (
+            &UNREACHABLE,
+            format!("{reason}: the URL of the connection names a database that is not there"),
+        ),
         Error::Connect(reason) => (&UNREACHABLE, reason.clone()),
         Error::Authentication(reason) if is_exhausted("", reason) => {
             (&EXHAUSTED, format!("no connection is left: {reason}"))
         }
-        Error::Authentication(reason) => (&LOGIN, format!("login refused: {reason}")),
+        Error::Authentication(reason) => (&LOGIN, format!("login refused: {reason}{}", login_mend(reason))),
         Error::Timeout => (&TIMEOUT, "no answer in time".to_owned()),
         Error::Query((state, message)) => of_query(what, state, message, role),
+    }
+}
+
+/// What to do about a refused login, where the server's own words say it: the host's have it in them already.
+fn login_mend(reason: &str) -> &'static str {
+    if reason.contains("pg_hba.conf") {
+        ": give this role, database and address a line in pg_hba.conf, and reload the server"
+    } else if reason.contains("SQLSTATE") {
+        ": are `user` and `password` of the connection those of a role that may log in (\\du)?"
+    } else {
+        ""
     }
 }
 
@@ -168,6 +194,8 @@ fn grant_of(message: &str, role: Option<&str>) -> String {
         None => ("", ""),
     };
     let privilege = match kind {
+        "table" if object.starts_with("pg_") => return closed(object),
+        _ if CLOSED_VIEWS.contains(&object) => return closed(object),
         _ if object.starts_with("pg_") => return grant(role),
         "table" | "view" | "relation" | "sequence" => "SELECT ON",
         "schema" => "USAGE ON SCHEMA",
@@ -177,6 +205,13 @@ fn grant_of(message: &str, role: Option<&str>) -> String {
     };
     let sequence = if kind == "sequence" { "SEQUENCE " } else { "" };
     format!("GRANT {privilege} {sequence}{} TO {whom}", quoted(object))
+}
+
+/// Passwords, addresses and the like, which a role that watches should not read.
+fn closed(object: &str) -> String {
+    format!(
+        "{object} is for superusers, and who watches should be none: ask a view that is open to all, such as pg_roles"
+    )
 }
 
 fn name_of(role: Option<&str>) -> String {
@@ -197,6 +232,27 @@ fn quoted(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_only_superusers_may_read_is_not_to_be_granted() {
+        for refused in ["table pg_authid", "table pg_statistic", "view pg_shadow"] {
+            let said = grant_of(&format!("permission denied for {refused}"), Some("watcher"));
+            assert!(said.contains("is for superusers") && !said.contains("GRANT"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_refused_login_is_told_with_what_to_mend() {
+        let said = |error| explain("", &error, None).1;
+        let password = "password authentication failed for user \"monitor\" (SQLSTATE 28P01)";
+        assert!(said(Error::Authentication(password.into())).contains("`user` and `password` of the connection"));
+        let hba = "no pg_hba.conf entry for host \"10.0.0.1\" (SQLSTATE 28000)";
+        assert!(said(Error::Authentication(hba.into())).contains("a line in pg_hba.conf"));
+        let own = "the server asks for a password and the connection has none";
+        assert!(said(Error::Authentication(own.into())).ends_with(own));
+        let missing = "database \"x\" does not exist (SQLSTATE 3D000)";
+        assert!(said(Error::Connect(missing.into())).contains("names a database that is not there"));
+    }
 
     #[test]
     fn a_query_of_ones_own_is_granted_what_it_was_refused() {

@@ -76,6 +76,7 @@ pub(super) async fn log_in(
         // What is not about who we are is about the server, and says nothing of where it was said.
         let heeded = login.heed(&message).map_err(|error| match error {
             Error::Connect(said) => Error::Connect(format!("turned away while {}: {said}", doing.words())),
+            Error::Authentication(said) => Error::Authentication(format!("{said}, while {}", doing.words())),
             other => other,
         });
         if let Some(answer) = heeded? {

@@ -107,6 +107,8 @@ async fn what_the_server_refuses_and_a_connection_that_breaks_are_told_by_step_a
         ended(b"-NOAUTH Authentication required.\r\n").await,
         "ADDRESS asks for a password and the connection has none: NOAUTH Authentication required."
     );
+    let alert = ended(b"\x15\x03\x03\x00\x02\x02\x46").await;
+    assert!(alert.ends_with("has to begin with `rediss://`"), "{alert}");
     let broke = ended(b"+OK\r\n-ERR unknown command\r\n+PONG\r\n").await;
     let wanted = "the connection broke while waiting for ADDRESS to answer `LLEN`, command 2 of 3: ";
     assert!(broke.starts_with(wanted), "{broke}");

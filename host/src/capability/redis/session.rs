@@ -27,6 +27,9 @@ const CLIENT_NAME: &str = "bellwether";
 /// What `HELLO` says that is worth passing on.
 const DETAILS: [&str; 4] = ["server", "version", "mode", "role"];
 
+/// To whom the server hung up on at its first word.
+const TLS_HINT: &str = "if it speaks TLS at that port, the URL has to begin with `rediss://`";
+
 /// Logged in, and with nothing outstanding.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -80,11 +83,13 @@ impl Session {
             address,
             details: Vec::new(),
         };
-        session.greet(&steps(target, connection), doing).await?;
+        let may_be_tls = !target.tls && target.place.host().is_some();
+        session.greet(&steps(target, connection), may_be_tls, doing).await?;
         Ok(session)
     }
 
-    async fn greet(&mut self, steps: &[Step], doing: &Doing) -> Result<(), Error> {
+    /// `may_be_tls`: the other end may speak TLS, which was not asked for; such a server hangs up on what it cannot read.
+    async fn greet(&mut self, steps: &[Step], may_be_tls: bool, doing: &Doing) -> Result<(), Error> {
         let mut wire = Vec::new();
         steps.iter().for_each(|step| encode(&step.command, &mut wire));
         self.send(&wire).await.map_err(|broken| failed(&broken, doing))?;
@@ -92,7 +97,13 @@ impl Session {
         for (step, place) in steps.iter().zip(1..) {
             doing.awaits(step.name().as_bytes(), place, steps.len());
             let reply = self.replies.next(&mut budget).await;
-            let reply = reply.map_err(|broken| failed(&broken, doing))?;
+            let is_first = place == 1;
+            let reply = reply.map_err(|broken| match failed(&broken, doing) {
+                Error::Connect(said) if may_be_tls && is_first && broken.is_closed() => {
+                    Error::Connect(format!("{said}; {TLS_HINT}"))
+                }
+                other => other,
+            })?;
             if let Some(details) = heed(step, &reply, &self.address)? {
                 self.details = details;
             }
@@ -165,7 +176,9 @@ fn heed(step: &Step, reply: &[Node], address: &str) -> Result<Option<Vec<(String
         )));
     }
     match step.refused {
-        Refused::Authentication => Err(Error::Authentication(format!("{address} refused `AUTH`: {said}"))),
+        Refused::Authentication => Err(Error::Authentication(format!(
+            "{address} refused `AUTH`: {said}; are `user` and `password` of the connection those of an ACL user (`ACL LIST`)?"
+        ))),
         _ if said.starts_with("NOAUTH") => Err(Error::Authentication(format!(
             "{address} asks for a password and the connection has none: {said}"
         ))),
