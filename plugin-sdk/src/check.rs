@@ -70,7 +70,12 @@ fn fitting<C: Check>(mut report: report::Report) -> report::Report {
         return report;
     }
     let description = description::<C>(Package::default());
-    let described: Vec<&str> = description.0.metrics.iter().map(|metric| metric.name.as_str()).collect();
+    let described: Vec<&str> = description
+        .0
+        .metrics
+        .iter()
+        .map(|metric| metric.name.as_str())
+        .collect();
     let left_out = fit(&mut report, &described);
     if !left_out.is_nothing() {
         log::warn(

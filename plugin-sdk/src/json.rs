@@ -238,14 +238,18 @@ mod tests {
         ] {
             assert!(evil.len() <= 1 << 20, "{}", evil.len());
             let unread = read::<Value>(evil.as_bytes(), TREE_BYTES_MAX, &work()).expect_err("it is too large");
-            assert!(matches!(unread, Unread::TooLarge(bytes) if bytes > 48 << 20), "{unread}");
+            assert!(
+                matches!(unread, Unread::TooLarge(bytes) if bytes > 48 << 20),
+                "{unread}"
+            );
             assert!(unread.is_of_document());
         }
     }
 
     #[test]
     fn a_megabyte_of_numbers_or_texts_is_read_and_so_are_ordinary_tables() {
-        let run = r#"{"info":{"run_id":"0123456789abcdef0123456789abcdef","status":"FINISHED","start_time":1767225600000}}"#;
+        let run =
+            r#"{"info":{"run_id":"0123456789abcdef0123456789abcdef","status":"FINISHED","start_time":1767225600000}}"#;
         for fine in [
             list_of("0.123456789", 87_000),
             list_of("1", 500_000),
@@ -264,14 +268,20 @@ mod tests {
         let beside = |held| read::<Value>(text.as_bytes(), room_beside(held), &work());
         assert!(beside(1 << 20).is_ok());
         let unread = beside(32 << 20).expect_err("there is no room");
-        assert!(matches!(unread, Unread::NoRoom(_)) && !unread.is_of_document(), "{unread}");
+        assert!(
+            matches!(unread, Unread::NoRoom(_)) && !unread.is_of_document(),
+            "{unread}"
+        );
         let none = Work::new(Duration::ZERO);
         let unread = read::<Value>(text.as_bytes(), TREE_BYTES_MAX, &none).expect_err("there is no time");
         assert!(
             matches!(unread, Unread::NoTime(bytes) if bytes == text.len()),
             "{unread}"
         );
-        assert!(read::<Value>(b"[1]", TREE_BYTES_MAX, &none).is_ok(), "little always fits");
+        assert!(
+            read::<Value>(b"[1]", TREE_BYTES_MAX, &none).is_ok(),
+            "little always fits"
+        );
     }
 
     #[test]

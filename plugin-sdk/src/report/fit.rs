@@ -95,9 +95,7 @@ fn texts<'t>(texts: impl IntoIterator<Item = &'t String>) -> usize {
 fn verdicts(verdicts: &[wit::Verdict]) -> usize {
     let details = |verdict: &wit::Verdict| -> usize {
         let details = verdict.details.iter();
-        details
-            .map(|(name, value)| DETAIL + name.len() + value.len())
-            .sum()
+        details.map(|(name, value)| DETAIL + name.len() + value.len()).sum()
     };
     let one = |verdict: &wit::Verdict| {
         VERDICT + verdict.target.len() + verdict.code.len() + verdict.summary.len() + details(verdict)

@@ -7,8 +7,8 @@ mod fit;
 pub(crate) mod points;
 mod verdict;
 
-pub use points::{Added, Histograms, Infos, Observed, States, Summaries, Values};
 pub(crate) use fit::{fit, fits};
+pub use points::{Added, Histograms, Infos, Observed, States, Summaries, Values};
 pub use verdict::{Code, NewVerdict};
 
 use crate::{

@@ -40,6 +40,10 @@ pub(crate) fn wanted(target: &Target, bytes: usize) -> Duration {
     let expect = &target.expect;
     let patterns = [&expect.body_matches, &expect.body_lacks_match];
     let patterns: Cost = patterns.into_iter().flatten().flatten().map(Pattern::cost).sum();
-    let json = if expect.json.is_some() { READING_JSON } else { Cost::default() };
+    let json = if expect.json.is_some() {
+        READING_JSON
+    } else {
+        Cost::default()
+    };
     (of_texts(expect) + patterns + json).of(bytes)
 }

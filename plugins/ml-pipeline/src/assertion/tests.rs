@@ -15,7 +15,11 @@ fn assertion(at: &str, settings: Value) -> Assertion {
 fn tells_apart(at: &str, settings: Value, good: Value, bad: Value, why: &str) {
     let assertion = assertion(at, settings.clone());
     assert_eq!(assertion.problem(), None, "{settings}");
-    assert_eq!(broken_by(&assertion, &good), Vec::<String>::new(), "{settings} of {good}");
+    assert_eq!(
+        broken_by(&assertion, &good),
+        Vec::<String>::new(),
+        "{settings} of {good}"
+    );
     let broken = broken_by(&assertion, &bad).join("; ");
     assert!(
         broken.contains(why),
@@ -341,7 +345,11 @@ fn assertions_that_make_no_sense_are_refused() {
 
 fn broken_by(assertion: &Assertion, answer: &Value) -> Vec<String> {
     let bytes = answer.to_string().len();
-    assertion.judge(answer, bytes).into_iter().map(|finding| finding.text).collect()
+    assertion
+        .judge(answer, bytes)
+        .into_iter()
+        .map(|finding| finding.text)
+        .collect()
 }
 
 fn codes(assertion: Value, answer: &Value, most: std::time::Duration) -> Vec<&'static str> {

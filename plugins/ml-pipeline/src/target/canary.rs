@@ -119,9 +119,7 @@ impl Canary {
         let found: Vec<(u64, u64)> = asserted
             .flat_map(|(at, dim)| {
                 let vectors = pointer::values(answer, at).into_iter();
-                vectors
-                    .flat_map(widths)
-                    .map(move |width| (width, dim))
+                vectors.flat_map(widths).map(move |width| (width, dim))
             })
             .collect();
         // One that the verdict speaks of, where there is one.

@@ -514,7 +514,10 @@ fn an_answer_that_memory_does_not_suffice_for_is_its_own_targets_fault() {
     );
     for target in ["canary evil", "report evil"] {
         let verdict = run.verdict(target);
-        assert_eq!((verdict.status, verdict.code.as_str()), (Status::Critical, "body_too_large"));
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Critical, "body_too_large")
+        );
         assert!(verdict.summary.contains("memory"), "{}", verdict.summary);
     }
     assert_eq!(run.verdict("canary failed").code, "unexpected_status");
@@ -556,6 +559,13 @@ fn a_report_whose_names_are_too_long_for_the_host_comes_without_their_metric() {
     let families = run.report().families();
     assert!(families.iter().all(|family| family.name != "ml_drift_score"));
     let line = run.logs.iter().find(|line| line.message.contains("left out")).unwrap();
-    assert!(line.fields.contains(&("metrics".to_owned(), "ml_drift_score".to_owned())), "{line:?}");
-    assert!(line.fields.contains(&("series".to_owned(), "6000".to_owned())), "{line:?}");
+    assert!(
+        line.fields
+            .contains(&("metrics".to_owned(), "ml_drift_score".to_owned())),
+        "{line:?}"
+    );
+    assert!(
+        line.fields.contains(&("series".to_owned(), "6000".to_owned())),
+        "{line:?}"
+    );
 }
