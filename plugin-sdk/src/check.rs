@@ -6,6 +6,8 @@ use serde::de::DeserializeOwned;
 use crate::{
     Description, Failure, Report,
     bindings::{bellwether::plugin::report, identity},
+    log,
+    report::{fit, fits},
     settings,
 };
 
@@ -58,5 +60,32 @@ pub fn describe_export<C: Check>(package: Package) -> identity::Description {
 #[doc(hidden)]
 pub fn run_export<C: Check>(settings: &str) -> Result<report::Report, report::Failure> {
     let settings = settings::parse(settings).map_err(|failure| failure.0)?;
-    C::run(settings).map(|report| report.0).map_err(|failure| failure.0)
+    let report = C::run(settings).map_err(|failure| failure.0)?;
+    Ok(fitting::<C>(report.0))
+}
+
+/// The report as the host takes it; a line in the log says what it is without.
+fn fitting<C: Check>(mut report: report::Report) -> report::Report {
+    if fits(&report) {
+        return report;
+    }
+    let description = description::<C>(Package::default());
+    let described: Vec<&str> = description
+        .0
+        .metrics
+        .iter()
+        .map(|metric| metric.name.as_str())
+        .collect();
+    let left_out = fit(&mut report, &described);
+    if !left_out.is_nothing() {
+        log::warn(
+            "the report is larger than what the host takes of one, so metrics are left out: report fewer series, or shorter names",
+            &[
+                ("metrics", &left_out.named()),
+                ("series", &left_out.series),
+                ("verdicts_without_details", &left_out.details),
+            ],
+        );
+    }
+    report
 }

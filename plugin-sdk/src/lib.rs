@@ -14,6 +14,7 @@ mod failure;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod fake;
 pub mod forward;
+pub mod json;
 pub mod metric;
 mod name;
 pub mod news;

@@ -148,6 +148,12 @@ impl WholePattern {
     }
 }
 
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
 impl TryFrom<String> for Pattern {
     type Error = String;
 

@@ -3,9 +3,11 @@
 //! A [`Report`] is built up by naming declarations ([`crate::metric`], [`crate::Code`]), so that what is described and
 //! what is reported cannot differ. It holds the contract's own records: handing it over copies nothing.
 
+mod fit;
 pub(crate) mod points;
 mod verdict;
 
+pub(crate) use fit::{fit, fits};
 pub use points::{Added, Histograms, Infos, Observed, States, Summaries, Values};
 pub use verdict::{Code, NewVerdict};
 

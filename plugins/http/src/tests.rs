@@ -902,3 +902,39 @@ fn every_check_of_the_sample_has_settings_that_are_understood() {
 fn rules_speak_of_what_is_reported() {
     assert_rules::<Http>(include_str!("../rules.yml"));
 }
+
+#[test]
+fn json_that_memory_does_not_suffice_for_is_as_a_body_that_is_too_long_and_the_rest_stands() {
+    let evil = format!("[{}]", vec!["{\"\":0}"; 149_000].join(","));
+    let exists = json!({ "json": [{ "pointer": "/0" }] });
+    let settings = json!({ "targets": [
+        { "name": "evil", "url": "https://a.example/evil", "expect": exists },
+        { "name": "fine", "url": "https://a.example/fine", "expect": exists },
+    ] });
+    let run = run_with(settings, move |request| {
+        Ok(answer(200, if request.url.ends_with("evil") { &evil } else { "[1]" }))
+    });
+    let verdict = run.verdict("evil");
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Critical, "body_too_long")
+    );
+    assert!(verdict.summary.contains("memory"), "{}", verdict.summary);
+    assert_eq!(run.status("fine"), Status::Ok);
+}
+
+#[test]
+fn targets_whose_names_are_too_long_for_the_host_keep_their_verdicts_and_what_alerts_hang_on() {
+    let target = |index: usize| json!({ "name": format!("{index:04}{}", "n".repeat(1_000)), "url": format!("https://a.example/{index}") });
+    let targets: Vec<Value> = (0..300).map(target).collect();
+    let settings = json!({ "name_sets": ["canonical", "blackbox"], "targets": targets });
+    let run = run_with(settings, |_| Ok(answer(200, "ok")));
+    assert_eq!(run.report().verdicts().len(), 300);
+    let name = format!("0299{}", "n".repeat(1_000));
+    assert_eq!(run.value("http_probe_success", &[&name]), Some(1.0));
+    assert!(
+        run.logs.iter().any(|line| line.message.contains("left out")),
+        "{:?}",
+        run.logs
+    );
+}

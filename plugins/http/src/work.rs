@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bellwether_sdk::{
+    json::READING as READING_JSON,
     pattern::Pattern,
     work::{Cost, Work},
 };
@@ -18,9 +19,6 @@ const TEXT: Cost = Cost::nanoseconds(6);
 
 /// Of a byte that is read as UTF-8 before. Measured: 2 ns.
 const READING: Cost = Cost::nanoseconds(3);
-
-/// Of a byte that is read as JSON. Measured: 35 ns, where there is a number for every second one.
-pub(crate) const JSON: Cost = Cost::nanoseconds(50);
 
 /// For all targets of a run.
 pub(crate) fn of_a_run() -> Work {
@@ -42,6 +40,10 @@ pub(crate) fn wanted(target: &Target, bytes: usize) -> Duration {
     let expect = &target.expect;
     let patterns = [&expect.body_matches, &expect.body_lacks_match];
     let patterns: Cost = patterns.into_iter().flatten().flatten().map(Pattern::cost).sum();
-    let json = if expect.json.is_some() { JSON } else { Cost::default() };
+    let json = if expect.json.is_some() {
+        READING_JSON
+    } else {
+        Cost::default()
+    };
     (of_texts(expect) + patterns + json).of(bytes)
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use bellwether_sdk::{
     Code,
     http::{Error, Failure, Response, is_limit_of_run, reason},
+    json::Unread,
 };
 use serde_json::Value;
 
 use crate::{
     code,
-    finding::{Finding, one_line},
+    finding::{Finding, beginning, one_line},
     json, pointer,
 };
 
@@ -21,6 +22,9 @@ pub(crate) type Answer = Result<Response, Box<Failure>>;
 
 /// Characters of a server's reason. A Python exception's last line fits.
 const REASON_CHARS_MAX: usize = 240;
+
+/// Bytes of an answer that is no JSON in which its first words are looked for.
+const START_BYTES: usize = 1024;
 
 /// Where servers put their reasons: `error` (KServe v2, Triton, TensorFlow Serving, Text Embeddings Inference), `message`
 /// (TorchServe, MLflow, Meilisearch), `detail` (FastAPI, Airflow, vLLM), `error.message` (OpenAI's form), `status.error` (Qdrant),
@@ -118,11 +122,32 @@ pub(crate) fn status_text(response: &Response, what: &str) -> String {
     }
 }
 
+/// What of a body is shown can only stand there.
+fn start_of(body: &[u8]) -> &[u8] {
+    &body[..body.len().min(START_BYTES)]
+}
+
+/// How much was kept.
+pub(crate) fn body_bytes(answer: &Answer) -> usize {
+    answer.as_ref().map_or(0, |response| response.body.len())
+}
+
+/// Why a piece of work was left out.
+pub(crate) fn not_judged(response: &Response) -> Finding {
+    let text = format!("this run has no time left to look into {} bytes", response.body.len());
+    Finding::unknown(code::NOT_JUDGED, text)
+}
+
 /// The content as JSON.
 pub(crate) fn document(response: &Response) -> Result<Value, Finding> {
     whole(response)?;
     json::parse(&response.body).map_err(|error| {
-        let start = one_line(&String::from_utf8_lossy(&response.body), 60);
+        match error {
+            Unread::Invalid(_) => {}
+            Unread::TooLarge(_) => return Finding::critical(code::BODY_TOO_LARGE, error.to_string()),
+            Unread::NoRoom(_) | Unread::NoTime(_) => return Finding::unknown(code::NOT_JUDGED, error.to_string()),
+        }
+        let start = one_line(&String::from_utf8_lossy(start_of(&response.body)), 60);
         let text = format!("the answer is not JSON ({error}), it begins with `{start}`");
         Finding::critical(code::UNREADABLE, text)
     })
@@ -132,14 +157,17 @@ pub(crate) fn document(response: &Response) -> Result<Value, Finding> {
 pub(crate) fn own_reason(response: &Response) -> Option<String> {
     let said = match json::parse(&response.body) {
         Ok(document) => REASONS.iter().find_map(|at| pointer::text(&document, at)),
-        Err(_) => plain_text(response),
+        Err(Unread::Invalid(_)) => plain_text(response),
+        // The status says enough.
+        Err(_) => None,
     }?;
     Some(one_line(&said, REASON_CHARS_MAX)).filter(|line| !line.is_empty())
 }
 
 fn plain_text(response: &Response) -> Option<String> {
-    let text = String::from_utf8(response.body.clone()).ok()?;
-    (!text.trim_start().starts_with('<')).then_some(text)
+    let text = std::str::from_utf8(&response.body).ok()?;
+    let text = beginning(text);
+    (!text.trim_start().starts_with('<')).then(|| text.to_owned())
 }
 
 /// From the request to the end of the answer.

@@ -62,9 +62,9 @@ impl Finding {
 }
 
 impl Finding {
-    /// False when nothing was sent that could have found out how the target is.
+    /// False when nothing was sent that could have found out how the target is, or when nobody looked at what came back.
     pub(crate) fn was_asked(&self) -> bool {
-        ![code::NOT_ASKED, code::NOT_GRANTED].contains(&self.code)
+        ![code::NOT_ASKED, code::NOT_GRANTED, code::NOT_JUDGED].contains(&self.code)
     }
 }
 
@@ -166,8 +166,17 @@ fn severity(status: Status) -> u8 {
     }
 }
 
+/// Bytes of a text of others that are looked at to make a line of it.
+const LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// The beginning of a text of others, as much of it as is looked at.
+pub(crate) fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LINE_BYTES_MAX)]
+}
+
 /// Text of others as one line of at most `chars` characters.
 pub(crate) fn one_line(text: &str, chars: usize) -> String {
+    let text = beginning(text);
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let words: Vec<&str> = clean.split_whitespace().collect();
     let line = words.join(" ");

@@ -11,6 +11,7 @@
 
 mod answer;
 mod assertion;
+mod budget;
 mod code;
 mod exposition;
 mod fill;
@@ -25,12 +26,17 @@ mod settings;
 mod target;
 mod time;
 
+use std::ops::Range;
+
 use bellwether_sdk::{http, prelude::*};
 
 use memory::Memory;
 use plan::Plan;
 pub use settings::Settings;
 use target::Seen;
+
+/// Answers whose lengths differ by less are judged in the order of the settings.
+const ALIKE_BYTES: usize = 64 * 1024;
 
 /// The plugin.
 #[derive(Debug)]
@@ -55,12 +61,17 @@ impl Check for MlPipeline {
         if let Some(reason) = answer::all_denied(&answers) {
             return Err(Failure::denied(reason));
         }
+        budget::begin(answers.iter().map(answer::body_bytes).sum());
         let mut memory = Memory::recall();
         let mut report = Report::new();
-        for (target, range) in &plan.targets {
+        let of = |range: &Range<usize>| answers.get(range.clone()).unwrap_or_default();
+        let mut targets: Vec<_> = plan.targets.iter().collect();
+        // The longest last, so that it takes nothing from the others.
+        targets.sort_by_key(|(_, range)| of(range).iter().map(answer::body_bytes).sum::<usize>() / ALIKE_BYTES);
+        for (target, range) in targets {
             let seen = Seen {
                 name: target.name,
-                answers: answers.get(range.clone()).unwrap_or_default(),
+                answers: of(range),
                 now: context::scheduled_at_unix() as f64,
             };
             let judgement = target.judge(&seen, &mut memory, &mut report);

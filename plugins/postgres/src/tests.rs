@@ -932,3 +932,37 @@ fn deadlocks_since_the_runs_before_are_counted() {
     });
     assert_eq!(recent.collect::<Vec<_>>(), [None, Some(3.0), Some(6.0)]);
 }
+
+#[test]
+fn queries_whose_labels_are_too_long_for_the_host_lose_their_metrics_and_no_verdict() {
+    let query = |index: usize| json!({ "name": format!("q{index}"), "sql": "SELECT", "labels": ["l", "m"], "metrics": { "a": {} } });
+    let queries: Vec<Value> = (0..10).map(query).collect();
+    let answered = |sql: &str, _: &[Option<String>]| -> Answered {
+        if sql != "SELECT" {
+            return healthy(sql);
+        }
+        let label = |index: usize, fill: &str| Some(format!("{index}{}", fill.repeat(1_000)));
+        let row = |index: usize| vec![Some("1".to_owned()), label(index, "x"), label(index, "y")];
+        let mut result = rows(&["a", "l", "m"], &[]);
+        result.values = (0..900).map(row).collect();
+        Ok(result)
+    };
+    let mut fake = Fake::new().with_postgres(move |_, sql, parameters| answered(sql, parameters));
+    let run = fake.run::<Postgres>(json!({ "sections": [], "queries": queries }));
+    for index in 0..10 {
+        assert_eq!(run.status(&format!("query q{index}")), Status::Ok);
+    }
+    let families = run.report().families().iter();
+    let kept = families.filter(|family| family.name.starts_with('q')).count();
+    assert!((1..10).contains(&kept), "{kept} of 10 stay");
+    let line = run
+        .logs
+        .iter()
+        .find(|line| line.message.contains("left out"))
+        .expect("a line");
+    assert!(
+        line.fields
+            .contains(&("series".to_owned(), ((10 - kept) * 900).to_string())),
+        "{line:?}"
+    );
+}

@@ -2,12 +2,28 @@
 //!
 //! Pure. Flows in: an assertion and the body. Flows out: nothing, or what is not so, without repeating text of the body.
 
+use bellwether_sdk::work::Searched;
 use serde_json::Value;
 
-use crate::settings::expect::{Assertion, JsonType, expression};
+use crate::{
+    budget, classes,
+    finding::Finding,
+    settings::expect::{Assertion, JsonType},
+};
 
-/// The first condition that does not hold, for people.
-pub(crate) fn check(assertion: &Assertion, body: &Value) -> Result<(), String> {
+/// Holds a body of so many bytes against an assertion, as far as there is time for it.
+pub(crate) fn judge(assertion: &Assertion, body: &Value, bytes: usize) -> Result<(), Finding> {
+    let checked = budget::perform(bytes, budget::ASSERTING, || check(assertion, body));
+    let Some(checked) = checked else {
+        let text = format!("this run has no time left to look into {bytes} bytes");
+        return Err(Finding::new(&classes::NOT_JUDGED, text));
+    };
+    checked.map_err(|problem| Finding::new(&classes::ASSERTION_FAILED, problem))?;
+    text(assertion, body)
+}
+
+/// The first condition but `matches` that does not hold, for people.
+fn check(assertion: &Assertion, body: &Value) -> Result<(), String> {
     let place = place(&assertion.pointer);
     let found = body.pointer(&assertion.pointer);
     if assertion.exists == Some(false) {
@@ -23,7 +39,7 @@ pub(crate) fn check(assertion: &Assertion, body: &Value) -> Result<(), String> {
         .or_else(|| kind(assertion, value))
         .or_else(|| length(assertion, value))
         .or_else(|| range(assertion, value))
-        .or_else(|| text(assertion, value));
+        .or_else(|| is_text(assertion, value));
     problem.map_or(Ok(()), |problem| Err(format!("{place} {problem}")))
 }
 
@@ -155,15 +171,29 @@ fn range(assertion: &Assertion, value: &Value) -> Option<String> {
     Some(format!("is {number}, above {max}"))
 }
 
-fn text(assertion: &Assertion, value: &Value) -> Option<String> {
-    let pattern = assertion.matches.as_deref()?;
-    let Some(text) = value.as_str() else {
-        return Some(format!("is {}, not a string", type_of(value)));
+fn is_text(assertion: &Assertion, value: &Value) -> Option<String> {
+    let is_odd = assertion.matches.is_some() && !value.is_string();
+    is_odd.then(|| format!("is {}, not a string", type_of(value)))
+}
+
+fn text(assertion: &Assertion, body: &Value) -> Result<(), Finding> {
+    let found = body.pointer(&assertion.pointer).and_then(Value::as_str);
+    let Some((pattern, text)) = assertion.matches.as_ref().zip(found) else {
+        return Ok(());
     };
-    match expression(pattern) {
-        Ok(expression) if expression.is_match(text) => None,
-        Ok(_) => Some(format!("does not match `{pattern}`")),
-        Err(problem) => Some(problem),
+    let (place, wanted) = (place(&assertion.pointer), pattern.as_str());
+    match budget::search(pattern, text) {
+        Searched::Found => Ok(()),
+        Searched::Missing => Err(Finding::new(
+            &classes::ASSERTION_FAILED,
+            format!("{place} does not match `{wanted}`"),
+        )),
+        Searched::MissingInFirst(part) => Err(Finding::new(
+            &classes::NOT_JUDGED,
+            format!(
+                "{place} is a text of which this run has the time to search {part} bytes, without finding `{wanted}` in them"
+            ),
+        )),
     }
 }
 
@@ -175,7 +205,8 @@ mod tests {
 
     fn problem(assertion: Value, body: &Value) -> Option<String> {
         let assertion: Assertion = serde_json::from_value(assertion).expect("valid");
-        check(&assertion, body).err()
+        let judged = judge(&assertion, body, body.to_string().len());
+        judged.err().map(|finding| finding.summary)
     }
 
     #[test]
@@ -235,6 +266,17 @@ mod tests {
             &json!({ "t": "eyJhbGciOi" }),
         );
         assert_eq!(secret.as_deref(), Some("`/t` is another text, not \"ok\""));
+    }
+
+    #[test]
+    fn a_pattern_that_would_take_the_whole_run_is_searched_as_far_as_there_is_time() {
+        let long = json!("a".repeat(1 << 20));
+        budget::begin_with(std::time::Duration::from_millis(300));
+        let costly: Assertion =
+            serde_json::from_value(json!({ "pointer": "", "matches": "(a?){500}z" })).expect("valid");
+        let finding = judge(&costly, &long, 1 << 20).expect_err("it is not there");
+        assert_eq!(finding.class.code, classes::NOT_JUDGED.code, "{}", finding.summary);
+        assert!(judge(&costly, &json!("aaz"), 5).is_ok());
     }
 
     #[test]

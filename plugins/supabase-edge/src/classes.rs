@@ -171,6 +171,8 @@ classes! {
         "The host could not send such a request: a header or a path that it does not allow.";
     OVER_LIMIT = "over_limit", Monitor, Unknown,
         "A limit of the run was reached: too many requests, or too much of all answers together. Split the check.";
+    NOT_JUDGED = "not_judged", Monitor, Unknown,
+        "The run had no time or memory left to look into the answer. Split the check, raise `limits.cpu`, or expect less of so long a body.";
     REST_ROOT_CLOSED = "rest_root_closed", Monitor, Unknown,
         "Since 2026 only secret keys may read the REST root. Name a table in `surfaces.rest.table`, so that PostgREST is asked.";
     TABLE_MISSING = "table_missing", Monitor, Unknown,
@@ -195,7 +197,7 @@ classes! {
     FLOW_FAILED = "flow_failed", Function, Severity,
         "A step of an end-to-end check failed. The summary names the step and why.";
     FLOW_UNJUDGED = "flow_unjudged", Monitor, Unknown,
-        "A step of an end-to-end check could not be sent. The summary says why.";
+        "A step of an end-to-end check could not be sent, or its answer not be looked into. The summary says why.";
     CLEANUP_FAILED = "cleanup_failed", Function, Warning,
         "The check passed, but its clean-up did not: test data may pile up.";
 }

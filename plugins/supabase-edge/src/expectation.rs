@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use bellwether_sdk::{Status, http::Response, settings::Levels};
+use bellwether_sdk::{Status, http::Response, json::Unread, pattern::Pattern, settings::Levels, work::Searched};
 use serde_json::Value;
 
 use crate::{
-    assertion,
+    assertion, budget,
     classes::{self, Weight},
     finding::Finding,
-    settings::expect::{Expect, expression},
+    settings::expect::Expect,
 };
 
 /// Size, headers and body. The status was judged before.
@@ -26,7 +26,7 @@ pub(crate) fn check(expect: &Expect, response: &Response) -> Result<(), Finding>
     }
     let body = json(response)?;
     for each in &expect.json {
-        assertion::check(each, &body).map_err(|problem| Finding::new(&classes::ASSERTION_FAILED, problem))?;
+        assertion::judge(each, &body, response.body.len())?;
     }
     Ok(())
 }
@@ -62,19 +62,30 @@ fn header(name: &str, pattern: &str, response: &Response) -> Result<(), Finding>
     let Some(value) = response.header(name) else {
         return Err(mismatch(format!("there is no header `{name}`")));
     };
-    let expression = expression(pattern).map_err(mismatch)?;
-    if expression.is_match(value) {
-        return Ok(());
+    let expression = Pattern::new(pattern).map_err(mismatch)?;
+    match budget::search(&expression, value) {
+        Searched::Found => Ok(()),
+        Searched::Missing => Err(mismatch(format!("header `{name}` does not match `{pattern}`"))),
+        Searched::MissingInFirst(part) => Err(Finding::new(
+            &classes::NOT_JUDGED,
+            format!(
+                "this run has the time to search {part} bytes of header `{name}`, without finding `{pattern}` in them"
+            ),
+        )),
     }
-    Err(mismatch(format!("header `{name}` does not match `{pattern}`")))
 }
 
 /// The body as JSON, or why it is none.
 pub(crate) fn json(response: &Response) -> Result<Value, Finding> {
-    serde_json::from_slice(&response.body).map_err(|_| {
+    budget::read(&response.body).map_err(|unread| {
         if response.body_truncated {
             let problem = "the body is longer than what is kept of it, so its JSON cannot be read";
             return Finding::new(&classes::BODY_TOO_LARGE, problem);
+        }
+        match unread {
+            Unread::Invalid(_) => {}
+            Unread::TooLarge(_) => return Finding::new(&classes::BODY_TOO_LARGE, unread.to_string()),
+            Unread::NoRoom(_) | Unread::NoTime(_) => return Finding::new(&classes::NOT_JUDGED, unread.to_string()),
         }
         let problem = format!("the body is not JSON ({} bytes)", response.body.len());
         Finding::new(&classes::ASSERTION_FAILED, problem)

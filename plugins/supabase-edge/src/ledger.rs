@@ -10,6 +10,7 @@ use bellwether_sdk::{
     http::{self, Request, Tls},
 };
 
+use crate::budget;
 use crate::network::{Answer, is_denied};
 
 /// The slot that the project's URL is bound to.
@@ -34,6 +35,8 @@ impl Ledger {
             return Vec::new();
         }
         let answers = http::send_all(requests);
+        let bodies = answers.iter().flatten().map(|response| response.body.len());
+        budget::hold(bodies.sum());
         for (request, answer) in requests.iter().zip(&answers) {
             self.note(request, answer);
         }

@@ -7,6 +7,7 @@
 
 mod alias;
 mod assertion;
+mod budget;
 mod certificate;
 mod classes;
 mod expectation;
@@ -80,6 +81,7 @@ impl Check for SupabaseEdge {
 
     fn run(settings: Settings) -> Result<Report, Failure> {
         settings.check()?;
+        budget::begin();
         let now = context::scheduled_at_unix();
         let (mut ledger, mut report) = (Ledger::default(), Report::new());
         let overview = Overview::take(&settings, now, &mut ledger, &mut report)?;

@@ -9,6 +9,7 @@ use bellwether_sdk::http::Response;
 use serde_json::Value;
 
 use crate::{
+    budget,
     classes::{self, Class},
     finding::Finding,
 };
@@ -81,7 +82,7 @@ fn by_header(response: &Response) -> Option<Finding> {
 
 /// A function's own body may have a `code` too: unknown ones mean nothing.
 fn by_body(response: &Response) -> Option<Finding> {
-    let body: Value = serde_json::from_slice(&response.body).ok()?;
+    let body: Value = budget::read(&response.body).ok()?;
     let (code, class) = known(body.get("code")?.as_str()?)?;
     Some(said(class, response.status, code))
 }

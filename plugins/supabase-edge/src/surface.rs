@@ -13,6 +13,7 @@ use bellwether_sdk::{
 use serde_json::Value;
 
 use crate::{
+    budget,
     classes::{self, Class, Matter},
     expectation,
     finding::{Finding, Outcome, verdict},
@@ -256,7 +257,7 @@ fn auth(response: &Response) -> Outcome {
 
 /// A version is a word; anything else would not be one.
 fn version(response: &Response) -> Option<String> {
-    let body: Value = serde_json::from_slice(&response.body).ok()?;
+    let body: Value = budget::read(&response.body).ok()?;
     let version = body.get("version")?.as_str()?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte);
     let is_plain = (1..=VERSION_BYTES_MAX).contains(&version.len()) && version.bytes().all(plain);
@@ -288,7 +289,7 @@ fn postgrest_code(response: &Response) -> Option<String> {
     if response.status < 400 {
         return None;
     }
-    let body: Value = serde_json::from_slice(&response.body).ok()?;
+    let body: Value = budget::read(&response.body).ok()?;
     Some(body.get("code")?.as_str()?.to_owned())
 }
 

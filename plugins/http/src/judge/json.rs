@@ -2,6 +2,7 @@
 
 use bellwether_sdk::{
     Code, Status,
+    json::{self, Unread},
     work::{Searched, Work},
 };
 use serde_json::Value;
@@ -11,7 +12,6 @@ use crate::{
     observation::Answer,
     settings::{ExpectSettings, JsonExpectation, JsonKind},
     verdict,
-    work::JSON,
 };
 
 /// Characters of a value that are shown: enough to recognise it by.
@@ -71,15 +71,12 @@ fn parsed(answer: &Answer, work: &Work) -> Result<Value, (&'static Code, String)
         let text = format!("only {bytes} bytes of the JSON were kept: {}", mend(bytes));
         return Err((&verdict::JSON, text));
     }
-    let read = work.perform(bytes, JSON, || serde_json::from_slice(&answer.body));
-    match read {
-        Some(Ok(value)) => Ok(value),
-        Some(Err(error)) => Err((&verdict::JSON, format!("the body is not JSON: {error}"))),
-        None => {
-            let text = format!("this run has no time to read {bytes} bytes of JSON");
-            Err((&verdict::NOT_SEARCHED, text))
-        }
-    }
+    // The bodies of all targets together are no more than 16 MiB: `request` asks for less of each when there are many.
+    json::read(&answer.body, json::TREE_BYTES_MAX, work).map_err(|unread| match unread {
+        Unread::Invalid(error) => (&verdict::JSON, format!("the body is not JSON: {error}")),
+        Unread::TooLarge(_) => (&verdict::BODY_TOO_LONG, unread.to_string()),
+        Unread::NoRoom(_) | Unread::NoTime(_) => (&verdict::NOT_SEARCHED, unread.to_string()),
+    })
 }
 
 fn place(pointer: &str) -> String {

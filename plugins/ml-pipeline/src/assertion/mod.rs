@@ -6,12 +6,17 @@
 mod numbers;
 mod values;
 
+use bellwether_sdk::{pattern::Pattern, work::Searched};
 pub(crate) use numbers::widths;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::pointer;
+use crate::{
+    budget, code,
+    finding::{Finding, beginning},
+    pointer,
+};
 
 /// How far a norm or a sum may be off unless said.
 const TOLERANCE: f64 = 0.01;
@@ -56,8 +61,7 @@ pub(crate) struct Assertion {
     /// The list has this element, or the text this part.
     contains: Option<Value>,
     /// The regular expression is found in the text.
-    #[schemars(extend("x-bellwether-pattern" = "regex-lite"))]
-    matches: Option<String>,
+    matches: Option<Pattern>,
     /// The numbers of the list add up to this, within `tolerance`: 1 for probabilities.
     sum: Option<f64>,
     /// How far `norm` and `sum` may be off; 0.01 unless said.
@@ -106,9 +110,6 @@ impl Assertion {
         if let Some(problem) = pointer::problem(at) {
             return Some(format!("`at = \"{at}\"` {problem}"));
         }
-        if let Some(Err(error)) = self.matches.as_deref().map(regex_lite::Regex::new) {
-            return Some(format!("`matches` at `{at}` is no regular expression: {error}"));
-        }
         if let Some(cosine) = &self.cosine
             && cosine.reference.is_some() == cosine.reference_at.is_some()
         {
@@ -134,12 +135,51 @@ impl Assertion {
             || self.sum.is_some()
     }
 
-    /// What an answer breaks, each with the place.
+    /// What an answer of so many bytes breaks, and what there is no time to tell.
+    pub(crate) fn judge(&self, answer: &Value, bytes: usize) -> Vec<Finding> {
+        let Some(broken) = budget::perform(bytes, budget::ASSERTING, || self.broken(answer)) else {
+            let text = format!(
+                "this run has no time left to hold {bytes} bytes against what is asserted at `{}`",
+                self.place()
+            );
+            return vec![Finding::unknown(code::NOT_JUDGED, text)];
+        };
+        let broken = broken.into_iter();
+        let broken = broken.map(|text| Finding::critical(code::ASSERTION_FAILED, text));
+        broken.chain(self.unsearched(answer)).collect()
+    }
+
+    /// All texts must match, so that the first that does not, or could not be searched, says it.
+    fn unsearched(&self, answer: &Value) -> Option<Finding> {
+        let pattern = self.matches.as_ref()?;
+        let found = pointer::values(answer, &self.at).into_iter();
+        found
+            .filter_map(Value::as_str)
+            .find_map(|text| match budget::search(pattern, text) {
+                Searched::Found => None,
+                Searched::Missing => Some(Finding::critical(
+                    code::ASSERTION_FAILED,
+                    format!(
+                        "`{}`: is {}, in which `{}` is not found",
+                        self.place(),
+                        shown(&Value::from(beginning(text))),
+                        pattern.as_str()
+                    ),
+                )),
+                Searched::MissingInFirst(part) => Some(Finding::unknown(
+                    code::NOT_JUDGED,
+                    format!(
+                        "`{}`: is a text of which this run has the time to search {part} bytes, without finding `{}` in them",
+                        self.place(),
+                        pattern.as_str()
+                    ),
+                )),
+            })
+    }
+
+    /// What an answer breaks, each with the place. Patterns are looked for by themselves: what that costs is up to both sides.
     pub(crate) fn broken(&self, answer: &Value) -> Vec<String> {
-        let found: Vec<&Value> = pointer::find(answer, &self.at)
-            .iter()
-            .map(|found| found.value)
-            .collect();
+        let found = pointer::values(answer, &self.at);
         match (found.is_empty(), self.exists) {
             (true, Some(false)) => return Vec::new(),
             (true, _) => return vec![format!("there is nothing at `{}`", self.place())],
@@ -177,9 +217,7 @@ impl Assertion {
                 .as_ref()
                 .and_then(|wanted| values::one_of(value, std::slice::from_ref(wanted))),
             self.one_of.as_ref().and_then(|wanted| values::one_of(value, wanted)),
-            self.matches
-                .as_ref()
-                .and_then(|pattern| values::matches(value, pattern)),
+            self.matches.as_ref().and_then(|_| values::text(value)),
         ];
         checks.into_iter().flatten().next()
     }

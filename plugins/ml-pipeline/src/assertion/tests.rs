@@ -15,8 +15,12 @@ fn assertion(at: &str, settings: Value) -> Assertion {
 fn tells_apart(at: &str, settings: Value, good: Value, bad: Value, why: &str) {
     let assertion = assertion(at, settings.clone());
     assert_eq!(assertion.problem(), None, "{settings}");
-    assert_eq!(assertion.broken(&good), Vec::<String>::new(), "{settings} of {good}");
-    let broken = assertion.broken(&bad).join("; ");
+    assert_eq!(
+        broken_by(&assertion, &good),
+        Vec::<String>::new(),
+        "{settings} of {good}"
+    );
+    let broken = broken_by(&assertion, &bad).join("; ");
     assert!(
         broken.contains(why),
         "{settings} of {bad}: `{broken}` does not say `{why}`"
@@ -333,7 +337,43 @@ fn assertions_that_make_no_sense_are_refused() {
     assert!(problem("", json!({})).contains("nothing is asserted"));
     assert!(problem("", json!({ "unique": false })).contains("nothing is asserted"));
     assert!(problem("a", json!({ "len": 1 })).contains("JSON pointer"));
-    assert!(problem("", json!({ "matches": "(" })).contains("regular expression"));
+    let error = serde_json::from_value::<Assertion>(json!({ "at": "", "matches": "(" })).unwrap_err();
+    assert!(error.to_string().contains("regular expression"), "{error}");
     assert!(problem("", json!({ "cosine": { "min": 1 } })).contains("reference"));
     assert!(serde_json::from_value::<Assertion>(json!({ "at": "", "lenght": 1 })).is_err());
+}
+
+fn broken_by(assertion: &Assertion, answer: &Value) -> Vec<String> {
+    let bytes = answer.to_string().len();
+    assertion
+        .judge(answer, bytes)
+        .into_iter()
+        .map(|finding| finding.text)
+        .collect()
+}
+
+fn codes(assertion: Value, answer: &Value, most: std::time::Duration) -> Vec<&'static str> {
+    let assertion: Assertion = serde_json::from_value(assertion).unwrap();
+    budget::begin_with(0, most);
+    let findings = assertion.judge(answer, answer.to_string().len());
+    findings.iter().map(|finding| finding.code.name()).collect()
+}
+
+#[test]
+fn a_pattern_that_would_take_the_whole_run_is_searched_as_far_as_there_is_time() {
+    let long = json!("a".repeat(1 << 20));
+    let most = std::time::Duration::from_millis(300);
+    let costly = json!({ "at": "", "matches": "(a?){500}z" });
+    assert_eq!(codes(costly.clone(), &long, most), ["not_judged"]);
+    assert_eq!(codes(costly, &json!("aaz"), most), Vec::<&str>::new());
+}
+
+#[test]
+fn what_there_is_no_time_to_assert_is_not_judged_and_what_is_short_is() {
+    let none = std::time::Duration::ZERO;
+    let list = json!(vec![""; 300_000]);
+    let unique = json!({ "at": "/*", "unique": true });
+    assert_eq!(codes(unique.clone(), &list, none), ["not_judged"]);
+    assert_eq!(codes(unique.clone(), &json!(["a", "a"]), none), ["assertion_failed"]);
+    assert_eq!(codes(unique, &json!(["a", "b"]), none), Vec::<&str>::new());
 }

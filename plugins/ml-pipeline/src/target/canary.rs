@@ -11,7 +11,7 @@ use super::{Ask, Place, Seen, Target};
 use crate::{
     answer::{Answer, arrived, document, status_text, succeeded, took, whole},
     assertion::{Assertion, widths},
-    code,
+    budget, code,
     finding::{Finding, Judgement},
     memory::Memory,
     metrics::{DIMENSION, INFERENCE_LATENCY, RECOMMENDATION_LATENCY, SLOW_RUNS},
@@ -102,9 +102,10 @@ impl Canary {
         match document(response) {
             Err(finding) => judgement.push(finding),
             Ok(answer) => {
-                self.measure_dimension(&answer, name, report);
-                for text in self.assert.iter().flat_map(|assertion| assertion.broken(&answer)) {
-                    judgement.push(Finding::critical(code::ASSERTION_FAILED, text));
+                let bytes = response.body.len();
+                budget::perform(bytes, budget::LOOKING, || self.measure_dimension(&answer, name, report));
+                for finding in self.assert.iter().flat_map(|assertion| assertion.judge(&answer, bytes)) {
+                    judgement.push(finding);
                 }
             }
         }
@@ -117,10 +118,8 @@ impl Canary {
             .filter_map(|assertion| assertion.dim.map(|dim| (&assertion.at, dim)));
         let found: Vec<(u64, u64)> = asserted
             .flat_map(|(at, dim)| {
-                let vectors = pointer::find(answer, at).into_iter();
-                vectors
-                    .flat_map(|found| widths(found.value))
-                    .map(move |width| (width, dim))
+                let vectors = pointer::values(answer, at).into_iter();
+                vectors.flat_map(widths).map(move |width| (width, dim))
             })
             .collect();
         // One that the verdict speaks of, where there is one.

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Ask, Place, Seen, Target, ready::ask};
 use crate::{
-    answer::{Answer, document, succeeded, took},
-    code,
+    answer::{Answer, document, not_judged, succeeded, took},
+    budget, code,
     fill::Params,
     finding::{Finding, Judgement},
     memory::Memory,
@@ -185,7 +185,9 @@ impl Freshness {
         for purpose in purposes {
             match purpose {
                 Purpose::Time(at) => {
-                    let newest = newest(&document(response)?, at);
+                    let document = document(response)?;
+                    let newest = budget::perform(response.body.len(), budget::LOOKING, || newest(&document, at))
+                        .ok_or_else(|| not_judged(response))?;
                     findings.extend(self.judge_age(newest, seen, report));
                 }
                 Purpose::Header(name) => {
@@ -229,8 +231,8 @@ impl Freshness {
 
 /// Of all times at these places.
 fn newest(document: &Value, places: &[String]) -> Option<f64> {
-    let found = places.iter().flat_map(|at| pointer::find(document, at));
-    found.filter_map(|found| time::unix(found.value)).reduce(f64::max)
+    let found = places.iter().flat_map(|at| pointer::values(document, at));
+    found.filter_map(time::unix).reduce(f64::max)
 }
 
 /// A number, or the length of a list.

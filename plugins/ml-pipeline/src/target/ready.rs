@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::{Ask, Place, Seen, Target, readiness};
 use crate::{
-    answer::{Answer, document, succeeded, took},
+    answer::{Answer, document, not_judged, succeeded, took},
     assertion::Assertion,
-    code,
+    budget, code,
     fill::Params,
     finding::{Finding, Judgement},
     memory::Memory,
@@ -163,24 +163,27 @@ impl Ready {
             note(model, probe.about, true);
             return Vec::new();
         }
-        match document(response) {
-            Ok(document) => self.read(probe, &document, model),
-            Err(finding) => {
-                note(model, probe.about, false);
-                vec![finding]
+        let bytes = response.body.len();
+        let read = document(response).and_then(|document| {
+            let read = || self.read(probe, &document, bytes, model);
+            budget::perform(bytes, budget::LOOKING, read).ok_or_else(|| not_judged(response))
+        });
+        read.unwrap_or_else(|finding| {
+            match finding.was_asked() {
+                true => note(model, probe.about, false),
+                false => model.unasked |= matches!(probe.about, About::Model | About::Newest),
             }
-        }
+            vec![finding]
+        })
     }
 
-    fn read(&self, probe: &Probe, document: &Value, model: &mut Model) -> Vec<Finding> {
+    fn read(&self, probe: &Probe, document: &Value, bytes: usize, model: &mut Model) -> Vec<Finding> {
         let what = self.what(probe.about);
         model
             .widths
             .extend(widths(probe.widths, document, self.output.as_deref()));
-        let asserted = self.assert.iter().flat_map(|assertion| assertion.broken(document));
-        let mut findings: Vec<Finding> = asserted
-            .map(|text| Finding::critical(code::ASSERTION_FAILED, text))
-            .collect();
+        let asserted = self.assert.iter();
+        let mut findings: Vec<Finding> = asserted.flat_map(|one| one.judge(document, bytes)).collect();
         match &probe.entries {
             None => note(model, probe.about, true),
             Some(entries) => {

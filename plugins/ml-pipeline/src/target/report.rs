@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::{Ask, Place, Seen, Target};
 use crate::{
-    answer::{document, succeeded, took},
-    code,
+    answer::{document, not_judged, succeeded, took},
+    budget, code,
     finding::{Finding, Judgement},
     memory::Memory,
     metrics::{MODEL_ACCURACY, REPORT_TIMESTAMP, REPORT_VALUE},
@@ -213,6 +213,9 @@ impl Target for ReportTarget {
             judgement.took(took(response));
             match document(response) {
                 Err(finding) => judgement.push(finding),
+                Ok(_) if !budget::affords(response.body.len(), budget::LOOKING) => {
+                    judgement.push(not_judged(response));
+                }
                 Ok(document) => {
                     let timestamp = self.timestamp(&document, response);
                     if let Some(timestamp) = timestamp {

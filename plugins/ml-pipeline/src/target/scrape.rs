@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::{Ask, Place, Seen, Target};
 use crate::{
-    answer::{succeeded, took},
-    code, exposition,
+    answer::{not_judged, succeeded, took},
+    budget, code, exposition,
     finding::{Finding, Judgement},
     memory::{Memory, Total},
     metrics::SERVER_VALUE,
@@ -277,14 +277,19 @@ impl Target for Scrape {
             let text = String::from_utf8_lossy(&response.body);
             let mut count = 0;
             for wanted in self.wanted() {
-                match wanted.value(seen.name, &text, memory) {
+                let cost = budget::PICKING.times(1 + usize::from(wanted.per.is_some()));
+                let value = budget::perform(text.len(), cost, || wanted.value(seen.name, &text, memory));
+                match value.unwrap_or_else(|| Err(not_judged(response))) {
                     Ok(Some(value)) => {
                         count += 1;
                         report.gauge(&SERVER_VALUE).set([seen.name, wanted.name], value);
                         judgement.push(wanted.judge(value));
                     }
                     Ok(None) => {}
-                    Err(finding) => judgement.push(Some(finding).filter(|_| wanted.asked.is_some())),
+                    Err(finding) => {
+                        let is_told = wanted.asked.is_some() || !finding.was_asked();
+                        judgement.push(Some(finding).filter(|_| is_told));
+                    }
                 }
             }
             judgement.good = format!("{count} values");

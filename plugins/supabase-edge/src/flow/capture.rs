@@ -7,6 +7,7 @@ use bellwether_sdk::http::Response;
 use serde_json::Value;
 
 use super::template::holds_place;
+use crate::budget;
 
 /// Where a value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub(crate) fn take(source: &str, response: &Response) -> Result<Value, String> {
     let value = match Source::read(source) {
         Some(Source::Header(name)) => response.header(name).map(Value::from),
         Some(Source::Pointer(pointer)) => {
-            let body: Option<Value> = serde_json::from_slice(&response.body).ok();
+            let body: Option<Value> = budget::read(&response.body).ok();
             body.and_then(|body| body.pointer(pointer).cloned())
         }
         None => None,

@@ -119,17 +119,18 @@ fn judge(flow: &Flow, steps: &[Ran<'_>], took: Duration) -> Outcome {
     }
 }
 
-/// A request that the host would not send says nothing about what is checked.
+/// A request that the host would not send, or an answer that nobody looked into, says nothing about what is checked.
 fn failure(flow: &Flow, step: &Ran<'_>) -> Finding {
     let Some(problem) = &step.problem else {
         return Finding::new(&classes::FLOW_FAILED, format!("step `{}`", step.name));
     };
-    let unsent = [
+    let unjudged = [
         classes::NOT_GRANTED.code,
         classes::REQUEST_REFUSED.code,
         classes::OVER_LIMIT.code,
+        classes::NOT_JUDGED.code,
     ];
-    let class = if unsent.contains(&problem.class.code) {
+    let class = if unjudged.contains(&problem.class.code) {
         &classes::FLOW_UNJUDGED
     } else {
         &classes::FLOW_FAILED

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    classes,
+    budget, classes,
     finding::Finding,
     ledger::MANAGEMENT,
     network::{self, Answer},
@@ -132,7 +132,7 @@ pub(crate) fn read(question: Question, answer: &Answer) -> Result<Learnt, Findin
 }
 
 fn body<T: DeserializeOwned>(response: &Response) -> Result<T, Finding> {
-    serde_json::from_slice(&response.body).map_err(|_| {
+    budget::read(&response.body).map_err(|_| {
         let cut = if response.body_truncated { ", cut off" } else { "" };
         let summary = format!("its answer cannot be read ({} bytes{cut})", response.body.len());
         Finding::new(&classes::MANAGEMENT_UNREADABLE, summary)
@@ -158,7 +158,7 @@ fn refused(response: &Response) -> Finding {
 fn missing_permissions(response: &Response) -> String {
     let plain = |byte: u8| byte.is_ascii_lowercase() || b"_:.-".contains(&byte);
     let is_name = |name: &&str| name.len() <= PERMISSION_BYTES_MAX && name.bytes().all(plain);
-    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    let body: Value = budget::read(&response.body).unwrap_or_default();
     let listed = body.get("missing_permissions").and_then(Value::as_array);
     let names: Vec<_> = listed
         .into_iter()

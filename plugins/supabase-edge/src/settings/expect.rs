@@ -5,8 +5,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use bellwether_sdk::settings::Levels;
-use regex_lite::Regex;
+use bellwether_sdk::{pattern::Pattern, settings::Levels};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
@@ -62,8 +61,7 @@ pub(crate) struct Assertion {
     /// The largest right number.
     pub(crate) max: Option<f64>,
     /// A regular expression that is found in the text.
-    #[schemars(extend("x-bellwether-pattern" = "regex-lite"))]
-    pub(crate) matches: Option<String>,
+    pub(crate) matches: Option<Pattern>,
 }
 
 /// A type of JSON.
@@ -93,7 +91,7 @@ impl Expect {
             assertion.check(&format!("{at}.json[{index}]"))?;
         }
         for (name, pattern) in &self.headers {
-            expression(pattern).map_err(|error| format!("{at}.headers.{name}: {error}"))?;
+            Pattern::new(pattern).map_err(|error| format!("{at}.headers.{name}: {error}"))?;
         }
         Ok(())
     }
@@ -123,18 +121,8 @@ impl Assertion {
         if self.min_length.zip(self.max_length).is_some_and(|(min, max)| min > max) {
             return Err(format!("{at}: `min_length` is above `max_length`"));
         }
-        match &self.matches {
-            Some(pattern) => expression(pattern)
-                .map(|_| ())
-                .map_err(|error| format!("{at}.matches: {error}")),
-            None => Ok(()),
-        }
+        Ok(())
     }
-}
-
-/// Reads a regular expression; the error names it.
-pub(crate) fn expression(pattern: &str) -> Result<Regex, String> {
-    Regex::new(pattern).map_err(|error| format!("`{pattern}` is not a regular expression: {error}"))
 }
 
 /// One status, or all from one to another.
@@ -250,7 +238,10 @@ mod tests {
             .expect_err("refused");
         assert!(problem.starts_with("here.headers.etag: `(`"), "{problem}");
         let assertion = json!({ "json": [{ "pointer": "", "matches": "[" }] });
-        assert!(expect(assertion).check("here").is_err());
+        let problem = serde_json::from_value::<Expect>(assertion)
+            .expect_err("refused")
+            .to_string();
+        assert!(problem.starts_with("`[` is not a regular expression"), "{problem}");
         let lengths = json!({ "json": [{ "pointer": "", "min_length": 3, "max_length": 2 }] });
         assert!(expect(lengths).check("here").is_err());
     }

@@ -5,6 +5,7 @@ mod expectations;
 mod flows;
 mod functions;
 mod management;
+mod spending;
 mod surfaces;
 
 use std::{cell::RefCell, rc::Rc};

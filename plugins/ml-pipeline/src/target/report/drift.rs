@@ -1,5 +1,7 @@
 //! Drift of features: scores that a report has, or histograms that it has of reference and current data.
 
+use std::collections::BTreeMap;
+
 use bellwether_sdk::Report;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -104,10 +106,14 @@ impl Drift {
 
 /// Features that both sides have, with the same number of bins.
 fn compared(document: &Value, reference: &str, current: &str) -> Vec<(String, f64)> {
-    let current = pointer::find(document, current);
+    let found = pointer::find(document, current);
+    let mut current = BTreeMap::new();
+    for one in &found {
+        current.entry(one.name.as_str()).or_insert(one);
+    }
     let references = pointer::find(document, reference).into_iter();
     let scores = references.filter_map(|reference| {
-        let current = current.iter().find(|current| current.name == reference.name)?;
+        let current = current.get(reference.name.as_str())?;
         let score = psi(&counts(reference.value)?, &counts(current.value)?)?;
         Some((reference.name, score))
     });
