@@ -129,6 +129,11 @@ impl Reader {
         self.held.set(bytes);
     }
 
+    /// Of those, so many bytes are held no longer.
+    pub fn release(&self, bytes: usize) {
+        self.held.set(self.held.get().saturating_sub(bytes));
+    }
+
     /// Time for what is done with documents.
     pub const fn work(&self) -> &Work {
         &self.work

@@ -40,6 +40,11 @@ pub(crate) fn begin_with(bodies: usize, most: Duration) {
     RUN.replace(reader);
 }
 
+/// Bodies of so many bytes are held no longer.
+pub(crate) fn release(bodies: usize) {
+    RUN.with_borrow(|run| run.release(bodies));
+}
+
 /// A document.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unread> {
     RUN.with_borrow(|run| run.read(bytes))

@@ -26,8 +26,6 @@ mod settings;
 mod target;
 mod time;
 
-use std::ops::Range;
-
 use bellwether_sdk::{http, prelude::*};
 
 use memory::Memory;
@@ -57,29 +55,36 @@ impl Check for MlPipeline {
     fn run(settings: Settings) -> Result<Report, Failure> {
         settings.check()?;
         let plan = Plan::new(&settings, &context::connections())?;
-        let answers = http::send_all(&plan.requests);
+        let mut answers = http::send_all(&plan.requests);
         if let Some(reason) = answer::all_denied(&answers) {
             return Err(Failure::denied(reason));
         }
-        budget::begin(answers.iter().map(answer::body_bytes).sum());
+        budget::begin(bytes_of(&answers));
         let mut memory = Memory::recall();
         let mut report = Report::new();
-        let of = |range: &Range<usize>| answers.get(range.clone()).unwrap_or_default();
         let mut targets: Vec<_> = plan.targets.iter().collect();
         // The longest last, so that it takes nothing from the others.
-        targets.sort_by_key(|(_, range)| of(range).iter().map(answer::body_bytes).sum::<usize>() / ALIKE_BYTES);
+        targets.sort_by_key(|(_, range)| answers.get(range.clone()).map_or(0, bytes_of) / ALIKE_BYTES);
         for (target, range) in targets {
+            let own = answers.get_mut(range.clone()).unwrap_or_default();
             let seen = Seen {
                 name: target.name,
-                answers: of(range),
+                answers: own,
                 now: context::scheduled_at_unix() as f64,
             };
             let judgement = target.judge(&seen, &mut memory, &mut report);
             judgement.report(target.kind, target.name, &mut memory, &mut report);
+            budget::release(bytes_of(own));
+            own.iter_mut().flatten().for_each(|response| response.body = Vec::new());
         }
         memory.keep(&settings);
         Ok(report)
     }
+}
+
+/// How long the bodies of all are together.
+fn bytes_of(answers: &[answer::Answer]) -> usize {
+    answers.iter().map(answer::body_bytes).sum()
 }
 
 export_check!(MlPipeline);
