@@ -115,7 +115,7 @@ fn a_host_that_was_stopped_and_goes_on_calls_no_check_down_but_the_one_whose_run
 
 #[test]
 fn a_host_that_stops_calls_no_check_down_while_it_waits_for_a_long_run() {
-    let long = crate::obedient("long", "wait_ms = 9000", "timeout = \"1m\"");
+    let long = crate::obedient("long", "wait_ms = 600000", "timeout = \"10m\"");
     let place = Place::new(&(OWN_TIME.to_owned() + CHECKS + &long));
     let host = place.run();
     host.reaches("bellwether_check_up{check=\"machine\"}", 1.0);
