@@ -12,9 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     editions::Editions,
     events::{AllLoaded, CheckNotLoaded, ConfigWarnings, ReloadWaits, Reloaded},
-    plugins::{
-        LoadedCheck, LoadedReceiver, by_source, described_metrics, load_checks, load_receivers, load_source,
-    },
+    plugins::{LoadedCheck, LoadedReceiver, by_source, described_metrics, load_checks, load_receivers, load_source},
     receivers::{self, Outward},
     runner::Roster,
     watch::{WatchHandle, Watched},

@@ -58,8 +58,8 @@ use self::{
     worker::{Jobs, Worker},
 };
 use crate::{
-    board::Snapshot, clock::Clock, config::Access, dispatch::DispatchHandle, outcome::Outcome, secret::Redactor, supervisor::Supervisor,
-    telemetry::Telemetry,
+    board::Snapshot, clock::Clock, config::Access, dispatch::DispatchHandle, outcome::Outcome, secret::Redactor,
+    supervisor::Supervisor, telemetry::Telemetry,
 };
 
 /// A boxed future, as [`Control`] returns it.
@@ -203,12 +203,7 @@ impl Shared {
     }
 
     /// An answer that may be large.
-    async fn large_if(
-        &self,
-        is_large: bool,
-        is_json: bool,
-        make: impl FnOnce() -> Made + Send + 'static,
-    ) -> Response {
+    async fn large_if(&self, is_large: bool, is_json: bool, make: impl FnOnce() -> Made + Send + 'static) -> Response {
         self.sent(self.large.make_if(is_large, make).await, is_json)
     }
 

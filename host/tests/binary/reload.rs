@@ -448,7 +448,11 @@ fn a_check_that_cannot_load_is_listed_as_failed_and_the_others_run() {
 
     let validated = place.finish(&["validate"]);
     assert_eq!(validated.code, 2, "{validated:?}");
-    for said in ["nowhere.wasm", "did you mean `system`? There are: alertmanager, ", "naems"] {
+    for said in [
+        "nowhere.wasm",
+        "did you mean `system`? There are: alertmanager, ",
+        "naems",
+    ] {
         assert!(validated.stderr.contains(said), "{said}: {}", validated.stderr);
     }
 

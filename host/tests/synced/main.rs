@@ -107,7 +107,10 @@ fn no_byte_of_a_message_leaves_before_the_log_that_holds_it_is_synced() {
         }
         player.wait_for_told(3);
     });
-    assert!(recording.keeps_its_directory(), "the name of the state directory is not synced");
+    assert!(
+        recording.keeps_its_directory(),
+        "the name of the state directory is not synced"
+    );
     let alone = recording.syncs_until(recording.mark);
     assert!((1..=SYNCS_MOST).contains(&alone), "{alone} syncs for one alert");
     let messages = recording.messages();

@@ -190,7 +190,9 @@ pub(super) fn started(supervisor: &Supervisor, settings: dispatch::Settings, tel
                 clock: Clock::system(),
                 telemetry,
             };
-            sender.send(dispatch::Dispatch::start(&own, options)).expect("somebody waits");
+            sender
+                .send(dispatch::Dispatch::start(&own, options))
+                .expect("somebody waits");
             own.stopping().cancelled().await;
         });
     };
