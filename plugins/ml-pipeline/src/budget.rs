@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 /// Of a run's second of CPU time, unless configured. The rest is for taking in up to 32 MiB of bodies, settings and the report.
 const OF_A_RUN: Duration = Duration::from_millis(500);
 
-/// Of a byte of an answer, for one assertion about it. Measured natively: telling the elements of a list apart takes the longest, with
-/// some 40 ns for each byte of a list of empty texts; the sandbox takes up to twice that.
+/// Of a byte of an answer, for one assertion about it. An estimate, not a measurement: telling the elements of a list apart takes the
+/// longest, most of all where they are empty texts, and it is better to admit too few than to lose the run.
 pub(crate) const ASSERTING: Cost = Cost::nanoseconds(120);
 
 /// Of a byte of an answer, for going through it: runs, states of versions, features.

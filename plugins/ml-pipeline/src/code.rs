@@ -22,7 +22,7 @@ codes! {
     UNREADABLE = "unreadable", "The answer is not what the system documents: is this the right preset and address?";
     BODY_TOO_LARGE = "body_too_large", "The answer is longer than the 1 MiB that is read of any, or never ends: ask for less of it.";
     NOT_ASKED = "not_asked", "The run came to its end, or had no more room for answers, before it came to this target: give requests a shorter `timeout`, or share the targets among several checks.";
-    NOT_JUDGED = "not_judged", "The run had no time or memory left to look into the answer: share the targets among several checks, raise `limits.cpu`, or ask for less.";
+    NOT_JUDGED = "not_judged", "The run had no time or memory left to look into the answer: share the targets among several checks, or ask for less.";
     SERVER_NOT_READY = "server_not_ready", "The server answers, and says that it is not ready.";
     COMPONENT_UNHEALTHY = "component_unhealthy", "A part of the system, such as a scheduler, is not healthy.";
     MODEL_NOT_FOUND = "model_not_found", "The server does not know the model.";

@@ -172,7 +172,7 @@ classes! {
     OVER_LIMIT = "over_limit", Monitor, Unknown,
         "A limit of the run was reached: too many requests, or too much of all answers together. Split the check.";
     NOT_JUDGED = "not_judged", Monitor, Unknown,
-        "The run had no time or memory left to look into the answer. Split the check, raise `limits.cpu`, or expect less of so long a body.";
+        "The run had no time or memory left to look into the answer. Split the check, or expect less of so long a body.";
     REST_ROOT_CLOSED = "rest_root_closed", Monitor, Unknown,
         "Since 2026 only secret keys may read the REST root. Name a table in `surfaces.rest.table`, so that PostgREST is asked.";
     TABLE_MISSING = "table_missing", Monitor, Unknown,
