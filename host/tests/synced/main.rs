@@ -118,7 +118,10 @@ fn no_byte_of_a_message_leaves_before_the_log_that_holds_it_is_synced() {
         }
         player.wait_for_told(3);
     });
-    assert!(recording.keeps_its_directory(), "the name of the state directory is not synced");
+    assert!(
+        recording.keeps_its_directory(),
+        "the name of the state directory is not synced"
+    );
     let alone = recording.syncs_until(recording.mark);
     assert!((1..=SYNCS_MOST).contains(&alone), "{alone} syncs for one alert");
     let messages = recording.messages();
@@ -129,6 +132,8 @@ fn no_byte_of_a_message_leaves_before_the_log_that_holds_it_is_synced() {
     }
     let problems = too_early(&recording, &mut Dice::new(1));
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+    let late = too_early(&recording.with_late_syncs(), &mut Dice::new(1));
+    assert!(late.len() > messages.len(), "a sync that comes too late is not noticed");
 }
 
 #[test]
@@ -139,7 +144,11 @@ fn what_a_power_failure_leaves_is_enough_at_any_moment() {
     let mut dice = Dice::new(seed);
     let recording = record(|player| player.play(ALERTS, &mut Dice::new(seed)));
     let mut problems = too_early(&recording, &mut dice);
-    assert!(recording.wrote_back(), "the log was never written back, with {} bytes in it", recording.log());
+    assert!(
+        recording.wrote_back(),
+        "the log was never written back, with {} bytes in it",
+        recording.log()
+    );
     let moments = restart::moments(&recording, failures, &mut dice);
     problems.extend(restart::judge(&recording, moments, HOSTS));
     assert!(problems.is_empty(), "seed {seed}:\n{}", problems.join("\n"));

@@ -68,9 +68,12 @@ pub(crate) fn judge(recording: &Recording, moments: Vec<Moment>, hosts: usize) -
     let work = || {
         while let Some(moment) = moments.get(next.fetch_add(1, Ordering::SeqCst)) {
             let found = after(recording, moment);
-            let named = found
-                .into_iter()
-                .map(|problem| format!("power failed before step {} ({:?}): {problem}", moment.step, moment.luck));
+            let named = found.into_iter().map(|problem| {
+                format!(
+                    "power failed before step {} ({:?}): {problem}",
+                    moment.step, moment.luck
+                )
+            });
             problems.lock().expect("no panic").extend(named);
         }
     };
@@ -165,7 +168,12 @@ fn after(recording: &Recording, moment: &Moment) -> Vec<String> {
         world.tell(pending);
     }
     let mut problems = hook.eventually(SETTLE, |after| world.untold(after));
-    let open: Vec<Episode> = world.story.iter().filter(|episode| episode.ends.is_none()).cloned().collect();
+    let open: Vec<Episode> = world
+        .story
+        .iter()
+        .filter(|episode| episode.ends.is_none())
+        .cloned()
+        .collect();
     for episode in open {
         let ended = Episode {
             ends: Some(now()),
@@ -174,13 +182,13 @@ fn after(recording: &Recording, moment: &Moment) -> Vec<String> {
         assert!(post(address, &ended, PATIENCE).is_some(), "it does not answer");
         world.tell(ended);
     }
-    problems.extend(hook.eventually(SETTLE, |after| {
-        oracle::judge(&world.story, &world.heard_with(after))
-    }));
+    problems.extend(hook.eventually(SETTLE, |after| oracle::judge(&world.story, &world.heard_with(after))));
     host.stop();
     // What comes while it stops is judged too.
     problems.extend(oracle::judge(&world.story, &world.heard_with(&heard(&hook))));
-    let aside = std::fs::read_dir(moment.place.path("state")).expect("a directory").flatten();
+    let aside = std::fs::read_dir(moment.place.path("state"))
+        .expect("a directory")
+        .flatten();
     let aside = aside.filter(|file| file.file_name().to_string_lossy().contains("corrupt"));
     problems.extend(aside.map(|file| format!("it set {} aside", file.path().display())));
     problems.sort();

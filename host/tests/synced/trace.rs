@@ -21,18 +21,47 @@ const TEXT_MAX: &str = "70000";
 /// Something that a process did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    Opened { fd: i64, path: PathBuf, empties: bool },
-    Closed { fd: i64 },
-    Sought { fd: i64, at: u64 },
+    Opened {
+        fd: i64,
+        path: PathBuf,
+        empties: bool,
+    },
+    Closed {
+        fd: i64,
+    },
+    Sought {
+        fd: i64,
+        at: u64,
+    },
     /// `at`: None where the file or the connection is.
-    Wrote { fd: i64, at: Option<u64>, bytes: Vec<u8> },
-    Read { fd: i64, bytes: Vec<u8> },
-    Cut { fd: i64, length: u64 },
+    Wrote {
+        fd: i64,
+        at: Option<u64>,
+        bytes: Vec<u8>,
+    },
+    Read {
+        fd: i64,
+        bytes: Vec<u8>,
+    },
+    Cut {
+        fd: i64,
+        length: u64,
+    },
     /// Syncs are told apart by who waits for them: a thread waits for one.
-    SyncBegan { thread: u32, fd: i64 },
-    SyncEnded { thread: u32 },
-    Renamed { from: PathBuf, to: PathBuf },
-    Removed { path: PathBuf },
+    SyncBegan {
+        thread: u32,
+        fd: i64,
+    },
+    SyncEnded {
+        thread: u32,
+    },
+    Renamed {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Removed {
+        path: PathBuf,
+    },
 }
 
 /// Makes of `command` one that is watched, and stays a child of ours.
@@ -143,8 +172,15 @@ fn began(thread: u32, said: &str) -> Option<Step> {
 fn ended(thread: u32, said: &str) -> Option<Step> {
     let (name, rest) = call(said)?;
     let (asked, result) = rest.rsplit_once(" = ")?;
-    let result: i64 = result.split_whitespace().next()?.parse().ok().filter(|result| *result >= 0)?;
-    let mut paths = texts(asked).into_iter().map(|bytes| PathBuf::from(String::from_utf8_lossy(&bytes).into_owned()));
+    let result: i64 = result
+        .split_whitespace()
+        .next()?
+        .parse()
+        .ok()
+        .filter(|result| *result >= 0)?;
+    let mut paths = texts(asked)
+        .into_iter()
+        .map(|bytes| PathBuf::from(String::from_utf8_lossy(&bytes).into_owned()));
     Some(match name {
         "openat" => Step::Opened {
             fd: result,
@@ -198,9 +234,17 @@ fn a_call_that_was_interrupted_is_asked_for_at_once_and_done_later() {
     let text = "7  fdatasync(5 <unfinished ...>\n8  pwrite64(6, \"\\x61\\x62\", 2, 4096) = 2\n7  <... fdatasync resumed>)   = 0\n8  openat(AT_FDCWD, \"\\x2f\\x61\", O_RDWR|O_TRUNC, 0600) = 9\n8  openat(AT_FDCWD, \"\\x2f\", O_RDONLY) = -1 ENOENT (none)\n";
     let wanted = [
         Step::SyncBegan { thread: 7, fd: 5 },
-        Step::Wrote { fd: 6, at: Some(4096), bytes: b"ab".to_vec() },
+        Step::Wrote {
+            fd: 6,
+            at: Some(4096),
+            bytes: b"ab".to_vec(),
+        },
         Step::SyncEnded { thread: 7 },
-        Step::Opened { fd: 9, path: "/a".into(), empties: true },
+        Step::Opened {
+            fd: 9,
+            path: "/a".into(),
+            empties: true,
+        },
     ];
     assert_eq!(steps(text), wanted);
 }
