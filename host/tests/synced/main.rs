@@ -121,6 +121,8 @@ fn no_byte_of_a_message_leaves_before_the_log_that_holds_it_is_synced() {
     }
     let problems = too_early(&recording, &mut Dice::new(1));
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+    let late = too_early(&recording.with_late_syncs(), &mut Dice::new(1));
+    assert!(late.len() > messages.len(), "a sync that comes too late is not noticed");
 }
 
 #[test]

@@ -210,6 +210,23 @@ fn key(bytes: &[u8]) -> Option<String> {
 }
 
 impl Recording {
+    /// As if nothing had waited for the log: its syncs after the first post end when all is over.
+    pub(crate) fn with_late_syncs(&self) -> Self {
+        let is_post = |step: &Step| matches!(step, Step::Read { bytes, .. } if bytes.starts_with(POST));
+        let first = self.steps.iter().position(is_post).expect("something was posted");
+        let (mut steps, rest) = (self.steps[..first].to_vec(), &self.steps[first..]);
+        let is_end = |step: &Step| matches!(step, Step::SyncEnded { .. });
+        steps.extend(rest.iter().filter(|step| !is_end(step)).cloned());
+        steps.extend(rest.iter().filter(|step| is_end(step)).cloned());
+        Self {
+            state: self.state.clone(),
+            steps,
+            posts: self.posts.clone(),
+            heard: self.heard.clone(),
+            mark: self.mark,
+        }
+    }
+
     /// Hands over each word with its step and the disk at its beginning.
     pub(crate) fn replay(&self, mut each: impl FnMut(&Word, usize, &Disk)) {
         let mut disk = Disk::new(&self.state);
