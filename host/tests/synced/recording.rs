@@ -222,7 +222,6 @@ impl Recording {
             state: self.state.clone(),
             steps,
             posts: self.posts.clone(),
-            heard: self.heard.clone(),
             mark: self.mark,
         }
     }
