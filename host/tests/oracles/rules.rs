@@ -126,6 +126,9 @@ fn untested(rules: &str, tests: &str) -> Vec<String> {
     found.collect()
 }
 
+/// What is found of the one alert that is there to fire always.
+const ALWAYS_FIRES: &str = "Watchdog none is never silent";
+
 #[test]
 fn every_alert_fires_in_one_case_and_stays_silent_in_another() {
     for (rules, tests) in packs() {
@@ -133,7 +136,9 @@ fn every_alert_fires_in_one_case_and_stays_silent_in_another() {
             |file: &Path| std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let (text, tests) = (read(&rules), read(&tests));
         assert!(!alerts(&text).is_empty(), "{}", rules.display());
-        assert_eq!(untested(&text, &tests), Vec::<String>::new(), "{}", rules.display());
+        let mut untested = untested(&text, &tests);
+        untested.retain(|found| found != ALWAYS_FIRES);
+        assert_eq!(untested, Vec::<String>::new(), "{}", rules.display());
     }
 }
 
