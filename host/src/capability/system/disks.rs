@@ -249,7 +249,8 @@ mod tests {
         let mut reader = DiskReader::new(workers.clone(), clock.clone());
         // Nothing is kept, so that every read asks.
         reader.cached = Cached::new(clock, Duration::ZERO);
-        reader.patience = Duration::from_millis(30);
+        // Long enough for a thread of a busy machine to start and answer, and waited for once in a test.
+        reader.patience = Duration::from_millis(300);
         reader.table = Arc::new(|_| Ok(["/a", "/dead", "/z"].map(mount_at).into()));
         reader.ask = Arc::new(dead_or_alive(held));
         Bench {
