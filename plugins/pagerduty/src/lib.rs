@@ -63,13 +63,21 @@ impl Forwarder for PagerDuty {
     }
 }
 
-/// What is over leaves a record, and nobody is woken by a test for longer than it takes.
+/// What is over leaves a record, and nobody is woken by a test for longer than it takes. An incident stays open while alerts of its
+/// group fire that are only silenced or inhibited now: it is resolved with the last of them.
 fn actions(notification: &Notification) -> &'static [Action] {
-    match (notification.reason, notification.is_firing()) {
+    let is_over = !notification.is_firing() && !has_withheld(notification);
+    match (notification.reason, is_over) {
+        (Reason::Passed, false) => &[Action::Trigger],
         (Reason::Test | Reason::Passed, _) => &[Action::Trigger, Action::Resolve],
-        (_, true) => &[Action::Trigger],
-        (_, false) => &[Action::Resolve],
+        (_, true) => &[Action::Resolve],
+        (_, false) if notification.is_firing() => &[Action::Trigger],
+        (_, false) => &[],
     }
+}
+
+fn has_withheld(notification: &Notification) -> bool {
+    notification.detail("withheld").is_some_and(|count| count != "0")
 }
 
 export_forwarder!(PagerDuty);

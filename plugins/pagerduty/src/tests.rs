@@ -99,6 +99,17 @@ fn a_group_that_is_over_resolves_its_incident_and_says_nothing_more() {
 }
 
 #[test]
+fn an_incident_stays_open_while_alerts_of_its_group_fire_that_are_only_silenced() {
+    let mut news = notification(vec![resolved("Down")]);
+    news.details.push(("withheld".to_owned(), "1".to_owned()));
+    assert_eq!(sent(json!({}), news.clone()), Vec::<Value>::new());
+    news.reason = Reason::Passed;
+    let events = sent(json!({}), news);
+    let actions: Vec<_> = events.iter().map(|event| event["event_action"].as_str()).collect();
+    assert_eq!(actions, [Some("trigger")]);
+}
+
+#[test]
 fn a_test_and_what_has_passed_open_an_incident_and_close_it() {
     for (reason, key) in [
         (Reason::Test, "0123456789abcdef0123456789abcdef"),
