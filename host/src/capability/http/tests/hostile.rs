@@ -355,7 +355,7 @@ async fn bodies_of_one_run_are_limited_together() {
     }
     let refused = answers.iter().filter_map(|answer| answer.as_ref().err());
     let refused = refused.filter(|failure| {
-        let is_limit = matches!(&failure.error, Error::Limit(text) if text.contains("32 MiB"));
+        let is_limit = matches!(&failure.error, Error::Exhausted(text) if text.contains("32 MiB"));
         is_limit && failure.phases.transfer.is_some()
     });
     assert_eq!(refused.count(), 8);
@@ -371,7 +371,7 @@ async fn requests_of_one_run_are_limited() {
     let failed: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
     assert_eq!(failed.len(), 1);
     assert!(
-        matches!(&failed[0].error, Error::Limit(text) if text.contains("1000 requests")),
+        matches!(&failed[0].error, Error::Exhausted(text) if text.contains("1000 requests")),
         "{}",
         failed[0]
     );
