@@ -92,7 +92,7 @@ pub(crate) mod state {
 
     pub(crate) fn set(key: &str, value: &[u8]) -> Result<(), String> {
         with(|world| {
-            let (size, quota) = (size_after(world, key, value), world.state_quota);
+            let (size, quota) = (size_after(world, key, value), world.quota());
             if size > quota {
                 return Err(format!("{size} bytes are more than the quota of {quota}"));
             }

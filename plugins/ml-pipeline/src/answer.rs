@@ -96,6 +96,13 @@ pub(crate) fn succeeded<'a>(
     }
 }
 
+/// Whether it is the system itself that answers: all of those that list runs say with JSON what is wrong.
+pub(crate) fn in_own_words(answer: &Answer) -> bool {
+    answer
+        .as_ref()
+        .is_ok_and(|response| response.body.trim_ascii_start().starts_with(b"{"))
+}
+
 /// A body that goes on where the host stops reading may never end, and what is missing may be what matters.
 pub(crate) fn whole(response: &Response) -> Result<&Response, Finding> {
     if response.body_truncated {
