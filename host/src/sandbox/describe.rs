@@ -127,7 +127,7 @@ pub enum DescriptionError {
     #[error("its detail `refresh` is {0:?}; write a time of {REFRESH_MIN:?} or more, such as \"1m\"")]
     Refresh(String),
     /// Not a size, or more than is given unasked.
-    #[error("its detail `state` is {0:?}; write a size of at most {} MiB such as \"512KiB\"", STATE_BYTES_MAX >> 20)]
+    #[error("its detail `state` is {0:?}; write a size of at most 4 MiB such as \"512KiB\"")]
     State(String),
     /// Past the cap.
     #[error("it needs {0} bytes of memory; at most {MEMORY_BYTES_MAX} can be given")]
@@ -343,7 +343,7 @@ mod tests {
         for bad in ["", "lots", "5MiB"] {
             assert_eq!(need(bad), Err(DescriptionError::State(bad.into())));
         }
-        let quota = |size, configured| {
+        let quota = |size: &str, configured| {
             let details: &[(&str, &str)] = if size.is_empty() { &[] } else { &[("state", size)] };
             validate(said("a", "1.0.0", details))
                 .expect("valid")

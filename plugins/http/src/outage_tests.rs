@@ -6,12 +6,7 @@ use crate::Http;
 
 #[test]
 fn runs_in_a_row_are_counted_of_a_thousand_targets_that_all_fail() {
-    let address = |number: usize| {
-        format!(
-            "https://{number:04}.{}.example.com/health",
-            "a".repeat(120)
-        )
-    };
+    let address = |number: usize| format!("https://{number:04}.{}.example.com/health", "a".repeat(120));
     let targets: Vec<_> = (0..1_000).map(|number| json!({ "url": address(number) })).collect();
     let settings = json!({ "targets": targets });
     let mut fake = Fake::new().with_http(|request| Ok(answer(500, &request.url)));

@@ -427,7 +427,9 @@ fn a_target_that_others_leave_no_room_is_advised_to_have_its_own_check() {
     let mut fake = Fake::new().with_http(move |_| Ok(text(&body)));
     let run = fake.run::<Prometheus>(settings);
     assert_eq!(run.status("first"), Status::Ok);
-    let said = &run.verdict("second").summary;
+    let second = run.verdict("second");
+    assert_eq!((second.status, second.code.as_str()), (Status::Unknown, "not_read"));
+    let said = &second.summary;
     assert!(
         said.contains("has 1.1 MiB left") && said.ends_with("or give it a check of its own"),
         "{said}"

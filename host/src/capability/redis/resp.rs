@@ -8,6 +8,7 @@
 use std::io;
 
 use bytes::{Buf, BytesMut};
+use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// Most bytes of all replies to one call: a guest has 64 MiB unless it asks for more, and holds a reply several times over
@@ -175,6 +176,11 @@ impl<S: AsyncRead + Unpin> Replies<S> {
     /// Whether everything that arrived was read. Anything else means that the other side speaks out of turn.
     pub(super) fn is_drained(&self) -> bool {
         self.buffer.is_empty()
+    }
+
+    /// Whether nothing has come that nobody asked for, and the other side is still there, as far as is known without waiting.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        self.is_drained() && self.stream.read_buf(&mut self.buffer).now_or_never().is_none()
     }
 
     /// One whole reply. One that does not fit is read to its end, and an error stands for it.

@@ -144,6 +144,12 @@ impl Session {
         Ok(replies)
     }
 
+    /// Whether what comes next will be an answer to what is asked next: before each pipeline, for what was late for the last one, or came
+    /// with the log-in, would shift all answers by one.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        self.replies.is_quiet()
+    }
+
     /// Whether another pipeline may follow.
     pub(super) fn is_clean(&self) -> bool {
         !self.is_given_up && self.replies.is_drained()
