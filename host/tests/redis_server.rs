@@ -363,19 +363,48 @@ async fn a_server_that_does_not_answer_times_out_at_the_deadline_and_not_later()
 }
 
 #[tokio::test]
-async fn a_reply_that_is_too_large_is_refused_and_the_next_call_works() {
+async fn a_reply_that_is_too_large_costs_itself_alone_and_one_without_end_what_is_behind_it() {
     let started = Started::new();
     let redis = client();
     for key in ["queue:x", "queue:y", "queue:z"] {
         // A value of 4 MiB: the position of its last byte.
         started.fill(&["SETRANGE", key, "4194303", "x"]);
     }
-    let large = ask(&redis, &started.plain(), &["MGET queue:x queue:y queue:z"]).await;
-    assert!(
-        matches!(&large, Err(Error::Protocol(said)) if said.contains("the most of one call")),
-        "{large:?}"
+    let is_refused = |reply: &[Node]| matches!(reply, [Node::Error(said)] if said.starts_with("TOOLARGE"));
+    let commands = [
+        "LLEN queue:a",
+        "MGET queue:x queue:y queue:z",
+        "GET queue:x",
+        "LLEN queue:a",
+    ];
+    let answer = ask(&redis, &started.plain(), &commands).await.expect("an answer");
+    let [before, large, alone, behind] = answer.replies.as_slice() else {
+        panic!("{} replies", answer.replies.len());
+    };
+    assert_eq!(
+        (before.as_slice(), behind.as_slice()),
+        ([Node::Integer(0)].as_slice(), [Node::Integer(0)].as_slice())
     );
-    ask(&redis, &started.plain(), &["PING"]).await.expect("an answer");
+    assert!(is_refused(large));
+    assert!(matches!(alone.as_slice(), [Node::Bulk(bytes)] if bytes.len() == 4 << 20));
+
+    let commands = [
+        &["LLEN queue:a"][..],
+        &["MGET queue:x queue:y queue:z"; 8],
+        &["LLEN queue:a"],
+    ]
+    .concat();
+    let answer = ask(&redis, &started.plain(), &commands).await.expect("an answer");
+    assert_eq!(answer.replies.len(), commands.len());
+    assert_eq!(answer.replies[0], [Node::Integer(0)]);
+    assert!(
+        answer.replies[1..].iter().all(|reply| is_refused(reply)),
+        "96 MiB are not passed over"
+    );
+    let answer = ask(&redis, &started.plain(), &["LLEN queue:a"])
+        .await
+        .expect("an answer");
+    assert_eq!(answer.replies[0], [Node::Integer(0)], "by another connection");
 }
 
 #[tokio::test]

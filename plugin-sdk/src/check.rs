@@ -84,6 +84,7 @@ fn fitting<C: Check>(mut report: report::Report) -> report::Report {
                 ("metrics", &left_out.named()),
                 ("series", &left_out.series),
                 ("verdicts_without_details", &left_out.details),
+                ("verdicts_with_shorter_summaries", &left_out.summaries),
             ],
         );
     }

@@ -80,6 +80,12 @@ impl Description {
         self.detail("memory", &format!("{mebibytes}MiB"))
     }
 
+    /// How much state it keeps between runs at most, when 64 KiB are not enough: on the day on which all that it watches fails. The
+    /// host grants at most 4 MiB unasked.
+    pub fn state_kib(&mut self, kibibytes: u32) -> &mut Self {
+        self.detail("state", &format!("{kibibytes}KiB"))
+    }
+
     /// Names of metrics come from the target, so that no list of them can be given.
     pub fn dynamic_metrics(&mut self) -> &mut Self {
         self.detail("dynamic-metrics", "true")

@@ -3,7 +3,7 @@
 //! Flows in: a text of the settings, in the syntax of the crate `regex-lite`. Flows out: whether it is found, and what a search
 //! costs at worst. Whether that can be afforded is the business of [`work`](crate::work).
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use regex_lite::{Regex, RegexBuilder};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -49,7 +49,8 @@ pub struct WholePattern(Engine);
 
 #[derive(Clone, Debug)]
 struct Engine {
-    regex: Regex,
+    /// Shared by clones: what a search needs of memory is kept in it, and a shared expectation is cloned for each target.
+    regex: Arc<Regex>,
     program_bytes: u32,
 }
 
@@ -60,7 +61,12 @@ impl Engine {
         loop {
             let mut builder = RegexBuilder::new(text);
             match builder.size_limit(program_bytes as usize).nest_limit(nested).build() {
-                Ok(regex) => return Ok(Self { regex, program_bytes }),
+                Ok(regex) => {
+                    return Ok(Self {
+                        regex: Arc::new(regex),
+                        program_bytes,
+                    });
+                }
                 Err(error) if program_bytes >= PROGRAM_BYTES_MAX => return Err(error.to_string()),
                 Err(_) => program_bytes = PROGRAM_BYTES_MAX.min(program_bytes / 2 * 3),
             }

@@ -10,7 +10,7 @@ use crate::{
     capability::{
         dial::Dialer,
         reach::Reach,
-        state::{QUOTA_BYTES_DEFAULT, StateBank, table},
+        state::{StateBank, table},
         system::SystemReader,
         tls::Trust,
     },
@@ -101,7 +101,7 @@ impl OneShot {
             attempt: 1,
             previous: None,
         };
-        let state = bank.view(&check.name, check.limits.state_bytes.unwrap_or(QUOTA_BYTES_DEFAULT));
+        let state = bank.view(&check.name, plugin.description().state_quota(check.limits.state_bytes));
         let facts = Arc::new(runner::facts(&loaded.config.host.environment));
         plugin.run(runner::request(job, Arc::clone(reach), state, facts)).await
     }

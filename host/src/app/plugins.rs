@@ -9,7 +9,7 @@ use std::{
 use super::reach;
 use crate::{
     board::SERIES_LIMIT_DEFAULT,
-    capability::{log::LINES_DEFAULT, reach::Reach, state::QUOTA_BYTES_DEFAULT},
+    capability::{log::LINES_DEFAULT, reach::Reach},
     config::{Check, Limits, Loaded, PluginSource, PluginUse, Problem, Receiver, User},
     rule::Metrics,
     sandbox::{LoadError, Plugin, Progress, RunLimits, Sandbox},
@@ -51,7 +51,9 @@ pub fn effective_limits(check: &Check, plugin: Option<&Plugin>) -> Limits {
         memory_bytes: plugin.map(|_| resolved.memory_bytes).or(own.memory_bytes),
         cpu: Some(resolved.cpu),
         series: own.series.or(Some(SERIES_LIMIT_DEFAULT)),
-        state_bytes: own.state_bytes.or(Some(QUOTA_BYTES_DEFAULT)),
+        state_bytes: plugin
+            .map(|plugin| plugin.description().state_quota(own.state_bytes))
+            .or(own.state_bytes),
         log_lines: own.log_lines.or(Some(LINES_DEFAULT)),
     }
 }

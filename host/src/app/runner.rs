@@ -9,7 +9,7 @@ use super::plugins::LoadedCheck;
 use crate::{
     capability::{
         reach::Reach,
-        state::{QUOTA_BYTES_DEFAULT, StateBank, StateScratch, table},
+        state::{StateBank, StateScratch, table},
     },
     clock::Clock,
     config::{Check, Schedule},
@@ -104,7 +104,7 @@ impl SandboxRunner {
         let Some(part) = self.roster.get(&job.check) else {
             return gone(&job);
         };
-        let quota = job.check.limits.state_bytes.unwrap_or(QUOTA_BYTES_DEFAULT);
+        let quota = part.plugin.description().state_quota(job.check.limits.state_bytes);
         let name = Arc::clone(&job.check.name);
         let request = request(job, part.reach, self.bank.view(&name, quota), self.facts);
         let end = part.plugin.run(request).await;

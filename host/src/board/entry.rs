@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock::{Instant, Timestamp},
-    config::{Check, PluginOrigin, Schedule},
+    config::{Check, PluginOrigin, Schedule, stale_after_by_default},
     metric::{FamilyHead, LabelName, MetricName},
     outcome::{Outcome, Status, Verdict},
 };
@@ -63,7 +63,9 @@ impl Expiry {
                 (at > now.wall).then_some(Self::At(at))
             }
             (_, Some(window)) => Self::within(window, reported, now),
-            (Schedule::Interval { every, .. }, None) => Self::within(*every * 2 + check.timeout, reported, now),
+            (Schedule::Interval { every, .. }, None) => {
+                Self::within(stale_after_by_default(*every, check.timeout), reported, now)
+            }
         }
     }
 

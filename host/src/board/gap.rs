@@ -8,8 +8,7 @@ use std::time::Duration;
 use super::entry::Now;
 use crate::clock::Timestamp;
 
-/// A beat that is later than this was not merely late. Short beside the least interval of a check, one second, which is the least
-/// that a check in good health has left at any moment; long beside what a busy machine keeps a thread waiting.
+/// A beat that is later than this was not merely late. Short beside the two seconds for which a report counts at least; long beside what a busy machine keeps a thread waiting.
 const LATE_MAX: Duration = Duration::from_millis(500);
 
 /// From when a beat was due until it came.

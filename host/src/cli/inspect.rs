@@ -88,6 +88,7 @@ pub(super) fn shape(plugin: &Plugin) -> Value {
         }).collect::<Vec<_>>(),
         "wants": inspection.wants().into_iter().map(|wanted| wanted.as_str()).collect::<Vec<_>>(),
         "memory_bytes": description.memory_bytes,
+        "state_bytes": description.state_bytes,
         "settings_schema": serde_json::from_str::<Value>(&description.settings_schema).unwrap_or(Value::Null),
         "metrics": description.metrics.iter().map(|metric| json!({
             "name": metric.name, "type": metric.kind, "help": metric.help, "unit": metric.unit, "labels": metric.label_names,

@@ -209,6 +209,15 @@ pub struct Check {
     pub location: String,
 }
 
+/// Least time after which a report is too old unless configured: two of the host's own seconds. A check that runs ten times a second
+/// would be called down after a hiccup of the machine otherwise.
+const STALE_AFTER_LEAST: Duration = Duration::from_secs(2);
+
+/// How long a report of a check that runs by an interval counts, where `stale_after` does not say it.
+pub fn stale_after_by_default(every: Duration, timeout: Duration) -> Duration {
+    (every * 2 + timeout).max(STALE_AFTER_LEAST)
+}
+
 impl PartialEq for Check {
     fn eq(&self, other: &Self) -> bool {
         // Taken apart, so that a new field cannot be forgotten here.

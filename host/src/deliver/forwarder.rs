@@ -18,7 +18,7 @@ use crate::{
     alert::Annotations,
     capability::{
         reach::Reach,
-        state::{QUOTA_BYTES_DEFAULT, StateBank, table},
+        state::{StateBank, table},
     },
     clock::{Clock, Instant, Timestamp},
     config::Limits,
@@ -121,7 +121,7 @@ impl Forwarder {
     }
 
     fn request(&self, attempt: u32, timeout: Duration) -> ForwardRequest {
-        let quota = self.limits.state_bytes.unwrap_or(QUOTA_BYTES_DEFAULT);
+        let quota = self.plugin.description().state_quota(self.limits.state_bytes);
         ForwardRequest {
             receiver: Arc::clone(&self.receiver),
             location: Arc::clone(&self.location),

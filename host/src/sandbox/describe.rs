@@ -6,7 +6,10 @@
 use std::time::Duration;
 
 use super::{bindings::exports::bellwether::plugin::identity as guest, limits::MEMORY_BYTES_MAX};
-use crate::{capability::log::clean, secret::Redactor};
+use crate::{
+    capability::{log::clean, state::QUOTA_BYTES_DEFAULT},
+    secret::Redactor,
+};
 
 /// Longest name, in characters that are all ASCII.
 const NAME_BYTES_MAX: usize = 64;
@@ -18,6 +21,9 @@ const TEXT_BYTES_MAX: usize = 2 * 1024;
 const SCHEMA_BYTES_MAX: usize = 256 * 1024;
 /// Most metrics, codes, connections or details.
 const ITEMS_MAX: usize = 1_000;
+
+/// Most state that a plugin gets without being configured to: it is written whole after each run that changes it.
+const STATE_BYTES_MAX: u64 = 4 << 20;
 
 /// Shortest time between two refreshes: each is a message to somebody else's server for every group that fires.
 const REFRESH_MIN: Duration = Duration::from_secs(10);
@@ -43,8 +49,17 @@ pub struct Description {
     pub details: Vec<(String, String)>,
     /// The `memory` detail in bytes; `None`: the default will do.
     pub memory_bytes: Option<u64>,
+    /// The `state` detail in bytes: what it keeps between runs when all that it watches fails. `None`: the default will do.
+    pub state_bytes: Option<u64>,
     /// The `refresh` detail of a forwarder: how often its receiver is to be told again of what still fires. `None`: never.
     pub refresh: Option<Duration>,
+}
+
+impl Description {
+    /// What a check or receiver of it may keep between runs, with `limits.state` as configured.
+    pub fn state_quota(&self, configured: Option<u64>) -> u64 {
+        configured.unwrap_or_else(|| self.state_bytes.unwrap_or(0).max(QUOTA_BYTES_DEFAULT))
+    }
 }
 
 /// A family that may be reported.
@@ -111,6 +126,9 @@ pub enum DescriptionError {
     /// Not a time, or one that is too short.
     #[error("its detail `refresh` is {0:?}; write a time of {REFRESH_MIN:?} or more, such as \"1m\"")]
     Refresh(String),
+    /// Not a size, or more than is given unasked.
+    #[error("its detail `state` is {0:?}; write a size of at most 4 MiB such as \"512KiB\"")]
+    State(String),
     /// Past the cap.
     #[error("it needs {0} bytes of memory; at most {MEMORY_BYTES_MAX} can be given")]
     MemoryCap(u64),
@@ -126,6 +144,7 @@ pub(super) fn validate(said: guest::Description) -> Result<Description, Descript
     let details = bounded("details", said.details)?;
     Ok(Description {
         memory_bytes: memory(&details)?,
+        state_bytes: state(&details)?,
         refresh: refresh(&details)?,
         name: said.name,
         version: said.version,
@@ -222,6 +241,14 @@ fn memory(details: &[(String, String)]) -> Result<Option<u64>, DescriptionError>
     }
 }
 
+fn state(details: &[(String, String)]) -> Result<Option<u64>, DescriptionError> {
+    let Some((_, size)) = details.iter().find(|(name, _)| name == "state") else {
+        return Ok(None);
+    };
+    let known = parse_size(size).filter(|bytes| *bytes <= STATE_BYTES_MAX);
+    known.map(Some).ok_or_else(|| DescriptionError::State(text(size)))
+}
+
 fn refresh(details: &[(String, String)]) -> Result<Option<Duration>, DescriptionError> {
     let Some((_, every)) = details.iter().find(|(name, _)| name == "refresh") else {
         return Ok(None);
@@ -307,6 +334,25 @@ mod tests {
             assert_eq!(need(bad), Err(DescriptionError::Memory(bad.into())));
         }
         assert_eq!(validate(said("a", "1.0.0", &[])).expect("valid").memory_bytes, None);
+    }
+
+    #[test]
+    fn the_state_need_is_a_size_under_the_cap_and_the_configuration_has_the_last_word() {
+        let need = |size: &str| validate(said("a", "1.0.0", &[("state", size)])).map(|valid| valid.state_bytes);
+        assert_eq!(need("1MiB"), Ok(Some(1 << 20)));
+        for bad in ["", "lots", "5MiB"] {
+            assert_eq!(need(bad), Err(DescriptionError::State(bad.into())));
+        }
+        let quota = |size: &str, configured| {
+            let details: &[(&str, &str)] = if size.is_empty() { &[] } else { &[("state", size)] };
+            validate(said("a", "1.0.0", details))
+                .expect("valid")
+                .state_quota(configured)
+        };
+        assert_eq!(quota("", None), QUOTA_BYTES_DEFAULT);
+        assert_eq!(quota("1KiB", None), QUOTA_BYTES_DEFAULT, "no plugin gets less");
+        assert_eq!(quota("1MiB", None), 1 << 20);
+        assert_eq!(quota("1MiB", Some(10)), 10);
     }
 
     #[test]

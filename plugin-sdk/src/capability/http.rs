@@ -69,7 +69,7 @@ impl From<Box<Failure>> for crate::Failure {
         match &failure.error {
             Error::Denied(reason) => Self::denied(reason),
             Error::Invalid(reason) => Self::internal(reason),
-            Error::Limit(reason) => Self::internal(reason),
+            Error::Limit(reason) | Error::Exhausted(reason) => Self::internal(reason),
             Error::Resolve(_) | Error::Connect(_) | Error::Tls(_) | Error::Timeout(_) | Error::Protocol(_) => {
                 Self::target(reason(&failure.error))
             }
@@ -88,23 +88,7 @@ pub fn reason(error: &Error) -> String {
         Error::Timeout(phase) => format!("no answer in time, while {}", doing(*phase)),
         // The host says what was wrong, and in which phase: no HTTP, broken chunks, a connection that was closed.
         Error::Protocol(reason) => reason.clone(),
-        Error::Limit(reason) => format!("over a limit: {reason}"),
-    }
-}
-
-/// How the host begins to say that the run has no more of something: seats, requests, room for bodies.
-const OF_THE_RUN: [&str; 3] = [
-    "waited for a free seat",
-    "the bodies of this run",
-    "more than 1000 requests",
-];
-
-/// Whether it is the run that has no more of something, and not the target that has too much of it: then nobody can tell how the
-/// target is. The contract has one variant for both, so this goes by the host's words; of words it does not know it says false.
-pub fn is_limit_of_run(error: &Error) -> bool {
-    match error {
-        Error::Limit(reason) => OF_THE_RUN.iter().any(|words| reason.starts_with(words)),
-        _ => false,
+        Error::Limit(reason) | Error::Exhausted(reason) => format!("over a limit: {reason}"),
     }
 }
 
@@ -129,22 +113,4 @@ pub fn send_all(requests: &[Request]) -> Vec<Result<Response, Box<Failure>>> {
         .into_iter()
         .map(|answer| answer.map_err(Box::new))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_run_has_no_more_of_is_told_from_what_a_target_has_too_much_of() {
-        let of_run = |reason: &str| is_limit_of_run(&Error::Limit(reason.to_owned()));
-        assert!(of_run(
-            "waited for a free seat until the run's time was up, and was not asked"
-        ));
-        assert!(of_run("the bodies of this run are larger than 32 MiB together"));
-        assert!(of_run("more than 1000 requests in one run, redirects included"));
-        assert!(!of_run("more than 5 redirects"));
-        assert!(!of_run("the body is longer than 1 MiB, which is the most that is read"));
-        assert!(!is_limit_of_run(&Error::Protocol("the bodies of this run".into())));
-    }
 }

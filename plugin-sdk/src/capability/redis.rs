@@ -35,6 +35,11 @@ impl Reply {
         }
     }
 
+    /// The reply did not fit in what one call may bring. By itself it may, in a call of its own.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Self::Error(message) if message.starts_with(TOO_LARGE))
+    }
+
     /// The text of a value or status.
     pub fn text(&self) -> Option<&str> {
         match self {
@@ -50,6 +55,9 @@ impl Reply {
         }
     }
 }
+
+/// How an error begins that the host puts in place of a reply which did not fit beside the others of its call.
+pub const TOO_LARGE: &str = "TOOLARGE";
 
 /// Deepest nesting of a reply that is followed; no command that the host lets through comes near it.
 const DEPTH_MAX: u32 = 16;

@@ -101,7 +101,8 @@ impl From<Box<http::Failure>> for DeliveryFailure {
             | http::Error::Tls(_)
             | http::Error::Timeout(_)
             | http::Error::Protocol(_)
-            | http::Error::Limit(_) => Self::transient(reason),
+            | http::Error::Limit(_)
+            | http::Error::Exhausted(_) => Self::transient(reason),
         }
     }
 }
@@ -147,6 +148,7 @@ mod tests {
             http::Error::Timeout(http::Phase::Processing),
             http::Error::Protocol(String::new()),
             http::Error::Limit(String::new()),
+            http::Error::Exhausted(String::new()),
         ] {
             assert!(!failed(error));
         }

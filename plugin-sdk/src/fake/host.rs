@@ -92,7 +92,7 @@ pub(crate) mod state {
 
     pub(crate) fn set(key: &str, value: &[u8]) -> Result<(), String> {
         with(|world| {
-            let (size, quota) = (size_after(world, key, value), world.state_quota);
+            let (size, quota) = (size_after(world, key, value), world.quota());
             if size > quota {
                 return Err(format!("{size} bytes are more than the quota of {quota}"));
             }
@@ -167,11 +167,22 @@ pub(crate) mod http {
 
 pub(crate) mod redis {
     use super::{denied, with};
-    use crate::bindings::bellwether::plugin::redis::{Error, Info, Node};
+    use crate::{
+        bindings::bellwether::plugin::redis::{Error, Info, Node},
+        capability::redis::TOO_LARGE,
+    };
+
+    /// Of the host's 8 MiB, what is not kept for short replies.
+    const LONG_BYTES_MAX: usize = 7 << 20;
+    const SHORT_BYTES_MAX: usize = 4 << 10;
 
     pub(crate) fn pipeline(slot: &str, commands: &[Vec<Vec<u8>>]) -> Result<(Vec<Vec<Node>>, Info), Error> {
         let mut answer = with(|world| world.redis.take()).unwrap_or_else(|| denied("redis"));
-        let replies: Result<_, _> = commands.iter().map(|words| answer(slot, &text(words))).collect();
+        let mut room = LONG_BYTES_MAX;
+        let replies: Result<_, _> = commands
+            .iter()
+            .map(|words| Ok(fitting(answer(slot, &text(words))?, &mut room)))
+            .collect();
         with(|world| world.redis = Some(answer));
         Ok((
             replies?,
@@ -181,6 +192,22 @@ pub(crate) mod redis {
                 details: Vec::new(),
             },
         ))
+    }
+
+    /// As the host, which passes over what does not fit beside the other replies of a call.
+    fn fitting(reply: Vec<Node>, room: &mut usize) -> Vec<Node> {
+        let bytes: usize = reply
+            .iter()
+            .map(|node| if let Node::Bulk(bytes) = node { bytes.len() } else { 0 })
+            .sum();
+        if bytes <= SHORT_BYTES_MAX {
+            return reply;
+        }
+        let Some(left) = room.checked_sub(bytes) else {
+            return vec![Node::Error(format!("{TOO_LARGE} the reply does not fit"))];
+        };
+        *room = left;
+        reply
     }
 
     fn text(words: &[Vec<u8>]) -> Vec<String> {

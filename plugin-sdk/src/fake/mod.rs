@@ -220,10 +220,10 @@ impl Fake {
         self
     }
 
-    /// How many bytes of keys and values the state holds; 64 KiB unless said.
+    /// How many bytes of keys and values the state holds; what the plugin describes unless said, and 64 KiB where it does not.
     #[must_use]
     pub fn with_state_quota(mut self, bytes: usize) -> Self {
-        self.world.state_quota = bytes;
+        self.world.state_quota = Some(bytes);
         self
     }
 
@@ -286,6 +286,9 @@ impl Fake {
     pub fn run<C: Check>(&mut self, settings: impl Into<Value>) -> Run {
         let description = describe::<C>();
         let settings = settings.into().to_string();
+        let details = description.0.details.iter();
+        let kib = details.filter_map(|(name, size)| size.strip_suffix("KiB").filter(|_| name == "state"));
+        self.world.described_quota = kib.filter_map(|kib| kib.parse::<usize>().ok()).sum::<usize>() << 10;
         let (result, logs) = self.world.during(|| run_export::<C>(&settings));
         lint::fail_with(&lint::outcome(&description.0, &result));
         Run::new(result, logs)

@@ -31,7 +31,9 @@ pub(crate) struct World {
     pub(super) connections: Vec<context::Connection>,
     pub(super) facts: BTreeMap<String, String>,
     pub(super) state: BTreeMap<String, Vec<u8>>,
-    pub(super) state_quota: usize,
+    /// `None`: what the plugin describes.
+    pub(super) state_quota: Option<usize>,
+    pub(super) described_quota: usize,
     pub(super) system: Option<Result<system::Snapshot, String>>,
     pub(super) http: Option<Answer<http::Request, Result<http::Response, Box<http::Failure>>>>,
     pub(super) redis: Option<RedisAnswer>,
@@ -51,7 +53,8 @@ impl Default for World {
             connections: Vec::new(),
             facts: BTreeMap::new(),
             state: BTreeMap::new(),
-            state_quota: DEFAULT_STATE_QUOTA,
+            state_quota: None,
+            described_quota: DEFAULT_STATE_QUOTA,
             system: None,
             http: None,
             redis: None,
@@ -87,6 +90,12 @@ impl Drop for Entered<'_> {
 }
 
 impl World {
+    /// As the host: no plugin gets less than what it gets without a word.
+    pub(super) fn quota(&self) -> usize {
+        self.state_quota
+            .unwrap_or_else(|| self.described_quota.max(DEFAULT_STATE_QUOTA))
+    }
+
     /// Makes this the world of the thread while `run` lasts; returns what it logged, too.
     pub(super) fn during<T>(&mut self, run: impl FnOnce() -> T) -> (T, Vec<LogLine>) {
         let nested = CURRENT.replace(Some(mem::take(self)));

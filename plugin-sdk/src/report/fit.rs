@@ -6,6 +6,7 @@
 use crate::bindings::bellwether::plugin::report as wit;
 
 use super::points::label_sets;
+use crate::text::prefix;
 
 /// The host takes 4 MiB in one call, of which a report is one: requests, state and log lines are others, with 4 MiB each. An eighth is
 /// left for what is counted here otherwise than there.
@@ -20,6 +21,9 @@ const SAMPLE: usize = 32;
 const WITH_PARTS: usize = 64;
 const PART: usize = 16;
 
+/// What stays of a summary where all of them do not fit: a line. Whoever quotes a target in it should cut it before.
+const SUMMARY_UNITS_KEPT: usize = 160;
+
 /// Families that a log line names.
 const NAMED_MAX: usize = 5;
 
@@ -30,11 +34,13 @@ pub(crate) struct LeftOut {
     pub(crate) series: usize,
     /// Verdicts that lost their details.
     pub(crate) details: usize,
+    /// Verdicts whose summaries were cut.
+    pub(crate) summaries: usize,
 }
 
 impl LeftOut {
     pub(crate) fn is_nothing(&self) -> bool {
-        self.families.is_empty() && self.details == 0
+        self.families.is_empty() && self.details == 0 && self.summaries == 0
     }
 
     /// `a, b and 3 more`.
@@ -62,6 +68,13 @@ pub(crate) fn fit(report: &mut wit::Report, described: &[&str]) -> LeftOut {
         for verdict in &mut report.verdicts {
             left_out.details += usize::from(!verdict.details.is_empty());
             verdict.details.clear();
+        }
+    }
+    if verdicts(&report.verdicts) > REPORT_BYTES_MAX {
+        for verdict in &mut report.verdicts {
+            let kept = prefix(&verdict.summary, SUMMARY_UNITS_KEPT).len();
+            left_out.summaries += usize::from(kept < verdict.summary.len());
+            verdict.summary.truncate(kept);
         }
     }
     let mut left = REPORT_BYTES_MAX.saturating_sub(verdicts(&report.verdicts));
@@ -194,7 +207,21 @@ mod tests {
             families: Vec::new(),
         };
         let left_out = fit(&mut report, &[]);
-        assert_eq!((left_out.details, report.verdicts.len()), (500, 500));
+        assert_eq!(
+            (left_out.details, left_out.summaries, report.verdicts.len()),
+            (500, 0, 500)
+        );
         assert!(fits(&report) && !left_out.is_nothing());
+        let long = wit::Verdict {
+            summary: "ü".repeat(30_000),
+            ..verdict(1)
+        };
+        let mut report = wit::Report {
+            verdicts: vec![long; 500],
+            families: Vec::new(),
+        };
+        let left_out = fit(&mut report, &[]);
+        assert_eq!((left_out.summaries, report.verdicts.len()), (500, 500));
+        assert!(fits(&report) && report.verdicts[0].summary.len() > 100);
     }
 }

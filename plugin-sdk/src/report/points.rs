@@ -6,10 +6,26 @@ use crate::{
     bindings::bellwether::plugin::report as wit,
     metric::Number,
     report::{Bucket, Quantile},
+    text::digest,
 };
 
+/// Most bytes of a label's value: the host refuses the family of a longer one, and with it what is known of all other targets.
+const LABEL_BYTES_MAX: usize = 1_024;
+
+/// What stays of a longer one, before what tells it apart from others that begin alike.
+const LABEL_BYTES_KEPT: usize = 960;
+
 fn owned(labels: &[&str]) -> Vec<String> {
-    labels.iter().map(|&value| value.to_owned()).collect()
+    labels.iter().map(|value| label(value)).collect()
+}
+
+/// Values are often others' to choose: the names in a certificate, of a feature, of a file.
+fn label(value: &str) -> String {
+    if value.len() <= LABEL_BYTES_MAX {
+        return value.to_owned();
+    }
+    let end = (0..=LABEL_BYTES_KEPT).rev().find(|at| value.is_char_boundary(*at));
+    format!("{}…{}", &value[..end.unwrap_or(0)], digest(value))
 }
 
 /// What every mismatch below means: two declarations share a name. The tests of a plugin say so more kindly.
@@ -96,9 +112,15 @@ impl<const N: usize> Added<'_, N> {
         let value = value.to_f64();
         assert!(value >= 0.0, "a total only goes up: {value} cannot be added");
         // From the end: plugins add to one target's totals before they come to the next one's.
-        match self.0.iter_mut().rev().find(|sample| sample.label_values == labels) {
+        let label_values = owned(&labels);
+        match self
+            .0
+            .iter_mut()
+            .rev()
+            .find(|sample| sample.label_values == label_values)
+        {
             Some(sample) => sample.value += value,
-            None => push(self.0, &labels, value),
+            None => self.0.push(wit::Sample { label_values, value }),
         }
         self
     }
@@ -185,5 +207,22 @@ impl<const N: usize> Summaries<'_, N> {
             count,
         });
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_label_is_cut_between_characters_and_stays_apart_from_its_like() {
+        let long = |end: &str| format!("{}{end}", "ü".repeat(2_000));
+        let (one, other) = (label(&long("a")), label(&long("b")));
+        assert!(one.len() <= LABEL_BYTES_MAX && one.starts_with("üü"), "{one}");
+        assert_ne!(one, other);
+        assert_eq!(label(&"x".repeat(LABEL_BYTES_MAX)).len(), LABEL_BYTES_MAX);
+        let mut samples = Vec::new();
+        Added::<1>(&mut samples).add([&long("a")], 1).add([&long("a")], 2);
+        assert_eq!((samples.len(), samples[0].value), (1, 3.0));
     }
 }

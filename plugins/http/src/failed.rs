@@ -2,7 +2,7 @@
 
 use bellwether_sdk::{
     Code, Status,
-    http::{Error, Phase, is_limit_of_run, reason},
+    http::{Error, Phase, reason},
 };
 
 use crate::{
@@ -20,8 +20,8 @@ use crate::{
 /// nothing about the target.
 pub(crate) fn finding(error: &Error, target: &Target, seen: &Observation, failed: Status, now: i64) -> Finding {
     let status = match error {
-        Error::Denied(_) | Error::Invalid(_) => Status::Unknown,
-        Error::Limit(_) if !was_asked(seen) || is_limit_of_run(error) => Status::Unknown,
+        Error::Denied(_) | Error::Invalid(_) | Error::Exhausted(_) => Status::Unknown,
+        Error::Limit(_) if !was_asked(seen) => Status::Unknown,
         Error::Resolve(_)
         | Error::Connect(_)
         | Error::Tls(_)
@@ -71,9 +71,9 @@ fn code(error: &Error, seen: &Observation) -> &'static Code {
         Error::Tls(_) => &TLS,
         Error::Timeout(_) => &TIMEOUT,
         Error::Protocol(_) => &PROTOCOL,
-        Error::Limit(_) if !was_asked(seen) => &NOT_ASKED,
-        Error::Limit(_) if stopped_in_body(seen) && !is_limit_of_run(error) => &BODY_TOO_LONG,
-        Error::Limit(_) => &LIMIT,
+        Error::Limit(_) | Error::Exhausted(_) if !was_asked(seen) => &NOT_ASKED,
+        Error::Limit(_) if stopped_in_body(seen) => &BODY_TOO_LONG,
+        Error::Limit(_) | Error::Exhausted(_) => &LIMIT,
     }
 }
 

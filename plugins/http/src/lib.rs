@@ -23,6 +23,9 @@ use settings::NameSet;
 pub use settings::Settings;
 use target::Target;
 
+/// What a thousand targets take that all fail, by their addresses as names: runs in a row are what alerts count.
+const STATE_KIB: u32 = 512;
+
 /// The plugin.
 #[derive(Debug)]
 pub struct Http;
@@ -36,6 +39,7 @@ impl Check for Http {
     type Settings = Settings;
 
     fn describe(about: &mut Description) {
+        about.state_kib(STATE_KIB);
         about.optional_connection(
             SLOT,
             &["http", "https"],
@@ -125,5 +129,7 @@ fn refused_outright(probes: &[Probe<'_>]) -> Result<(), Failure> {
     }
 }
 
+#[cfg(test)]
+mod outage_tests;
 #[cfg(test)]
 mod tests;

@@ -331,7 +331,7 @@ fn a_target_that_the_run_never_came_to_is_unknown() {
             total_ns: 0,
             ..failure(Error::Limit(String::new())).phases
         },
-        ..*failure(Error::Limit("waited for a free seat".into()))
+        ..*failure(Error::Exhausted("waited for a free seat".into()))
     };
     let run = judged(json!({}), Err(Box::new(never)));
     assert_eq!(
@@ -564,11 +564,12 @@ fn where_no_more_is_kept_nobody_is_told_to_raise_what_is_kept() {
 
 #[test]
 fn a_body_without_end_is_too_long_however_small_its_pieces_and_a_redirect_too_many_is_not() {
-    let stopped = |status, why: &str| Failure {
+    let stopped_by = |status, error| Failure {
         status: Some(status),
         remote_address: Some("192.0.2.7:443".into()),
-        ..*failure(Error::Limit(why.into()))
+        ..*failure(error)
     };
+    let stopped = |status, why: &str| stopped_by(status, Error::Limit(why.into()));
     let pieces = stopped(200, "while reading the body: it comes in more than 32768 pieces");
     let run = judged(json!({}), Err(Box::new(pieces)));
     assert_eq!(
@@ -586,7 +587,8 @@ fn a_body_without_end_is_too_long_however_small_its_pieces_and_a_redirect_too_ma
         "{}",
         code(&run).2
     );
-    let full = stopped(200, "the bodies of this run are larger than 32 MiB together");
+    let full = "while reading the body: all bodies of this run are larger than 32 MiB together";
+    let full = stopped_by(200, Error::Exhausted(full.into()));
     let run = judged(json!({}), Err(Box::new(full)));
     assert_eq!((code(&run).0, code(&run).1), (Status::Unknown, "over_limit"));
     assert_eq!(

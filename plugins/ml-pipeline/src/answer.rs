@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bellwether_sdk::{
     Code,
-    http::{Error, Failure, Response, is_limit_of_run, reason},
+    http::{Error, Failure, Response, reason},
     json::Unread,
 };
 use serde_json::Value;
@@ -61,7 +61,7 @@ pub(crate) fn arrived(answer: &Answer) -> Result<&Response, Finding> {
             Error::Denied(_) => Finding::unknown(code::NOT_GRANTED, said),
             Error::Invalid(_) => Finding::unknown(code::UNREADABLE, said),
             Error::Limit(_) if was_asked(failure) => Finding::critical(code::BODY_TOO_LARGE, said),
-            Error::Limit(_) => Finding::unknown(code::NOT_ASKED, said),
+            Error::Limit(_) | Error::Exhausted(_) => Finding::unknown(code::NOT_ASKED, said),
             Error::Resolve(_) | Error::Connect(_) | Error::Protocol(_) => Finding::critical(code::UNREACHABLE, said),
             Error::Tls(_) => Finding::critical(code::TLS_FAILED, said),
             Error::Timeout(_) => Finding::critical(code::TIMED_OUT, said),
@@ -69,10 +69,9 @@ pub(crate) fn arrived(answer: &Answer) -> Result<&Response, Finding> {
     })
 }
 
-/// What the run has no more of says nothing about the server; heads and bodies without end are its own.
+/// Heads and bodies without end are the server's own.
 fn was_asked(failure: &Failure) -> bool {
-    let asked = failure.remote_address.is_some() || failure.redirects > 0;
-    asked && !is_limit_of_run(&failure.error)
+    failure.remote_address.is_some() || failure.redirects > 0
 }
 
 /// The response, when its status is one of success. Otherwise `otherwise` is the code, unless the status has a meaning of
@@ -95,6 +94,13 @@ pub(crate) fn succeeded<'a>(
         429 => Err(Finding::warning(code::OVERLOADED, text())),
         _ => Err(Finding::critical(otherwise, text())),
     }
+}
+
+/// Whether it is the system itself that answers: all of those that list runs say with JSON what is wrong.
+pub(crate) fn in_own_words(answer: &Answer) -> bool {
+    answer
+        .as_ref()
+        .is_ok_and(|response| response.body.trim_ascii_start().starts_with(b"{"))
 }
 
 /// A body that goes on where the host stops reading may never end, and what is missing may be what matters.
@@ -197,7 +203,7 @@ mod tests {
         assert_eq!(of(Error::Tls("expired".into())).1, "tls_failed");
         assert_eq!(of(Error::Timeout(Phase::Connect)).1, "timed_out");
         assert_eq!(
-            found(&Err(failure(Error::Limit("waited for a free seat".into())))).1,
+            found(&Err(failure(Error::Exhausted("waited for a free seat".into())))).1,
             "not_asked",
             "nobody knows how the server is"
         );
@@ -240,8 +246,8 @@ mod tests {
         let full = Failure {
             status: Some(200),
             remote_address: Some("127.0.0.1:8000".into()),
-            ..*failure(Error::Limit(
-                "the bodies of this run are larger than 32 MiB together".into(),
+            ..*failure(Error::Exhausted(
+                "while reading the body: all bodies of this run are larger than 32 MiB together".into(),
             ))
         };
         let (status, code, said) = found(&Err(Box::new(full)));

@@ -17,7 +17,7 @@ const SPELT_OUT_MAX: usize = 3;
 const SUMMARY_CHARS_MAX: usize = 400;
 
 /// What a request came to that says nothing of what was asked about. It may be over with the next run, as a restart of the server is.
-const UNANSWERED: [Code; 10] = [
+const UNANSWERED: [Code; 11] = [
     code::NOT_GRANTED,
     code::UNREACHABLE,
     code::TLS_FAILED,
@@ -28,6 +28,7 @@ const UNANSWERED: [Code; 10] = [
     code::UNREADABLE,
     code::BODY_TOO_LARGE,
     code::NOT_ASKED,
+    code::NOT_JUDGED,
 ];
 
 /// One thing that is not as it should be.

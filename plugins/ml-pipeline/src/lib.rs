@@ -36,6 +36,9 @@ use target::Seen;
 /// Answers whose lengths differ by less are judged in the order of the settings.
 const ALIKE_BYTES: usize = 64 * 1024;
 
+/// What all targets take when they fail, and their figures: runs in a row are what alerts count.
+const STATE_KIB: u32 = 1_024;
+
 /// The plugin.
 #[derive(Debug)]
 pub struct MlPipeline;
@@ -46,6 +49,7 @@ impl Check for MlPipeline {
     type Settings = Settings;
 
     fn describe(about: &mut Description) {
+        about.state_kib(STATE_KIB);
         metrics::describe(about);
         code::describe(about);
         settings::describe(about);

@@ -29,6 +29,21 @@ impl Table {
         })
     }
 
+    /// With these columns only, and no more than so many rows: a result may be megabytes, and a check have fifty of them.
+    pub(crate) fn narrowed(mut self, wanted: impl Fn(&str) -> bool, rows_max: usize) -> Self {
+        let stays: Vec<bool> = self.rows.columns.iter().map(|column| wanted(column)).collect();
+        let narrow = |mut values: Vec<Option<String>>| {
+            let mut stays = stays.iter();
+            values.retain(|_| stays.next().copied().unwrap_or(false));
+            values.shrink_to_fit();
+            values
+        };
+        self.rows.values.truncate(rows_max);
+        self.rows.values = self.rows.values.into_iter().map(narrow).collect();
+        self.rows.columns.retain(|column| wanted(column));
+        self
+    }
+
     pub(crate) fn first(&self) -> Option<Row<'_>> {
         self.rows().next()
     }

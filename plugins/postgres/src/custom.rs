@@ -32,6 +32,14 @@ pub(crate) fn report(queries: &[QuerySettings], facts: &Facts, report: &mut Repo
     Ok(())
 }
 
+/// What is looked at later. Of a row beyond those that make metrics only that it is there.
+pub(crate) fn kept(query: &QuerySettings, table: Table) -> Table {
+    let wanted = |column: &str| query.metrics.contains_key(column) || query.labels.iter().any(|label| label == column);
+    // What was cut off is told by how many rows there are.
+    let rows = if table.truncated() { usize::MAX } else { ROWS_MAX + 1 };
+    table.narrowed(wanted, rows)
+}
+
 fn one(query: &QuerySettings, table: &Table, report: &mut Report) -> Result<(), Failure> {
     let target = format!("query {}", query.name);
     let mut troubles: Vec<String> = cut(table).into_iter().chain(missing(query, table)).collect();

@@ -9,6 +9,7 @@ use bellwether_sdk::{
 
 use crate::{
     client::{Table, query},
+    custom,
     sections::{
         activity::{self, Activity},
         databases::{self, Database},
@@ -77,9 +78,9 @@ impl Facts {
         for section in settings.sections() {
             facts.section(*section, settings);
         }
-        for custom in &settings.queries {
-            let table = facts.ask(&format!("{OWN_QUERY}{}", custom.name), &custom.sql);
-            facts.custom.push(table);
+        for query in &settings.queries {
+            let table = facts.ask(&format!("{OWN_QUERY}{}", query.name), &query.sql);
+            facts.custom.push(table.map(|table| custom::kept(query, table)));
         }
         Ok(facts)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bellwether_sdk::{
     Code,
-    http::{Error, Failure, Response, is_limit_of_run, reason},
+    http::{Error, Failure, Response, reason},
     work::{Cost, Work},
 };
 
@@ -71,8 +71,8 @@ fn failed(failure: &Failure) -> Refusal {
         Error::Denied(_) => &DENIED,
         Error::Timeout(_) => &TIMEOUT,
         // The run had no more of something before there was anybody to ask.
-        Error::Limit(_) if !was_asked => &NOT_ASKED,
-        Error::Limit(_) if is_limit_of_run(&failure.error) => &NOT_READ,
+        Error::Limit(_) | Error::Exhausted(_) if !was_asked => &NOT_ASKED,
+        Error::Exhausted(_) => &NOT_READ,
         // Heads, bodies and redirects without end.
         Error::Limit(_) => &LIMIT,
         Error::Invalid(_) | Error::Resolve(_) | Error::Connect(_) | Error::Tls(_) | Error::Protocol(_) => &UNREACHABLE,

@@ -23,6 +23,9 @@ use merge::Merged;
 pub use settings::Settings;
 use settings::{Place, Target};
 
+/// What all targets take that fail, by their addresses as names: runs in a row are what alerts count.
+const STATE_KIB: u32 = 512;
+
 /// The plugin.
 #[derive(Debug)]
 pub struct Prometheus;
@@ -49,6 +52,7 @@ impl Check for Prometheus {
     type Settings = Settings;
 
     fn describe(about: &mut Description) {
+        about.state_kib(STATE_KIB);
         about.dynamic_metrics().memory_mib(MEMORY_MIB).optional_connection(
             SLOT,
             &["http", "https"],

@@ -369,7 +369,10 @@ fn each_way_to_fail_has_its_code() {
         assert_eq!(run.value("scrape_target_up", &["t"]), Some(0.0));
         assert_eq!(run.value("a", &[]), None, "nothing is taken over");
     }
-    let run = scraped(json!({}), Err(no_answer(Error::Limit("waited for a free seat".into()))));
+    let run = scraped(
+        json!({}),
+        Err(no_answer(Error::Exhausted("waited for a free seat".into()))),
+    );
     let (status, word, said) = code(&run);
     assert_eq!((status, word), (Status::Unknown, "not_asked"), "{said}");
     assert_eq!(run.value("scrape_target_up", &["t"]), None, "nobody knows");
@@ -424,7 +427,9 @@ fn a_target_that_others_leave_no_room_is_advised_to_have_its_own_check() {
     let mut fake = Fake::new().with_http(move |_| Ok(text(&body)));
     let run = fake.run::<Prometheus>(settings);
     assert_eq!(run.status("first"), Status::Ok);
-    let said = &run.verdict("second").summary;
+    let second = run.verdict("second");
+    assert_eq!((second.status, second.code.as_str()), (Status::Unknown, "not_read"));
+    let said = &second.summary;
     assert!(
         said.contains("has 1.1 MiB left") && said.ends_with("or give it a check of its own"),
         "{said}"
@@ -535,8 +540,8 @@ fn an_answer_without_end_is_too_large_however_it_comes() {
     let full = Failure {
         status: Some(200),
         remote_address: Some("127.0.0.1:9100".into()),
-        ..*no_answer(Error::Limit(
-            "the bodies of this run are larger than 32 MiB together".into(),
+        ..*no_answer(Error::Exhausted(
+            "while reading the body: all bodies of this run are larger than 32 MiB together".into(),
         ))
     };
     let run = scraped(json!({}), Err(Box::new(full)));

@@ -19,6 +19,9 @@ const COMMANDS_MAX: usize = 5_000;
 /// Milliseconds that must be left to begin another round trip; below, what is known is reported.
 const REMAINING_MIN_MS: u128 = 50;
 
+/// Most bytes of all answers of one run: jobs can be large, and reading a megabyte of them takes some 20 ms of a run's CPU time.
+const ANSWERS_BYTES_MAX: usize = 24 << 20;
+
 /// What is done with an answer that is no error. What it returns is asked in the next round trip.
 pub(crate) type Then = Box<dyn FnOnce(Reply, &mut Picture) -> Vec<Ask>>;
 
@@ -33,6 +36,8 @@ pub(crate) struct Ask {
     pub(crate) words: Vec<String>,
     then: Then,
     without: Option<Without>,
+    /// Its answer did not fit beside others once.
+    is_again: bool,
 }
 
 impl Ask {
@@ -45,6 +50,7 @@ impl Ask {
             words: words.into_iter().map(Into::into).collect(),
             then: Box::new(then),
             without: None,
+            is_again: false,
         }
     }
 
@@ -69,15 +75,24 @@ impl Ask {
 /// Asks until nothing is left to ask. An error only when the first round trip fails: then nothing is known at all. Later,
 /// the picture says what is missing.
 pub(crate) fn all(asks: Vec<Ask>, picture: &mut Picture) -> Result<(), redis::Error> {
-    let mut asks = round_trip(asks, picture)?;
+    let mut bytes = 0;
+    let mut asks = round_trip(asks, picture, &mut bytes)?;
     for _ in 1..ROUND_TRIPS_MAX {
         if asks.is_empty() {
             return Ok(());
         }
         if context::remaining().as_millis() < REMAINING_MIN_MS {
-            break;
+            picture.cut_short("there was no time left to ask for everything");
+            return Ok(());
         }
-        match round_trip(asks, picture) {
+        if bytes > ANSWERS_BYTES_MAX {
+            picture.cut_short(&format!(
+                "the answers take more than the {} MiB that one run reads: it holds very large jobs, some of which were not looked into",
+                ANSWERS_BYTES_MAX >> 20
+            ));
+            return Ok(());
+        }
+        match round_trip(asks, picture, &mut bytes) {
             Ok(more) => asks = more,
             Err(error) => {
                 picture.cut_short(&words_for(&error));
@@ -86,7 +101,9 @@ pub(crate) fn all(asks: Vec<Ask>, picture: &mut Picture) -> Result<(), redis::Er
         }
     }
     if !asks.is_empty() {
-        picture.cut_short("there was no time left to ask for everything");
+        picture.cut_short(&format!(
+            "{ROUND_TRIPS_MAX} round trips were not enough to ask for everything"
+        ));
     }
     Ok(())
 }
@@ -101,19 +118,35 @@ fn words_for(error: &redis::Error) -> String {
     }
 }
 
-fn round_trip(mut asks: Vec<Ask>, picture: &mut Picture) -> Result<Vec<Ask>, redis::Error> {
+/// What is to be asked next begins with what did not fit this time: alone it may, and if the first of all does not, it never will.
+fn round_trip(mut asks: Vec<Ask>, picture: &mut Picture, bytes: &mut usize) -> Result<Vec<Ask>, redis::Error> {
     let mut more = asks.split_off(asks.len().min(COMMANDS_MAX));
     let (replies, info) = send(&asks)?;
     picture.round_trips += 1;
     picture.latency.get_or_insert(latency(&info));
-    for (ask, reply) in asks.into_iter().zip(replies) {
+    let mut again = Vec::new();
+    for (place, (ask, reply)) in asks.into_iter().zip(replies).enumerate() {
+        *bytes = bytes.saturating_add(bytes_of(&reply));
+        if reply.is_too_large() && !(place == 0 && ask.is_again) {
+            again.push(Ask { is_again: true, ..ask });
+            continue;
+        }
         match (reply, ask.without) {
             (Reply::Error(message), Some(without)) if message.starts_with(NO_SUCH_KEY) => without(picture),
             (Reply::Error(message), _) => picture.refused(&ask.words, &message),
             (reply, _) => more.extend((ask.then)(reply, picture)),
         }
     }
-    Ok(more)
+    again.append(&mut more);
+    Ok(again)
+}
+
+fn bytes_of(reply: &Reply) -> usize {
+    match reply {
+        Reply::Bulk(bytes) => bytes.len(),
+        Reply::Array(parts) => parts.iter().map(bytes_of).sum(),
+        _ => 0,
+    }
 }
 
 fn latency(info: &Info) -> std::time::Duration {

@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use bellwether_sdk::text::cut;
+
 use crate::{search::Search, server::Server, streams::Stream};
 
 /// Of all queues together: some libraries keep one list of failures or one set of workers for all.
@@ -309,9 +311,13 @@ fn shown(words: &[String]) -> String {
     one_line(&words[..words.len().min(length)].join(" "))
 }
 
+/// Characters of what Redis or a proxy before it says that are told: a refusal stands in the verdict of each queue, and may be 16 KiB.
+const SAID_CHARACTERS_MAX: usize = 300;
+
 /// Names of keys may hold anything.
 fn one_line(text: &str) -> String {
-    text.chars()
+    cut(text, SAID_CHARACTERS_MAX)
+        .chars()
         .map(|character| if character.is_control() { '.' } else { character })
         .collect()
 }

@@ -44,6 +44,9 @@ const NOT_OK_RUNS: Gauge<2> = Gauge::new(
     streak::LABELS,
 );
 
+/// What the functions of a large project take when all fail, in several regions: some 330 bytes each.
+const STATE_KIB: u32 = 1_024;
+
 /// The plugin.
 #[derive(Debug)]
 pub struct SupabaseEdge;
@@ -55,6 +58,7 @@ impl Check for SupabaseEdge {
     type Settings = Settings;
 
     fn describe(about: &mut Description) {
+        about.state_kib(STATE_KIB);
         about
             .connection(
                 DEFAULT,

@@ -24,6 +24,7 @@ pub(crate) fn finding(failure: &Failure) -> Finding {
         Error::Protocol(_) => &classes::NOT_HTTP,
         Error::Denied(_) => &classes::NOT_GRANTED,
         Error::Invalid(_) => &classes::REQUEST_REFUSED,
+        Error::Exhausted(_) => &classes::OVER_LIMIT,
         Error::Limit(_) => without_end(failure),
     };
     Finding::new(class, one_line(&http::reason(&failure.error)))
@@ -32,9 +33,6 @@ pub(crate) fn finding(failure: &Failure) -> Finding {
 /// Whose fault it is that a limit was reached: bodies and heads without end are the target's, what is reached before there is
 /// anybody to ask, or by redirects, is a matter of the run.
 fn without_end(failure: &Failure) -> &'static Class {
-    if http::is_limit_of_run(&failure.error) {
-        return &classes::OVER_LIMIT;
-    }
     match failure.status {
         Some(300..=399) => &classes::OVER_LIMIT,
         Some(_) => &classes::BODY_TOO_LARGE,

@@ -1,8 +1,7 @@
 //! Answers that are announced (status 1xx) and do not come: hyper reads announcements for as long as they come, and a server can
 //! send them as fast as the network is.
 //!
-//! Flows in: what hyper tells of. Flows out: that it is enough. Of HTTP/2 hyper tells nothing: there, the time of the
-//! request ends it.
+//! Flows in: what hyper tells of. Flows out: that it is enough. Of HTTP/2 hyper tells nothing: there, `flood` ends it.
 
 use std::sync::{
     Arc,

@@ -37,7 +37,7 @@ impl Budget {
         let spend = |left: u64| left.checked_sub(bytes as u64);
         match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend) {
             Ok(_) => Ok(()),
-            Err(_) => Err(Error::Limit(format!(
+            Err(_) => Err(Error::Exhausted(format!(
                 "all bodies of this run are larger than 32 MiB together, with each compressed byte counted \
                  {COMPRESSED_WEIGHT} times"
             ))),
@@ -172,6 +172,6 @@ mod tests {
         assert_eq!(cost(100, 1000, Encoding::Gzip), 1400);
         let budget = Budget::new(1000);
         assert_eq!(budget.spend(cost(250, 0, Encoding::Brotli)), Ok(()));
-        assert!(matches!(budget.spend(1), Err(Error::Limit(_))));
+        assert!(matches!(budget.spend(1), Err(Error::Exhausted(_))));
     }
 }

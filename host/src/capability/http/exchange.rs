@@ -133,6 +133,9 @@ impl HttpRun {
                 sent = wire.send(request) => sent,
                 () = announced.too_often() => return Err(trace.ended_by(endless_announcements(), self.now() - began)),
             };
+            if let (Err(_), Some(flooded)) = (&sent, wire.allowance.exceeded()) {
+                return Err(trace.ended_by(flooded, self.now() - began));
+            }
             match sent {
                 Ok(answer) => {
                     let at = self.now();
@@ -196,7 +199,7 @@ impl HttpRun {
         let transfer = ended - begun.at;
         let read = read
             .and_then(|read| if whole { read.whole() } else { Ok(read) })
-            .map_err(|error| trace.ended_by(error, transfer))?;
+            .map_err(|error| trace.ended_by(begun.wire.allowance.exceeded().unwrap_or(error), transfer))?;
         trace.phases.transfer = Some(transfer);
         let remote = begun.wire.remote;
         if read.end == End::Complete && !asked.fresh {

@@ -105,9 +105,12 @@ pub enum Error {
     /// What came is no HTTP, or ended too soon.
     #[error("{0}")]
     Protocol(String),
-    /// A limit of the run or of the host.
+    /// A limit of one request: its answer has too much of something.
     #[error("{0}")]
     Limit(String),
+    /// The run has no more of something, which says nothing about who is asked.
+    #[error("{0}")]
+    Exhausted(String),
 }
 
 impl Error {
@@ -121,7 +124,7 @@ impl Error {
             Self::Tls(_) => "tls",
             Self::Timeout(_) => "timeout",
             Self::Protocol(_) => "protocol",
-            Self::Limit(_) => "limit",
+            Self::Limit(_) | Self::Exhausted(_) => "limit",
         }
     }
 
@@ -136,6 +139,7 @@ impl Error {
             Self::Timeout(phase) => Self::Timeout(phase),
             Self::Protocol(text) => Self::Protocol(words(&text)),
             Self::Limit(text) => Self::Limit(words(&text)),
+            Self::Exhausted(text) => Self::Exhausted(words(&text)),
         }
     }
 }

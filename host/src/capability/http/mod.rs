@@ -21,6 +21,7 @@ mod credentials;
 mod decode;
 mod exchange;
 mod explain;
+mod flood;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod members;

@@ -123,7 +123,7 @@ impl HttpRun {
     /// nothing about whom this request is for, so it ends as a limit and in no phase.
     async fn sit(&self) -> Result<(SemaphorePermit<'_>, Seat), Error> {
         if self.now() >= self.calls_until {
-            return Err(Error::Limit(TOO_LATE.to_owned()));
+            return Err(Error::Exhausted(TOO_LATE.to_owned()));
         }
         let own = self.in_time(self.seats.acquire()).await;
         // The semaphore is never closed.
@@ -256,7 +256,7 @@ impl HttpRun {
         if self.hops.fetch_add(1, Ordering::Relaxed) < REQUESTS_MAX {
             return Ok(());
         }
-        Err(Error::Limit(format!(
+        Err(Error::Exhausted(format!(
             "more than {REQUESTS_MAX} requests in one run, redirects included"
         )))
     }
@@ -321,7 +321,7 @@ impl HttpRun {
 
 /// Of a request that was never made.
 fn waited(others: usize, of_whom: &str) -> Error {
-    Error::Limit(format!(
+    Error::Exhausted(format!(
         "waited for a free seat until the run's time was up, and was not asked: {others} requests of {of_whom} were in flight. \
          Give them a shorter timeout than the check's, or share them among several checks"
     ))

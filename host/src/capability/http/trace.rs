@@ -30,14 +30,17 @@ impl Trace {
     /// Of an error in the current phase, which took so long. A limit ends the phase that it is met in, so that is measured, and
     /// it says which it was; what others say names it where it matters, and their phase did not end.
     pub(super) fn ended_by(&mut self, error: Error, took: Duration) -> Error {
-        let Error::Limit(why) = error else { return error };
+        if !matches!(error, Error::Limit(_) | Error::Exhausted(_)) {
+            return error;
+        }
         match self.phase {
             Phase::Processing => self.phases.processing = Some(took),
             Phase::Transfer => self.phases.transfer = Some(took),
             // Nothing of ours is limited there.
             Phase::Resolve | Phase::Connect | Phase::Tls => {}
         }
-        Error::Limit(format!("while {}: {why}", self.phase))
+        let phase = self.phase;
+        error.reworded(|why| format!("while {phase}: {why}"))
     }
 
     /// Forgets the last hop.

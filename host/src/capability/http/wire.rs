@@ -24,6 +24,7 @@ use url::{Host, Url};
 
 use super::{
     credentials, explain,
+    flood::{Allowance, Counted},
     message::{Error, Phase},
     trace::Trace,
     wishes::VersionWish,
@@ -43,6 +44,9 @@ use crate::{
 pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Headers of an answer.
 const HEADERS_MAX: usize = 256;
+
+/// What a server may send of a body before anybody reads it, of HTTP/2: as much as is read of one.
+pub(super) const WINDOW_BYTES: u32 = 1 << 20;
 
 /// A byte stream, whatever is under it.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -123,6 +127,7 @@ pub(super) struct Wire {
     pub(super) remote: SocketAddr,
     /// Of the target, not of a proxy.
     pub(super) session: Option<Session>,
+    pub(super) allowance: Arc<Allowance>,
     #[expect(dead_code, reason = "dropped with the wire, which ends the task that drives it")]
     end: DropGuard,
 }
@@ -136,10 +141,13 @@ enum Sender {
 impl Wire {
     /// Sends and waits for the head of the answer.
     pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
-        match &mut self.sender {
+        self.allowance.before_head();
+        let answer = match &mut self.sender {
             Sender::Http1(sender) => sender.send_request(request).await,
             Sender::Http2(sender) => sender.send_request(request).await,
-        }
+        };
+        self.allowance.after_head();
+        answer
     }
 
     /// Waits until it can take a request; `false`: it is closed.
@@ -343,11 +351,15 @@ impl Connector {
         remote: SocketAddr,
         session: Option<Session>,
     ) -> Result<Wire, Error> {
-        let io = TokioIo::new(stream);
+        let allowance = Allowance::new();
+        let io = TokioIo::new(Counted::new(stream, Arc::clone(&allowance)));
         let broken = |error: hyper::Error| explain::hyper(&error, Phase::Processing);
         let (sender, end) = if http2 {
             let mut builder = http2::Builder::new(Spawner(self.supervisor.clone()));
-            builder.max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX));
+            builder
+                .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
+                .initial_stream_window_size(WINDOW_BYTES)
+                .initial_connection_window_size(WINDOW_BYTES);
             let (sender, connection) = builder.handshake(io).await.map_err(broken)?;
             (Sender::Http2(sender), self.drive(connection))
         } else {
@@ -360,6 +372,7 @@ impl Connector {
             sender,
             remote,
             session,
+            allowance,
             end,
         })
     }

@@ -15,6 +15,9 @@ use crate::{
 /// Long enough for a busy machine to connect to itself.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// To who we are, and to `HELLO`.
+const LOGGED_IN: &[u8] = b"+OK\r\n-ERR unknown command\r\n";
+
 fn client() -> Redis {
     let clock = Clock::system();
     Redis::new(Tools {
@@ -44,7 +47,17 @@ async fn answered(scheme: &str, greeting: &'static [u8], hangs_up: bool) -> (Err
         let (mut stream, _) = listener.accept().await.expect("a client");
         let mut heard = [0; 1024];
         let _ = stream.read(&mut heard).await;
-        let _ = stream.write_all(greeting).await;
+        // A server does not answer what it was not asked yet.
+        match greeting.strip_prefix(LOGGED_IN) {
+            Some(rest) => {
+                let _ = stream.write_all(LOGGED_IN).await;
+                let _ = stream.read(&mut heard).await;
+                let _ = stream.write_all(rest).await;
+            }
+            None => {
+                let _ = stream.write_all(greeting).await;
+            }
+        }
         if hangs_up {
             drop(stream);
             return std::future::pending::<()>().await;
@@ -118,6 +131,63 @@ async fn what_the_server_refuses_and_a_connection_that_breaks_are_told_by_step_a
         foreign.contains("not Redis' protocol") && foreign.ends_with(wanted),
         "{foreign}"
     );
+}
+
+#[tokio::test]
+async fn what_nobody_asked_for_is_no_answer_to_what_is_asked_next() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let connection = Arc::new(testing::connection(&format!(
+        "redis://{}",
+        listener.local_addr().expect("bound")
+    )));
+    let may_interrupt = tokio::sync::Notify::new();
+    let server = async {
+        for number in 1.. {
+            let (mut stream, _) = listener.accept().await.expect("a client");
+            let mut heard = [0; 1024];
+            stream.read(&mut heard).await.expect("a log-in");
+            stream.write_all(LOGGED_IN).await.expect("heard");
+            if number == 3 {
+                stream.write_all(b":9\r\n").await.expect("heard");
+            }
+            let Ok(1..) = stream.read(&mut heard).await else {
+                continue;
+            };
+            stream
+                .write_all(format!(":{number}\r\n").as_bytes())
+                .await
+                .expect("heard");
+            may_interrupt.notified().await;
+            let _ = stream.write_all(b":777\r\n").await;
+        }
+    };
+    let redis = client();
+    let ask = || async {
+        let commands = [vec![b"LLEN".to_vec(), b"a".to_vec()]];
+        let deadline = Clock::system().monotonic() + PATIENCE;
+        redis
+            .pipeline(&"queues".into(), &connection, &commands[..], deadline)
+            .await
+    };
+    let asking = async {
+        for number in 1..=2 {
+            let answer = ask().await.expect("an answer");
+            assert_eq!(
+                answer.replies,
+                [vec![Node::Integer(number)]],
+                "of a connection of its own"
+            );
+            may_interrupt.notify_one();
+            // What is written on this machine is there at once; the runtime learns of it when it has nothing else to do.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let odd = ask().await.expect_err("no Redis").to_string();
+        assert!(odd.contains("said more than it was asked"), "{odd}");
+    };
+    tokio::select! {
+        () = asking => {}
+        () = server => unreachable!("it waits for ever"),
+    }
 }
 
 #[tokio::test]

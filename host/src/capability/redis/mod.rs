@@ -134,13 +134,20 @@ impl Redis {
         doing: &Doing,
     ) -> Result<Answer, Error> {
         let now = self.tools.clock.monotonic();
-        if let Some(kept) = self.kept.take(check, connection, now) {
+        let kept = self.kept.take(check, connection, now);
+        if let Some(kept) = kept.and_then(|mut kept| kept.is_quiet().then_some(kept)) {
             match self.exchange(check, connection, kept, plan.clone(), doing).await {
                 Err(broken) if broken.is_closed() => {}
                 ended => return ended.map_err(|broken| failed(&broken, doing)),
             }
         }
-        let fresh = Session::open(&self.tools, target, connection, deadline, doing).await?;
+        let mut fresh = Session::open(&self.tools, target, connection, deadline, doing).await?;
+        if !fresh.is_quiet() {
+            return Err(Error::Protocol(format!(
+                "{} said more than it was asked, or hung up, right after the log-in: is it Redis?",
+                fresh.address
+            )));
+        }
         self.exchange(check, connection, fresh, plan.clone(), doing)
             .await
             .map_err(|broken| failed(&broken, doing))

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 use super::{
     Error, failed,
     plan::Wire,
-    resp::{Broken, Budget, Node, Replies, encode},
+    resp::{Broken, Budget, Node, Replies, encode, too_large},
     target::Target,
 };
 use crate::{
@@ -34,6 +34,8 @@ const TLS_HINT: &str = "if it speaks TLS at that port, the URL has to begin with
 #[derive(Debug)]
 pub(super) struct Session {
     replies: Replies<Line>,
+    /// In the middle of a reply.
+    is_given_up: bool,
     /// Who answered.
     pub(super) address: String,
     /// Names and values of [`DETAILS`].
@@ -80,6 +82,7 @@ impl Session {
         doing.begin(At::LoggingIn(address.clone(), None));
         let mut session = Self {
             replies: Replies::new(line),
+            is_given_up: false,
             address,
             details: Vec::new(),
         };
@@ -117,7 +120,8 @@ impl Session {
         Ok(())
     }
 
-    /// Writes all commands and reads as many replies.
+    /// Writes all commands and reads as many replies. Where one is too large even to be passed over, the connection is given up and what
+    /// was asked behind it is said to be too large as well: what came before is not lost.
     pub(super) async fn exchange(&mut self, wire: &Wire<'_>, doing: &Doing) -> Result<Vec<Vec<Node>>, Broken> {
         let count = wire.names.len();
         if let Some(first) = wire.names.first() {
@@ -128,14 +132,27 @@ impl Session {
         let mut replies = Vec::with_capacity(count);
         for (name, place) in wire.names.iter().zip(1..) {
             doing.awaits(name, place, count);
-            replies.push(self.replies.next(&mut budget).await?);
+            match self.replies.next(&mut budget).await {
+                Err(Broken::TooLarge) => {
+                    self.is_given_up = true;
+                    replies.resize_with(count, too_large);
+                    break;
+                }
+                reply => replies.push(reply?),
+            }
         }
         Ok(replies)
     }
 
+    /// Whether what comes next will be an answer to what is asked next: before each pipeline, for what was late for the last one, or came
+    /// with the log-in, would shift all answers by one.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        self.replies.is_quiet()
+    }
+
     /// Whether another pipeline may follow.
     pub(super) fn is_clean(&self) -> bool {
-        self.replies.is_drained()
+        !self.is_given_up && self.replies.is_drained()
     }
 }
 

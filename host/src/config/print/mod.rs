@@ -265,8 +265,10 @@ fn print_times(page: &mut Page, check: &Check) {
     match (&check.stale_after, &check.schedule) {
         (Some(stale), _) => page.text("stale_after", &show_duration(*stale)),
         (None, Schedule::Interval { every, .. }) => {
-            let stale = show_duration(*every * 2 + check.timeout);
-            page.comment(&format!("stale_after: two intervals and the timeout, {stale}"));
+            let stale = show_duration(super::stale_after_by_default(*every, check.timeout));
+            page.comment(&format!(
+                "stale_after: two intervals and the timeout, at least 2s: {stale}"
+            ));
         }
         (None, Schedule::Cron(_)) => page.comment("stale_after: the second missed time"),
     }

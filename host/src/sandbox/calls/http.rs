@@ -98,6 +98,7 @@ fn error(error: Error) -> wit::Error {
         Error::Timeout(at) => wit::Error::Timeout(phase(at)),
         Error::Protocol(text) => wit::Error::Protocol(text),
         Error::Limit(text) => wit::Error::Limit(text),
+        Error::Exhausted(text) => wit::Error::Exhausted(text),
     }
 }
 

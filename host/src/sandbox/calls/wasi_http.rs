@@ -218,7 +218,7 @@ fn refused(failure: Failure) -> Refused {
         Error::Timeout(Phase::Processing) => Refused::HttpResponseTimeout,
         Error::Timeout(Phase::Transfer) => Refused::ConnectionReadTimeout,
         Error::Protocol(_) => Refused::HttpProtocolError,
-        Error::Limit(why) => Refused::InternalError(Some(why)),
+        Error::Limit(why) | Error::Exhausted(why) => Refused::InternalError(Some(why)),
     }
 }
 

@@ -88,7 +88,7 @@ fn by_contract(asked: &Value) -> Seen {
                 http::Error::Tls(why) => ("tls", why),
                 http::Error::Timeout(phase) => ("timeout", format!("{phase:?}")),
                 http::Error::Protocol(why) => ("protocol", why),
-                http::Error::Limit(why) => ("limit", why),
+                http::Error::Limit(why) | http::Error::Exhausted(why) => ("limit", why),
             };
             (word, format!("{why} at {}", failure.url), failure.phases)
         }

@@ -2,10 +2,11 @@
 
 use bellwether_sdk::{
     Status,
+    text::cut,
     work::{Searched, Work},
 };
 
-use super::Finding;
+use super::{Finding, SHOWN_CHARACTERS};
 use crate::{
     observation::Answer,
     settings::{ExpectSettings, HeaderExpectation},
@@ -37,7 +38,8 @@ fn one(expected: &HeaderExpectation, answer: &Answer, failed: Status, work: &Wor
     if values.is_empty() {
         return finding(format!("there is no header `{name}`"));
     }
-    let actual = values.join(", ");
+    // Headers are others' to choose and may be 64 KiB long.
+    let actual = cut(&values.join(", "), SHOWN_CHARACTERS).into_owned();
     if let Some(wanted) = expected.equals.as_deref().filter(|wanted| !values.contains(wanted)) {
         return finding(format!("header `{name}` is `{actual}`, not `{wanted}`"))
             .map(|finding| finding.contrast(wanted, actual));

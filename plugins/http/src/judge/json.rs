@@ -1,5 +1,7 @@
 //! Values in a JSON body.
 
+use std::io::{self, Write};
+
 use bellwether_sdk::{
     Code, Status,
     json::{self, Unread},
@@ -7,15 +9,12 @@ use bellwether_sdk::{
 };
 use serde_json::Value;
 
-use super::{Finding, body::mend};
+use super::{Finding, SHOWN_CHARACTERS, body::mend};
 use crate::{
     observation::Answer,
     settings::{ExpectSettings, JsonExpectation, JsonKind},
     verdict,
 };
-
-/// Characters of a value that are shown: enough to recognise it by.
-const SHOWN_CHARACTERS: usize = 80;
 
 pub(super) fn judge(
     expect: &ExpectSettings,
@@ -165,11 +164,35 @@ fn length(value: &Value) -> Option<u64> {
     u64::try_from(length).ok()
 }
 
+/// A value may be all of a body of a megabyte: no more of it is written than is shown.
 fn shown(value: &Value) -> String {
-    let text = value.to_string();
+    let mut beginning = Beginning::default();
+    let is_whole = serde_json::to_writer(&mut beginning, value).is_ok();
+    let text = String::from_utf8_lossy(&beginning.0);
     match text.char_indices().nth(SHOWN_CHARACTERS) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+        None if is_whole => text.into_owned(),
+        None => format!("{text}…"),
+    }
+}
+
+/// Takes what is shown of a text, in characters of four bytes at most, and refuses the rest.
+#[derive(Default)]
+struct Beginning(Vec<u8>);
+
+impl Write for Beginning {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = (SHOWN_CHARACTERS + 1) * 4 - self.0.len();
+        if left == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let taken = &bytes[..bytes.len().min(left)];
+        self.0.extend_from_slice(taken);
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -239,5 +262,12 @@ mod tests {
     fn long_values_are_shortened_between_characters() {
         let text = shown(&json!("ü".repeat(200)));
         assert_eq!(text.chars().count(), SHOWN_CHARACTERS + 1);
+        let list = shown(&json!(vec![1_000; 500_000]));
+        assert_eq!(list.chars().count(), SHOWN_CHARACTERS + 1);
+        assert!(list.starts_with("[1000,1000,") && list.ends_with('…'), "{list}");
+        assert_eq!(shown(&json!({ "a": [1, "x"] })), "{\"a\":[1,\"x\"]}");
+        let emoji = shown(&json!("🦀".repeat(200)));
+        assert_eq!(emoji.chars().count(), SHOWN_CHARACTERS + 1);
+        assert!(!emoji.contains('\u{fffd}'));
     }
 }

@@ -7,6 +7,7 @@ mod json;
 use bellwether_sdk::{
     Code, Status,
     settings::Levels,
+    text::cut,
     work::{Searched, Work},
 };
 
@@ -24,6 +25,13 @@ const CERTIFICATE_DAYS: Remaining = Remaining {
     warning: Some(14.0),
     critical: Some(3.0),
 };
+
+/// Characters of a value that are shown: enough to recognise it by.
+const SHOWN_CHARACTERS: usize = 80;
+
+/// Characters of a finding: what it quotes may be others' to choose, such as the names in a certificate, and a thousand targets have to
+/// fit in one report.
+const TEXT_CHARACTERS_MAX: usize = 700;
 
 /// Codes of requests that were not sent, or not further: that there was no success is known then.
 const NEVER_ASKED: [Code; 2] = [verdict::DENIED, verdict::INVALID];
@@ -44,7 +52,7 @@ impl Finding {
         Self {
             status,
             code,
-            text: text.into(),
+            text: cut(&text.into(), TEXT_CHARACTERS_MAX).into_owned(),
             contrast: None,
             by_regex: false,
         }

@@ -151,4 +151,20 @@ mod tests {
         assert_eq!(run.verdict("runs t").code, "no_runs");
         assert!(run.verdict("runs t").summary.contains("`train` was not found"));
     }
+
+    #[test]
+    fn a_404_of_whoever_stands_before_airflow_says_nothing_about_the_dag() {
+        let settings =
+            json!({ "runs": { "t": { "url": "http://server/", "system": "airflow3", "pipeline": "train" } } });
+        for page in ["<html><h1>404 Not Found</h1></html>", "404 page not found", ""] {
+            let server = Server::new().answering(move |_| (404, page.to_owned()));
+            let run = run_one(settings.clone(), server);
+            assert_eq!(run.verdict("runs t").code, "unexpected_status");
+            assert_eq!(
+                run.value("ml_target_unanswered_runs", &["runs", "t", "critical"]),
+                Some(1.0),
+                "{page}"
+            );
+        }
+    }
 }

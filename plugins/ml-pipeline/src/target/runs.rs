@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Ask, Place, Seen, Target, ready::ask};
 use crate::{
-    answer::{Answer, document, succeeded, took},
+    answer::{Answer, document, in_own_words, succeeded, took},
     code,
     fill::Params,
     finding::{Finding, Judgement},
@@ -94,7 +94,13 @@ impl Runs {
 
     /// Runs in one of the answers, newest first.
     fn read(&self, api: &RunsApi, answer: &Answer, judgement: &mut Judgement) -> Result<Vec<Run>, Finding> {
-        let response = succeeded(answer, &self.pipeline, code::NO_RUNS, code::UNEXPECTED_STATUS)?;
+        // A proxy says 404 as well, for as long as there is nobody behind it.
+        let unknown = if in_own_words(answer) {
+            code::NO_RUNS
+        } else {
+            code::UNEXPECTED_STATUS
+        };
+        let response = succeeded(answer, &self.pipeline, unknown, code::UNEXPECTED_STATUS)?;
         judgement.took(took(response));
         let document = document(response)?;
         if let Some(error) = api.errors.iter().find_map(|at| pointer::text(&document, at)) {

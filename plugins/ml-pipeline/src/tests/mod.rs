@@ -233,7 +233,7 @@ fn what_the_host_refuses_is_unknown_and_says_what_to_grant() {
 #[test]
 fn of_targets_that_were_not_asked_nothing_is_invented() {
     for (error, code) in [
-        (Error::Limit("waited for a free seat".into()), "not_asked"),
+        (Error::Exhausted("waited for a free seat".into()), "not_asked"),
         (Error::Denied("add `http://gone/`".into()), "not_granted"),
     ] {
         let mut fake = Fake::new().with_http(move |request| {

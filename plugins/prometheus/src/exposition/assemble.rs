@@ -218,7 +218,9 @@ fn summary_of(samples: &[RawSample]) -> Option<Summary> {
         .iter()
         .filter_map(|sample| Some((sample.bound?, sample.value)))
         .collect();
-    let distinct = (1..quantiles.len()).all(|at| quantiles[..at].iter().all(|one| one.0 != quantiles[at].0));
+    let mut sorted: Vec<f64> = quantiles.iter().map(|(quantile, _)| *quantile).collect();
+    sorted.sort_by(f64::total_cmp);
+    let distinct = sorted.windows(2).all(|two| two[0] != two[1]);
     let valid = quantiles.iter().all(|(quantile, _)| (0.0..=1.0).contains(quantile));
     (distinct && valid).then_some(Summary {
         quantiles,

@@ -10,6 +10,7 @@ mod series;
 use std::collections::{HashMap, HashSet};
 
 use bellwether_sdk::{
+    Code,
     report::MetricFamily,
     work::{Cost, Work},
 };
@@ -112,7 +113,7 @@ impl Merged {
         let taken = work.perform(pieces, MERGING, || self.take(kept, target, rules, &mut account));
         match taken {
             Some(Ok(())) => Ok(account),
-            Some(Err(text)) => Err(refused(&LIMIT, text)),
+            Some(Err((code, text))) => Err(refused(code, text)),
             None => Err(refused(
                 &NOT_READ,
                 no_time(&format!("merging {} samples", account.samples)),
@@ -121,7 +122,7 @@ impl Merged {
     }
 
     /// Takes over all of these families, unless there is no room.
-    fn take(&mut self, kept: Vec<Family>, target: &Target, rules: &Rules, account: &mut Account) -> Result<(), String> {
+    fn take(&mut self, kept: Vec<Family>, target: &Target, rules: &Rules, account: &mut Account) -> Result<(), NoRoom> {
         let relabelled = |family| relabelled(family, target, rules, account);
         let wanted: Vec<Pending> = kept.into_iter().filter_map(relabelled).collect();
         self.spend(&wanted)?;
@@ -132,7 +133,7 @@ impl Merged {
     }
 
     /// Whether there is room for all of these. What is refused later is counted all the same.
-    fn spend(&mut self, families: &[Pending]) -> Result<(), String> {
+    fn spend(&mut self, families: &[Pending]) -> Result<(), NoRoom> {
         let cost = |family: &Pending| {
             let place = self.places.get(&family.name);
             let present = place.and_then(|place| self.families.get(*place));
@@ -191,21 +192,25 @@ fn kept(families: Vec<Family>, rules: &Rules, account: &mut Account) -> Vec<Fami
     kept
 }
 
-/// Other checks help where other targets take the room, and not where one alone takes all of it.
-fn no_room(bytes: usize, taken: usize) -> String {
+/// Whose fault that is, and what can be done.
+type NoRoom = (&'static Code, String);
+
+/// Other checks help where other targets take the room, which says nothing about this one; and not where one alone takes all of it.
+fn no_room(bytes: usize, taken: usize) -> NoRoom {
     let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
-    let others = if bytes > REPORT_BYTES_MAX {
-        ""
+    let (code, others) = if bytes > REPORT_BYTES_MAX {
+        (&LIMIT, "")
     } else {
-        ", or give it a check of its own"
+        (&NOT_READ, ", or give it a check of its own")
     };
-    format!(
+    let text = format!(
         "what is kept of it takes {:.1} MiB of a report, which holds {:.0} MiB for all targets and has {:.1} MiB left: narrow it \
          down with `keep` or `drop`{others}",
         mib(bytes),
         mib(REPORT_BYTES_MAX),
         mib(REPORT_BYTES_MAX.saturating_sub(taken)),
-    )
+    );
+    (code, text)
 }
 
 fn absent<'r>(families: &[Family], required: &'r [String]) -> Vec<&'r str> {

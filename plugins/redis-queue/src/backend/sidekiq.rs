@@ -4,14 +4,19 @@
 //! processes `BRPOP`, so that the oldest job is at index -1; its `enqueued_at` is in seconds before version 8, in
 //! milliseconds since. What threads work on stands in `PROCESS:workers` up to version 6, in `PROCESS:work` since.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 
 use super::{WORKERS_MAX, registered};
 use crate::{
     ask::Ask,
     note,
     picture::{ALL, Picture, State, Worker},
-    reply::{items, pairs},
+    reply::{count, items, pairs},
     target::{Shared, plain},
     when,
 };
@@ -62,7 +67,7 @@ fn processes(target: &Shared, picture: &mut Picture, names: &[String]) -> Vec<As
     names.iter().flat_map(|name| process(target, name)).collect()
 }
 
-fn process(target: &Shared, name: &str) -> [Ask; 3] {
+fn process(target: &Shared, name: &str) -> Vec<Ask> {
     let key = target.key(name);
     let owned = name.to_owned();
     let about = Ask::note(["HMGET", &key, "info", "beat"], move |reply, picture| {
@@ -74,38 +79,108 @@ fn process(target: &Shared, name: &str) -> [Ask; 3] {
             serves: text(0).map(queues_of).unwrap_or_default(),
         }]);
     });
-    [
-        about,
-        threads(&format!("{key}:work")),
-        threads(&format!("{key}:workers")),
-    ]
+    let busy = ["work", "workers"].map(|kind| threads(&format!("{key}:{kind}")));
+    std::iter::once(about).chain(busy.into_iter().flatten()).collect()
 }
 
 /// Of a process. The names of queues may come with a weight in some versions; what is no name is passed over.
 fn queues_of(info: &str) -> Vec<String> {
     #[derive(Deserialize)]
     struct About {
-        #[serde(default)]
-        queues: Vec<serde_json::Value>,
+        #[serde(default, deserialize_with = "names")]
+        queues: Vec<String>,
     }
-    let queues = serde_json::from_str::<About>(info)
+    serde_json::from_str::<About>(info)
         .map(|about| about.queues)
-        .unwrap_or_default();
-    let names = queues.iter().filter_map(|name| name.as_str().map(str::to_owned));
-    names.collect()
+        .unwrap_or_default()
 }
 
-/// What the threads of a process work on: a hash with an entry for each busy one.
-fn threads(key: &str) -> Ask {
-    Ask::note(["HGETALL", key], |reply, picture| {
-        let busy = pairs(reply);
+/// What a process may serve: a configuration has some ten queues, and a list without end shall take no room.
+const QUEUES_MAX: usize = 1_000;
+
+fn names<'de, D: Deserializer<'de>>(json: D) -> Result<Vec<String>, D::Error> {
+    struct Names;
+    impl<'de> Visitor<'de> for Names {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of queues")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<String>, A::Error> {
+            let mut names = Vec::new();
+            while let Some(Name(name)) = items.next_element()? {
+                names.extend(name.filter(|_| names.len() < QUEUES_MAX));
+            }
+            Ok(names)
+        }
+    }
+    json.deserialize_seq(Names)
+}
+
+/// A name, or something else.
+struct Name(Option<String>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Name;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Name, E> {
+                Ok(Name(Some(name.to_owned())))
+            }
+
+            fn visit_unit<E>(self) -> Result<Name, E> {
+                Ok(Name(None))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Name, E> {
+                Ok(Name(None))
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Name, E> {
+                Ok(Name(None))
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Name, E> {
+                Ok(Name(None))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Name, E> {
+                Ok(Name(None))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Name, A::Error> {
+                IgnoredAny.visit_seq(items).map(|_| Name(None))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Name, A::Error> {
+                IgnoredAny.visit_map(members).map(|_| Name(None))
+            }
+        }
+        json.deserialize_any(Any)
+    }
+}
+
+/// What the threads of a process work on: a hash with an entry for each busy one, the job in it. Jobs may be too large to be read; how
+/// many there are is known all the same.
+fn threads(key: &str) -> [Ask; 2] {
+    let busy = Ask::note(["HLEN", key], |reply, picture| {
         let all = picture.queue(ALL);
         let before = all.depth(State::Active).unwrap_or(0);
-        all.set_depth(State::Active, before + busy.len() as u64);
-        for started in busy.iter().filter_map(|(_, work)| run_at(work.text()?)) {
-            all.in_flight_since(started);
+        all.set_depth(State::Active, before + count(&reply).unwrap_or(0));
+    });
+    let since = Ask::note(["HGETALL", key], |reply, picture| {
+        for started in pairs(reply).iter().filter_map(|(_, work)| run_at(work.text()?)) {
+            picture.queue(ALL).in_flight_since(started);
         }
-    })
+    });
+    [busy, since]
 }
 
 fn run_at(work: &str) -> Option<f64> {

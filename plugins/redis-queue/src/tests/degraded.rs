@@ -42,6 +42,64 @@ fn one_refused_command_is_one_gap() {
     }
 }
 
+fn job(bytes: usize) -> String {
+    format!(
+        "{{\"args\":[\"{}\"],\"enqueued_at\":{}}}",
+        "x".repeat(bytes),
+        NOW_SCORE - 5.0
+    )
+}
+
+#[test]
+fn a_job_that_is_too_large_to_be_read_costs_its_age_and_nothing_else() {
+    let run = Lab::new(|redis| {
+        for number in 0..20 {
+            redis.sadd("queues", &[&format!("q{number}")]);
+            redis.lpush(&format!("queue:q{number}"), job(500_000));
+        }
+        for name in ["huge", "huger"] {
+            redis.sadd("queues", &[name]);
+            redis.lpush(&format!("queue:{name}"), job(9 << 20));
+        }
+    })
+    .run(settings());
+    for number in 0..20 {
+        let queue = format!("q{number}");
+        assert_eq!(of(&run, "queue_oldest_age_seconds", &queue), Some(5.0), "{queue}");
+    }
+    for queue in ["huge", "huger"] {
+        assert_eq!(depth(&run, queue, "waiting"), Some(1.0));
+        assert_eq!(run.value("queue_oldest_age_seconds", &[queue]), None);
+        assert_eq!(run.status(&format!("queue {queue}")), Status::Ok);
+    }
+    let said = &run.verdict("commands").summary;
+    assert!(said.contains("queue:huge") && said.contains("TOOLARGE"), "{said}");
+}
+
+#[test]
+fn threads_are_counted_though_their_jobs_are_too_large_to_be_read() {
+    let work = format!(
+        "{{\"queue\":\"a\",\"run_at\":1767225570,\"payload\":\"{}\"}}",
+        "x".repeat(60_000)
+    );
+    let names: Vec<String> = (0..200).map(|number| format!("t{number}")).collect();
+    let run = Lab::new(|redis| {
+        redis.sadd("processes", &["web1"]);
+        redis.hset(
+            "web1",
+            &[
+                ("info", "{\"queues\":[\"a\",1,[\"b\"],{\"c\":2}]}"),
+                ("beat", &NOW_SCORE.to_string()),
+            ],
+        );
+        let fields: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), work.as_str())).collect();
+        redis.hset("web1:work", &fields);
+    })
+    .run(json!({ "backend": "sidekiq" }));
+    assert_eq!(depth(&run, "", "active"), Some(200.0));
+    assert_eq!(code(&run, "commands"), "command_refused");
+}
+
 #[test]
 fn a_depth_that_is_refused_is_unknown_and_never_zero() {
     let mut lab = lab();

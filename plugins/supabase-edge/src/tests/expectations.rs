@@ -81,22 +81,20 @@ fn a_body_without_an_end_is_no_success_unless_a_part_is_enough() {
 
 #[test]
 fn a_limit_is_the_functions_fault_once_it_answers_and_the_runs_before() {
-    let (pieces, full) = (
-        "more than 32768 pieces",
-        "the bodies of this run are larger than 32 MiB",
-    );
+    let pieces = || Error::Limit("more than 32768 pieces".into());
+    let full = || Error::Exhausted("all bodies of this run are larger than 32 MiB".into());
     for (why, status, asked, code, wanted) in [
-        (pieces, Some(200), true, "body_too_large", Status::Critical),
-        (pieces, None, true, "not_http", Status::Critical),
-        (pieces, Some(302), true, "over_limit", Status::Unknown),
-        (pieces, None, false, "over_limit", Status::Unknown),
-        (full, Some(200), true, "over_limit", Status::Unknown),
+        (pieces(), Some(200), true, "body_too_large", Status::Critical),
+        (pieces(), None, true, "not_http", Status::Critical),
+        (pieces(), Some(302), true, "over_limit", Status::Unknown),
+        (pieces(), None, false, "over_limit", Status::Unknown),
+        (full(), Some(200), true, "over_limit", Status::Unknown),
     ] {
         let (mut fake, _) = host(move |_| {
             Err(Box::new(Failure {
                 status,
                 remote_address: asked.then(|| "192.0.2.7:443".to_owned()),
-                ..*no_answer(Error::Limit(why.into()))
+                ..*no_answer(why.clone())
             }))
         });
         let run = fake.run::<SupabaseEdge>(json!({ "functions": { "f": {} } }));

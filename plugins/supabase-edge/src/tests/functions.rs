@@ -268,7 +268,7 @@ fn every_failure_on_the_way_has_a_code() {
         (Error::Timeout(Phase::Processing), "timed_out", Status::Critical),
         (Error::Protocol("garbage".into()), "not_http", Status::Critical),
         (Error::Invalid("bad header".into()), "request_refused", Status::Unknown),
-        (Error::Limit("1,000 requests".into()), "over_limit", Status::Unknown),
+        (Error::Exhausted("1,000 requests".into()), "over_limit", Status::Unknown),
     ];
     for (error, code, status) in cases {
         let (mut fake, _) = host(move |_| Err(failure(error.clone())));

@@ -237,6 +237,64 @@ async fn an_answer_that_is_announced_without_end_is_a_limit_and_a_few_times_are_
     assert_eq!(text(&answer.await.expect("announced, and there")), "there");
 }
 
+/// A frame of HTTP/2 without a stream.
+fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0, 0, payload.len() as u8, kind, 0, 0, 0, 0, 0];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+#[tokio::test]
+async fn frames_without_end_are_a_limit_long_before_the_time_is_up() {
+    const SETTINGS: u8 = 4;
+    const PING: u8 = 6;
+    const WINDOW_UPDATE: u8 = 8;
+    for (kind, payload) in [(PING, &[0; 8][..]), (SETTINGS, &[]), (WINDOW_UPDATE, &[0, 0, 0, 1])] {
+        let world = World::ticking();
+        let sent = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = Arc::clone(&sent);
+        let port = world
+            .serve(move |stream| {
+                let counted = Arc::clone(&counted);
+                async move {
+                    let (mut heard, mut said) = stream.into_split();
+                    let hearing = async {
+                        while tokio::io::copy(&mut heard, &mut tokio::io::sink())
+                            .await
+                            .is_ok_and(|bytes| bytes > 0)
+                        {}
+                    };
+                    let saying = async {
+                        let _ = said.write_all(&frame(SETTINGS, &[])).await;
+                        let many = frame(kind, payload).repeat(1_000);
+                        while said.write_all(&many).await.is_ok() {
+                            counted.fetch_add(many.len(), std::sync::atomic::Ordering::Relaxed);
+                        }
+                    };
+                    tokio::join!(hearing, saying);
+                }
+            })
+            .await;
+        let run = world.run(fixtures::reach([("default", at(port))]));
+        let request = Request {
+            options: vec![("http-version".to_owned(), "2".to_owned())],
+            timeout: Some(PATIENCE * 10),
+            ..get("")
+        };
+        let failure = run.send(request).await.expect_err("no answer");
+        assert!(
+            matches!(&failure.error, Error::Limit(text) if text.contains("waiting for the answer") && text.contains("no part of its answer")),
+            "{kind}: {failure}"
+        );
+        assert!(failure.phases.processing.is_some());
+        let sent = sent.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(
+            sent < 16 << 20,
+            "{kind}: {sent} bytes were let in, or buffered on the way"
+        );
+    }
+}
+
 #[tokio::test]
 async fn one_header_without_end_is_a_limit_too() {
     let failure = beside_healthy(|mut stream| async move {
@@ -355,7 +413,7 @@ async fn bodies_of_one_run_are_limited_together() {
     }
     let refused = answers.iter().filter_map(|answer| answer.as_ref().err());
     let refused = refused.filter(|failure| {
-        let is_limit = matches!(&failure.error, Error::Limit(text) if text.contains("32 MiB"));
+        let is_limit = matches!(&failure.error, Error::Exhausted(text) if text.contains("32 MiB"));
         is_limit && failure.phases.transfer.is_some()
     });
     assert_eq!(refused.count(), 8);
@@ -371,7 +429,7 @@ async fn requests_of_one_run_are_limited() {
     let failed: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
     assert_eq!(failed.len(), 1);
     assert!(
-        matches!(&failed[0].error, Error::Limit(text) if text.contains("1000 requests")),
+        matches!(&failed[0].error, Error::Exhausted(text) if text.contains("1000 requests")),
         "{}",
         failed[0]
     );
@@ -396,6 +454,6 @@ async fn the_deadline_of_the_run_ends_every_request() {
     let failure = run.send(patient.clone()).await.expect_err("late");
     assert_eq!(failure.error, Error::Timeout(Phase::Processing));
     let failure = run.send(patient).await.expect_err("later");
-    assert!(matches!(failure.error, Error::Limit(_)), "{failure}");
+    assert!(matches!(failure.error, Error::Exhausted(_)), "{failure}");
     assert!(Clock::system().monotonic() < until + Duration::from_secs(1));
 }

@@ -76,7 +76,7 @@ async fn who_never_had_a_seat_was_not_asked_and_hung_in_no_phase() {
     for failure in ended.split_off(IN_FLIGHT_MAX) {
         let failure = failure.expect_err("never asked");
         assert!(
-            matches!(&failure.error, Error::Limit(text) if text.contains("64 requests of this check were in flight")),
+            matches!(&failure.error, Error::Exhausted(text) if text.contains("64 requests of this check were in flight")),
             "{failure}"
         );
         assert_eq!((failure.remote, failure.phases), (None, Phases::default()));
@@ -106,8 +106,9 @@ async fn checks_whose_targets_all_hang_take_no_healthy_one_along() {
         assert_eq!(answer.expect("healthy").status, 200);
     }
     let limits = hung.into_iter().flatten().map(|ended| ended.expect_err("hangs").error);
-    let never_asked = limits
-        .filter(|error| matches!(error, Error::Limit(text) if text.contains("requests of all checks were in flight")));
+    let never_asked = limits.filter(
+        |error| matches!(error, Error::Exhausted(text) if text.contains("requests of all checks were in flight")),
+    );
     assert!(never_asked.count() > 12 * IN_FLIGHT_MAX - Share::among(RUNS).all());
 }
 
@@ -146,7 +147,7 @@ async fn a_call_that_comes_too_late_for_the_run_says_so_and_asks_nobody() {
         let ended = run.send(request).now_or_never().expect("ended");
         let failure = ended.expect_err("too late");
         assert!(
-            matches!(&failure.error, Error::Limit(text) if text.contains("the time that this run has for its calls was up")),
+            matches!(&failure.error, Error::Exhausted(text) if text.contains("the time that this run has for its calls was up")),
             "{failure}"
         );
         assert_eq!((failure.remote, failure.phases), (None, Phases::default()));

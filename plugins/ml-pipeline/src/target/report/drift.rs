@@ -19,6 +19,9 @@ const PSI_BANDS: Ceiling = Ceiling {
 /// Features of one report that get a series: a table of features may be generated, and a check has 5,000 series in all.
 const FEATURES_MAX: usize = 500;
 
+/// Features of one report that are read at all: ten times what the widest tables have.
+const FEATURES_READ_MAX: usize = 10_000;
+
 /// Drifted features that a summary names.
 const NAMED_MAX: usize = 3;
 
@@ -57,6 +60,9 @@ impl Drift {
 
     /// Reports the scores and judges them.
     pub(super) fn judge(&self, target: &str, document: &Value, report: &mut Report) -> Option<Finding> {
+        if let Some(finding) = self.too_many(document) {
+            return Some(finding);
+        }
         let mut scores = self.scores(document);
         if scores.is_empty() {
             return Some(Finding::warning(code::VALUE_MISSING, "the report has no drift scores"));
@@ -66,6 +72,18 @@ impl Drift {
         }
         scores.sort_by(|left, right| right.1.total_cmp(&left.1));
         self.judge_scores(&scores)
+    }
+
+    /// Before any of them has a name: those of half a million would take more memory than the document.
+    fn too_many(&self, document: &Value) -> Option<Finding> {
+        let places = [&self.at, &self.reference_at, &self.current_at];
+        places.into_iter().flatten().find_map(|at| {
+            let count = pointer::values(document, at).len();
+            let text = || {
+                format!("`{at}` leads to {count} values, of which at most {FEATURES_READ_MAX} are read: does it lead to the features?")
+            };
+            (count > FEATURES_READ_MAX).then(|| Finding::warning(code::VALUE_MISSING, text()))
+        })
     }
 
     /// By feature, each once.

@@ -129,6 +129,15 @@ fn features_that_drifted_are_named_worst_first() {
 }
 
 #[test]
+fn a_place_that_leads_to_half_a_million_numbers_is_said_to_be_no_table_of_features() {
+    let drift = json!({ "drift": { "at": "/list/*" } });
+    let run = judged(json!({ "list": vec![1; 200_000] }), drift);
+    assert_eq!(code_of(&run), (Status::Warning, "value_missing"));
+    let said = &run.verdict("report two_tower").summary;
+    assert!(said.contains("`/list/*` leads to 200000 values"), "{said}");
+}
+
+#[test]
 fn a_share_of_drifted_features_can_be_what_matters() {
     let drift = json!({ "drift": { "at": SCORES, "score": { "warning": 0.1 }, "share": { "critical": 0.5 } } });
     assert_eq!(
