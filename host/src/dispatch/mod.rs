@@ -17,6 +17,7 @@ mod group;
 mod handle;
 mod inhibit;
 mod message;
+pub mod occurrence;
 mod outbox;
 mod owner;
 pub mod posted;
@@ -34,6 +35,7 @@ pub use self::{
     core::{AlertView, GroupView, Overview},
     handle::OutboxHandle,
     message::{Attempt, Message, MessageId, News, NewsReason},
+    occurrence::{Fate, Occurrence, Told},
     owner::{Dispatch, DispatchHandle, DispatchOptions, Stopped},
     settings::Settings,
 };

@@ -9,6 +9,7 @@ use super::{
         core::{Core, Overview},
         events::{CoreSaid, Posted, Unjournaled},
         handle::{Bells, OutboxRequest},
+        occurrence::{Fate, Told},
         posted::PostError,
         silence::SilenceState,
     },
@@ -152,6 +153,12 @@ impl Driver {
                 let refused = self.parts.core.post(&alerts, now);
                 self.say_posted(alerts.len(), &refused);
                 self.answers.push(Box::new(move || drop(answer.send(refused))));
+            }
+            Command::Tell(occurrences, answer) => {
+                // Not taken, so that whoever tells it keeps it: nothing here acts on occurrences yet.
+                let fates = occurrences.iter().map(|_| Fate::Full).collect();
+                self.answers
+                    .push(Box::new(move || drop(answer.send(Told { fates, is_kept: false }))));
             }
             Command::Silence(new, answer) => {
                 let set = self.parts.core.silence(&new, now);
