@@ -34,6 +34,8 @@ pub struct Crash {
     pub title: String,
     /// Where: the innermost frame of the application's own, or the transaction; may be "".
     pub culprit: String,
+    /// `error` or `fatal`.
+    pub level: String,
     /// May be "".
     pub release: String,
     /// May be "".
@@ -124,6 +126,7 @@ impl Crash {
             fingerprint: fingerprint(event, kind, &culprit),
             title: title.chars().take(TITLE_CHARS_MAX).collect(),
             culprit: culprit.chars().take(TITLE_CHARS_MAX).collect(),
+            level: level.to_owned(),
             release: text(&event["release"]),
             environment: text(&event["environment"]),
         })

@@ -1,9 +1,9 @@
 //! `kill -9`, hundreds of times at random moments, while alerts begin and end and a receiver fails in every way it can: in the end
-//! what was told is what happened.
+//! what was told is what happened. The same for what happens once, which has no end.
 //!
-//! Flows in: a stream of alerts, each posted until it is acknowledged. Flows out: for each broken guarantee (DESIGN §9) a line:
-//! something told twice without a crash or an answer that was lost in between, a resolve that nobody told of, one that was not
-//! true, an alert that nobody heard of although it lasted.
+//! Flows in: a stream of alerts, each posted until it is acknowledged; a stream of what happens, each told until it is acknowledged.
+//! Flows out: for each broken guarantee (DESIGN §9) a line: something told twice without a crash or an answer that was lost in between,
+//! a resolve that nobody told of, one that was not true, an alert that nobody heard of although it lasted.
 //!
 //! The seed of a run is printed; `BELLWETHER_CRASH_SEED` and `BELLWETHER_CRASHES` repeat or prolong it.
 //!
@@ -16,6 +16,7 @@
 )]
 
 mod hook;
+mod once;
 mod oracle;
 mod stream;
 
@@ -40,6 +41,9 @@ const CRASHES: u64 = 200;
 
 /// Longest life of a process in milliseconds: long enough for a few flushes, and most are shorter than one.
 const LIFE_MOST: u64 = 1_500;
+
+/// The same of a process that only tells of what happens once: it starts in no time.
+const SHORT_LIFE_MOST: u64 = 500;
 
 /// How long after the last crash everything must have been told, in seconds: waits between attempts grow while a receiver fails.
 const SETTLE: u64 = 90;
@@ -86,6 +90,40 @@ fn what_was_told_is_what_happened_however_often_the_host_is_killed() {
     println!(
         "{told} notifications were accepted, {twice} of them twice; {} alerts began",
         stream.story().len()
+    );
+    assert!(told > crashes / 4, "{told} notifications for {crashes} crashes");
+}
+
+/// The name of the test below, which is also the process that it kills.
+const ONCE: &str = "what_happened_once_is_told_once_however_often_whoever_tells_it_is_killed";
+
+#[test]
+fn what_happened_once_is_told_once_however_often_whoever_tells_it_is_killed() {
+    if once::is_served() {
+        return;
+    }
+    let seed = number("BELLWETHER_CRASH_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    let crashes = number("BELLWETHER_CRASHES").unwrap_or(CRASHES);
+    println!("BELLWETHER_CRASH_SEED={seed} BELLWETHER_CRASHES={crashes}");
+    let mut dice = Dice::new(seed);
+    let hook = Hook::open(seed);
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let start = || once::Process::start(ONCE, directory.path(), hook.address);
+    let mut story = once::Story::default();
+    for _ in 0..crashes {
+        let life = Duration::from_millis(dice.below(SHORT_LIFE_MOST));
+        story.go_on(start(), Instant::now() + life, &mut dice);
+        hook.note_crash();
+    }
+    hook.behave();
+    let mut last = start();
+    story.finish(&mut last);
+    let problems = hook.eventually(Duration::from_secs(SETTLE), |heard| story.judge(heard));
+    assert!(problems.is_empty(), "seed {seed}:\n{}", problems.join("\n"));
+    let (told, twice) = hook.counts();
+    println!(
+        "{told} notifications were accepted, {twice} of them twice, of {} that happened",
+        story.happened()
     );
     assert!(told > crashes / 4, "{told} notifications for {crashes} crashes");
 }

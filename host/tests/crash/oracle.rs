@@ -30,7 +30,7 @@ pub(crate) fn judge(story: &[Episode], heard: &[Heard]) -> Vec<String> {
 }
 
 /// A notification comes again only where a crash, or an answer that did not arrive, lies between; and says the same.
-fn told_twice(heard: &[Heard], problems: &mut Vec<String>) {
+pub(crate) fn told_twice(heard: &[Heard], problems: &mut Vec<String>) {
     let mut last: BTreeMap<&str, &Heard> = BTreeMap::new();
     for now in heard {
         let Some(before) = last.insert(&now.id, now) else {

@@ -114,6 +114,7 @@ pub(super) struct Host {
     control: Arc<FakeControl>,
     telemetry: Telemetry,
     log: Arc<Mutex<Vec<u8>>>,
+    pub(super) dispatch: DispatchHandle,
 }
 
 pub(super) struct Setup {
@@ -150,11 +151,12 @@ impl Setup {
         let log: Arc<Mutex<Vec<u8>>> = Arc::default();
         let sink = Sink::Memory(Arc::clone(&log));
         let telemetry = Telemetry::new(sink, LogOptions::default(), self.redactor.clone(), Clock::system());
+        let dispatch = started(&supervisor, self.dispatch, &telemetry);
         let options = ServeOptions {
             access: self.access,
             snapshots: receiver,
             sources: self.sources,
-            dispatch: started(&supervisor, self.dispatch, &telemetry),
+            dispatch: dispatch.clone(),
             control: Arc::clone(&control) as Arc<dyn Control>,
             telemetry: telemetry.clone(),
             redactor: self.redactor,
@@ -171,6 +173,7 @@ impl Setup {
             control,
             telemetry,
             log,
+            dispatch,
         }
     }
 }
