@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::state::{Change, Reason};
+use super::state::Change;
 use crate::{
     alert::AlertState,
     clock::Timestamp,
@@ -33,12 +33,11 @@ impl Event for AlertChanged<'_> {
     }
 
     fn message(&self) -> Cow<'_, str> {
-        match (self.change.to, self.change.reason) {
-            (Some(AlertState::Firing), _) => "An alert is firing.".into(),
-            (Some(AlertState::Resolved), _) => "An alert is over.".into(),
-            (Some(AlertState::Pending), Reason::ForRaised) => "An alert waits again: its `for` was raised.".into(),
-            (Some(AlertState::Pending), _) => "A condition holds; its alert waits.".into(),
-            (None, _) => "A condition ended before its alert fired.".into(),
+        match self.change.to {
+            Some(AlertState::Firing) => "An alert is firing.".into(),
+            Some(AlertState::Resolved) => "An alert is over.".into(),
+            Some(AlertState::Pending) => "A condition holds; its alert waits.".into(),
+            None => "A condition ended before its alert fired.".into(),
         }
     }
 

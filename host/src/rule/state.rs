@@ -94,8 +94,6 @@ pub enum Reason {
     EndedEarly,
     /// Its series vanished before it fired.
     VanishedEarly,
-    /// `for` is longer now than its condition holds.
-    ForRaised,
     /// It is over.
     Resolved(ResolveCause),
     /// The rule yields more than its `limit`.
@@ -111,7 +109,6 @@ impl Reason {
             Self::HeldForLong => "held_for_long",
             Self::EndedEarly => "ended_early",
             Self::VanishedEarly => "vanished_early",
-            Self::ForRaised => "for_raised",
             Self::Resolved(cause) => cause.as_str(),
             Self::OverLimit => "over_limit",
         }
@@ -311,24 +308,16 @@ impl Stepper<'_> {
         alert.value = element.value;
         alert.keep_firing_since = None;
         alert.no_data_since = None;
-        let held_for_long = at - alert.active_at >= self.rule.hold;
-        match (alert.state, held_for_long) {
-            _ if self.moment.hold.is_some() => {}
-            (AlertState::Pending, true) => {
-                alert.state = AlertState::Firing;
-                alert.fired_at = Some(at);
-                let reason = match self.rule.hold {
-                    0 => Reason::FiredAtOnce,
-                    _ => Reason::HeldForLong,
-                };
-                self.change(&alert, Some(AlertState::Pending), Some(AlertState::Firing), reason);
-            }
-            (AlertState::Firing, false) => {
-                alert.state = AlertState::Pending;
-                let reason = Reason::ForRaised;
-                self.change(&alert, Some(AlertState::Firing), Some(AlertState::Pending), reason);
-            }
-            _ => {}
+        // As in Prometheus, what fires fires on: `for` is about how an alert begins.
+        let is_due = alert.state == AlertState::Pending && at - alert.active_at >= self.rule.hold;
+        if is_due && self.moment.hold.is_none() {
+            alert.state = AlertState::Firing;
+            alert.fired_at = Some(at);
+            let reason = match self.rule.hold {
+                0 => Reason::FiredAtOnce,
+                _ => Reason::HeldForLong,
+            };
+            self.change(&alert, Some(AlertState::Pending), Some(AlertState::Firing), reason);
         }
         self.keep(alert);
     }

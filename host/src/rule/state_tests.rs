@@ -172,17 +172,18 @@ fn what_is_over_is_remembered_for_fifteen_minutes_and_may_begin_anew() {
 }
 
 #[test]
-fn a_raised_for_takes_an_alert_back_to_pending() {
-    let mut world = World::new(rule(0, 0));
-    world.slots(2, true);
-    world.rule.hold = MINUTE;
-    world.slot(true);
-    assert_eq!(world.state(), Some(AlertState::Pending));
-    world.slots(2, true);
-    assert_eq!(
-        world.news(),
-        [Reason::FiredAtOnce, Reason::ForRaised, Reason::HeldForLong]
-    );
+fn a_raised_for_ends_nothing_that_fires_and_delays_what_does_not() {
+    let mut firing = World::new(rule(0, 0));
+    firing.slots(2, true);
+    firing.rule.hold = MINUTE;
+    firing.slots(20, true);
+    assert_eq!(firing.news(), [Reason::FiredAtOnce]);
+    assert_eq!(firing.state(), Some(AlertState::Firing));
+
+    let mut pending = World::new(rule(MINUTE, 0));
+    pending.slots(3, true);
+    pending.rule.hold = 2 * MINUTE;
+    assert_eq!(pending.slots_until_firing(), 6, "nine evaluations span two minutes");
 }
 
 #[test]
