@@ -63,6 +63,10 @@ pub enum ResolveCause {
     RuleRemoved,
     /// It was held without data for as long as anything is held.
     Expired,
+    /// Whoever reports the series reports, and these no more.
+    Vanished,
+    /// No check is configured any more that reports the series.
+    CheckRemoved,
     /// Whoever posted it said so.
     Sender,
     /// Whoever posted it says nothing any more.
@@ -71,11 +75,13 @@ pub enum ResolveCause {
 
 impl ResolveCause {
     /// All.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Condition,
         Self::NoData,
         Self::RuleRemoved,
         Self::Expired,
+        Self::Vanished,
+        Self::CheckRemoved,
         Self::Sender,
         Self::SenderSilent,
     ];
@@ -87,6 +93,8 @@ impl ResolveCause {
             Self::NoData => "no_data",
             Self::RuleRemoved => "rule_removed",
             Self::Expired => "expired",
+            Self::Vanished => "vanished",
+            Self::CheckRemoved => "check_removed",
             Self::Sender => "sender",
             Self::SenderSilent => "sender_silent",
         }

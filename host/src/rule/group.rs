@@ -14,7 +14,8 @@ use bellwether_promql::{
 
 use super::{
     AlertRule, Rule, RuleKind,
-    data::Presence,
+    feeds::Feeds,
+    presence::Presence,
     state::{self, Alerts, Change, Element, Moment},
     template::{Answers, Externals, Scope},
 };
@@ -87,6 +88,8 @@ pub struct Surroundings<'s, S> {
     pub limit: usize,
     /// See [`Externals`].
     pub externals: &'s Externals,
+    /// What checks reported.
+    pub feeds: &'s Feeds,
     /// Whether to give up.
     pub stop: &'s dyn Fn() -> bool,
     /// Makes what templates may ask, when the first one is expanded.
@@ -186,9 +189,9 @@ fn judge<S: Storage>(
         storage: around.storage,
         at: moment.at - around.query_offset,
         set_by_rule: &set_by_rule,
+        feeds: around.feeds,
     };
-    let has_data = |alert: &crate::alert::Alert| presence.of(&rule.expr, &alert.labels);
-    let mut step = state::step(alerts, alert, elements, moment, &has_data);
+    let mut step = state::step(alerts, alert, elements, moment, &|alert| presence.of(&rule.expr, alert));
     let active = step.alerts.values().filter(|alert| alert.state != AlertState::Resolved);
     let found = active.count();
     let mut problem = None;

@@ -44,6 +44,7 @@ fn evaluated(rule: &str, limit: usize) -> Result<Evaluated, RuleProblem> {
         query_offset: 0,
         limit,
         externals: &externals,
+        feeds: &Feeds::default(),
         stop: &|| false,
         answers: &|| Rc::new(Nobody),
     };

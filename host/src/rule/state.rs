@@ -81,6 +81,19 @@ impl Hold {
     }
 }
 
+/// What is known of the series behind an alert that the expression does not yield any more, from the best to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Absence {
+    /// They are there: its condition ended.
+    Ended,
+    /// They are gone, and nobody can know what became of them.
+    Silent,
+    /// They are gone, and who would report them reports.
+    Vanished,
+    /// They are gone, and nobody is configured who would report them.
+    CheckRemoved,
+}
+
 /// Why an alert changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -162,14 +175,14 @@ impl Moment {
     }
 }
 
-/// Moves the alerts of a rule on by one evaluation. `elements` have distinct labels. `has_data` says of an alert that the
-/// expression did not yield whether the series it was about are there.
+/// Moves the alerts of a rule on by one evaluation. `elements` have distinct labels. `look` says of an alert that the
+/// expression did not yield what became of the series it was about.
 pub fn step(
     alerts: &Alerts,
     rule: &AlertRule,
     elements: Vec<Element>,
     moment: &Moment,
-    has_data: &dyn Fn(&Alert) -> bool,
+    look: &dyn Fn(&Alert) -> Absence,
 ) -> Step {
     let mut present: BTreeMap<Labels, Element> = elements
         .into_iter()
@@ -185,7 +198,7 @@ pub fn step(
             Some(element) if alert.state == AlertState::Resolved => stepper.begin(element),
             Some(element) => stepper.go_on(alert, element),
             None if alert.state == AlertState::Resolved => stepper.remember(alert),
-            None => stepper.absent(alert, has_data),
+            None => stepper.absent(alert, look),
         }
     }
     present.into_values().for_each(|element| stepper.begin(element));
@@ -331,23 +344,26 @@ impl Stepper<'_> {
     }
 
     /// The expression does not yield it any more.
-    fn absent(&mut self, alert: &Alert, has_data: &dyn Fn(&Alert) -> bool) {
+    fn absent(&mut self, alert: &Alert, look: &dyn Fn(&Alert) -> Absence) {
         if self.moment.hold.is_some() {
             let frozen = self.moved(alert, self.moment.gap() + self.moment.elapsed());
             return self.keep(frozen);
         }
-        if has_data(alert) {
-            let mut alert = self.moved(alert, self.moment.gap());
+        let absence = look(alert);
+        if absence == Absence::Silent && self.rule.on_no_data == OnNoData::Hold {
+            return self.without_data(alert);
+        }
+        let mut alert = self.moved(alert, self.moment.gap());
+        let cause = match (absence, self.rule.on_no_data) {
+            (Absence::Ended, _) => ResolveCause::Condition,
+            (Absence::CheckRemoved, _) => ResolveCause::CheckRemoved,
+            (Absence::Vanished, OnNoData::Hold) => ResolveCause::Vanished,
+            (Absence::Silent | Absence::Vanished, _) => ResolveCause::NoData,
+        };
+        if cause == ResolveCause::Condition {
             alert.no_data_since = None;
-            return self.ended(alert, ResolveCause::Condition);
         }
-        match self.rule.on_no_data {
-            OnNoData::Resolve => {
-                let alert = self.moved(alert, self.moment.gap());
-                self.ended(alert, ResolveCause::NoData);
-            }
-            OnNoData::Hold => self.without_data(alert),
-        }
+        self.ended(alert, cause);
     }
 
     /// Held: neither does its condition go on, nor does it end.
@@ -379,7 +395,9 @@ impl Stepper<'_> {
     fn finish(&mut self, alert: &Alert, cause: ResolveCause) {
         if alert.state == AlertState::Pending {
             let reason = match cause {
-                ResolveCause::NoData | ResolveCause::Expired => Reason::VanishedEarly,
+                ResolveCause::NoData | ResolveCause::Expired | ResolveCause::Vanished | ResolveCause::CheckRemoved => {
+                    Reason::VanishedEarly
+                }
                 ResolveCause::Condition
                 | ResolveCause::RuleRemoved
                 | ResolveCause::Sender

@@ -33,7 +33,7 @@ struct World {
     last: Option<i64>,
     is_first: bool,
     hold: Option<Hold>,
-    data: bool,
+    data: Absence,
     log: Vec<(Option<AlertState>, Option<AlertState>, Reason)>,
 }
 
@@ -46,7 +46,7 @@ impl World {
             last: None,
             is_first: true,
             hold: None,
-            data: true,
+            data: Absence::Ended,
             log: Vec::new(),
         }
     }
@@ -190,7 +190,7 @@ fn a_raised_for_ends_nothing_that_fires_and_delays_what_does_not() {
 fn vanished_series_are_told_from_conditions_that_ended() {
     let mut world = World::new(rule(0, 0));
     world.slot(true);
-    world.data = false;
+    world.data = Absence::Silent;
     world.slot(false);
     assert_eq!(
         world.news(),
@@ -199,7 +199,7 @@ fn vanished_series_are_told_from_conditions_that_ended() {
 
     let mut pending = World::new(rule(MINUTE, 0));
     pending.slot(true);
-    pending.data = false;
+    pending.data = Absence::Silent;
     pending.slot(false);
     assert_eq!(pending.news(), [Reason::Began, Reason::VanishedEarly]);
 }
@@ -209,7 +209,7 @@ fn a_rule_that_holds_keeps_its_alert_without_data_for_a_day() {
     let mut world = World::new(rule(0, 0));
     world.rule.on_no_data = OnNoData::Hold;
     world.slot(true);
-    world.data = false;
+    world.data = Absence::Silent;
     world.slots(24 * 240, false);
     assert_eq!(world.news(), [Reason::FiredAtOnce]);
     assert_eq!(world.state(), Some(AlertState::Firing));
@@ -217,9 +217,29 @@ fn a_rule_that_holds_keeps_its_alert_without_data_for_a_day() {
     world.slot(false);
     assert_eq!(world.news(), [Reason::Resolved(ResolveCause::Expired)]);
 
-    back.data = true;
+    back.data = Absence::Ended;
     back.slot(false);
     assert_eq!(back.news(), [Reason::Resolved(ResolveCause::Condition)]);
+}
+
+#[test]
+fn what_is_known_to_be_gone_is_held_no_longer() {
+    for (absence, cause) in [
+        (Absence::Vanished, ResolveCause::Vanished),
+        (Absence::CheckRemoved, ResolveCause::CheckRemoved),
+    ] {
+        let mut world = World::new(rule(0, 0));
+        world.rule.on_no_data = OnNoData::Hold;
+        world.slot(true);
+        world.data = Absence::Silent;
+        world.slots(20, false);
+        assert_eq!(world.news(), [Reason::FiredAtOnce], "nobody can know");
+        let since = world.alerts.values().next().unwrap().no_data_since;
+        assert_eq!(since, Some(START + SLOT));
+        world.data = absence;
+        world.slot(false);
+        assert_eq!(world.news(), [Reason::Resolved(cause)]);
+    }
 }
 
 #[test]
@@ -227,9 +247,9 @@ fn a_pending_alert_without_data_does_not_grow_older() {
     let mut world = World::new(rule(MINUTE, 0));
     world.rule.on_no_data = OnNoData::Hold;
     world.slots(3, true);
-    world.data = false;
+    world.data = Absence::Silent;
     world.slots(100, false);
-    world.data = true;
+    world.data = Absence::Ended;
     assert_eq!(world.state(), Some(AlertState::Pending));
     assert_eq!(world.slots_until_firing(), 2, "two slots were missing before");
 }
@@ -305,7 +325,10 @@ fn killed_while_firing_it_fires_on_or_is_over_with_its_cause() {
             assert_eq!(world.news(), [], "{downtime} {hold}");
             assert_eq!(world.alerts.values().next().unwrap().fired_at, fired);
 
-            for (data, cause) in [(true, ResolveCause::Condition), (false, ResolveCause::NoData)] {
+            for (data, cause) in [
+                (Absence::Ended, ResolveCause::Condition),
+                (Absence::Silent, ResolveCause::NoData),
+            ] {
                 let mut over = prepared("firing", hold, 0);
                 over.killed_for(downtime);
                 over.data = data;

@@ -16,6 +16,7 @@ use super::{
         RuleKind,
         data::{self, Since},
         events::{AlertChanged, EvaluationPanicked, NotRestored, RuleFails, RuleWorks},
+        feeds::Feeds,
         group::{self, Evaluated, RuleProblem, Surroundings},
         outlet::Outlet,
         schedule::{Due, Slots},
@@ -77,6 +78,7 @@ pub(super) struct Core {
     /// Checks that have not run and were not restored.
     waiting: BTreeSet<Arc<str>>,
     troubles: Arc<Troubles>,
+    feeds: Feeds,
     pub(super) groups: Vec<GroupRun>,
     agenda: Agenda,
     /// As it was published, or will be.
@@ -148,6 +150,7 @@ impl Core {
             was_set_back: false,
             waiting: BTreeSet::new(),
             troubles: Arc::default(),
+            feeds: Feeds::default(),
             groups: Vec::new(),
             agenda: Agenda::default(),
             shown: RuleStatus::default(),
@@ -244,6 +247,7 @@ impl Core {
         let waiting = snapshot.checks.iter().filter(waits);
         self.waiting = waiting.map(|check| Arc::clone(&check.name)).collect();
         Arc::make_mut(&mut self.troubles).update(&snapshot, at);
+        self.feeds.update(&snapshot, at);
         self.reporter.tick(&ticked);
         if (at - self.written_at).abs() >= CHECKPOINT_EVERY {
             self.written_at = at;
@@ -411,6 +415,7 @@ impl Core {
             query_offset: group.query_offset,
             limit: group.limit,
             externals: &self.externals,
+            feeds: &self.feeds,
             stop: &|| self.clock.monotonic() >= deadline,
             answers: &answers,
         };

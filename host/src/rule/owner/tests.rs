@@ -17,7 +17,7 @@ use crate::{
     history::Settings,
     metric::{LabelName, MetricFamily, MetricKind, Points},
     outcome::{ReportedPoints, Status},
-    testing::{family, verdict},
+    testing::{check_state, family, verdict},
 };
 
 const START: u64 = 1_700_000_000;
@@ -35,26 +35,10 @@ fn settings() -> Settings {
 
 fn check(name: &str, ran: bool) -> CheckState {
     CheckState {
-        name: name.into(),
-        plugin: "http".into(),
-        required: true,
-        problem: None,
         ran,
-        restored: false,
         status: Some(Status::Critical),
-        outcome: None,
         verdicts: [verdict("t", Status::Critical)].into(),
-        message: String::new(),
-        duration: Duration::ZERO,
-        checked_at: None,
-        consecutive_failures: 0,
-        consecutive_failed_runs: 0,
-        denied: Vec::new(),
-        refused: Vec::new(),
-        series: 0,
-        series_dropped: 0,
-        missed_ticks: 0,
-        stale: false,
+        ..check_state(name)
     }
 }
 
@@ -87,6 +71,10 @@ struct World {
     depths: Vec<(&'static str, f64)>,
     ran: bool,
     outlet: Outlet,
+    /// What becomes of the check `web` before it is shown.
+    change: fn(&mut CheckState),
+    /// It is configured.
+    is_there: bool,
 }
 
 impl World {
@@ -126,6 +114,8 @@ impl World {
             depths: Vec::new(),
             ran: true,
             outlet,
+            change: |_| {},
+            is_there: true,
         }
     }
 
@@ -133,12 +123,24 @@ impl World {
     async fn go_on(&mut self, seconds: u64) {
         let end = self.clock.wall() + Duration::from_secs(seconds);
         while self.clock.wall() < end {
-            self.snapshots
-                .send_replace(snapshot(self.clock.wall(), self.ran, &self.depths));
+            self.show();
             let idle = self.core.idle_for().max(Duration::from_millis(1));
             tokio::time::advance(idle.min(end.since(self.clock.wall()))).await;
             self.core.run_due();
         }
+    }
+
+    fn show(&self) {
+        let at = self.clock.wall();
+        let mut shown = Arc::try_unwrap(snapshot(at, self.ran, &self.depths)).unwrap();
+        let mut checks: Vec<CheckState> = shown.checks.iter().map(|check| (**check).clone()).collect();
+        for check in &mut checks {
+            check.checked_at = self.ran.then_some(at);
+            (self.change)(check);
+        }
+        checks.retain(|_| self.is_there);
+        shown.checks = checks.into_iter().map(Arc::new).collect();
+        self.snapshots.send_replace(Arc::new(shown));
     }
 
     /// The process is killed and another begins, which has what was committed.
@@ -148,6 +150,7 @@ impl World {
         let history = self.core.history;
         let mut next = Self::with(rules, self.clock, self.store, history);
         (next.depths, next.ran) = (self.depths, self.ran);
+        (next.change, next.is_there) = (self.change, self.is_there);
         next
     }
 
@@ -253,6 +256,86 @@ async fn series_that_vanish_end_their_alert_as_no_data() {
     assert_eq!(
         world.alerts()["Deep a"],
         (AlertState::Resolved, Some(ResolveCause::NoData))
+    );
+}
+
+/// Rules that hold what has no data, as `[[rule]]` and bundled ones do.
+const HELD: &str = "groups: [{name: g, rules: [{alert: Deep, expr: depth > 10}]}]";
+
+fn held(rules: &str) -> RuleSet {
+    let mut set = set(rules);
+    for group in &mut set.groups {
+        for rule in &mut Arc::make_mut(group).rules {
+            if let super::super::RuleKind::Alert(alert) = &mut Arc::make_mut(rule).kind {
+                alert.on_no_data = crate::config::OnNoData::Hold;
+            }
+        }
+    }
+    set
+}
+
+/// What is firing is held, because its check yields no report.
+async fn held_without_reports() -> World {
+    let mut world = World::new(HELD);
+    world.core.replace(&held(HELD));
+    world.depths = vec![("a", 12.0), ("b", 3.0)];
+    world.go_on(60).await;
+    world.change = |check| check.consecutive_failed_runs = 3;
+    world.depths = Vec::new();
+    world.go_on(600).await;
+    assert_eq!(world.alerts()["Deep a"], (AlertState::Firing, None));
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_ends_when_its_check_reports_without_it() {
+    for is_restarted in [false, true] {
+        let mut world = held_without_reports().await;
+        if is_restarted {
+            world = world.killed(HELD, 600).await;
+            world.core.replace(&held(HELD));
+            world.go_on(120).await;
+            assert_eq!(world.alerts()["Deep a"], (AlertState::Firing, None));
+        }
+        world.change = |check| check.verdicts = [verdict("t", Status::Ok)].into();
+        world.depths = vec![("b", 3.0)];
+        world.go_on(16).await;
+        assert_eq!(
+            world.state("Deep a"),
+            Some(AlertState::Firing),
+            "one report is not enough"
+        );
+        world.go_on(45).await;
+        let over = (AlertState::Resolved, Some(ResolveCause::Vanished));
+        assert_eq!(world.alerts()["Deep a"], over, "restarted: {is_restarted}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_ends_when_its_check_is_taken_out() {
+    for is_restarted in [false, true] {
+        let mut world = held_without_reports().await;
+        if is_restarted {
+            world = world.killed(HELD, 600).await;
+            world.core.replace(&held(HELD));
+        }
+        world.is_there = false;
+        world.go_on(45).await;
+        let over = (AlertState::Resolved, Some(ResolveCause::CheckRemoved));
+        assert_eq!(world.alerts()["Deep a"], over, "restarted: {is_restarted}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_does_not_report_keeps_its_alerts_for_a_day() {
+    let mut world = held_without_reports().await;
+    world.go_on(23 * 3_600).await;
+    assert_eq!(world.alerts()["Deep a"], (AlertState::Firing, None));
+    world.go_on(2 * 3_600).await;
+    assert_eq!(
+        world.alerts(),
+        BTreeMap::new(),
+        "it was over, and remembered for a while"
     );
 }
 
