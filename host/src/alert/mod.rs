@@ -67,6 +67,8 @@ pub enum ResolveCause {
     Vanished,
     /// No check is configured any more that reports the series.
     CheckRemoved,
+    /// Its rule yields more than the `limit` of its group.
+    OverLimit,
     /// Whoever posted it said so.
     Sender,
     /// Whoever posted it says nothing any more.
@@ -75,13 +77,14 @@ pub enum ResolveCause {
 
 impl ResolveCause {
     /// All.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Condition,
         Self::NoData,
         Self::RuleRemoved,
         Self::Expired,
         Self::Vanished,
         Self::CheckRemoved,
+        Self::OverLimit,
         Self::Sender,
         Self::SenderSilent,
     ];
@@ -95,6 +98,7 @@ impl ResolveCause {
             Self::Expired => "expired",
             Self::Vanished => "vanished",
             Self::CheckRemoved => "check_removed",
+            Self::OverLimit => "over_limit",
             Self::Sender => "sender",
             Self::SenderSilent => "sender_silent",
         }

@@ -112,6 +112,9 @@ pub const fn cause(cause: ResolveCause) -> &'static str {
         ResolveCause::Expired => "its data has been missing for too long to keep it firing",
         ResolveCause::Vanished => "its check reports, and this no more",
         ResolveCause::CheckRemoved => "its check is no longer configured",
+        ResolveCause::OverLimit => {
+            "its rule yields more alerts than the limit of its group, so nobody knows whether all is well"
+        }
         ResolveCause::Sender => "whoever reported it says that it is over",
         ResolveCause::SenderSilent => "whoever reported it is silent, so nobody knows whether all is well",
     }

@@ -81,6 +81,8 @@ pub(super) struct RuleFails<'r> {
     pub(super) rule: &'r str,
     pub(super) location: &'r str,
     pub(super) problem: &'r str,
+    /// Its alerts are over for that reason.
+    pub(super) gives_up: bool,
 }
 
 impl Event for RuleFails<'_> {
@@ -89,7 +91,11 @@ impl Event for RuleFails<'_> {
     }
 
     fn message(&self) -> Cow<'_, str> {
-        "A rule cannot be evaluated; its alerts stay as they are.".into()
+        if self.gives_up {
+            "A rule yields more alerts than the limit of its group; it gives all of them up.".into()
+        } else {
+            "A rule cannot be evaluated; its alerts stay as they are.".into()
+        }
     }
 
     fn module(&self) -> &'static str {

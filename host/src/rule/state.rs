@@ -220,7 +220,7 @@ pub fn remove_all(alerts: &Alerts, at: i64) -> Vec<Change> {
 
 /// Gives up all alerts of a rule that yields more than its limit, as Prometheus does; what fired is over.
 pub fn give_up(alerts: &Alerts, at: i64) -> Step {
-    let changes = end_all(alerts, at, Reason::OverLimit, ResolveCause::Expired);
+    let changes = end_all(alerts, at, Reason::OverLimit, ResolveCause::OverLimit);
     let over = changes.iter().filter(|change| change.to == Some(AlertState::Resolved));
     let mut kept: Alerts = alerts
         .iter()
@@ -400,6 +400,7 @@ impl Stepper<'_> {
                 }
                 ResolveCause::Condition
                 | ResolveCause::RuleRemoved
+                | ResolveCause::OverLimit
                 | ResolveCause::Sender
                 | ResolveCause::SenderSilent => Reason::EndedEarly,
             };

@@ -441,7 +441,9 @@ fn a_rule_that_is_gone_or_over_its_limit_ends_what_fired() {
     assert_eq!(gone[0].alert.resolved, Some((7, ResolveCause::RuleRemoved)));
     let step = give_up(&firing.alerts, 7);
     assert_eq!(step.changes[0].reason, Reason::OverLimit);
-    assert_eq!(step.alerts.values().next().unwrap().state, AlertState::Resolved);
+    let over = step.alerts.values().next().unwrap();
+    assert_eq!(over.resolved, Some((7, ResolveCause::OverLimit)));
+    assert_eq!(over.state, AlertState::Resolved);
     let pending = prepared("pending", MINUTE, 0);
     assert_eq!(give_up(&pending.alerts, 7).alerts.len(), 0);
     assert_eq!(remove_all(&pending.alerts, 7)[0].to, None);

@@ -357,7 +357,8 @@ impl Core {
             Ok(evaluated) => evaluated.problem.as_ref().map(ToString::to_string),
             Err(problem) => Some(problem.to_string()),
         };
-        self.judge_health(run, problem.as_deref());
+        // With an answer beside the problem, the answer is that all alerts were given up.
+        self.judge_health(run, problem.as_deref(), result.is_ok());
         let Ok(evaluated) = result else { return Err(()) };
         let at = slot - group.query_offset;
         let ended = run.take(&evaluated, slot);
@@ -431,7 +432,7 @@ impl Core {
     }
 
     /// Says it when a rule begins to fail or to work.
-    fn judge_health(&self, run: &mut RuleRun, problem: Option<&str>) {
+    fn judge_health(&self, run: &mut RuleRun, problem: Option<&str>, gives_up: bool) {
         let was_failing = matches!(run.report.health, Health::Failing(_));
         let (rule, location) = (&*run.rule.name, run.rule.location.as_str());
         match problem {
@@ -442,6 +443,7 @@ impl Core {
                         rule,
                         location,
                         problem,
+                        gives_up,
                     });
                 }
                 run.report.health = Health::Failing(problem.to_owned());

@@ -472,6 +472,30 @@ async fn a_failing_rule_leaves_everything_as_it_was_and_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rule_over_its_limit_says_so_and_nothing_else() {
+    let limited = "groups: [{name: g, limit: 1, rules: [{alert: Deep, expr: depth > 10}]}]";
+    let mut world = World::new(limited);
+    world.depths = vec![("a", 12.0)];
+    world.go_on(30).await;
+    world.depths = vec![("a", 12.0), ("b", 13.0)];
+    world.go_on(30).await;
+    let over = (AlertState::Resolved, Some(ResolveCause::OverLimit));
+    assert_eq!(world.alerts(), [("Deep a".to_owned(), over)].into());
+    let said = |gives_up| {
+        use crate::telemetry::Event as _;
+        let (rule, location, problem) = ("Deep", "rules.yml:1", "as told");
+        let fails = super::super::events::RuleFails {
+            rule,
+            location,
+            problem,
+            gives_up,
+        };
+        fails.message().into_owned()
+    };
+    assert!(said(true).contains("gives all of them up") && said(false).contains("stay as they are"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn slots_are_kept_whatever_happens_in_between() {
     let mut world = World::new(DEEP);
     world.go_on(60).await;
