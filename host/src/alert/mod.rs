@@ -69,6 +69,8 @@ pub enum ResolveCause {
     CheckRemoved,
     /// Its rule yields more than the `limit` of its group.
     OverLimit,
+    /// What it is about has other labels now, from its rule.
+    LabelsChanged,
     /// Whoever posted it said so.
     Sender,
     /// Whoever posted it says nothing any more.
@@ -77,7 +79,7 @@ pub enum ResolveCause {
 
 impl ResolveCause {
     /// All.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Condition,
         Self::NoData,
         Self::RuleRemoved,
@@ -85,6 +87,7 @@ impl ResolveCause {
         Self::Vanished,
         Self::CheckRemoved,
         Self::OverLimit,
+        Self::LabelsChanged,
         Self::Sender,
         Self::SenderSilent,
     ];
@@ -99,6 +102,7 @@ impl ResolveCause {
             Self::Vanished => "vanished",
             Self::CheckRemoved => "check_removed",
             Self::OverLimit => "over_limit",
+            Self::LabelsChanged => "labels_changed",
             Self::Sender => "sender",
             Self::SenderSilent => "sender_silent",
         }

@@ -115,6 +115,7 @@ pub const fn cause(cause: ResolveCause) -> &'static str {
         ResolveCause::OverLimit => {
             "its rule yields more alerts than the limit of its group, so nobody knows whether all is well"
         }
+        ResolveCause::LabelsChanged => "its rule gives it other labels now; under those its condition still holds",
         ResolveCause::Sender => "whoever reported it says that it is over",
         ResolveCause::SenderSilent => "whoever reported it is silent, so nobody knows whether all is well",
     }

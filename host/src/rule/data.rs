@@ -22,7 +22,7 @@ pub const CHECKS_HOLD_MAX: i64 = 5 * 60_000;
 
 /// How long a rule waits for a range to fill that an outage emptied, in milliseconds; and, when there is no history from before,
 /// how long at most. An hour of silence after an outage of hours is the price of not judging a day by its last minute.
-const RANGE_HOLD_MAX: i64 = 60 * 60_000;
+pub(super) const RANGE_HOLD_MAX: i64 = 60 * 60_000;
 const RANGE_HOLD_MAX_FRESH: i64 = CHECKS_HOLD_MAX;
 
 /// So many ticks after the last one, what history holds is no news.

@@ -45,6 +45,8 @@ fn evaluated(rule: &str, limit: usize) -> Result<Evaluated, RuleProblem> {
         limit,
         externals: &externals,
         feeds: &Feeds::default(),
+        former: &[],
+        is_settled: true,
         stop: &|| false,
         answers: &|| Rc::new(Nobody),
     };

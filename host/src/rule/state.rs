@@ -86,6 +86,10 @@ impl Hold {
 pub enum Absence {
     /// They are there: its condition ended.
     Ended,
+    /// They are there, and what they are about has other labels now, from the rule.
+    Relabelled,
+    /// They are back after a time without data, and what the expression looks back over is not yet.
+    Returning,
     /// They are gone, and nobody can know what became of them.
     Silent,
     /// They are gone, and who would report them reports.
@@ -350,12 +354,14 @@ impl Stepper<'_> {
             return self.keep(frozen);
         }
         let absence = look(alert);
-        if absence == Absence::Silent && self.rule.on_no_data == OnNoData::Hold {
+        let is_unknown = matches!(absence, Absence::Silent | Absence::Returning);
+        if is_unknown && self.rule.on_no_data == OnNoData::Hold {
             return self.without_data(alert);
         }
         let mut alert = self.moved(alert, self.moment.gap());
         let cause = match (absence, self.rule.on_no_data) {
-            (Absence::Ended, _) => ResolveCause::Condition,
+            (Absence::Ended | Absence::Returning, _) => ResolveCause::Condition,
+            (Absence::Relabelled, _) => ResolveCause::LabelsChanged,
             (Absence::CheckRemoved, _) => ResolveCause::CheckRemoved,
             (Absence::Vanished, OnNoData::Hold) => ResolveCause::Vanished,
             (Absence::Silent | Absence::Vanished, _) => ResolveCause::NoData,
@@ -401,6 +407,7 @@ impl Stepper<'_> {
                 ResolveCause::Condition
                 | ResolveCause::RuleRemoved
                 | ResolveCause::OverLimit
+                | ResolveCause::LabelsChanged
                 | ResolveCause::Sender
                 | ResolveCause::SenderSilent => Reason::EndedEarly,
             };

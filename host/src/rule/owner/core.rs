@@ -366,7 +366,10 @@ impl Core {
         run.report.warnings = evaluated.warnings;
         self.record(&evaluated.samples, &ended, at);
         self.say(&evaluated.changes, &run.rule.location);
-        run.is_settled |= problem.is_none() && run.report.hold.is_none();
+        if problem.is_none() && run.report.hold.is_none() {
+            run.is_settled = true;
+            run.former.clear();
+        }
         if *run.alerts != evaluated.alerts {
             run.alerts = Arc::new(evaluated.alerts);
         }
@@ -417,6 +420,8 @@ impl Core {
             limit: group.limit,
             externals: &self.externals,
             feeds: &self.feeds,
+            former: &run.former,
+            is_settled: run.is_settled,
             stop: &|| self.clock.monotonic() >= deadline,
             answers: &answers,
         };

@@ -456,6 +456,50 @@ async fn a_reload_keeps_states_by_name_and_ends_what_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn other_labels_of_a_rule_are_no_end_of_a_condition() {
+    let rule = |labels: &str| {
+        format!("groups: [{{name: g, rules: [{{alert: Deep, expr: depth > 10, labels: {{{labels}}}}}]}}]")
+    };
+    let causes = |world: &World| {
+        let status = Arc::clone(&world.status.borrow());
+        let each = status.alerts().map(|(_, alert)| {
+            let label = |name: &str| alert.labels.get(name).map_or("", |value| value).to_owned();
+            let cause = alert.resolved.map(|(_, cause)| cause);
+            (format!("{}{}{}", label("of"), label("sev"), label("team")), cause)
+        });
+        each.collect::<BTreeMap<_, _>>()
+    };
+    let changed = Some(ResolveCause::LabelsChanged);
+    let told = |all: &[(&str, Option<ResolveCause>)]| {
+        all.iter()
+            .map(|(alert, cause)| ((*alert).to_owned(), *cause))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let mut world = World::new(&rule(""));
+    world.depths = vec![("a", 12.0), ("b", 12.0)];
+    world.go_on(30).await;
+    // One gets a label while the condition of the other ends.
+    world.depths = vec![("a", 12.0), ("b", 1.0)];
+    world.core.replace(&set(&rule("sev: x")));
+    world.go_on(30).await;
+    let ended = Some(ResolveCause::Condition);
+    assert_eq!(causes(&world), told(&[("a", changed), ("ax", None), ("b", ended)]));
+    // Another one, then none, then one more at a restart, then none again.
+    world.core.replace(&set(&rule("sev: y")));
+    world.go_on(30).await;
+    assert_eq!(causes(&world)["ax"], changed);
+    world.core.replace(&set(&rule("")));
+    world.go_on(30).await;
+    assert_eq!((causes(&world)["ay"], causes(&world)["a"]), (changed, None));
+    let mut world = world.killed(&rule("team: z"), 60).await;
+    world.go_on(60).await;
+    assert_eq!((causes(&world)["a"], causes(&world)["az"]), (changed, None));
+    let mut world = world.killed(&rule(""), 60).await;
+    world.go_on(60).await;
+    assert_eq!((causes(&world)["az"], causes(&world)["a"]), (changed, None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failing_rule_leaves_everything_as_it_was_and_says_why() {
     let failing = "groups: [{name: g, rules: [{alert: Deep, expr: depth > 10, labels: {of: ''}}]}]";
     let mut world = World::new(failing);

@@ -232,6 +232,8 @@ impl<'t> Runner<'t> {
             limit: run.group.limit,
             externals: &self.test.externals,
             feeds: &Feeds::default(),
+            former: &[],
+            is_settled: true,
             stop: &|| false,
             answers: &answers,
         };
