@@ -284,7 +284,10 @@ impl Stepper<'_> {
     /// The alert with its times moved over what was not evaluated.
     fn moved(&self, alert: &Alert, by: i64) -> Alert {
         let mut moved = alert.clone();
-        moved.active_at += by;
+        // Only `for` counts from it, and what has fired has waited long enough: since when it is bad does not change any more.
+        if moved.state == AlertState::Pending {
+            moved.active_at += by;
+        }
         for since in [&mut moved.keep_firing_since, &mut moved.no_data_since]
             .into_iter()
             .flatten()
@@ -294,6 +297,7 @@ impl Stepper<'_> {
         // A clock that was set back must not leave a beginning in the future.
         moved.active_at = moved.active_at.min(self.moment.at);
         moved.fired_at = moved.fired_at.map(|fired| fired.min(self.moment.at));
+        moved.active_at = moved.active_at.min(moved.fired_at.unwrap_or(self.moment.at));
         moved
     }
 

@@ -340,6 +340,35 @@ fn killed_while_firing_it_fires_on_or_is_over_with_its_cause() {
 }
 
 #[test]
+fn what_fires_began_when_it_began_whatever_happens_since() {
+    let began = |world: &World| world.alerts.values().next().unwrap().active_at;
+    for hold in [0, 2 * MINUTE] {
+        let mut world = prepared("firing", hold, 0);
+        world.rule.on_no_data = OnNoData::Hold;
+        world.killed_for(3 * HOUR);
+        world.slots(2, true);
+        assert_eq!(began(&world), START, "killed, {hold}");
+        world.now += 10 * MINUTE;
+        world.slots(2, true);
+        assert_eq!(began(&world), START, "slots were missed, {hold}");
+        world.data = Absence::Silent;
+        world.slots(20, false);
+        assert_eq!(began(&world), START, "held without data, {hold}");
+        world.hold = Some(Hold::ChecksNotRun);
+        world.slots(20, false);
+        assert_eq!(began(&world), START, "held, {hold}");
+
+        // As an earlier version left it.
+        let mut moved = prepared("firing", hold, 0);
+        let alert = moved.alerts.values_mut().next().unwrap();
+        let fired = alert.fired_at.unwrap();
+        alert.active_at = fired + MINUTE;
+        moved.slot(true);
+        assert_eq!(began(&moved), fired, "{hold}");
+    }
+}
+
+#[test]
 fn killed_while_kept_firing_it_is_kept_for_what_remains() {
     for downtime in DOWNTIMES {
         for hold in [0, 2 * MINUTE] {
