@@ -15,7 +15,7 @@ use bellwether_promql::{
 };
 
 use super::{
-    data::CHECK,
+    data::{CHECK, RANGE_HOLD_MAX},
     feeds::{Feeds, Missing},
     state::Absence,
 };
@@ -49,6 +49,8 @@ struct Part {
     offset: i64,
     /// What subqueries add to its window.
     range: i64,
+    /// Fewest samples in its window of which the function over it makes anything.
+    samples: usize,
     /// Its elements have these labels and no others, but for the metric's name and those that the rule put on.
     is_exact: bool,
 }
@@ -80,6 +82,7 @@ impl<S: Storage + ?Sized> Presence<'_, S> {
                 labels,
                 offset: 0,
                 range: 0,
+                samples: 1,
                 is_exact: true,
             },
         )
@@ -98,8 +101,8 @@ impl<S: Storage + ?Sized> Case<'_, S> {
         };
         match &expr.kind {
             ExprKind::Number(_) | ExprKind::String(_) => Absence::Ended,
-            ExprKind::Selector(selector) => self.selected(selector, part, LOOKBACK),
-            ExprKind::Range { selector, range } => self.selected(selector, part, *range),
+            ExprKind::Selector(selector) => self.selected(selector, part, part.range + LOOKBACK, part.range > 0),
+            ExprKind::Range { selector, range } => self.selected(selector, part, part.range + range, true),
             ExprKind::Paren(inner) | ExprKind::Unary { expr: inner, .. } => self.look(inner, part),
             ExprKind::Binary(binary) => self.look_at_both(binary, part),
             ExprKind::Aggregate(aggregate) => self.look(&aggregate.expr, &inexact()),
@@ -109,10 +112,10 @@ impl<S: Storage + ?Sized> Case<'_, S> {
                 ..
             } => Absence::Ended,
             ExprKind::Call { function, args } => {
-                let part = if drops_labels(*function) {
-                    inexact()
-                } else {
-                    part.clone()
+                let part = Part {
+                    samples: samples_of(*function),
+                    is_exact: part.is_exact && !drops_labels(*function),
+                    ..part.clone()
                 };
                 let each = args.iter().map(|arg| self.look(arg, &part));
                 each.max().unwrap_or(Absence::Ended)
@@ -122,6 +125,8 @@ impl<S: Storage + ?Sized> Case<'_, S> {
                 &Part {
                     offset: part.offset + subquery.shift.offset,
                     range: part.range + subquery.range,
+                    // Of an instant many samples are made.
+                    samples: 1,
                     ..part.clone()
                 },
             ),
@@ -162,26 +167,56 @@ impl<S: Storage + ?Sized> Case<'_, S> {
         }
     }
 
-    /// `window`: of the selector itself, in milliseconds.
-    fn selected(&self, selector: &Selector, part: &Part, window: i64) -> Absence {
+    /// `window` in milliseconds; of an instant selector outside of subqueries it is no range to be filled.
+    fn selected(&self, selector: &Selector, part: &Part, window: i64, is_range: bool) -> Absence {
         if selector.shift.at.is_some() {
             return Absence::Ended;
         }
         let storage = self.presence.storage;
         let until = self.presence.at - part.offset - selector.shift.offset;
-        let lives = |id: &SeriesId| {
-            let newest = storage.newest(*id, until - part.range - window, until);
-            newest.is_some_and(|point| !is_stale(point.value))
-        };
         let found = storage.find(&selector.matchers);
         let agree = |id: &&SeriesId| agree(storage.labels(**id), &part.labels);
         let alike: Vec<SeriesId> = found.iter().filter(agree).copied().collect();
         let own = |id: &&SeriesId| !part.is_exact || self.is_same(storage.labels(**id), &part.labels);
-        if alike.iter().filter(own).any(lives) {
-            Absence::Ended
+        let living = |id: &SeriesId| {
+            let newest = storage.newest(*id, until - window, until)?;
+            let is_returning = || is_range && self.is_returning(*id, until - window, until, part.samples);
+            (!is_stale(newest.value)).then(|| {
+                if is_returning() {
+                    Absence::Returning
+                } else {
+                    Absence::Ended
+                }
+            })
+        };
+        if let Some(best) = alike.iter().filter(own).filter_map(living).min() {
+            return best;
+        }
+        // An offset looks at what was missing once.
+        let newest = |id: &SeriesId| storage.newest(*id, until, i64::MAX / 4);
+        let is_back = |id: &SeriesId| newest(id).is_some_and(|point| !is_stale(point.value));
+        if alike.iter().filter(own).any(is_back) {
+            Absence::Returning
         } else {
             self.missing(selector, part, &alike)
         }
+    }
+
+    /// Whether too little of a window is there for its function, or, after a time without data, most of it is missing.
+    fn is_returning(&self, id: SeriesId, after: i64, until: i64, samples: usize) -> bool {
+        let mut points = Vec::new();
+        self.presence.storage.read(id, after, until, &mut points);
+        points.retain(|point| !is_stale(point.value));
+        if points.len() < samples {
+            return true;
+        }
+        let Some(since) = self.since else { return false };
+        let times = || points.iter().map(|point| point.at);
+        let Some(back) = times().find(|at| *at > since) else {
+            return false;
+        };
+        let gone = times().filter(|at| *at <= since).last().unwrap_or(after);
+        (back - gone) * 2 > until - after && until - back < RANGE_HOLD_MAX
     }
 
     /// Nothing is there that the selector would select for the alert; `alike` was once, or is and has other labels besides.
@@ -228,6 +263,20 @@ impl<S: Storage + ?Sized> Case<'_, S> {
             && told
                 .iter()
                 .all(|(name, value)| is_passed(name) || has(series, name, value))
+    }
+}
+
+/// How many samples a function needs to yield anything.
+const fn samples_of(function: Function) -> usize {
+    match function {
+        Function::Rate
+        | Function::Increase
+        | Function::Delta
+        | Function::Irate
+        | Function::Idelta
+        | Function::Deriv
+        | Function::PredictLinear => 2,
+        _ => 1,
     }
 }
 

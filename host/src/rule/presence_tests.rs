@@ -275,3 +275,55 @@ fn a_target_that_is_down_takes_its_series_with_it_and_one_that_was_taken_out_doe
     assert_eq!(of(&[("target", "old")]), Absence::Vanished);
     assert_eq!(of(&[("queue", "x")]), Absence::Silent, "whose it was is not known");
 }
+
+#[test]
+fn a_range_that_was_empty_says_nothing_before_most_of_it_is_there_again() {
+    let labels = Labels::new([("__name__", "x_total"), ("queue", "a")]);
+    let back_for = |back: i64| {
+        let mut memory = Memory::new();
+        let before = (0..40).rev().map(|at| NOW - 60 * MINUTE - at * 15_000);
+        let after = (0..=back / 15_000).rev().map(|at| NOW - at * 15_000);
+        memory.extend(&labels, before.chain(after).map(|at| Point { at, value: 1.0 }));
+        memory
+    };
+    let since = Some(NOW - 50 * MINUTE);
+    let of = |expr: &str, back: i64, since: Option<i64>| {
+        look(
+            expr,
+            &alert(&[("queue", "a")], since),
+            &back_for(back),
+            &Feeds::default(),
+        )
+    };
+    for expr in [
+        "rate(x_total[5m]) > 1",
+        "delta(x_total[5m]) > 1",
+        "count_over_time(x_total[5m]) > 10",
+        "max_over_time(rate(x_total[1m])[4m:1m]) > 1",
+    ] {
+        assert_eq!(of(expr, 0, since), Absence::Returning, "{expr}: one sample");
+        assert_eq!(of(expr, 2 * MINUTE, since), Absence::Returning, "{expr}");
+        assert_eq!(of(expr, 3 * MINUTE, since), Absence::Ended, "{expr}");
+    }
+    assert_eq!(
+        of("x_total offset 20m > 1", 0, since),
+        Absence::Returning,
+        "not back then"
+    );
+    assert_eq!(
+        of("x_total > 1", 0, since),
+        Absence::Ended,
+        "the newest sample is enough"
+    );
+    assert_eq!(
+        of("rate(x_total[5m]) > 1", 15_000, None),
+        Absence::Ended,
+        "nothing was missed"
+    );
+    assert_eq!(
+        of("rate(x_total[5m]) > 1", 0, None),
+        Absence::Returning,
+        "one sample has no rate"
+    );
+    assert_eq!(of("count_over_time(x_total[5m]) > 1", 0, None), Absence::Ended);
+}

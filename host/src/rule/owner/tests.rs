@@ -340,6 +340,27 @@ async fn a_check_that_does_not_report_keeps_its_alerts_for_a_day() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rate_that_is_held_is_not_over_when_its_data_return() {
+    let rules = "groups: [{name: g, rules: [{alert: Counts, expr: 'rate(depth[1m]) >= 0'}, \
+        {alert: Many, expr: 'count_over_time(depth[2m]) > 3'}]}]";
+    let mut world = World::new(rules);
+    world.core.replace(&held(rules));
+    world.depths = vec![("a", 12.0)];
+    world.go_on(600).await;
+    world.change = |check| check.consecutive_failed_runs = 3;
+    world.depths = Vec::new();
+    world.go_on(600).await;
+    world.change = |_| {};
+    world.depths = vec![("a", 12.0)];
+    for _ in 0..180 {
+        world.go_on(1).await;
+        for alert in ["Counts a", "Many a"] {
+            assert_eq!(world.alerts()[alert], (AlertState::Firing, None), "{alert}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_lost_or_invented_by_a_kill() {
     for downtime in [0, 600, 3 * 3_600] {
         let mut world = World::new(DEEP);
@@ -478,7 +499,12 @@ async fn other_labels_of_a_rule_are_no_end_of_a_condition() {
     let mut world = World::new(&rule(""));
     world.depths = vec![("a", 12.0), ("b", 12.0)];
     world.go_on(30).await;
-    // One gets a label while the condition of the other ends.
+    let last = |world: &World| group_of(&world.status.borrow()).last;
+    let slot = last(&world);
+    while last(&world) == slot {
+        world.go_on(1).await;
+    }
+    // One gets a label while the condition of the other ends: a tick comes before the next slot.
     world.depths = vec![("a", 12.0), ("b", 1.0)];
     world.core.replace(&set(&rule("sev: x")));
     world.go_on(30).await;
