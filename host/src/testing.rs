@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    board::CheckState,
     clock::Timestamp,
     config::{Addresses, Check, Connection, Limits, PluginOrigin, PluginSource, Schedule, TlsOptions},
     metric::{FamilyHead, LabelName, MetricKind, MetricName, Sample},
@@ -107,6 +108,32 @@ pub(crate) fn verdict(target: &str, status: Status) -> Verdict {
         summary: format!("{target} is {status}"),
         latency: None,
         details: Vec::new(),
+    }
+}
+
+/// A check that has not run yet.
+pub(crate) fn check_state(name: &str) -> CheckState {
+    CheckState {
+        name: name.into(),
+        plugin: "http".into(),
+        required: true,
+        problem: None,
+        ran: false,
+        restored: false,
+        status: None,
+        outcome: None,
+        verdicts: [].into(),
+        message: String::new(),
+        duration: Duration::ZERO,
+        checked_at: None,
+        consecutive_failures: 0,
+        consecutive_failed_runs: 0,
+        denied: Vec::new(),
+        refused: Vec::new(),
+        series: 0,
+        series_dropped: 0,
+        missed_ticks: 0,
+        stale: false,
     }
 }
 

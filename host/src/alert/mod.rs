@@ -63,6 +63,14 @@ pub enum ResolveCause {
     RuleRemoved,
     /// It was held without data for as long as anything is held.
     Expired,
+    /// Whoever reports the series reports, and these no more.
+    Vanished,
+    /// No check is configured any more that reports the series.
+    CheckRemoved,
+    /// Its rule yields more than the `limit` of its group.
+    OverLimit,
+    /// What it is about has other labels now, from its rule.
+    LabelsChanged,
     /// Whoever posted it said so.
     Sender,
     /// Whoever posted it says nothing any more.
@@ -71,11 +79,15 @@ pub enum ResolveCause {
 
 impl ResolveCause {
     /// All.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::Condition,
         Self::NoData,
         Self::RuleRemoved,
         Self::Expired,
+        Self::Vanished,
+        Self::CheckRemoved,
+        Self::OverLimit,
+        Self::LabelsChanged,
         Self::Sender,
         Self::SenderSilent,
     ];
@@ -87,6 +99,10 @@ impl ResolveCause {
             Self::NoData => "no_data",
             Self::RuleRemoved => "rule_removed",
             Self::Expired => "expired",
+            Self::Vanished => "vanished",
+            Self::CheckRemoved => "check_removed",
+            Self::OverLimit => "over_limit",
+            Self::LabelsChanged => "labels_changed",
             Self::Sender => "sender",
             Self::SenderSilent => "sender_silent",
         }

@@ -88,15 +88,14 @@ pub(super) fn elements(data: &Value) -> Vec<(Labels, String)> {
     }
 }
 
-/// Those that may be what an alert with these labels is about: no label says otherwise. All, when that leaves none.
-pub(super) fn about(elements: Vec<(Labels, String)>, alert: &Labels) -> Vec<(Labels, String)> {
+/// Those that may be what an alert with these labels is about: no label says otherwise.
+pub(super) fn about(elements: &[(Labels, String)], alert: &Labels) -> Vec<(Labels, String)> {
     let agrees = |(labels, _): &&(Labels, String)| {
         labels
             .iter()
             .all(|(name, value)| alert.get(name).is_none_or(|other| other == value))
     };
-    let some: Vec<_> = elements.iter().filter(agrees).cloned().collect();
-    if some.is_empty() { elements } else { some }
+    elements.iter().filter(agrees).cloned().collect()
 }
 
 /// Columns side by side, as wide as they have to be; the last one as it is.
@@ -147,16 +146,17 @@ mod tests {
     }
 
     #[test]
-    fn elements_of_other_things_are_left_out_unless_none_is_left() {
+    fn elements_of_other_things_are_left_out() {
         let data = json!({"resultType": "vector", "result": [
             {"metric": {"__name__": "q", "queue": "a"}, "value": [1, "5"]},
             {"metric": {"__name__": "q", "queue": "b"}, "value": [1, "6"]},
         ]});
         let alert = Labels::new([("alertname", "X"), ("queue", "b")]);
-        let found = about(elements(&data), &alert);
+        let found = about(&elements(&data), &alert);
         assert_eq!(found.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>(), ["6"]);
         let other = Labels::new([("queue", "c")]);
-        assert_eq!(about(elements(&data), &other).len(), 2);
+        assert_eq!(about(&elements(&data), &other), []);
+        assert_eq!(about(&elements(&data), &Labels::default()).len(), 2);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use bellwether_promql::{labels::Labels, parse};
+use bellwether_promql::{ast::ExprKind, labels::Labels, parse};
 use serde_json::{Value, json};
 
 use super::{
@@ -11,7 +11,10 @@ use super::{
     host::{Host, HostArgument, Trouble},
     output,
 };
-use crate::alert::Fingerprint;
+use crate::{
+    alert::{Fingerprint, ResolveCause},
+    deliver::words,
+};
 
 /// Elements of one part that are shown for one alert.
 const SHOWN_MAX: usize = 10;
@@ -169,26 +172,37 @@ fn reason(host: &Host, group: &Value, rule: &Value, beside: (&Value, &Told)) -> 
         };
         parts.push((operand, elements));
     }
-    let alerts = rule["alerts"].as_array().into_iter().flatten();
-    let alerts: Vec<Value> = alerts.map(|alert| explained(alert, &parts, beside)).collect();
+    let explain = |key: &str| -> Vec<Value> {
+        let alerts = rule[key].as_array().into_iter().flatten();
+        alerts.map(|alert| explained(alert, rule, &parts, beside)).collect()
+    };
     Ok(json!({
         "group": group["name"], "file": group["file"],
         "state": rule["state"], "query": query, "for": rule["duration"], "keep_firing_for": rule["keepFiringFor"],
         "health": rule["health"], "error": rule["lastError"], "evaluated_at": rule["lastEvaluation"], "held": rule["held"],
         "operands": shown(&parts, &Labels::default()),
-        "alerts": alerts,
+        "alerts": explain("alerts"), "over": explain("over"),
     }))
 }
 
 /// An alert with the values and verdicts that are about it.
-fn explained(alert: &Value, parts: &[(String, Vec<(Labels, String)>)], (checks, told): (&Value, &Told)) -> Value {
+fn explained(
+    alert: &Value,
+    rule: &Value,
+    parts: &[(String, Vec<(Labels, String)>)],
+    (checks, told): (&Value, &Told),
+) -> Value {
     let labels = expression::labels(&alert["labels"]);
+    // What the rule puts on says nothing about its series.
+    let set_by_rule = |name: &str| rule["labels"].get(name).is_some();
+    let own = labels.filtered(|name| !set_by_rule(name));
     json!({
         "labels": alert["labels"], "annotations": alert["annotations"],
         "state": alert["state"], "value": alert["value"],
         "since": alert["activeAt"], "firing_since": alert["firedAt"],
-        "keep_firing_since": alert["keepFiringSince"], "no_data_since": alert["noDataSince"],
-        "operands": shown(parts, &labels),
+        "keep_firing_since": alert["keepFiringSince"], "keep_firing_until": alert["keepFiringUntil"],
+        "no_data_since": alert["noDataSince"], "over_at": alert["resolvedAt"], "cause": alert["cause"],
+        "operands": shown(parts, &own),
         "verdicts": verdicts(&labels, checks),
         "notifications": told.of(&labels),
     })
@@ -196,12 +210,12 @@ fn explained(alert: &Value, parts: &[(String, Vec<(Labels, String)>)], (checks, 
 
 fn shown(parts: &[(String, Vec<(Labels, String)>)], alert: &Labels) -> Vec<Value> {
     let part = |(text, elements): &(String, Vec<(Labels, String)>)| {
-        let about = expression::about(elements.clone(), alert);
+        let about = expression::about(elements, alert);
         let values = about.iter().take(SHOWN_MAX);
         let values: Vec<Value> = values
             .map(|(labels, value)| json!({ "labels": labels.to_string(), "value": value }))
             .collect();
-        json!({ "expr": text, "values": values, "more": about.len().saturating_sub(SHOWN_MAX) })
+        json!({ "expr": text, "values": values, "more": about.len().saturating_sub(SHOWN_MAX), "others": elements.len() - about.len() })
     };
     parts.iter().map(part).collect()
 }
@@ -278,7 +292,8 @@ fn describe(reason: &Value) -> String {
     if alerts.is_empty() {
         describe_operands(&reason["operands"], &mut out);
     }
-    for alert in alerts {
+    let over = reason["over"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for alert in alerts.iter().chain(over) {
         out.push('\n');
         describe_alert(alert, &mut out);
     }
@@ -286,16 +301,27 @@ fn describe(reason: &Value) -> String {
 }
 
 fn describe_alert(alert: &Value, out: &mut String) {
-    let _ = writeln!(out, "  {} {}", text(alert, "state"), alerts::titled(&alert["labels"]));
+    let state = if text(alert, "over_at").is_empty() {
+        text(alert, "state")
+    } else {
+        "over"
+    };
+    let _ = writeln!(out, "  {state} {}", alerts::titled(&alert["labels"]));
     for (key, words) in [
         ("since", "since"),
         ("firing_since", "firing since"),
         ("keep_firing_since", "kept firing since"),
+        ("keep_firing_until", "kept firing until"),
         ("no_data_since", "without data since"),
     ] {
         if !text(alert, key).is_empty() {
             let _ = writeln!(out, "    {words} {}", text(alert, key));
         }
+    }
+    if !text(alert, "over_at").is_empty() {
+        let cause = text(alert, "cause");
+        let said = ResolveCause::of(cause).map_or_else(|| cause.to_owned(), |cause| words::cause(cause).to_owned());
+        let _ = writeln!(out, "    over since {}: {said}", text(alert, "over_at"));
     }
     let summary = alerts::summary(&alert["annotations"]);
     if !summary.is_empty() {
@@ -355,27 +381,29 @@ fn describe_operands(operands: &Value, out: &mut String) {
         let expr = text(operand, "expr");
         let values = operand["values"].as_array().map(Vec::as_slice).unwrap_or_default();
         if values.is_empty() {
-            let _ = writeln!(out, "      {expr}  (nothing)");
+            let nothing = match operand["others"].as_u64().unwrap_or(0) {
+                0 => "(nothing)",
+                _ => "(nothing for this alert now)",
+            };
+            let _ = writeln!(out, "      {expr}  {nothing}");
         }
         for value in values {
-            let labels = text(value, "labels");
-            let name = if labels.starts_with(expr) || labels.is_empty() {
-                ""
-            } else {
-                expr
-            };
-            let title = [name, labels]
-                .iter()
-                .filter(|part| !part.is_empty())
-                .copied()
-                .collect::<Vec<_>>()
-                .join(" ");
-            let title = if title.is_empty() { expr } else { &title };
+            let title = title(expr, text(value, "labels"));
             let _ = writeln!(out, "      {title}  {}", text(value, "value"));
         }
         if let Some(more) = operand["more"].as_u64().filter(|more| *more > 0) {
             let _ = writeln!(out, "      … and {more} more");
         }
+    }
+}
+
+/// What an element is called: a selector says nothing that its labels do not.
+fn title(expr: &str, labels: &str) -> String {
+    let is_selector = parse::parse(expr).is_ok_and(|expr| matches!(expr.kind, ExprKind::Selector(_)));
+    match labels {
+        "" | "{}" => expr.to_owned(),
+        labels if is_selector => labels.to_owned(),
+        labels => format!("{expr} {labels}"),
     }
 }
 
@@ -424,12 +452,61 @@ mod tests {
             ]}),
             alerts: json!([{"fingerprint": own, "status": {"silencedBy": ["s"], "inhibitedBy": []}}]),
         };
-        describe_alert(&explained(&alert, &parts, (&checks(), &told)), &mut said);
+        describe_alert(&explained(&alert, &Value::Null, &parts, (&checks(), &told)), &mut said);
         assert_eq!(
             said,
             "  firing Deep{check=\"queue\", target=\"b\"}\n    since T1\n    firing since T2\n    too deep\n    now:\n      \
              queue{check=\"queue\", target=\"b\"}  120\n    check queue says critical of b [deep]: 120 wait\n    \
              ops was told at T3\n    web is not told: silenced by s\n"
         );
+    }
+
+    #[test]
+    fn an_alert_whose_series_are_gone_is_not_told_with_those_of_others() {
+        let queue = |name: &'static str| {
+            let labels = Labels::new([("__name__", "queue"), ("name", name), ("severity", "low")]);
+            (labels, "3".to_owned())
+        };
+        let parts = [("queue{name!=\"x\"}".to_owned(), vec![queue("a"), queue("b")])];
+        let rule = json!({"labels": {"severity": "critical"}});
+        let said = |name: &str| {
+            let alert =
+                json!({"labels": {"alertname": "Deep", "name": name, "severity": "critical"}, "state": "firing"});
+            let mut said = String::new();
+            describe_alert(
+                &explained(&alert, &rule, &parts, (&Value::Null, &Told::default())),
+                &mut said,
+            );
+            said
+        };
+        assert!(
+            said("gone").contains("queue{name!=\"x\"}  (nothing for this alert now)\n"),
+            "{}",
+            said("gone")
+        );
+        // The selector is not told beside what it selected.
+        let expected = "now:\n      queue{name=\"a\", severity=\"low\"}  3\n";
+        assert!(said("a").contains(expected), "{}", said("a"));
+        assert_eq!(
+            title("sum by (name) (queue)", "{name=\"a\"}"),
+            "sum by (name) (queue) {name=\"a\"}"
+        );
+        assert_eq!(title("sum(queue)", "{}"), "sum(queue)");
+    }
+
+    #[test]
+    fn what_is_over_is_told_with_its_cause_and_what_fires_on_until_when() {
+        let mut reason = json!({
+            "state": "inactive", "alerts": [],
+            "over": [{"labels": {"alertname": "Deep"}, "state": "inactive", "over_at": "T3", "cause": "vanished"}],
+        });
+        let said = describe(&reason);
+        assert!(
+            said.contains("  over Deep\n    over since T3: its check reports, and this no more\n"),
+            "{said}"
+        );
+        assert!(!said.contains("nobody hears"), "{said}");
+        reason["alerts"] = json!([{"labels": {"alertname": "Deep"}, "state": "firing", "keep_firing_until": "T4"}]);
+        assert!(describe(&reason).contains("kept firing until T4\n"));
     }
 }

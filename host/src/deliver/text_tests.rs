@@ -82,6 +82,10 @@ fn a_resolved_alert_says_why_it_is_over_and_not_that_it_still_is_bad() {
         (ResolveCause::NoData, "nobody knows whether all is well"),
         (ResolveCause::RuleRemoved, "its rule is no longer configured"),
         (ResolveCause::Expired, "missing for too long"),
+        (ResolveCause::Vanished, "its check reports, and this no more"),
+        (ResolveCause::CheckRemoved, "its check is no longer configured"),
+        (ResolveCause::OverLimit, "more alerts than the limit of its group"),
+        (ResolveCause::LabelsChanged, "under those its condition still holds"),
         (ResolveCause::Sender, "whoever reported it says"),
         (ResolveCause::SenderSilent, "whoever reported it is silent"),
     ] {

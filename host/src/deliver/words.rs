@@ -110,6 +110,12 @@ pub const fn cause(cause: ResolveCause) -> &'static str {
         ResolveCause::NoData => "its data is no longer reported, so nobody knows whether all is well",
         ResolveCause::RuleRemoved => "its rule is no longer configured",
         ResolveCause::Expired => "its data has been missing for too long to keep it firing",
+        ResolveCause::Vanished => "its check reports, and this no more",
+        ResolveCause::CheckRemoved => "its check is no longer configured",
+        ResolveCause::OverLimit => {
+            "its rule yields more alerts than the limit of its group, so nobody knows whether all is well"
+        }
+        ResolveCause::LabelsChanged => "its rule gives it other labels now; under those its condition still holds",
         ResolveCause::Sender => "whoever reported it says that it is over",
         ResolveCause::SenderSilent => "whoever reported it is silent, so nobody knows whether all is well",
     }

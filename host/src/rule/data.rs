@@ -1,8 +1,7 @@
 //! Which data an expression is about, and whether it is there: pure questions to a storage.
 //!
-//! Flows in: an expression, a storage, a time. Flows out: the selectors that rules read; whether the series behind an alert are
-//! still reported, which tells a condition that ended from data that vanished; whether a rule may decide so soon after a start. It
-//! evaluates nothing.
+//! Flows in: an expression, a storage, a time. Flows out: the selectors that rules read; whether a rule may decide so soon after a
+//! start. What became of the series of one alert is asked of `presence`. It evaluates nothing.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,30 +9,27 @@ use std::{
 };
 
 use bellwether_promql::{
-    ast::{Binary, BinaryOp, Cardinality, Expr, ExprKind, MatchOp, Matcher, Selector, Span},
+    ast::{Expr, ExprKind, MatchOp, Matcher, Selector, Span},
     engine::LOOKBACK,
-    labels::{Labels, METRIC_NAME},
-    signature::Function,
-    storage::{SeriesId, Storage},
-    value::is_stale,
+    labels::METRIC_NAME,
+    storage::Storage,
 };
 
 use super::state::Hold;
-use crate::alert::ALERT_NAME;
 
 /// How long a rule waits for checks that have not run since the start, in milliseconds. A check that takes longer has its own alert.
 pub const CHECKS_HOLD_MAX: i64 = 5 * 60_000;
 
 /// How long a rule waits for a range to fill that an outage emptied, in milliseconds; and, when there is no history from before,
 /// how long at most. An hour of silence after an outage of hours is the price of not judging a day by its last minute.
-const RANGE_HOLD_MAX: i64 = 60 * 60_000;
+pub(super) const RANGE_HOLD_MAX: i64 = 60 * 60_000;
 const RANGE_HOLD_MAX_FRESH: i64 = CHECKS_HOLD_MAX;
 
 /// So many ticks after the last one, what history holds is no news.
 pub const TICKS_BEHIND_MAX: i64 = 3;
 
 /// The label that says which check reports a series.
-const CHECK: &str = "check";
+pub(super) const CHECK: &str = "check";
 
 /// One selector of an expression: what it reads of which time.
 #[derive(Clone, Debug)]
@@ -124,123 +120,6 @@ pub fn through(reads: &[Reads], records: &BTreeMap<Arc<str>, Vec<Reads>>) -> Vec
         }));
     }
     all
-}
-
-/// Asks whether the series are there that an alert was about.
-#[derive(Debug)]
-pub struct Presence<'p, S: Storage + ?Sized> {
-    /// Holds the series.
-    pub storage: &'p S,
-    /// When the expression was evaluated.
-    pub at: i64,
-    /// Labels that the rule put on, which say nothing about its series.
-    pub set_by_rule: &'p [&'p str],
-}
-
-impl<S: Storage + ?Sized> Presence<'_, S> {
-    /// Whether every part of the expression that must yield something for the alert to be has series that fit its labels.
-    pub fn of(&self, expr: &Expr, labels: &Labels) -> bool {
-        let mut made = Vec::new();
-        made_labels(expr, &mut made);
-        let told = labels.filtered(|name| {
-            name != ALERT_NAME && !self.set_by_rule.contains(&name) && !made.iter().any(|made| **made == *name)
-        });
-        self.has(expr, &told, 0, 0)
-    }
-
-    fn has(&self, expr: &Expr, labels: &Labels, offset: i64, range: i64) -> bool {
-        match &expr.kind {
-            ExprKind::Number(_) | ExprKind::String(_) => true,
-            ExprKind::Selector(selector) => self.selected(selector, labels, offset, range + LOOKBACK),
-            ExprKind::Range { selector, range: own } => self.selected(selector, labels, offset, range + own),
-            ExprKind::Paren(inner) | ExprKind::Unary { expr: inner, .. } => self.has(inner, labels, offset, range),
-            ExprKind::Binary(binary) => self.has_both(binary, labels, offset, range),
-            ExprKind::Aggregate(aggregate) => self.has(&aggregate.expr, labels, offset, range),
-            // What is absent is there when its series are.
-            ExprKind::Call {
-                function: Function::Absent | Function::AbsentOverTime,
-                ..
-            } => true,
-            ExprKind::Call { args, .. } => args.iter().all(|arg| self.has(arg, labels, offset, range)),
-            ExprKind::Subquery(subquery) => {
-                let own = subquery.shift.offset;
-                self.has(&subquery.expr, labels, offset + own, range + subquery.range)
-            }
-        }
-    }
-
-    /// Each side is asked about the labels that the result has from it.
-    fn has_both(&self, binary: &Binary, labels: &Labels, offset: i64, range: i64) -> bool {
-        let matching = &binary.matching;
-        let included = |name: &str| matching.include.iter().any(|own| **own == *name);
-        let compared = |name: &str| matching.labels.iter().any(|own| **own == *name) == matching.on;
-        let one = || labels.filtered(|name| compared(name) || included(name));
-        let many = || labels.filtered(|name| !included(name));
-        let (left, right) = match (binary.op, matching.cardinality) {
-            (BinaryOp::Or, _) => (labels.clone(), labels.clone()),
-            (BinaryOp::And | BinaryOp::Unless, _) => (labels.clone(), one()),
-            (_, Cardinality::ManyToOne) => (many(), one()),
-            (_, Cardinality::OneToMany) => (one(), many()),
-            (_, Cardinality::OneToOne | Cardinality::ManyToMany) => (one(), one()),
-        };
-        let left = || self.has(&binary.lhs, &left, offset, range);
-        let right = || self.has(&binary.rhs, &right, offset, range);
-        match binary.op {
-            BinaryOp::Or => left() || right(),
-            BinaryOp::Unless => left(),
-            _ => left() && right(),
-        }
-    }
-
-    fn selected(&self, selector: &Selector, labels: &Labels, offset: i64, range: i64) -> bool {
-        if selector.shift.at.is_some() {
-            return true;
-        }
-        let until = self.at - offset - selector.shift.offset;
-        let fits = |id: &SeriesId| agree(self.storage.labels(*id), labels);
-        let lives = |id: &SeriesId| {
-            let newest = self.storage.newest(*id, until - range, until);
-            newest.is_some_and(|point| !is_stale(point.value))
-        };
-        self.storage
-            .find(&selector.matchers)
-            .iter()
-            .any(|id| fits(id) && lives(id))
-    }
-}
-
-/// Whether no label has two values in them.
-fn agree(series: &Labels, told: &Labels) -> bool {
-    let other = |name: &str, value: &str| series.get(name).is_some_and(|own| **own != *value);
-    told.iter()
-        .all(|(name, value)| **name == *METRIC_NAME || !other(name, value))
-}
-
-/// Labels that the expression makes up.
-fn made_labels(expr: &Expr, made: &mut Vec<Arc<str>>) {
-    let text = |expr: Option<&Expr>| match expr.map(|expr| &expr.kind) {
-        Some(ExprKind::String(text)) => Some(Arc::clone(text)),
-        _ => None,
-    };
-    match &expr.kind {
-        ExprKind::Call { function, args } => {
-            if matches!(function, Function::LabelReplace | Function::LabelJoin) {
-                made.extend(text(args.get(1)));
-            }
-            args.iter().for_each(|arg| made_labels(arg, made));
-        }
-        ExprKind::Aggregate(aggregate) => {
-            made.extend(text(aggregate.param.as_ref()));
-            made_labels(&aggregate.expr, made);
-        }
-        ExprKind::Paren(inner) | ExprKind::Unary { expr: inner, .. } => made_labels(inner, made),
-        ExprKind::Binary(binary) => {
-            made_labels(&binary.lhs, made);
-            made_labels(&binary.rhs, made);
-        }
-        ExprKind::Subquery(subquery) => made_labels(&subquery.expr, made),
-        ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Selector(_) | ExprKind::Range { .. } => {}
-    }
 }
 
 /// What is known about the time since history began to be recorded without a break, for [`hold`]: since the host began, the machine

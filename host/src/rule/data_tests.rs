@@ -1,10 +1,6 @@
 //! What an expression is about, and whether it is there.
 
-use bellwether_promql::{
-    parse::parse,
-    storage::memory::Memory,
-    value::{Point, stale_marker},
-};
+use bellwether_promql::{labels::Labels, parse::parse, storage::memory::Memory, value::Point};
 
 use super::*;
 
@@ -30,99 +26,6 @@ fn memory(series: &[Reported<'_>]) -> Memory {
         );
     }
     memory
-}
-
-fn has(expr: &str, alert: &[(&str, &str)], storage: &Memory) -> bool {
-    let labels = alert.iter().copied().chain([("alertname", "A"), ("severity", "page")]);
-    let presence = Presence {
-        storage,
-        at: NOW,
-        set_by_rule: &["severity"],
-    };
-    presence.of(&parse(expr).unwrap(), &Labels::new(labels))
-}
-
-#[test]
-fn a_condition_that_ended_is_told_from_series_that_vanished() {
-    let storage = memory(&[
-        ("depth", &[("queue", "a")], 0),
-        ("depth", &[("queue", "gone")], 10 * MINUTE),
-        ("limit", &[("queue", "a")], 0),
-        ("errors_total", &[("job", "api"), ("code", "500")], 0),
-        ("node", &[("instance", "x"), ("severity", "low")], 0),
-    ]);
-    for (expr, alert, expected) in [
-        ("depth > 100", &[("queue", "a")][..], true),
-        ("depth > 100", &[("queue", "gone")], false),
-        ("depth > 100", &[("queue", "never")], false),
-        ("sum(depth) > 5", &[], true),
-        ("sum by (queue) (depth) > 5", &[("queue", "gone")], false),
-        ("depth / limit > 0.9", &[("queue", "a")], true),
-        ("depth / missing > 0.9", &[("queue", "a")], false),
-        ("depth > 1 or missing > 1", &[("queue", "a")], true),
-        ("depth > 1 unless missing > 1", &[("queue", "a")], true),
-        ("absent(depth{queue=\"a\"})", &[("queue", "a")], true),
-        ("rate(errors_total[5m]) > 1", &[("job", "api"), ("code", "500")], true),
-        ("max_over_time(depth[30m]) > 1", &[("queue", "gone")], true),
-        ("max_over_time(depth[30m:1m]) > 1", &[("queue", "gone")], true),
-        ("depth offset 20m > 1", &[("queue", "gone")], true),
-        (
-            "label_replace(depth, \"queue\", \"$1\", \"q\", \"(.*)\") > 1",
-            &[("queue", "made")],
-            true,
-        ),
-        ("node > 1", &[("instance", "x")], true),
-        ("vector(1) > 0", &[], true),
-        ("time() > bool 0", &[], true),
-    ] {
-        assert_eq!(has(expr, alert, &storage), expected, "{expr} {alert:?}");
-    }
-}
-
-#[test]
-fn a_side_of_a_match_is_asked_about_its_own_labels_only() {
-    let storage = memory(&[
-        ("restarts", &[("pod", "p"), ("instance", "ksm:8080"), ("job", "ksm")], 0),
-        (
-            "info",
-            &[
-                ("pod", "p"),
-                ("node", "n"),
-                ("instance", "kubelet:10250"),
-                ("job", "kubelet"),
-            ],
-            0,
-        ),
-        ("gone", &[("pod", "q")], 0),
-    ]);
-    let alert = &[("pod", "p"), ("instance", "ksm:8080"), ("job", "ksm"), ("node", "n")];
-    for (expr, alert, expected) in [
-        ("restarts * on(pod) group_left(node) info > 5", &alert[..], true),
-        ("info * on(pod) group_right(node) restarts > 5", alert, true),
-        ("restarts * on(pod) group_left(node) gone > 5", alert, false),
-        (
-            "restarts * ignoring(instance, job, node) group_left(node) info > 5",
-            alert,
-            true,
-        ),
-        ("restarts > 5 and on(pod) info", &alert[..3], true),
-        ("restarts > 5 and on(pod) gone", &alert[..3], false),
-        ("restarts > 5 unless on(pod) gone", &alert[..3], true),
-        ("restarts / on(pod) info > 5", &alert[..1], true),
-        ("restarts / ignoring(instance, job, node) info > 5", &alert[..1], true),
-    ] {
-        assert_eq!(has(expr, alert, &storage), expected, "{expr}");
-    }
-}
-
-#[test]
-fn an_ended_series_is_gone_at_once() {
-    let mut storage = memory(&[("depth", &[("queue", "a")], 15_000)]);
-    let labels = Labels::new([("__name__", "depth"), ("queue", "a")]);
-    assert!(has("depth > 1", &[("queue", "a")], &storage));
-    let value = stale_marker();
-    storage.append(&labels, Point { at: NOW, value });
-    assert!(!has("depth > 1", &[("queue", "a")], &storage));
 }
 
 #[test]

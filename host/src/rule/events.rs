@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::state::{Change, Reason};
+use super::state::Change;
 use crate::{
     alert::AlertState,
     clock::Timestamp,
@@ -33,12 +33,11 @@ impl Event for AlertChanged<'_> {
     }
 
     fn message(&self) -> Cow<'_, str> {
-        match (self.change.to, self.change.reason) {
-            (Some(AlertState::Firing), _) => "An alert is firing.".into(),
-            (Some(AlertState::Resolved), _) => "An alert is over.".into(),
-            (Some(AlertState::Pending), Reason::ForRaised) => "An alert waits again: its `for` was raised.".into(),
-            (Some(AlertState::Pending), _) => "A condition holds; its alert waits.".into(),
-            (None, _) => "A condition ended before its alert fired.".into(),
+        match self.change.to {
+            Some(AlertState::Firing) => "An alert is firing.".into(),
+            Some(AlertState::Resolved) => "An alert is over.".into(),
+            Some(AlertState::Pending) => "A condition holds; its alert waits.".into(),
+            None => "A condition ended before its alert fired.".into(),
         }
     }
 
@@ -82,6 +81,8 @@ pub(super) struct RuleFails<'r> {
     pub(super) rule: &'r str,
     pub(super) location: &'r str,
     pub(super) problem: &'r str,
+    /// Its alerts are over for that reason.
+    pub(super) gives_up: bool,
 }
 
 impl Event for RuleFails<'_> {
@@ -90,7 +91,11 @@ impl Event for RuleFails<'_> {
     }
 
     fn message(&self) -> Cow<'_, str> {
-        "A rule cannot be evaluated; its alerts stay as they are.".into()
+        if self.gives_up {
+            "A rule yields more alerts than the limit of its group; it gives all of them up.".into()
+        } else {
+            "A rule cannot be evaluated; its alerts stay as they are.".into()
+        }
     }
 
     fn module(&self) -> &'static str {

@@ -14,11 +14,12 @@ use bellwether_promql::{
 
 use super::{
     AlertRule, Rule, RuleKind,
-    data::Presence,
-    state::{self, Alerts, Change, Element, Moment},
+    feeds::Feeds,
+    presence::Presence,
+    state::{self, Absence, Alerts, Change, Element, Moment},
     template::{Answers, Externals, Scope},
 };
-use crate::alert::{ALERT_NAME, AlertState};
+use crate::alert::{ALERT_NAME, Alert, AlertState};
 
 /// Samples that one evaluation may read: six hours of 15 s of 3,000 series, and a hundredth of a second for each of the rest.
 pub const SAMPLES_MAX: usize = 5_000_000;
@@ -28,6 +29,9 @@ pub const ELEMENTS_MAX: usize = 2_000_000;
 
 /// Alerts or samples of one rule, whatever its `limit`: more than anybody can be told of.
 pub const RESULTS_MAX: usize = 50_000;
+
+/// Elements that each alert which is gone is held against one by one, after a start: there may be as many of those.
+const COMPARED_MAX: usize = 1_000;
 
 /// Why an evaluation came to nothing.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -87,6 +91,12 @@ pub struct Surroundings<'s, S> {
     pub limit: usize,
     /// See [`Externals`].
     pub externals: &'s Externals,
+    /// What checks reported.
+    pub feeds: &'s Feeds,
+    /// Labels that the rule put on before it was edited, and may not any more.
+    pub former: &'s [Arc<str>],
+    /// Whether this process evaluated the rule before. How it was before that, nobody knows.
+    pub is_settled: bool,
     /// Whether to give up.
     pub stop: &'s dyn Fn() -> bool,
     /// Makes what templates may ask, when the first one is expanded.
@@ -181,14 +191,23 @@ fn judge<S: Storage>(
     around: &Surroundings<'_, S>,
 ) -> Result<Evaluated, RuleProblem> {
     let elements = elements(rule, alert, samples, moment, around)?;
-    let set_by_rule: Vec<&str> = rule.labels.iter().map(|(name, _)| &**name).collect();
+    let own = rule.labels.iter().map(|(name, _)| &**name);
+    let set_by_rule: Vec<&str> = own.chain(around.former.iter().map(|name| &**name)).collect();
     let presence = Presence {
         storage: around.storage,
         at: moment.at - around.query_offset,
         set_by_rule: &set_by_rule,
+        feeds: around.feeds,
     };
-    let has_data = |alert: &crate::alert::Alert| presence.of(&rule.expr, &alert.labels);
-    let mut step = state::step(alerts, alert, elements, moment, &has_data);
+    let others = Others::of(alerts, &elements, &set_by_rule);
+    let look = |alert: &Alert| {
+        if others.have(&alert.labels, around.is_settled) {
+            Absence::Relabelled
+        } else {
+            presence.of(&rule.expr, alert)
+        }
+    };
+    let mut step = state::step(alerts, alert, elements, moment, &look);
     let active = step.alerts.values().filter(|alert| alert.state != AlertState::Resolved);
     let found = active.count();
     let mut problem = None;
@@ -204,6 +223,42 @@ fn judge<S: Storage>(
         problem,
         ..Evaluated::default()
     })
+}
+
+/// What the elements are about, for alerts that are not among them: their labels without those of the rule.
+struct Others<'o> {
+    set_by_rule: &'o [&'o str],
+    /// Empty when no alert asks.
+    bare: BTreeSet<Labels>,
+}
+
+impl<'o> Others<'o> {
+    fn of(alerts: &Alerts, elements: &[Element], set_by_rule: &'o [&'o str]) -> Self {
+        let mut others = Self {
+            set_by_rule,
+            bare: BTreeSet::new(),
+        };
+        let active = || alerts.values().filter(|alert| alert.state != AlertState::Resolved);
+        if active().next().is_some() {
+            let present: BTreeSet<&Labels> = elements.iter().map(|element| &element.labels).collect();
+            if !active().all(|alert| present.contains(&alert.labels)) {
+                others.bare = present.into_iter().map(|labels| others.bare(labels)).collect();
+            }
+        }
+        others
+    }
+
+    fn bare(&self, labels: &Labels) -> Labels {
+        labels.filtered(|name| !self.set_by_rule.contains(&name))
+    }
+
+    /// Whether one of them is about the same. Of a rule that this process has not evaluated yet it is not known which labels it
+    /// put on: one that was taken out of it is one more that the alert has.
+    fn have(&self, alert: &Labels, is_settled: bool) -> bool {
+        let own = self.bare(alert);
+        let has_all = |other: &Labels| other.iter().all(|(name, value)| own.get(name) == Some(value));
+        self.bare.contains(&own) || (!is_settled && self.bare.len() <= COMPARED_MAX && self.bare.iter().any(has_all))
+    }
 }
 
 /// The result's elements with their final labels and texts.

@@ -44,6 +44,9 @@ fn evaluated(rule: &str, limit: usize) -> Result<Evaluated, RuleProblem> {
         query_offset: 0,
         limit,
         externals: &externals,
+        feeds: &Feeds::default(),
+        former: &[],
+        is_settled: true,
         stop: &|| false,
         answers: &|| Rc::new(Nobody),
     };

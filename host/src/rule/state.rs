@@ -81,6 +81,23 @@ impl Hold {
     }
 }
 
+/// What is known of the series behind an alert that the expression does not yield any more, from the best to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Absence {
+    /// They are there: its condition ended.
+    Ended,
+    /// They are there, and what they are about has other labels now, from the rule.
+    Relabelled,
+    /// They are back after a time without data, and what the expression looks back over is not yet.
+    Returning,
+    /// They are gone, and nobody can know what became of them.
+    Silent,
+    /// They are gone, and who would report them reports.
+    Vanished,
+    /// They are gone, and nobody is configured who would report them.
+    CheckRemoved,
+}
+
 /// Why an alert changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -94,8 +111,6 @@ pub enum Reason {
     EndedEarly,
     /// Its series vanished before it fired.
     VanishedEarly,
-    /// `for` is longer now than its condition holds.
-    ForRaised,
     /// It is over.
     Resolved(ResolveCause),
     /// The rule yields more than its `limit`.
@@ -111,7 +126,6 @@ impl Reason {
             Self::HeldForLong => "held_for_long",
             Self::EndedEarly => "ended_early",
             Self::VanishedEarly => "vanished_early",
-            Self::ForRaised => "for_raised",
             Self::Resolved(cause) => cause.as_str(),
             Self::OverLimit => "over_limit",
         }
@@ -165,14 +179,14 @@ impl Moment {
     }
 }
 
-/// Moves the alerts of a rule on by one evaluation. `elements` have distinct labels. `has_data` says of an alert that the
-/// expression did not yield whether the series it was about are there.
+/// Moves the alerts of a rule on by one evaluation. `elements` have distinct labels. `look` says of an alert that the
+/// expression did not yield what became of the series it was about.
 pub fn step(
     alerts: &Alerts,
     rule: &AlertRule,
     elements: Vec<Element>,
     moment: &Moment,
-    has_data: &dyn Fn(&Alert) -> bool,
+    look: &dyn Fn(&Alert) -> Absence,
 ) -> Step {
     let mut present: BTreeMap<Labels, Element> = elements
         .into_iter()
@@ -188,7 +202,7 @@ pub fn step(
             Some(element) if alert.state == AlertState::Resolved => stepper.begin(element),
             Some(element) => stepper.go_on(alert, element),
             None if alert.state == AlertState::Resolved => stepper.remember(alert),
-            None => stepper.absent(alert, has_data),
+            None => stepper.absent(alert, look),
         }
     }
     present.into_values().for_each(|element| stepper.begin(element));
@@ -210,7 +224,7 @@ pub fn remove_all(alerts: &Alerts, at: i64) -> Vec<Change> {
 
 /// Gives up all alerts of a rule that yields more than its limit, as Prometheus does; what fired is over.
 pub fn give_up(alerts: &Alerts, at: i64) -> Step {
-    let changes = end_all(alerts, at, Reason::OverLimit, ResolveCause::Expired);
+    let changes = end_all(alerts, at, Reason::OverLimit, ResolveCause::OverLimit);
     let over = changes.iter().filter(|change| change.to == Some(AlertState::Resolved));
     let mut kept: Alerts = alerts
         .iter()
@@ -270,7 +284,10 @@ impl Stepper<'_> {
     /// The alert with its times moved over what was not evaluated.
     fn moved(&self, alert: &Alert, by: i64) -> Alert {
         let mut moved = alert.clone();
-        moved.active_at += by;
+        // Only `for` counts from it, and what has fired has waited long enough: since when it is bad does not change any more.
+        if moved.state == AlertState::Pending {
+            moved.active_at += by;
+        }
         for since in [&mut moved.keep_firing_since, &mut moved.no_data_since]
             .into_iter()
             .flatten()
@@ -280,6 +297,7 @@ impl Stepper<'_> {
         // A clock that was set back must not leave a beginning in the future.
         moved.active_at = moved.active_at.min(self.moment.at);
         moved.fired_at = moved.fired_at.map(|fired| fired.min(self.moment.at));
+        moved.active_at = moved.active_at.min(moved.fired_at.unwrap_or(self.moment.at));
         moved
     }
 
@@ -311,24 +329,16 @@ impl Stepper<'_> {
         alert.value = element.value;
         alert.keep_firing_since = None;
         alert.no_data_since = None;
-        let held_for_long = at - alert.active_at >= self.rule.hold;
-        match (alert.state, held_for_long) {
-            _ if self.moment.hold.is_some() => {}
-            (AlertState::Pending, true) => {
-                alert.state = AlertState::Firing;
-                alert.fired_at = Some(at);
-                let reason = match self.rule.hold {
-                    0 => Reason::FiredAtOnce,
-                    _ => Reason::HeldForLong,
-                };
-                self.change(&alert, Some(AlertState::Pending), Some(AlertState::Firing), reason);
-            }
-            (AlertState::Firing, false) => {
-                alert.state = AlertState::Pending;
-                let reason = Reason::ForRaised;
-                self.change(&alert, Some(AlertState::Firing), Some(AlertState::Pending), reason);
-            }
-            _ => {}
+        // As in Prometheus, what fires fires on: `for` is about how an alert begins.
+        let is_due = alert.state == AlertState::Pending && at - alert.active_at >= self.rule.hold;
+        if is_due && self.moment.hold.is_none() {
+            alert.state = AlertState::Firing;
+            alert.fired_at = Some(at);
+            let reason = match self.rule.hold {
+                0 => Reason::FiredAtOnce,
+                _ => Reason::HeldForLong,
+            };
+            self.change(&alert, Some(AlertState::Pending), Some(AlertState::Firing), reason);
         }
         self.keep(alert);
     }
@@ -342,23 +352,28 @@ impl Stepper<'_> {
     }
 
     /// The expression does not yield it any more.
-    fn absent(&mut self, alert: &Alert, has_data: &dyn Fn(&Alert) -> bool) {
+    fn absent(&mut self, alert: &Alert, look: &dyn Fn(&Alert) -> Absence) {
         if self.moment.hold.is_some() {
             let frozen = self.moved(alert, self.moment.gap() + self.moment.elapsed());
             return self.keep(frozen);
         }
-        if has_data(alert) {
-            let mut alert = self.moved(alert, self.moment.gap());
+        let absence = look(alert);
+        let is_unknown = matches!(absence, Absence::Silent | Absence::Returning);
+        if is_unknown && self.rule.on_no_data == OnNoData::Hold {
+            return self.without_data(alert);
+        }
+        let mut alert = self.moved(alert, self.moment.gap());
+        let cause = match (absence, self.rule.on_no_data) {
+            (Absence::Ended | Absence::Returning, _) => ResolveCause::Condition,
+            (Absence::Relabelled, _) => ResolveCause::LabelsChanged,
+            (Absence::CheckRemoved, _) => ResolveCause::CheckRemoved,
+            (Absence::Vanished, OnNoData::Hold) => ResolveCause::Vanished,
+            (Absence::Silent | Absence::Vanished, _) => ResolveCause::NoData,
+        };
+        if cause == ResolveCause::Condition {
             alert.no_data_since = None;
-            return self.ended(alert, ResolveCause::Condition);
         }
-        match self.rule.on_no_data {
-            OnNoData::Resolve => {
-                let alert = self.moved(alert, self.moment.gap());
-                self.ended(alert, ResolveCause::NoData);
-            }
-            OnNoData::Hold => self.without_data(alert),
-        }
+        self.ended(alert, cause);
     }
 
     /// Held: neither does its condition go on, nor does it end.
@@ -390,9 +405,13 @@ impl Stepper<'_> {
     fn finish(&mut self, alert: &Alert, cause: ResolveCause) {
         if alert.state == AlertState::Pending {
             let reason = match cause {
-                ResolveCause::NoData | ResolveCause::Expired => Reason::VanishedEarly,
+                ResolveCause::NoData | ResolveCause::Expired | ResolveCause::Vanished | ResolveCause::CheckRemoved => {
+                    Reason::VanishedEarly
+                }
                 ResolveCause::Condition
                 | ResolveCause::RuleRemoved
+                | ResolveCause::OverLimit
+                | ResolveCause::LabelsChanged
                 | ResolveCause::Sender
                 | ResolveCause::SenderSilent => Reason::EndedEarly,
             };

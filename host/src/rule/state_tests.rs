@@ -33,7 +33,7 @@ struct World {
     last: Option<i64>,
     is_first: bool,
     hold: Option<Hold>,
-    data: bool,
+    data: Absence,
     log: Vec<(Option<AlertState>, Option<AlertState>, Reason)>,
 }
 
@@ -46,7 +46,7 @@ impl World {
             last: None,
             is_first: true,
             hold: None,
-            data: true,
+            data: Absence::Ended,
             log: Vec::new(),
         }
     }
@@ -172,24 +172,25 @@ fn what_is_over_is_remembered_for_fifteen_minutes_and_may_begin_anew() {
 }
 
 #[test]
-fn a_raised_for_takes_an_alert_back_to_pending() {
-    let mut world = World::new(rule(0, 0));
-    world.slots(2, true);
-    world.rule.hold = MINUTE;
-    world.slot(true);
-    assert_eq!(world.state(), Some(AlertState::Pending));
-    world.slots(2, true);
-    assert_eq!(
-        world.news(),
-        [Reason::FiredAtOnce, Reason::ForRaised, Reason::HeldForLong]
-    );
+fn a_raised_for_ends_nothing_that_fires_and_delays_what_does_not() {
+    let mut firing = World::new(rule(0, 0));
+    firing.slots(2, true);
+    firing.rule.hold = MINUTE;
+    firing.slots(20, true);
+    assert_eq!(firing.news(), [Reason::FiredAtOnce]);
+    assert_eq!(firing.state(), Some(AlertState::Firing));
+
+    let mut pending = World::new(rule(MINUTE, 0));
+    pending.slots(3, true);
+    pending.rule.hold = 2 * MINUTE;
+    assert_eq!(pending.slots_until_firing(), 6, "nine evaluations span two minutes");
 }
 
 #[test]
 fn vanished_series_are_told_from_conditions_that_ended() {
     let mut world = World::new(rule(0, 0));
     world.slot(true);
-    world.data = false;
+    world.data = Absence::Silent;
     world.slot(false);
     assert_eq!(
         world.news(),
@@ -198,7 +199,7 @@ fn vanished_series_are_told_from_conditions_that_ended() {
 
     let mut pending = World::new(rule(MINUTE, 0));
     pending.slot(true);
-    pending.data = false;
+    pending.data = Absence::Silent;
     pending.slot(false);
     assert_eq!(pending.news(), [Reason::Began, Reason::VanishedEarly]);
 }
@@ -208,7 +209,7 @@ fn a_rule_that_holds_keeps_its_alert_without_data_for_a_day() {
     let mut world = World::new(rule(0, 0));
     world.rule.on_no_data = OnNoData::Hold;
     world.slot(true);
-    world.data = false;
+    world.data = Absence::Silent;
     world.slots(24 * 240, false);
     assert_eq!(world.news(), [Reason::FiredAtOnce]);
     assert_eq!(world.state(), Some(AlertState::Firing));
@@ -216,9 +217,29 @@ fn a_rule_that_holds_keeps_its_alert_without_data_for_a_day() {
     world.slot(false);
     assert_eq!(world.news(), [Reason::Resolved(ResolveCause::Expired)]);
 
-    back.data = true;
+    back.data = Absence::Ended;
     back.slot(false);
     assert_eq!(back.news(), [Reason::Resolved(ResolveCause::Condition)]);
+}
+
+#[test]
+fn what_is_known_to_be_gone_is_held_no_longer() {
+    for (absence, cause) in [
+        (Absence::Vanished, ResolveCause::Vanished),
+        (Absence::CheckRemoved, ResolveCause::CheckRemoved),
+    ] {
+        let mut world = World::new(rule(0, 0));
+        world.rule.on_no_data = OnNoData::Hold;
+        world.slot(true);
+        world.data = Absence::Silent;
+        world.slots(20, false);
+        assert_eq!(world.news(), [Reason::FiredAtOnce], "nobody can know");
+        let since = world.alerts.values().next().unwrap().no_data_since;
+        assert_eq!(since, Some(START + SLOT));
+        world.data = absence;
+        world.slot(false);
+        assert_eq!(world.news(), [Reason::Resolved(cause)]);
+    }
 }
 
 #[test]
@@ -226,9 +247,9 @@ fn a_pending_alert_without_data_does_not_grow_older() {
     let mut world = World::new(rule(MINUTE, 0));
     world.rule.on_no_data = OnNoData::Hold;
     world.slots(3, true);
-    world.data = false;
+    world.data = Absence::Silent;
     world.slots(100, false);
-    world.data = true;
+    world.data = Absence::Ended;
     assert_eq!(world.state(), Some(AlertState::Pending));
     assert_eq!(world.slots_until_firing(), 2, "two slots were missing before");
 }
@@ -304,7 +325,10 @@ fn killed_while_firing_it_fires_on_or_is_over_with_its_cause() {
             assert_eq!(world.news(), [], "{downtime} {hold}");
             assert_eq!(world.alerts.values().next().unwrap().fired_at, fired);
 
-            for (data, cause) in [(true, ResolveCause::Condition), (false, ResolveCause::NoData)] {
+            for (data, cause) in [
+                (Absence::Ended, ResolveCause::Condition),
+                (Absence::Silent, ResolveCause::NoData),
+            ] {
                 let mut over = prepared("firing", hold, 0);
                 over.killed_for(downtime);
                 over.data = data;
@@ -312,6 +336,35 @@ fn killed_while_firing_it_fires_on_or_is_over_with_its_cause() {
                 assert_eq!(over.news(), [Reason::Resolved(cause)], "{downtime} {hold}");
             }
         }
+    }
+}
+
+#[test]
+fn what_fires_began_when_it_began_whatever_happens_since() {
+    let began = |world: &World| world.alerts.values().next().unwrap().active_at;
+    for hold in [0, 2 * MINUTE] {
+        let mut world = prepared("firing", hold, 0);
+        world.rule.on_no_data = OnNoData::Hold;
+        world.killed_for(3 * HOUR);
+        world.slots(2, true);
+        assert_eq!(began(&world), START, "killed, {hold}");
+        world.now += 10 * MINUTE;
+        world.slots(2, true);
+        assert_eq!(began(&world), START, "slots were missed, {hold}");
+        world.data = Absence::Silent;
+        world.slots(20, false);
+        assert_eq!(began(&world), START, "held without data, {hold}");
+        world.hold = Some(Hold::ChecksNotRun);
+        world.slots(20, false);
+        assert_eq!(began(&world), START, "held, {hold}");
+
+        // As an earlier version left it.
+        let mut moved = prepared("firing", hold, 0);
+        let alert = moved.alerts.values_mut().next().unwrap();
+        let fired = alert.fired_at.unwrap();
+        alert.active_at = fired + MINUTE;
+        moved.slot(true);
+        assert_eq!(began(&moved), fired, "{hold}");
     }
 }
 
@@ -417,7 +470,9 @@ fn a_rule_that_is_gone_or_over_its_limit_ends_what_fired() {
     assert_eq!(gone[0].alert.resolved, Some((7, ResolveCause::RuleRemoved)));
     let step = give_up(&firing.alerts, 7);
     assert_eq!(step.changes[0].reason, Reason::OverLimit);
-    assert_eq!(step.alerts.values().next().unwrap().state, AlertState::Resolved);
+    let over = step.alerts.values().next().unwrap();
+    assert_eq!(over.resolved, Some((7, ResolveCause::OverLimit)));
+    assert_eq!(over.state, AlertState::Resolved);
     let pending = prepared("pending", MINUTE, 0);
     assert_eq!(give_up(&pending.alerts, 7).alerts.len(), 0);
     assert_eq!(remove_all(&pending.alerts, 7)[0].to, None);

@@ -55,7 +55,7 @@ impl Core {
             Some(record) => {
                 self.set(&alert.labels, source.clone(), record, now);
             }
-            // Waiting again, without having been over: `for` was raised.
+            // Waiting again: it was over and has begun anew, or its rule is another one.
             None => self.end_of_rule(&alert.labels, source, now),
         }
     }

@@ -16,6 +16,7 @@ use super::{
         RuleKind,
         data::{self, Since},
         events::{AlertChanged, EvaluationPanicked, NotRestored, RuleFails, RuleWorks},
+        feeds::Feeds,
         group::{self, Evaluated, RuleProblem, Surroundings},
         outlet::Outlet,
         schedule::{Due, Slots},
@@ -77,6 +78,7 @@ pub(super) struct Core {
     /// Checks that have not run and were not restored.
     waiting: BTreeSet<Arc<str>>,
     troubles: Arc<Troubles>,
+    feeds: Feeds,
     pub(super) groups: Vec<GroupRun>,
     agenda: Agenda,
     /// As it was published, or will be.
@@ -148,6 +150,7 @@ impl Core {
             was_set_back: false,
             waiting: BTreeSet::new(),
             troubles: Arc::default(),
+            feeds: Feeds::default(),
             groups: Vec::new(),
             agenda: Agenda::default(),
             shown: RuleStatus::default(),
@@ -244,6 +247,7 @@ impl Core {
         let waiting = snapshot.checks.iter().filter(waits);
         self.waiting = waiting.map(|check| Arc::clone(&check.name)).collect();
         Arc::make_mut(&mut self.troubles).update(&snapshot, at);
+        self.feeds.update(&snapshot, at);
         self.reporter.tick(&ticked);
         if (at - self.written_at).abs() >= CHECKPOINT_EVERY {
             self.written_at = at;
@@ -353,7 +357,8 @@ impl Core {
             Ok(evaluated) => evaluated.problem.as_ref().map(ToString::to_string),
             Err(problem) => Some(problem.to_string()),
         };
-        self.judge_health(run, problem.as_deref());
+        // With an answer beside the problem, the answer is that all alerts were given up.
+        self.judge_health(run, problem.as_deref(), result.is_ok());
         let Ok(evaluated) = result else { return Err(()) };
         let at = slot - group.query_offset;
         let ended = run.take(&evaluated, slot);
@@ -361,7 +366,10 @@ impl Core {
         run.report.warnings = evaluated.warnings;
         self.record(&evaluated.samples, &ended, at);
         self.say(&evaluated.changes, &run.rule.location);
-        run.is_settled |= problem.is_none() && run.report.hold.is_none();
+        if problem.is_none() && run.report.hold.is_none() {
+            run.is_settled = true;
+            run.former.clear();
+        }
         if *run.alerts != evaluated.alerts {
             run.alerts = Arc::new(evaluated.alerts);
         }
@@ -411,6 +419,9 @@ impl Core {
             query_offset: group.query_offset,
             limit: group.limit,
             externals: &self.externals,
+            feeds: &self.feeds,
+            former: &run.former,
+            is_settled: run.is_settled,
             stop: &|| self.clock.monotonic() >= deadline,
             answers: &answers,
         };
@@ -426,7 +437,7 @@ impl Core {
     }
 
     /// Says it when a rule begins to fail or to work.
-    fn judge_health(&self, run: &mut RuleRun, problem: Option<&str>) {
+    fn judge_health(&self, run: &mut RuleRun, problem: Option<&str>, gives_up: bool) {
         let was_failing = matches!(run.report.health, Health::Failing(_));
         let (rule, location) = (&*run.rule.name, run.rule.location.as_str());
         match problem {
@@ -437,6 +448,7 @@ impl Core {
                         rule,
                         location,
                         problem,
+                        gives_up,
                     });
                 }
                 run.report.health = Health::Failing(problem.to_owned());

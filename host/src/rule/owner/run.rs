@@ -51,6 +51,8 @@ pub(super) struct RuleRun {
     pub(super) is_first: bool,
     /// One of this process succeeded, and the rule was not held.
     pub(super) is_settled: bool,
+    /// Labels it put on under configurations before, until it was evaluated under this one.
+    pub(super) former: Vec<Arc<str>>,
     /// The series it recorded at its last evaluation.
     pub(super) written: BTreeSet<Labels>,
     pub(super) report: Report,
@@ -139,6 +141,7 @@ impl RuleRun {
             last: None,
             is_first: true,
             is_settled: false,
+            former: Vec::new(),
             written: BTreeSet::new(),
             report: Report::default(),
         }
@@ -157,6 +160,9 @@ impl RuleRun {
     pub(super) fn follow(&mut self, before: &mut Self) {
         (self.is_first, self.is_settled) = (before.is_first, before.is_settled);
         self.written.append(&mut before.written);
+        self.former = std::mem::take(&mut before.former);
+        self.former
+            .extend(before.rule.labels.iter().map(|(name, _)| Arc::clone(name)));
         if before.rule.text == self.rule.text {
             self.report = before.report.clone();
         }

@@ -17,7 +17,7 @@ use crate::{
     history::Settings,
     metric::{LabelName, MetricFamily, MetricKind, Points},
     outcome::{ReportedPoints, Status},
-    testing::{family, verdict},
+    testing::{check_state, family, verdict},
 };
 
 const START: u64 = 1_700_000_000;
@@ -35,26 +35,10 @@ fn settings() -> Settings {
 
 fn check(name: &str, ran: bool) -> CheckState {
     CheckState {
-        name: name.into(),
-        plugin: "http".into(),
-        required: true,
-        problem: None,
         ran,
-        restored: false,
         status: Some(Status::Critical),
-        outcome: None,
         verdicts: [verdict("t", Status::Critical)].into(),
-        message: String::new(),
-        duration: Duration::ZERO,
-        checked_at: None,
-        consecutive_failures: 0,
-        consecutive_failed_runs: 0,
-        denied: Vec::new(),
-        refused: Vec::new(),
-        series: 0,
-        series_dropped: 0,
-        missed_ticks: 0,
-        stale: false,
+        ..check_state(name)
     }
 }
 
@@ -87,6 +71,10 @@ struct World {
     depths: Vec<(&'static str, f64)>,
     ran: bool,
     outlet: Outlet,
+    /// What becomes of the check `web` before it is shown.
+    change: fn(&mut CheckState),
+    /// It is configured.
+    is_there: bool,
 }
 
 impl World {
@@ -126,6 +114,8 @@ impl World {
             depths: Vec::new(),
             ran: true,
             outlet,
+            change: |_| {},
+            is_there: true,
         }
     }
 
@@ -133,12 +123,24 @@ impl World {
     async fn go_on(&mut self, seconds: u64) {
         let end = self.clock.wall() + Duration::from_secs(seconds);
         while self.clock.wall() < end {
-            self.snapshots
-                .send_replace(snapshot(self.clock.wall(), self.ran, &self.depths));
+            self.show();
             let idle = self.core.idle_for().max(Duration::from_millis(1));
             tokio::time::advance(idle.min(end.since(self.clock.wall()))).await;
             self.core.run_due();
         }
+    }
+
+    fn show(&self) {
+        let at = self.clock.wall();
+        let mut shown = Arc::try_unwrap(snapshot(at, self.ran, &self.depths)).unwrap();
+        let mut checks: Vec<CheckState> = shown.checks.iter().map(|check| (**check).clone()).collect();
+        for check in &mut checks {
+            check.checked_at = self.ran.then_some(at);
+            (self.change)(check);
+        }
+        checks.retain(|_| self.is_there);
+        shown.checks = checks.into_iter().map(Arc::new).collect();
+        self.snapshots.send_replace(Arc::new(shown));
     }
 
     /// The process is killed and another begins, which has what was committed.
@@ -148,6 +150,7 @@ impl World {
         let history = self.core.history;
         let mut next = Self::with(rules, self.clock, self.store, history);
         (next.depths, next.ran) = (self.depths, self.ran);
+        (next.change, next.is_there) = (self.change, self.is_there);
         next
     }
 
@@ -254,6 +257,107 @@ async fn series_that_vanish_end_their_alert_as_no_data() {
         world.alerts()["Deep a"],
         (AlertState::Resolved, Some(ResolveCause::NoData))
     );
+}
+
+/// Rules that hold what has no data, as `[[rule]]` and bundled ones do.
+const HELD: &str = "groups: [{name: g, rules: [{alert: Deep, expr: depth > 10}]}]";
+
+fn held(rules: &str) -> RuleSet {
+    let mut set = set(rules);
+    for group in &mut set.groups {
+        for rule in &mut Arc::make_mut(group).rules {
+            if let super::super::RuleKind::Alert(alert) = &mut Arc::make_mut(rule).kind {
+                alert.on_no_data = crate::config::OnNoData::Hold;
+            }
+        }
+    }
+    set
+}
+
+/// What is firing is held, because its check yields no report.
+async fn held_without_reports() -> World {
+    let mut world = World::new(HELD);
+    world.core.replace(&held(HELD));
+    world.depths = vec![("a", 12.0), ("b", 3.0)];
+    world.go_on(60).await;
+    world.change = |check| check.consecutive_failed_runs = 3;
+    world.depths = Vec::new();
+    world.go_on(600).await;
+    assert_eq!(world.alerts()["Deep a"], (AlertState::Firing, None));
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_ends_when_its_check_reports_without_it() {
+    for is_restarted in [false, true] {
+        let mut world = held_without_reports().await;
+        if is_restarted {
+            world = world.killed(HELD, 600).await;
+            world.core.replace(&held(HELD));
+            world.go_on(120).await;
+            assert_eq!(world.alerts()["Deep a"], (AlertState::Firing, None));
+        }
+        world.change = |check| check.verdicts = [verdict("t", Status::Ok)].into();
+        world.depths = vec![("b", 3.0)];
+        world.go_on(16).await;
+        assert_eq!(
+            world.state("Deep a"),
+            Some(AlertState::Firing),
+            "one report is not enough"
+        );
+        world.go_on(45).await;
+        let over = (AlertState::Resolved, Some(ResolveCause::Vanished));
+        assert_eq!(world.alerts()["Deep a"], over, "restarted: {is_restarted}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_ends_when_its_check_is_taken_out() {
+    for is_restarted in [false, true] {
+        let mut world = held_without_reports().await;
+        if is_restarted {
+            world = world.killed(HELD, 600).await;
+            world.core.replace(&held(HELD));
+        }
+        world.is_there = false;
+        world.go_on(45).await;
+        let over = (AlertState::Resolved, Some(ResolveCause::CheckRemoved));
+        assert_eq!(world.alerts()["Deep a"], over, "restarted: {is_restarted}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_does_not_report_keeps_its_alerts_for_a_day() {
+    let mut world = held_without_reports().await;
+    world.go_on(23 * 3_600).await;
+    assert_eq!(world.alerts()["Deep a"], (AlertState::Firing, None));
+    world.go_on(2 * 3_600).await;
+    assert_eq!(
+        world.alerts(),
+        BTreeMap::new(),
+        "it was over, and remembered for a while"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_that_is_held_is_not_over_when_its_data_return() {
+    let rules = "groups: [{name: g, rules: [{alert: Counts, expr: 'rate(depth[1m]) >= 0'}, \
+        {alert: Many, expr: 'count_over_time(depth[2m]) > 3'}]}]";
+    let mut world = World::new(rules);
+    world.core.replace(&held(rules));
+    world.depths = vec![("a", 12.0)];
+    world.go_on(600).await;
+    world.change = |check| check.consecutive_failed_runs = 3;
+    world.depths = Vec::new();
+    world.go_on(600).await;
+    world.change = |_| {};
+    world.depths = vec![("a", 12.0)];
+    for _ in 0..180 {
+        world.go_on(1).await;
+        for alert in ["Counts a", "Many a"] {
+            assert_eq!(world.alerts()[alert], (AlertState::Firing, None), "{alert}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -373,6 +477,55 @@ async fn a_reload_keeps_states_by_name_and_ends_what_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn other_labels_of_a_rule_are_no_end_of_a_condition() {
+    let rule = |labels: &str| {
+        format!("groups: [{{name: g, rules: [{{alert: Deep, expr: depth > 10, labels: {{{labels}}}}}]}}]")
+    };
+    let causes = |world: &World| {
+        let status = Arc::clone(&world.status.borrow());
+        let each = status.alerts().map(|(_, alert)| {
+            let label = |name: &str| alert.labels.get(name).map_or("", |value| value).to_owned();
+            let cause = alert.resolved.map(|(_, cause)| cause);
+            (format!("{}{}{}", label("of"), label("sev"), label("team")), cause)
+        });
+        each.collect::<BTreeMap<_, _>>()
+    };
+    let changed = Some(ResolveCause::LabelsChanged);
+    let told = |all: &[(&str, Option<ResolveCause>)]| {
+        all.iter()
+            .map(|(alert, cause)| ((*alert).to_owned(), *cause))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let mut world = World::new(&rule(""));
+    world.depths = vec![("a", 12.0), ("b", 12.0)];
+    world.go_on(30).await;
+    let last = |world: &World| group_of(&world.status.borrow()).last;
+    let slot = last(&world);
+    while last(&world) == slot {
+        world.go_on(1).await;
+    }
+    // One gets a label while the condition of the other ends: a tick comes before the next slot.
+    world.depths = vec![("a", 12.0), ("b", 1.0)];
+    world.core.replace(&set(&rule("sev: x")));
+    world.go_on(30).await;
+    let ended = Some(ResolveCause::Condition);
+    assert_eq!(causes(&world), told(&[("a", changed), ("ax", None), ("b", ended)]));
+    // Another one, then none, then one more at a restart, then none again.
+    world.core.replace(&set(&rule("sev: y")));
+    world.go_on(30).await;
+    assert_eq!(causes(&world)["ax"], changed);
+    world.core.replace(&set(&rule("")));
+    world.go_on(30).await;
+    assert_eq!((causes(&world)["ay"], causes(&world)["a"]), (changed, None));
+    let mut world = world.killed(&rule("team: z"), 60).await;
+    world.go_on(60).await;
+    assert_eq!((causes(&world)["a"], causes(&world)["az"]), (changed, None));
+    let mut world = world.killed(&rule(""), 60).await;
+    world.go_on(60).await;
+    assert_eq!((causes(&world)["az"], causes(&world)["a"]), (changed, None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failing_rule_leaves_everything_as_it_was_and_says_why() {
     let failing = "groups: [{name: g, rules: [{alert: Deep, expr: depth > 10, labels: {of: ''}}]}]";
     let mut world = World::new(failing);
@@ -386,6 +539,30 @@ async fn a_failing_rule_leaves_everything_as_it_was_and_says_why() {
     let rule = &group_of(&status).rules[0];
     assert!(matches!(&rule.health, super::super::Health::Failing(why) if why.contains("the same labels")));
     assert!(rule.failures >= 1 && rule.failures < rule.evaluations);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_over_its_limit_says_so_and_nothing_else() {
+    let limited = "groups: [{name: g, limit: 1, rules: [{alert: Deep, expr: depth > 10}]}]";
+    let mut world = World::new(limited);
+    world.depths = vec![("a", 12.0)];
+    world.go_on(30).await;
+    world.depths = vec![("a", 12.0), ("b", 13.0)];
+    world.go_on(30).await;
+    let over = (AlertState::Resolved, Some(ResolveCause::OverLimit));
+    assert_eq!(world.alerts(), [("Deep a".to_owned(), over)].into());
+    let said = |gives_up| {
+        use crate::telemetry::Event as _;
+        let (rule, location, problem) = ("Deep", "rules.yml:1", "as told");
+        let fails = super::super::events::RuleFails {
+            rule,
+            location,
+            problem,
+            gives_up,
+        };
+        fails.message().into_owned()
+    };
+    assert!(said(true).contains("gives all of them up") && said(false).contains("stay as they are"));
 }
 
 #[tokio::test(start_paused = true)]

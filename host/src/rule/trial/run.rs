@@ -22,6 +22,7 @@ use bellwether_promql::{
 use super::{
     super::{
         Group, Rule,
+        feeds::Feeds,
         group::{self, ELEMENTS_MAX, Evaluated, RuleProblem, SAMPLES_MAX, Surroundings},
         state::{Alerts, Moment},
         template::{Answers, VerdictSeen},
@@ -230,6 +231,9 @@ impl<'t> Runner<'t> {
             query_offset: run.group.query_offset,
             limit: run.group.limit,
             externals: &self.test.externals,
+            feeds: &Feeds::default(),
+            former: &[],
+            is_settled: true,
             stop: &|| false,
             answers: &answers,
         };

@@ -1,7 +1,8 @@
 //! `rules` and `alerts`: what rules are doing, as of the last evaluation of each group.
 //!
 //! Beside Prometheus' fields there are a few of our own, which its clients pass over: `held` of a rule that may not decide
-//! yet, and why; `firedAt` of an alert, and `noDataSince` of one that is held although nobody reports its series any more.
+//! yet, and why; `firedAt` of an alert, `noDataSince` of one that is held although nobody reports its series any more, and
+//! `keepFiringUntil` of one that fires on; and, as `over`, those that ended a short while ago, with `resolvedAt` and `cause`.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -52,8 +53,8 @@ fn seconds(millis: i64) -> f64 {
     millis as f64 / 1_000.0
 }
 
-/// Everything of an alert that is not over.
-fn alert(alert: &Alert) -> impl Serialize + '_ {
+/// Everything of an alert. `keep`: how long it fires on, in milliseconds.
+fn alert(alert: &Alert, keep: i64) -> impl Serialize + use<'_> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct View<L: Serialize, A: Serialize> {
@@ -63,22 +64,40 @@ fn alert(alert: &Alert) -> impl Serialize + '_ {
         active_at: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         keep_firing_since: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        keep_firing_until: Option<String>,
         value: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         fired_at: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         no_data_since: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        resolved_at: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<&'static str>,
     }
+    let keeps = alert.keep_firing_since.filter(|_| alert.resolved.is_none());
     View {
         labels: labels(&alert.labels),
         annotations: annotations(&alert.annotations),
         state: alert.state.as_str(),
         active_at: moment(alert.active_at),
         keep_firing_since: alert.keep_firing_since.map(moment),
+        keep_firing_until: keeps.map(|since| moment(since.saturating_add(keep))),
         value: format::scientific(alert.value),
         fired_at: alert.fired_at.map(moment),
         no_data_since: alert.no_data_since.map(moment),
+        resolved_at: alert.resolved.map(|(at, _)| moment(at)),
+        cause: alert.resolved.map(|(_, cause)| cause.as_str()),
     }
+}
+
+/// Those of a rule that are over, or those that are not.
+fn listed_alerts(report: &RuleReport, is_over: bool) -> impl Iterator<Item = impl Serialize + use<'_>> {
+    let keep = report.rule.alert().map_or(0, |own| own.keep_firing_for);
+    let alerts = report.alerts.values();
+    let wanted = alerts.filter(move |alert| (alert.state == AlertState::Resolved) == is_over);
+    wanted.map(move |own| alert(own, keep))
 }
 
 /// Those of a rule that are not over.
@@ -89,15 +108,20 @@ fn active(report: &RuleReport) -> impl Iterator<Item = &Alert> {
         .filter(|alert| alert.state != AlertState::Resolved)
 }
 
-/// Every alert that is pending or firing.
+/// Every alert that is pending or firing, and those that were a short while ago.
 pub(super) fn alerts(asked: &Asked<'_>) -> Result<Vec<u8>, Failure> {
     #[derive(Serialize)]
     struct Alerts<A> {
         alerts: Vec<A>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        over: Vec<A>,
     }
-    let reports = asked.rules.groups().flat_map(|group| &group.rules);
-    let alerts = reports.flat_map(active).map(alert).collect();
-    Ok(asked.success(&Alerts { alerts }))
+    let reports = || asked.rules.groups().flat_map(|group| &group.rules);
+    let listed = |is_over| reports().flat_map(|report| listed_alerts(report, is_over)).collect();
+    Ok(asked.success(&Alerts {
+        alerts: listed(false),
+        over: listed(true),
+    }))
 }
 
 /// What `rules` is asked to leave out.
@@ -219,6 +243,8 @@ fn rule(report: &RuleReport, without_alerts: bool) -> impl Serialize + '_ {
         annotations: Option<L>,
         #[serde(skip_serializing_if = "Option::is_none")]
         alerts: Option<Option<Vec<A>>>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        over: Vec<A>,
         health: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         last_error: Option<&'r str>,
@@ -232,7 +258,7 @@ fn rule(report: &RuleReport, without_alerts: bool) -> impl Serialize + '_ {
     let rule = &report.rule;
     let own = rule.alert();
     let state = active(report).map(|alert| alert.state).max();
-    let listed = || (!without_alerts).then(|| active(report).map(alert).collect());
+    let listed = |is_over| (!without_alerts).then(|| listed_alerts(report, is_over).collect::<Vec<_>>());
     View {
         state: own.map(|_| state.unwrap_or(AlertState::Resolved).as_str()),
         name: &rule.name,
@@ -241,7 +267,8 @@ fn rule(report: &RuleReport, without_alerts: bool) -> impl Serialize + '_ {
         keep_firing_for: own.map(|own| seconds(own.keep_firing_for)),
         labels: texts(&rule.labels),
         annotations: own.map(|own| texts(&own.annotations)),
-        alerts: own.map(|_| listed()),
+        alerts: own.map(|_| listed(false)),
+        over: listed(true).unwrap_or_default(),
         health: report.health.as_str(),
         last_error: match &report.health {
             Health::Failing(why) => Some(why),

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::{Sources, desk::LINE_MAX};
 use crate::{
-    alert::{Alert, AlertState},
+    alert::{Alert, AlertState, ResolveCause},
     expose::tests::{
         Host, Setup, board,
         client::{Answer, Client},
@@ -84,9 +84,9 @@ fn alert(queue: &'static str, state: AlertState) -> Alert {
         value: 120.0,
         active_at: START,
         fired_at: (state == AlertState::Firing).then_some(START + 300_000),
-        keep_firing_since: None,
+        keep_firing_since: (queue == "a").then_some(START + 360_000),
         no_data_since: None,
-        resolved: None,
+        resolved: (state == AlertState::Resolved).then_some((START + 600_000, ResolveCause::NoData)),
     }
 }
 
@@ -365,7 +365,7 @@ fn metadata_is_what_the_board_says_of_its_families() {
 }
 
 #[test]
-fn alerts_are_those_that_are_pending_or_firing() {
+fn alerts_are_those_that_are_pending_or_firing_beside_those_that_are_over() {
     let expected = |queue: &str, state: &str| {
         let mut alert = json!({
             "labels": {"alertname": "QueueDeep", "queue": queue, "severity": "warning"},
@@ -374,11 +374,26 @@ fn alerts_are_those_that_are_pending_or_firing() {
         });
         if state == "firing" {
             alert["firedAt"] = "2023-11-14T22:18:20Z".into();
+            alert["keepFiringSince"] = "2023-11-14T22:19:20Z".into();
+            alert["keepFiringUntil"] = "2023-11-14T22:29:20Z".into();
+        }
+        if state == "inactive" {
+            alert["resolvedAt"] = "2023-11-14T22:23:20Z".into();
+            alert["cause"] = "no_data".into();
         }
         alert
     };
     let alerts = json!([expected("a", "firing"), expected("b", "pending")]);
-    assert_eq!(data(&host().get("/api/v1/alerts")), json!({"alerts": alerts}));
+    let over = json!([expected("c", "inactive")]);
+    assert_eq!(
+        data(&host().get("/api/v1/alerts")),
+        json!({"alerts": alerts, "over": over})
+    );
+    let rules = data(&host().get("/api/v1/rules"));
+    let rule = &rules["groups"][0]["rules"][1];
+    assert_eq!((&rule["alerts"], &rule["over"]), (&alerts, &over));
+    let without = data(&host().get("/api/v1/rules?exclude_alerts=true"));
+    assert_eq!(without["groups"][0]["rules"][1]["over"], json!(null));
 }
 
 #[test]
@@ -387,6 +402,10 @@ fn rules_are_told_in_their_order_with_what_each_kind_has() {
     let mut groups = data(&host.get("/api/v1/rules"));
     let alerts = groups["groups"][0]["rules"][1]["alerts"].take();
     assert_eq!(alerts.as_array().map(Vec::len), Some(2));
+    groups["groups"][0]["rules"][1]
+        .as_object_mut()
+        .expect("a rule")
+        .remove("over");
     let recording = json!({
         "name": "job:requests:rate5m", "query": "sum by (job) (rate(requests_total[5m]))", "labels": {"team": "web"},
         "health": "err", "lastError": "as told", "evaluationTime": 0.0015, "lastEvaluation": "2023-11-14T22:13:20.5Z",
