@@ -263,6 +263,7 @@ pub(super) static RECEIVER: TableSpec = TableSpec {
         "title",
         "text",
         "rate_limit",
+        "runs",
     ],
     later: &[],
 };

@@ -4,15 +4,16 @@
 //! What the plugin remembers is kept as a check's state is, under the receiver's name. Plugins run where checks run, on threads that
 //! give way to everybody else's.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bellwether_promql::labels::Labels;
+use serde::Deserialize;
 use tokio::runtime::Handle;
 
 use super::{
     outgoing::Outgoing,
     stream::{Carry, Carrying},
-    transport::{Ends, Sending, Transport},
+    transport::{Ends, Sending, Transport, UpstreamLimit},
 };
 use crate::{
     alert::Annotations,
@@ -169,6 +170,38 @@ impl Transport for Forwarder {
 
     fn lanes(&self) -> usize {
         LANES
+    }
+
+    fn rate_limits(&self) -> Vec<UpstreamLimit> {
+        let now = self.tools.clock.wall();
+        let kept = self.tools.bank.entries(&self.memory());
+        let limits = kept.iter().filter(|(key, _)| key.starts_with(LIMITS));
+        let limits = limits.filter_map(|(_, value)| serde_json::from_slice(value).ok());
+        limits.flat_map(|limits: KeptLimits| limits.in_force(now)).collect()
+    }
+}
+
+/// How the keys begin under which a forwarder remembers, for the host to read as well, what the other side does not take.
+const LIMITS: &str = "limits";
+
+/// One of these values; all times in seconds since 1970.
+#[derive(Debug, Deserialize)]
+struct KeptLimits {
+    #[serde(default)]
+    all: u64,
+    #[serde(default)]
+    by_category: BTreeMap<String, u64>,
+}
+
+impl KeptLimits {
+    fn in_force(self, now: Timestamp) -> impl Iterator<Item = UpstreamLimit> {
+        let all = (String::new(), self.all);
+        let each = std::iter::once(all).chain(self.by_category);
+        let each = each.map(|(category, until)| UpstreamLimit {
+            category,
+            until: Timestamp::from_seconds(until),
+        });
+        each.filter(move |limit| limit.until > now)
     }
 }
 

@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     alert::ALERT_NAME,
     dispatch::{Message, News},
+    sandbox::{ForwardedEvent, ForwardedRun},
     secret::Redactor,
 };
 
@@ -79,15 +80,47 @@ impl Hiding {
         self.redactor.redact(text)
     }
 
+    /// A run as it may go out.
+    pub fn run(&self, run: ForwardedRun) -> ForwardedRun {
+        let own = run.labels.iter().filter(|(name, _)| self.is_named(name));
+        let hidden = self.values(own.map(|(_, value)| value.as_str()));
+        let label = |(name, value): &(String, String)| (name.clone(), hidden.label(name, &value.as_str().into()).to_string());
+        let text = |text: &str| hidden.text(&text.into()).to_string();
+        ForwardedRun {
+            message: text(&run.message),
+            labels: run.labels.iter().map(label).collect(),
+            details: run.details.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
+            ..run
+        }
+    }
+
+    /// What an application reported, which is scrubbed already, without secrets of the host's. Its length stays, since parts of it
+    /// say how long they are.
+    pub fn event(&self, mut event: ForwardedEvent) -> ForwardedEvent {
+        event.message = self.secrets(&event.message).into_owned();
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        let mut at = 0;
+        for chunk in event.payload.utf8_chunks() {
+            let found = self.redactor.spans(chunk.valid());
+            spans.extend(found.into_iter().map(|span| at + span.start..at + span.end));
+            at += chunk.valid().len() + chunk.invalid().len();
+        }
+        for span in spans {
+            event.payload[span].fill(b'*');
+        }
+        event
+    }
+
     fn hidden(&self, message: &Message) -> Hidden<'_> {
-        let mut tokens: BTreeMap<&str, String> = BTreeMap::new();
         let sets = message.alerts.iter().map(|news| &news.labels);
-        for labels in sets.chain([&message.group_labels]) {
-            for name in self.names.iter() {
-                if let Some(value) = labels.get(name) {
-                    tokens.entry(value).or_insert_with(|| self.token(value));
-                }
-            }
+        let sets = sets.chain([&message.group_labels]);
+        self.values(sets.flat_map(|labels| self.names.iter().filter_map(|name| labels.get(name).map(|value| &**value))))
+    }
+
+    fn values<'v>(&self, values: impl Iterator<Item = &'v str>) -> Hidden<'_> {
+        let mut tokens: BTreeMap<&str, String> = BTreeMap::new();
+        for value in values {
+            tokens.entry(value).or_insert_with(|| self.token(value));
         }
         Hidden {
             hiding: self,

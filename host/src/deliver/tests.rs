@@ -79,6 +79,7 @@ fn basis(name: &str, text: Option<&str>) -> Basis {
             title: None,
             text: text.map(Into::into),
             rate_limit: None,
+            runs: Vec::new(),
             location: String::new(),
         }),
         hidden: BTreeSet::new(),
@@ -155,6 +156,8 @@ impl World {
                 sent,
                 lanes,
             }),
+            runs: None,
+            events: None,
             timeout: Duration::from_secs(10),
             limits: Vec::new(),
         };

@@ -62,6 +62,7 @@ fn silent(silent: Silent) -> FileReceiver {
         place: place(silent.span),
         resolved: None,
         shown: None,
+        runs: Vec::new(),
         of: Some(silent.name),
         is_silent: true,
     }
@@ -115,9 +116,11 @@ impl Taking<'_, '_> {
                 title: way.title.map(Arc::from),
                 text: way.text.map(Arc::from),
                 rate_limit: None,
+                runs: Vec::new(),
                 location: self.reading.sources.file_and_line(way.span),
             }),
             shown: None,
+            runs: Vec::new(),
             of: Some(way.of),
             is_silent: false,
         }

@@ -12,6 +12,7 @@ mod inhibit;
 mod interval;
 mod receiver;
 mod route;
+mod runs;
 mod words;
 
 use std::{
@@ -31,6 +32,7 @@ pub(super) use {
     interval::{FileInterval, FilePeriod, refuse_twice},
     receiver::FileReceiver,
     route::{FileGroupBy, FilePolicy, FileRoute, Parent, group_by_of},
+    runs::follow as follow_runs,
     words::{in_a_line, matchers},
 };
 

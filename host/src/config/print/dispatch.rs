@@ -48,6 +48,10 @@ fn print_receiver(page: &mut Page, receiver: &Receiver, shown: &Shown) {
         ),
         None => page.comment("rate_limit: what its kind is known to take"),
     }
+    if !receiver.runs.is_empty() {
+        let runs: Vec<String> = receiver.runs.iter().map(ToString::to_string).collect();
+        page.raw("runs", &list(&runs));
+    }
     match &receiver.kind {
         ReceiverKind::Plugin(forwarder) => print_forwarder(page, &receiver.name, forwarder),
         ReceiverKind::Email(email) => print_email(page, &receiver.name, email, shown),
