@@ -18,7 +18,7 @@ mod announced;
 mod body;
 mod brotli;
 mod credentials;
-mod decode;
+pub(crate) mod decode;
 mod exchange;
 mod explain;
 #[cfg(test)]

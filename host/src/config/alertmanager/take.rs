@@ -48,6 +48,7 @@ pub(in super::super) fn take(reading: &Reading<'_>, file: FileId, read: Alertman
             inhibitions: read.inhibitions,
             intervals: read.intervals,
             receivers,
+            handed_on: Vec::new(),
         },
         connections: taking.connections,
     }

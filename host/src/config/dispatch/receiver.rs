@@ -275,6 +275,7 @@ pub(super) fn warn_of_unheard(reading: &Reading<'_>, file: &FileDispatch) {
         .filter_map(|route| route.receivers.as_ref())
         .chain(&file.defaults.receivers)
         .chain([&file.defaults.fallback_receivers])
+        .chain(file.handed_on.iter().map(|(_, named)| named))
         .flatten()
         .map(|name| (name.value.as_str(), ()))
         .collect();

@@ -203,7 +203,7 @@ fn fields(period: &FilePeriod) -> Vec<(&'static str, String)> {
     fields
 }
 
-fn list<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
+pub(super) fn list<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
     let texts = texts.into_iter().map(|text| quoted(&escaped(text.as_ref())));
     format!("[{}]", texts.collect::<Vec<_>>().join(", "))
 }

@@ -245,7 +245,9 @@ impl<T: Item> Work<T> {
                 Woken::ToDrain => return self.drain_all().await,
             }
             let deadline = self.options.clock.monotonic() + self.options.timeout;
-            let Some(asked) = self.one_batch(deadline).await else { return };
+            let Some(asked) = self.one_batch(deadline).await else {
+                return;
+            };
             let Some(wait) = asked else { continue };
             match self.woken_by(sleep(wait.span)).await {
                 Woken::ToWork => {}

@@ -123,6 +123,8 @@ pub(super) struct Setup {
     pub(super) redactor: Redactor,
     pub(super) sources: Sources,
     pub(super) dispatch: dispatch::Settings,
+    pub(super) ingest: IngestHandle,
+    pub(super) push_listener: Option<TcpListener>,
 }
 
 impl Default for Setup {
@@ -137,6 +139,8 @@ impl Default for Setup {
                 rules: watch::channel(Arc::default()).1,
             },
             dispatch: dispatch::Settings::default(),
+            ingest: IngestHandle::deaf(Default::default()),
+            push_listener: None,
         }
     }
 }
@@ -155,6 +159,8 @@ impl Setup {
             snapshots: receiver,
             sources: self.sources,
             dispatch: started(&supervisor, self.dispatch, &telemetry),
+            ingest: self.ingest,
+            push_listener: self.push_listener,
             control: Arc::clone(&control) as Arc<dyn Control>,
             telemetry: telemetry.clone(),
             redactor: self.redactor,
