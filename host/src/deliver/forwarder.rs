@@ -23,7 +23,7 @@ use crate::{
     },
     clock::{Clock, Instant, Timestamp},
     config::Limits,
-    dispatch::{Attempt, News, NewsReason},
+    dispatch::{Attempt, Message, News, NewsReason},
     sandbox::{
         self, DeliveryEnd, DeliveryFailure, ForwardRequest, ForwardedAlert, ForwardedEvent, ForwardedRun, Notification,
         Plugin, Refused,
@@ -238,7 +238,7 @@ fn notification(outgoing: &Outgoing) -> Notification {
     Notification {
         id: message.id.to_string(),
         receiver: Arc::clone(&message.receiver),
-        group_key: Arc::clone(&message.group_key),
+        group_key: group_key(message),
         reason: reason(message.reason),
         created_at: timestamp(message.created_at),
         group_labels: labels(&message.group_labels),
@@ -295,6 +295,14 @@ fn timestamp(millis: i64) -> Timestamp {
     Timestamp::from_nanos(u64::try_from(millis).unwrap_or(0).saturating_mul(1_000_000))
 }
 
+/// What happened once has a group of its own: what plugins remember of a group, or have others remember, is never about another.
+fn group_key(message: &Message) -> Arc<str> {
+    match message.reason {
+        NewsReason::Occurred => format!("{}#{}", message.group_key, message.id).into(),
+        _ => Arc::clone(&message.group_key),
+    }
+}
+
 const fn reason(reason: NewsReason) -> sandbox::NewsReason {
     match reason {
         NewsReason::First => sandbox::NewsReason::First,
@@ -303,6 +311,7 @@ const fn reason(reason: NewsReason) -> sandbox::NewsReason {
         NewsReason::Resolved => sandbox::NewsReason::Resolved,
         NewsReason::Refresh => sandbox::NewsReason::Refresh,
         NewsReason::Passed => sandbox::NewsReason::Passed,
+        NewsReason::Occurred => sandbox::NewsReason::Occurred,
         NewsReason::Test => sandbox::NewsReason::Test,
     }
 }
@@ -339,6 +348,22 @@ mod tests {
         assert_eq!(
             told.alerts[0].fingerprint,
             outgoing.message.alerts[0].fingerprint().to_string()
+        );
+    }
+
+    #[test]
+    fn what_happened_once_has_a_group_of_its_own() {
+        let mut outgoing = written(vec![news(&[("alertname", "NewCrash")])]);
+        let of_alerts = notification(&outgoing).group_key;
+        outgoing.message.reason = NewsReason::Occurred;
+        let told = notification(&outgoing);
+        assert_eq!(told.reason, sandbox::NewsReason::Occurred);
+        assert_eq!(*told.group_key, format!("{of_alerts}#{}", outgoing.message.id));
+        outgoing.message.id = crate::dispatch::MessageId::of("ops", "a", 2);
+        assert_ne!(
+            notification(&outgoing).group_key,
+            told.group_key,
+            "the next one is another"
         );
     }
 

@@ -228,6 +228,20 @@ fn levels_follow_the_worst_of_what_fires() {
 }
 
 #[test]
+fn what_happened_once_is_an_event_of_its_own() {
+    let mut crash = alert("NewCrash");
+    crash.labels.set("severity", "error");
+    let mut news = notification(vec![crash]);
+    news.reason = Reason::Occurred;
+    news.group_key = "once/{}:{}#7".to_owned();
+    let event = event(json!({}), news);
+    assert_eq!(
+        (&event["level"], &event["tags"]["state"], &event["fingerprint"][1]),
+        (&json!("error"), &json!("occurred"), &json!("once/{}:{}#7"))
+    );
+}
+
+#[test]
 fn the_end_of_a_group_is_told_only_when_asked_for() {
     let (mut fake, sent) = host(&[]);
     let over = notification(vec![resolved("Down")]);

@@ -114,6 +114,7 @@ pub(super) struct Host {
     control: Arc<FakeControl>,
     telemetry: Telemetry,
     log: Arc<Mutex<Vec<u8>>>,
+    pub(super) dispatch: DispatchHandle,
 }
 
 pub(super) struct Setup {
@@ -154,11 +155,12 @@ impl Setup {
         let log: Arc<Mutex<Vec<u8>>> = Arc::default();
         let sink = Sink::Memory(Arc::clone(&log));
         let telemetry = Telemetry::new(sink, LogOptions::default(), self.redactor.clone(), Clock::system());
+        let dispatch = started(&supervisor, self.dispatch, &telemetry);
         let options = ServeOptions {
             access: self.access,
             snapshots: receiver,
             sources: self.sources,
-            dispatch: started(&supervisor, self.dispatch, &telemetry),
+            dispatch: dispatch.clone(),
             ingest: self.ingest,
             push_listener: self.push_listener,
             control: Arc::clone(&control) as Arc<dyn Control>,
@@ -177,6 +179,7 @@ impl Setup {
             control,
             telemetry,
             log,
+            dispatch,
         }
     }
 }
