@@ -12,7 +12,7 @@ use crate::{
     capability::{log::LINES_DEFAULT, reach::Reach, state::QUOTA_BYTES_DEFAULT},
     config::{Check, Limits, Loaded, PluginSource, PluginUse, Problem, Receiver, User},
     rule::Metrics,
-    sandbox::{LoadError, Plugin, Progress, RunLimits, Sandbox},
+    sandbox::{LoadError, NewsKind, Plugin, Progress, RunLimits, Sandbox},
 };
 
 /// A check, and what it will run or why it cannot.
@@ -173,7 +173,10 @@ pub async fn load_receivers(
         let ready = prepare(sandbox, loaded, source, &uses, progress).await;
         all.extend(receivers.iter().zip(ready).map(|((receiver, _), ready)| {
             let (plugin, reach) = match ready {
-                Ok((plugin, reach)) => (Ok(plugin), reach),
+                Ok((plugin, reach)) => match uncarried(loaded, receiver, &plugin) {
+                    None => (Ok(plugin), reach),
+                    Some(problem) => (Err(vec![problem]), Arc::default()),
+                },
                 Err(problems) => (Err(problems), Arc::default()),
             };
             LoadedReceiver {
@@ -185,6 +188,17 @@ pub async fn load_receivers(
     }
     all.sort_by(|one, other| one.receiver.name.cmp(&other.receiver.name));
     all
+}
+
+/// A receiver that hears of runs, with a plugin that takes none.
+fn uncarried(loaded: &Loaded, receiver: &Receiver, plugin: &Plugin) -> Option<Problem> {
+    if receiver.runs.is_empty() || plugin.carries(NewsKind::Runs) {
+        return None;
+    }
+    let (name, plugin) = (&receiver.name, &plugin.description().name);
+    let message = format!("receiver `{name}`: plugin `{plugin}` does not carry runs of checks");
+    let place = loaded.locate(User::Receiver(name), "runs");
+    Some(Problem::at(place, message).with_hint("remove `runs`, or use a plugin that carries them, such as `sentry`"))
 }
 
 /// What somebody who uses a plugin gets: it, and what he may reach; or every problem.
