@@ -180,10 +180,11 @@ fn take_parts(guest: &mut Guest, began: Instant) -> Left {
         .refusals()
         .into_iter()
         .map(|hint| Denied { capability, hint });
+    let calls = asked(&parts, began);
     let usage = Usage {
+        calls,
         denied: parts.denied.into_iter().chain(refused).collect(),
         requests: parts.http.outcomes(),
-        calls: calls(&parts, began),
         ..Usage::default()
     };
     Left {
@@ -195,7 +196,7 @@ fn take_parts(guest: &mut Guest, began: Instant) -> Left {
 }
 
 /// What it asked of others, since `began`.
-fn calls(parts: &RunParts, began: Instant) -> Vec<CallSpan> {
+fn asked(parts: &RunParts, began: Instant) -> Vec<CallSpan> {
     let requests = parts.http.timed().into_iter().map(|timed| {
         let phases = timed.phases;
         let each = [

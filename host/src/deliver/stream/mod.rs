@@ -411,7 +411,7 @@ struct Settled {
 /// Leaves in the batch what is worth another attempt. Pure.
 fn settle<T: Item>(batch: &mut Vec<Waiting<T>>, ended: Result<Refused, DeliveryFailure>) -> Settled {
     let mut settled = Settled::default();
-    let (refused, whole) = match ended {
+    let (refused, whole): (HashMap<String, DeliveryFailure>, _) = match ended {
         Ok(refused) => (refused.into_iter().collect(), None),
         Err(failure) => (HashMap::new(), Some(failure)),
     };
