@@ -12,6 +12,7 @@ mod plugins;
 mod reach;
 mod receivers;
 mod runner;
+mod runs;
 mod watch;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -212,25 +213,6 @@ impl App {
                 telemetry: telemetry.clone(),
             },
         );
-        let roster = Roster::default();
-        let scheduler = Scheduler::start(
-            &supervisor,
-            clock.clone(),
-            schedule::Options {
-                concurrency: config.host.concurrency,
-                plugin_runtime: plugin_runtime.handle().clone(),
-            },
-            Arc::new(SandboxRunner::new(
-                roster.clone(),
-                bank.clone(),
-                store.clone(),
-                &config.host.environment,
-            )),
-            board.news(),
-            telemetry.clone(),
-        );
-        scheduler.restore(board.previous()).await;
-
         let address = listener
             .local_addr()
             .map_or(config.host.listen, |address| address)
@@ -310,6 +292,25 @@ impl App {
             beating: None,
         };
         let deliver = outward.deliver.clone();
+        let roster = Roster::default();
+        let scheduler = Scheduler::start(
+            &supervisor,
+            clock.clone(),
+            schedule::Options {
+                concurrency: config.host.concurrency,
+                plugin_runtime: plugin_runtime.handle().clone(),
+            },
+            Arc::new(SandboxRunner::new(
+                roster.clone(),
+                bank.clone(),
+                store.clone(),
+                deliver.clone(),
+                &config.host.environment,
+            )),
+            board.news(),
+            telemetry.clone(),
+        );
+        scheduler.restore(board.previous()).await;
         let ingest = Ingest::start(
             &supervisor,
             IngestOptions {

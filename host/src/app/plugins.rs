@@ -178,7 +178,10 @@ pub async fn load_receivers(
         let ready = prepare(sandbox, loaded, source, &uses, progress).await;
         all.extend(receivers.iter().zip(ready).map(|((receiver, _), ready)| {
             let (plugin, reach) = match ready {
-                Ok((plugin, reach)) => (Ok(plugin), reach),
+                Ok((plugin, reach)) => match uncarried(loaded, receiver, &plugin) {
+                    None => (Ok(plugin), reach),
+                    Some(problem) => (Err(vec![problem]), Arc::default()),
+                },
                 Err(problems) => (Err(problems), Arc::default()),
             };
             LoadedReceiver {
@@ -216,6 +219,17 @@ pub fn without_events(loaded: &Loaded, receivers: &[LoadedReceiver]) -> Vec<Prob
             Problem::at(loaded.locate_source_receiver(&source.name, receiver), message).with_hint(hint)
         })
         .collect()
+}
+
+/// A receiver that hears of runs, with a plugin that takes none.
+fn uncarried(loaded: &Loaded, receiver: &Receiver, plugin: &Plugin) -> Option<Problem> {
+    if receiver.runs.is_empty() || plugin.carries(NewsKind::Runs) {
+        return None;
+    }
+    let (name, plugin) = (&receiver.name, &plugin.description().name);
+    let message = format!("receiver `{name}`: plugin `{plugin}` does not carry runs of checks");
+    let place = loaded.locate(User::Receiver(name), "runs");
+    Some(Problem::at(place, message).with_hint("remove `runs`, or use a plugin that carries them, such as `sentry`"))
 }
 
 /// What somebody who uses a plugin gets: it, and what he may reach; or every problem.

@@ -58,8 +58,19 @@ impl Feeds {
         *feeds = plugins
             .map(|receiver| {
                 let known = before.remove(&receiver.name);
-                let mut feed = known.unwrap_or_else(|| Feed::new(receiver, telemetry));
-                feed.wants = receiver.runs.clone().into();
+                let new = Feed::new(receiver, telemetry);
+                let feed = match known {
+                    // What nobody wants any more does not wait for somebody to want it again.
+                    Some(known) if receiver.runs.is_empty() => Feed {
+                        events: known.events,
+                        ..new
+                    },
+                    Some(known) => Feed {
+                        wants: new.wants,
+                        ..known
+                    },
+                    None => new,
+                };
                 (Arc::clone(&receiver.name), feed)
             })
             .collect();

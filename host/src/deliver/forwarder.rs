@@ -174,10 +174,9 @@ impl Transport for Forwarder {
 
     fn rate_limits(&self) -> Vec<UpstreamLimit> {
         let now = self.tools.clock.wall();
-        let kept = self.tools.bank.entries(&self.memory());
-        let limits = kept.iter().filter(|(key, _)| key.starts_with(LIMITS));
-        let limits = limits.filter_map(|(_, value)| serde_json::from_slice(value).ok());
-        limits.flat_map(|limits: KeptLimits| limits.in_force(now)).collect()
+        let kept = self.tools.bank.under(&self.memory(), LIMITS);
+        let limits = kept.iter().filter_map(|value| serde_json::from_slice(value).ok());
+        in_force(limits, now)
     }
 }
 
@@ -193,16 +192,20 @@ struct KeptLimits {
     by_category: BTreeMap<String, u64>,
 }
 
-impl KeptLimits {
-    fn in_force(self, now: Timestamp) -> impl Iterator<Item = UpstreamLimit> {
-        let all = (String::new(), self.all);
-        let each = std::iter::once(all).chain(self.by_category);
-        let each = each.map(|(category, until)| UpstreamLimit {
-            category,
-            until: Timestamp::from_seconds(until),
-        });
-        each.filter(move |limit| limit.until > now)
+/// Of several on the same, the one that lasts longest. Pure.
+fn in_force(kept: impl Iterator<Item = KeptLimits>, now: Timestamp) -> Vec<UpstreamLimit> {
+    let mut longest: BTreeMap<String, u64> = BTreeMap::new();
+    for limits in kept {
+        for (category, until) in limits.by_category.into_iter().chain([(String::new(), limits.all)]) {
+            let known = longest.entry(category).or_default();
+            *known = until.max(*known);
+        }
     }
+    let all = longest.into_iter().map(|(category, until)| UpstreamLimit {
+        category,
+        until: Timestamp::from_seconds(until),
+    });
+    all.filter(|limit| limit.until > now).collect()
 }
 
 impl Carry<ForwardedRun> for Forwarder {
@@ -365,6 +368,22 @@ mod tests {
             told.group_key,
             "the next one is another"
         );
+    }
+
+    #[test]
+    fn limits_that_a_plugin_remembers_are_read_and_the_longest_counts() {
+        let kept = [
+            r#"{"all":0,"by_category":{"error":100,"monitor":300}}"#,
+            r#"{"by_category":{"error":200,"session":150}}"#,
+            r#"{"all":160}"#,
+        ];
+        let kept = kept.iter().map(|text| serde_json::from_str(text).expect("limits"));
+        let limits = in_force(kept, Timestamp::from_seconds(150));
+        let said: Vec<(&str, u64)> = limits
+            .iter()
+            .map(|limit| (limit.category.as_str(), limit.until.as_nanos() / 1_000_000_000))
+            .collect();
+        assert_eq!(said, [("", 160), ("error", 200), ("monitor", 300)]);
     }
 
     #[test]

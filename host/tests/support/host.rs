@@ -136,7 +136,7 @@ fn end_of(child: &mut Child) -> Option<ExitStatus> {
 }
 
 /// Compiled plugins are shared by all tests of one build: compiling is what takes long.
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
     std::fs::create_dir_all(&dir).expect("a cache directory");
     #[cfg(unix)]

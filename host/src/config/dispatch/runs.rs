@@ -35,7 +35,7 @@ pub(in super::super) fn follow(reading: &Reading<'_>, file: &FileDispatch, check
     for run in file.receivers.iter().flat_map(|receiver| &receiver.runs) {
         let pattern = NamePattern::new(&run.value);
         let shown = excerpt(&run.value);
-        if names.keys().any(|name| pattern.matches(name)) {
+        if run.value == "*" || names.keys().any(|name| pattern.matches(name)) {
             continue;
         }
         if pattern.is_open() {

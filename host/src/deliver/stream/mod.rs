@@ -246,7 +246,7 @@ impl<T: Item> Work<T> {
             }
             let deadline = self.options.clock.monotonic() + self.options.timeout;
             let Some(asked) = self.one_batch(deadline).await else {
-                return;
+                return self.give_up();
             };
             let Some(wait) = asked else { continue };
             match self.woken_by(sleep(wait.span)).await {
@@ -274,7 +274,13 @@ impl<T: Item> Work<T> {
         }
     }
 
-    /// One attempt. `Some(Some)`: some of it is to be tried again, so late. `None`: this task is to leave, and somebody else tries it.
+    /// The host stops, and an attempt under way had its time to end.
+    async fn stopped_for_long(&self) {
+        self.drain.cancelled().await;
+        sleep(DRAIN_PATIENCE).await;
+    }
+
+    /// One attempt. `Some(Some)`: some of it is to be tried again, so late. `None`: this task is to end, and the batch waits again.
     async fn one_batch(&mut self, deadline: Instant) -> Option<Option<Wait>> {
         let most = if self.alone > 0 { 1 } else { BATCH_MAX };
         let mut batch = self.queue().take(most);
@@ -282,6 +288,7 @@ impl<T: Item> Work<T> {
         let ended = tokio::select! {
             ended = attempt(&self.options, &batch, deadline) => Some(ended),
             () = self.leave.cancelled() => None,
+            () = self.stopped_for_long() => None,
         };
         let Some(ended) = ended else {
             // It may have arrived, and goes out once more under the same ids.
@@ -356,7 +363,14 @@ impl<T: Item> Work<T> {
                 Some(Some(_)) | None => break,
             }
         }
-        self.tally().count("dropped_stopping", self.queue().clear());
+        self.give_up();
+    }
+
+    /// What waits is lost when the host stops; else another task takes over.
+    fn give_up(&self) {
+        if self.drain.is_cancelled() {
+            self.tally().count("dropped_stopping", self.queue().clear());
+        }
     }
 }
 
@@ -397,7 +411,7 @@ struct Settled {
 /// Leaves in the batch what is worth another attempt. Pure.
 fn settle<T: Item>(batch: &mut Vec<Waiting<T>>, ended: Result<Refused, DeliveryFailure>) -> Settled {
     let mut settled = Settled::default();
-    let (refused, whole) = match ended {
+    let (refused, whole): (HashMap<String, DeliveryFailure>, _) = match ended {
         Ok(refused) => (refused.into_iter().collect(), None),
         Err(failure) => (HashMap::new(), Some(failure)),
     };

@@ -9,10 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::Notify,
-    time::{sleep, timeout},
-};
+use tokio::{sync::Notify, time::timeout};
 
 use super::Item;
 
@@ -117,8 +114,6 @@ impl<T: Item> Queue<T> {
         while !self.state().fills_a_batch() {
             self.rings.notified().await;
         }
-        // Others may be pushing still; what they bring belongs to this batch.
-        sleep(Duration::ZERO).await;
     }
 
     pub(super) fn is_empty(&self) -> bool {

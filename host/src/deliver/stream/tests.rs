@@ -235,9 +235,8 @@ async fn a_stop_does_not_wait_for_a_receiver_that_says_nothing_and_counts_what_i
     let began = Clock::system().monotonic();
     let left = world.supervisor.stop(Duration::from_secs(20)).await;
     assert_eq!(left, [""; 0]);
-    assert!(Clock::system().monotonic() - began <= Duration::from_secs(11));
-    assert_eq!(world.total("taken") + world.total("dropped_stopping"), 80.0);
-    assert!(world.total("dropped_stopping") >= 50.0);
+    assert_eq!(Clock::system().monotonic() - began, DRAIN_PATIENCE);
+    assert_eq!(world.total("dropped_stopping"), 80.0);
 }
 
 #[tokio::test(start_paused = true)]
