@@ -178,8 +178,8 @@ impl Source {
             }
             self.scrubber.scrub(&mut payload);
             match category {
-                ItemCategory::Error => self.derived.note_event(&payload),
-                ItemCategory::Transaction => self.derived.note_transaction(&payload),
+                ItemCategory::Error => self.derived.note_event(&payload, now),
+                ItemCategory::Transaction => self.derived.note_transaction(&payload, now),
                 _ => {}
             }
             if taken.said.level.is_empty() {
@@ -201,7 +201,12 @@ impl Source {
             }
             Novelty::New => {
                 // They go into messages.
-                let texts = [&mut crash.title, &mut crash.culprit, &mut crash.release, &mut crash.environment];
+                let texts = [
+                    &mut crash.title,
+                    &mut crash.culprit,
+                    &mut crash.release,
+                    &mut crash.environment,
+                ];
                 texts.into_iter().for_each(|text| self.clean(text));
                 taken.crashes.push(crash);
             }
