@@ -877,7 +877,7 @@ fn errors(release: &str, by: f64) -> ReportedFamily {
 #[test]
 fn what_a_source_reports_begins_at_zero_grows_is_given_up_and_goes_with_it() {
     let mut state = State::default();
-    let report = |families, silent| crate::board::SourceReport {
+    let report = |families, silent| SourceReport {
         source: "shop".into(),
         families,
         silent,

@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn what_was_silent_for_long_gives_way_and_nothing_else_does() {
         let mut budget = SeriesBudget::new(2);
-        let at = |seconds| Timestamp::from_seconds(1_700_000_000 + seconds);
+        let at = |seconds: u64| Timestamp::from_seconds(1_700_000_000 + seconds);
         let mut admit = |release: &str, seconds| budget.admit("f", &[release], &[true], at(seconds))[0].to_string();
         assert_eq!((admit("1", 0), admit("2", 0)), ("1".into(), "2".into()));
         assert_eq!(admit("2", SILENT_SECONDS - 10), "2");

@@ -7,7 +7,7 @@ use std::{
 use super::{
     super::{
         CrashFate, CrashNews, Pending, Upstream,
-        samples::{self, crash, heartbeat, source},
+        samples::{crash, heartbeat, source},
     },
     core::Row,
     *,
@@ -315,13 +315,13 @@ fn nothing_is_late_for_a_host_that_stood_still() {
 fn a_heartbeat_knows_its_last_beat_after_a_restart_and_after_an_edit() {
     let kept = Kept {
         heartbeats: [("etl", true), ("gone", true)]
-            .map(|(name, is_good)| (Arc::from(name), crate::ingest::store::LastBeat { at: at(0), is_good }))
+            .map(|(name, is_good)| (Arc::from(name), store::LastBeat { at: at(0), is_good }))
             .into(),
         ..Kept::default()
     };
     let mut desk = Desk::restored(kept);
     let settings = |interval| {
-        let mut edited = (*samples::heartbeat("etl")).clone();
+        let mut edited = (*heartbeat("etl")).clone();
         edited.interval = Duration::from_secs(interval);
         IngestSettings {
             sources: Vec::new(),
