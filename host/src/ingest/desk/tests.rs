@@ -217,7 +217,7 @@ async fn envelopes_are_handed_on_cleaned_with_what_receivers_do_not_take() {
     assert!(accepted.rate_limits.is_some_and(|limits| limits.contains(":session:")));
     let handed_on = lock(&world.onward.handed_on);
     let (receivers, event) = &handed_on[0];
-    assert_eq!(receivers, &[Arc::from("sentry")]);
+    assert_eq!(receivers.join(","), "sentry");
     assert_eq!((event.kind.as_str(), event.level.as_str()), ("event", "error"));
     assert_eq!(event.message, "ValueError: for [Filtered]");
     let payload = String::from_utf8(event.payload.clone()).expect("text");
@@ -225,7 +225,7 @@ async fn envelopes_are_handed_on_cleaned_with_what_receivers_do_not_take() {
         payload.contains("ValueError") && !payload.contains("jane@"),
         "{payload}"
     );
-    assert_eq!(lock(&world.onward.told)[0].handed_to, [Arc::from("sentry")]);
+    assert_eq!(lock(&world.onward.told)[0].handed_to.join(","), "sentry");
 }
 
 #[tokio::test]
