@@ -8,8 +8,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
-use super::series::SeriesBudget;
+use super::series::{SeriesBudget, SeriesKey};
 use crate::{
+    clock::Timestamp,
     metric::{FamilyHead, LabelName, MetricKind, MetricName, NameError, Sample},
     outcome::{ReportedFamily, ReportedPoints},
 };
@@ -35,14 +36,15 @@ const DURATION_SECONDS_MAX: f64 = 86_400.0;
 /// A transaction whose name is a raw address: its name says nothing that could be counted.
 const UNNAMED: &str = "unnamed";
 
-const ERROR_LABELS: [&str; 4] = ["source", "release", "environment", "level"];
-const REQUEST_LABELS: [&str; 6] = ["source", "release", "environment", "method", "route", "status"];
-const TRANSACTION_LABELS: [&str; 5] = ["source", "release", "environment", "op", "transaction"];
+/// The board adds `source`.
+const ERROR_LABELS: [&str; 3] = ["release", "environment", "level"];
+const REQUEST_LABELS: [&str; 5] = ["release", "environment", "method", "route", "status"];
+const TRANSACTION_LABELS: [&str; 4] = ["release", "environment", "op", "transaction"];
 
 /// Which of the labels an application may have any number of values of.
-const ERROR_OPEN: [bool; 4] = [false, true, true, false];
-const REQUEST_OPEN: [bool; 6] = [false, true, true, true, true, false];
-const TRANSACTION_OPEN: [bool; 5] = [false, true, true, true, true];
+const ERROR_OPEN: [bool; 3] = [true, true, false];
+const REQUEST_OPEN: [bool; 5] = [true, true, true, true, false];
+const TRANSACTION_OPEN: [bool; 4] = [true, true, true, true];
 
 /// Levels that Sentry knows.
 const LEVELS: [&str; 5] = ["fatal", "error", "warning", "info", "debug"];
@@ -55,7 +57,6 @@ type LabelValues = Vec<Arc<str>>;
 /// What one source has reported since it was last taken.
 #[derive(Clone, Debug)]
 pub struct Derived {
-    source: Arc<str>,
     budget: SeriesBudget,
     errors: BTreeMap<LabelValues, u64>,
     requests: Vec<(LabelValues, f64)>,
@@ -65,9 +66,8 @@ pub struct Derived {
 
 impl Derived {
     /// Of a source with at most `series_max` label sets. A histogram's counts as one.
-    pub fn new(source: &str, series_max: usize) -> Self {
+    pub fn new(series_max: usize) -> Self {
         Self {
-            source: source.into(),
             budget: SeriesBudget::new(series_max),
             errors: BTreeMap::new(),
             requests: Vec::new(),
@@ -77,23 +77,21 @@ impl Derived {
     }
 
     /// An item `event`.
-    pub fn note_event(&mut self, event: &Value) {
+    pub fn note_event(&mut self, event: &Value, now: Timestamp) {
         let level = event["level"].as_str().unwrap_or("error");
         let level = LEVELS.into_iter().find(|known| *known == level).unwrap_or("error");
-        let source = Arc::clone(&self.source);
-        let values = [&*source, text(&event["release"]), environment(event), level];
-        let labels = self.budget.admit(ERRORS, &values, &ERROR_OPEN);
+        let values = [text(&event["release"]), environment(event), level];
+        let labels = self.budget.admit(ERRORS, &values, &ERROR_OPEN, now);
         *self.errors.entry(labels).or_default() += 1;
     }
 
     /// An item `transaction`. One whose times make no sense is left out.
-    pub fn note_transaction(&mut self, transaction: &Value) {
+    pub fn note_transaction(&mut self, transaction: &Value, now: Timestamp) {
         let Some(duration) = duration(transaction) else { return };
         if self.requests.len() + self.transactions.len() >= OBSERVATIONS_MAX {
             self.overflowed += 1;
             return;
         }
-        let source = Arc::clone(&self.source);
         let (release, environment, name) = (
             text(&transaction["release"]),
             environment(transaction),
@@ -102,14 +100,19 @@ impl Derived {
         let op = transaction["contexts"]["trace"]["op"].as_str().unwrap_or("default");
         if op == "http.server" {
             let status = status(transaction);
-            let values = [&*source, release, environment, method(transaction), name, &status];
-            let labels = self.budget.admit(REQUESTS, &values, &REQUEST_OPEN);
+            let values = [release, environment, method(transaction), name, &status];
+            let labels = self.budget.admit(REQUESTS, &values, &REQUEST_OPEN, now);
             self.requests.push((labels, duration));
         } else {
-            let values = [&*source, release, environment, op, name];
-            let labels = self.budget.admit(TRANSACTIONS, &values, &TRANSACTION_OPEN);
+            let values = [release, environment, op, name];
+            let labels = self.budget.admit(TRANSACTIONS, &values, &TRANSACTION_OPEN, now);
             self.transactions.push((labels, duration));
         }
+    }
+
+    /// Label sets that were given up since this was asked last, with their families.
+    pub fn take_silent(&mut self) -> Vec<SeriesKey> {
+        self.budget.take_silent()
     }
 
     /// Label sets so far, and points that had to be told as `other`.
@@ -173,7 +176,13 @@ fn histogram(
     }))
 }
 
-fn head(name: &str, help: &str, unit: &str, kind: MetricKind, labels: &[&str]) -> Result<FamilyHead, NameError> {
+pub(super) fn head(
+    name: &str,
+    help: &str,
+    unit: &str,
+    kind: MetricKind,
+    labels: &[&str],
+) -> Result<FamilyHead, NameError> {
     Ok(FamilyHead {
         name: MetricName::new(name)?,
         help: help.into(),
@@ -261,6 +270,8 @@ mod tests {
 
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
     fn request(route: &str, seconds: f64) -> Value {
         json!({
             "type": "transaction", "transaction": route, "transaction_info": { "source": "route" }, "release": "shop@2",
@@ -286,12 +297,15 @@ mod tests {
 
     #[test]
     fn errors_are_counted_by_release_and_level() {
-        let mut derived = Derived::new("shop", 100);
+        let mut derived = Derived::new(100);
         for level in [json!("fatal"), json!("fatal"), json!("nonsense"), json!(null)] {
-            derived.note_event(&json!({ "level": level, "release": "shop@2", "environment": "staging" }));
+            derived.note_event(
+                &json!({ "level": level, "release": "shop@2", "environment": "staging" }),
+                NOW,
+            );
         }
         let expected = |level: &str| {
-            vec!["shop", "shop@2", "staging", level]
+            vec!["shop@2", "staging", level]
                 .into_iter()
                 .map(str::to_owned)
                 .collect::<Vec<_>>()
@@ -305,24 +319,19 @@ mod tests {
 
     #[test]
     fn requests_and_other_transactions_are_told_apart() {
-        let mut derived = Derived::new("shop", 100);
-        derived.note_transaction(&request("/user/{id}", 0.25));
+        let mut derived = Derived::new(100);
+        derived.note_transaction(&request("/user/{id}", 0.25), NOW);
         derived.note_transaction(&json!({
             "transaction": "nightly", "transaction_info": { "source": "task" }, "contexts": { "trace": { "op": "queue.task" } },
             "start_timestamp": "2023-11-14T22:13:20Z", "timestamp": "2023-11-14T22:13:22.500Z",
-        }));
+        }), NOW);
         let all = taken(&mut derived);
-        assert_eq!(
-            all[REQUESTS][0].0,
-            ["shop", "shop@2", "production", "GET", "/user/{id}", "503"]
-        );
+        assert_eq!(all[REQUESTS][0].0, ["shop@2", "production", "GET", "/user/{id}", "503"]);
         assert!((all[REQUESTS][0].1 - 0.25).abs() < 1e-6);
         assert_eq!(
             all[TRANSACTIONS],
             [(
-                ["shop", "", "production", "queue.task", "nightly"]
-                    .map(str::to_owned)
-                    .to_vec(),
+                ["", "production", "queue.task", "nightly"].map(str::to_owned).to_vec(),
                 2.5
             )]
         );
@@ -330,10 +339,10 @@ mod tests {
 
     #[test]
     fn raw_addresses_are_not_told_apart_and_odd_times_are_left_out() {
-        let mut derived = Derived::new("shop", 100);
+        let mut derived = Derived::new(100);
         let mut raw = request("/user/42", 0.1);
         raw["transaction_info"]["source"] = json!("url");
-        derived.note_transaction(&raw);
+        derived.note_transaction(&raw, NOW);
         for (start, end) in [
             (json!(2), json!(1)),
             (json!(0), json!(100_000)),
@@ -343,18 +352,18 @@ mod tests {
             let mut odd = request("/", 1.0);
             odd["start_timestamp"] = start;
             odd["timestamp"] = end;
-            derived.note_transaction(&odd);
+            derived.note_transaction(&odd, NOW);
         }
         let all = taken(&mut derived);
-        assert_eq!((all[REQUESTS].len(), all[REQUESTS][0].0[4].as_str()), (1, UNNAMED));
+        assert_eq!((all[REQUESTS].len(), all[REQUESTS][0].0[3].as_str()), (1, UNNAMED));
     }
 
     #[test]
     fn a_source_keeps_its_limit_of_series_and_loses_no_point() {
-        let mut derived = Derived::new("shop", 10);
+        let mut derived = Derived::new(10);
         for number in 0..100 {
-            derived.note_transaction(&request(&format!("/page-{number}"), 0.1));
-            derived.note_event(&json!({ "release": format!("shop@{number}") }));
+            derived.note_transaction(&request(&format!("/page-{number}"), 0.1), NOW);
+            derived.note_event(&json!({ "release": format!("shop@{number}") }), NOW);
         }
         let all = taken(&mut derived);
         let labels: std::collections::BTreeSet<_> = all.values().flatten().map(|(labels, _)| labels.clone()).collect();
@@ -366,24 +375,24 @@ mod tests {
 
     #[test]
     fn durations_that_nobody_takes_are_bounded() {
-        let mut derived = Derived::new("shop", 10);
+        let mut derived = Derived::new(10);
         for _ in 0..OBSERVATIONS_MAX + 5 {
-            derived.note_transaction(&request("/", 0.1));
+            derived.note_transaction(&request("/", 0.1), NOW);
         }
         assert_eq!(derived.overflowed(), 5);
     }
 
     #[test]
     fn whatever_has_the_form_of_json_is_survived() {
-        let mut derived = Derived::new("shop", 10);
+        let mut derived = Derived::new(10);
         for odd in [
             json!(null),
             json!([1]),
             json!("x"),
             json!({ "contexts": [], "timestamp": {}, "level": 7, "release": [] }),
         ] {
-            derived.note_event(&odd);
-            derived.note_transaction(&odd);
+            derived.note_event(&odd, NOW);
+            derived.note_transaction(&odd, NOW);
         }
         assert_eq!(taken(&mut derived).len(), 1);
     }

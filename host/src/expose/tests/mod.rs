@@ -124,6 +124,8 @@ pub(super) struct Setup {
     pub(super) redactor: Redactor,
     pub(super) sources: Sources,
     pub(super) dispatch: dispatch::Settings,
+    pub(super) ingest: IngestHandle,
+    pub(super) push_listener: Option<TcpListener>,
 }
 
 impl Default for Setup {
@@ -138,6 +140,8 @@ impl Default for Setup {
                 rules: watch::channel(Arc::default()).1,
             },
             dispatch: dispatch::Settings::default(),
+            ingest: IngestHandle::deaf(Default::default()),
+            push_listener: None,
         }
     }
 }
@@ -157,6 +161,8 @@ impl Setup {
             snapshots: receiver,
             sources: self.sources,
             dispatch: dispatch.clone(),
+            ingest: self.ingest,
+            push_listener: self.push_listener,
             control: Arc::clone(&control) as Arc<dyn Control>,
             telemetry: telemetry.clone(),
             redactor: self.redactor,
