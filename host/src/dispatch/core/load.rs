@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use bellwether_promql::labels::Labels;
+
 use super::{
     super::{
         group::{Group, Member},
@@ -35,6 +37,17 @@ impl Core {
         }
         self.restore_messages(loaded.messages, now);
         self.lead_anew(now);
+        self.forget_unheard();
+    }
+
+    /// What was over before anybody was told, and whose group was not looked at any more: no group will ever let go of it.
+    fn forget_unheard(&mut self) {
+        let over = self
+            .alerts
+            .iter()
+            .filter(|(_, held)| !held.is_firing() && held.groups.is_empty());
+        let over: Vec<Labels> = over.map(|(labels, _)| labels.clone()).collect();
+        over.iter().for_each(|labels| self.release(labels));
     }
 
     fn restore_posted(&mut self, row: &posted::PostedRow, now: i64) {
@@ -59,7 +72,7 @@ impl Core {
     }
 
     /// An alert of which nobody but a receiver knows.
-    fn remember(&mut self, labels: &bellwether_promql::labels::Labels, record: Record) -> &mut Held {
+    fn remember(&mut self, labels: &Labels, record: Record) -> &mut Held {
         let held = self.alerts.entry(labels.clone()).or_default();
         if held.is_unconfirmed() {
             held.set(Source::Restored, record);
@@ -72,12 +85,7 @@ impl Core {
     fn group_of(&mut self, key: GroupKey, now: i64) -> u64 {
         match self.by_key.get(&key) {
             Some(id) => *id,
-            None => self.add_group(Group::new(
-                key,
-                "".into(),
-                bellwether_promql::labels::Labels::default(),
-                now,
-            )),
+            None => self.add_group(Group::new(key, "".into(), Labels::default(), now)),
         }
     }
 
