@@ -14,17 +14,17 @@
 mod support {
     #![expect(dead_code, reason = "each test file uses a part of it")]
     pub(crate) mod host;
+    pub(crate) mod port;
 }
 
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::TcpListener,
     process::{Child, Command, Stdio},
 };
 
 use serde_json::{Value, json};
-use support::host::Place;
+use support::{host::Place, port::free_port};
 
 /// A model whose vectors have as many dimensions as its parameters say, which need not be what its metadata says.
 const MODEL: &str = r#"
@@ -56,19 +56,12 @@ impl Drop for Mlserver {
     }
 }
 
-/// Ports that were free a moment ago: the server takes no 0.
-fn free_ports() -> [u16; 3] {
-    let taken = [(); 3].map(|()| TcpListener::bind(("127.0.0.1", 0)).expect("a port"));
-    taken
-        .each_ref()
-        .map(|listener| listener.local_addr().expect("an address").port())
-}
-
 impl Mlserver {
     /// With a model whose vectors have `size` dimensions, and whose metadata promises 768.
     fn start(size: usize) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
-        let [port, grpc, metrics] = free_ports();
+        // It takes no 0.
+        let [port, grpc, metrics] = [(); 3].map(|()| free_port());
         let settings = json!({ "host": "127.0.0.1", "http_port": port, "grpc_port": grpc, "metrics_port": metrics, "parallel_workers": 0, "debug": false });
         let model = json!({
             "name": "two_tower_768", "implementation": "model.TwoTower", "platform": "python",

@@ -1,5 +1,7 @@
 //! Workers with an outbox and a transport that do what a test tells them, in time that stands still unless they wait.
 
+mod hour;
+
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::atomic::{AtomicU32, Ordering},
@@ -141,28 +143,12 @@ impl World {
 
     fn receiver(&self, name: &str, acts: &[Act], lanes: usize) -> (Receiver, Sent) {
         let (sent, seen) = channel::channel(10_000);
-        let redactor = Redactor::default();
-        redactor.learn(&[Secret::new("canary-5f8e2b71")]);
-        let receiver = Receiver {
-            name: name.into(),
-            basis: basis(name, None),
-            writer: Writer {
-                templates: Templates::default(),
-                hiding: Hiding::new(&[], Key::new([0; KEY_BYTES]), redactor),
-                external_url: "".into(),
-                text_bytes: TEXT_BYTES_WHOLE,
-            },
-            transport: Arc::new(Scripted {
-                acts: Mutex::new(acts.iter().cloned().collect()),
-                sent,
-                lanes,
-            }),
-            runs: None,
-            events: None,
-            timeout: Duration::from_secs(10),
-            limits: Vec::new(),
+        let transport = Scripted {
+            acts: Mutex::new(acts.iter().cloned().collect()),
+            sent,
+            lanes,
         };
-        (receiver, seen)
+        (receiver(name, Arc::new(transport)), seen)
     }
 
     fn put(&self, receiver: &str, group: &str) {
@@ -195,16 +181,43 @@ impl World {
     }
 
     fn gauge(&self, name: &str, labels: &str) -> Option<f64> {
-        let families = self.telemetry.instruments().families();
-        let family = families.iter().find(|family| family.head.name.as_str() == name)?;
-        let crate::outcome::ReportedPoints::Values(samples) = &family.points else {
-            return None;
-        };
-        let found = samples.iter().find(|sample| {
-            let values: Vec<&str> = sample.label_values.iter().map(|value| &**value).collect();
-            values.join(",") == labels
-        });
-        found.map(|sample| sample.value)
+        let samples = samples_of(&self.telemetry, name);
+        let found = samples.iter().find(|(values, _)| values == labels);
+        found.map(|(_, value)| *value)
+    }
+}
+
+/// The samples of a family: values of labels in the order of their names, and what they are.
+fn samples_of(telemetry: &Telemetry, name: &str) -> Vec<(String, f64)> {
+    let families = telemetry.instruments().families();
+    let family = families.into_iter().find(|family| family.head.name.as_str() == name);
+    let Some(crate::outcome::ReportedPoints::Values(samples)) = family.map(|family| family.points) else {
+        return Vec::new();
+    };
+    let words = |values: &[Arc<str>]| values.iter().map(|value| &**value).collect::<Vec<&str>>().join(",");
+    samples
+        .iter()
+        .map(|sample| (words(&sample.label_values), sample.value))
+        .collect()
+}
+
+fn receiver(name: &str, transport: SharedTransport) -> Receiver {
+    let redactor = Redactor::default();
+    redactor.learn(&[Secret::new("canary-5f8e2b71")]);
+    Receiver {
+        name: name.into(),
+        basis: basis(name, None),
+        writer: Writer {
+            templates: Templates::default(),
+            hiding: Hiding::new(&[], Key::new([0; KEY_BYTES]), redactor),
+            external_url: "".into(),
+            text_bytes: TEXT_BYTES_WHOLE,
+        },
+        transport,
+        runs: None,
+        events: None,
+        timeout: Duration::from_secs(10),
+        limits: Vec::new(),
     }
 }
 

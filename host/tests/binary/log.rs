@@ -125,7 +125,8 @@ fn a_second_signal_exits_at_once_though_nobody_reads_why() {
         }
     }
     assert_eq!(ended.and_then(|status| status.code()), Some(1));
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    // It gives its runs ten seconds.
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -18,6 +18,8 @@ mod guests;
 mod host;
 mod hostile;
 mod log;
+#[path = "../support/port.rs"]
+mod port;
 mod process;
 mod queries;
 mod reload;

@@ -6,6 +6,12 @@ use crate::{MACHINE, host::Place, obedient};
 
 const UP: &str = "bellwether_check_up{check=\"machine\"}";
 
+/// A run so long that on a busy machine, too, it is looked at before it ends. Whoever is told to stop waits ten seconds for it.
+const SLOW: &str = "wait_ms = 6000";
+
+/// The end of a process that waits for nothing: less than the ten seconds that one gives its runs.
+const AT_ONCE: Duration = Duration::from_secs(9);
+
 #[test]
 fn a_host_says_where_it_listens_and_serves_what_its_check_reports() {
     let place = Place::new(MACHINE);
@@ -52,7 +58,7 @@ fn the_quickstart_runs_as_it_stands() {
 
 #[test]
 fn a_restart_shows_the_last_reports_with_their_age_until_new_ones_come() {
-    let place = Place::new(&obedient("slow", "wait_ms = 4000", "timeout = \"1m\""));
+    let place = Place::new(&obedient("slow", "wait_ms = 15000", "timeout = \"1m\""));
     let host = place.run();
     host.eventually("/metrics", |body| body.contains("repeated{"));
     let last_run = "bellwether_check_last_run_timestamp_seconds{check=\"slow\"}";
@@ -77,7 +83,7 @@ fn a_restart_shows_the_last_reports_with_their_age_until_new_ones_come() {
 
 #[test]
 fn a_state_directory_that_is_deleted_under_the_host_is_made_anew_and_still_excludes_a_second_one() {
-    let place = Place::new(&obedient("slow", "wait_ms = 2500", "timeout = \"1m\""));
+    let place = Place::new(&obedient("slow", SLOW, "timeout = \"1m\""));
     let mut host = place.run();
     host.reaches("bellwether_store_writes_total", 1.0);
     std::fs::remove_dir_all(place.path("state")).expect("deleted");
@@ -101,7 +107,7 @@ fn a_state_directory_that_is_deleted_under_the_host_is_made_anew_and_still_exclu
 #[test]
 fn a_stop_lets_the_run_in_flight_end_and_keeps_what_it_reports() {
     for signal in ["TERM", "INT"] {
-        let place = Place::new(&obedient("slow", "wait_ms = 2500", "timeout = \"1m\""));
+        let place = Place::new(&obedient("slow", SLOW, "timeout = \"1m\""));
         let mut host = place.run();
         host.line("\"obeys\"");
         host.signal(signal);
@@ -161,7 +167,7 @@ fn a_second_signal_exits_at_once() {
                 break;
             }
         }
-        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
         assert_eq!(ended.and_then(|status| status.code()), Some(1));
         let said = host.all_lines();
         assert!(

@@ -16,6 +16,7 @@
 )]
 
 mod hook;
+mod known;
 mod once;
 mod oracle;
 mod stream;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     hook::{Heard, Sender},
-    play::{Scenario, pace},
+    play::Scenario,
 };
 
 /// How far apart the same notification may be, in seconds at the scenarios' own pace: both count from when they were posted to, and the machine may be busy.
@@ -15,7 +15,7 @@ use super::{
 const APART_MOST: f64 = 1.0;
 
 /// Adds what is wrong about one scenario.
-pub(crate) fn compare(scenario: &Scenario, heard: &[Heard], base: (Instant, Timestamp), problems: &mut Vec<String>) {
+pub(crate) fn compare(scenario: &Scenario, heard: &[Heard], (base, pace): (Instant, f64), problems: &mut Vec<String>) {
     let of = |sender: Sender| sorted(scenario, heard, sender);
     let (judge, host) = (of(Sender::Judge), of(Sender::Host));
     let (told, answered) = (shorts(scenario, &judge), shorts(scenario, &host));
@@ -43,8 +43,8 @@ pub(crate) fn compare(scenario: &Scenario, heard: &[Heard], base: (Instant, Time
         if one != other {
             problems.push(format!("{name}: the judge sent\n  {one}\nand the host\n  {other}"));
         }
-        let (one, other) = (seconds(judge, base.0), seconds(host, base.0));
-        if (one - other).abs() > APART_MOST * pace() {
+        let (one, other) = (seconds(judge, base), seconds(host, base));
+        if (one - other).abs() > APART_MOST * pace {
             let what = short(scenario, judge);
             problems.push(format!(
                 "{name}: `{what}` came from the judge after {one:.2} s and from the host after {other:.2}"

@@ -6,7 +6,7 @@
 //! alerts that only one of the two has, or has at another time.
 //!
 //! Needs: prometheus, promtool, node-exporter, blackbox-exporter
-//! Budget: 5 min
+//! Budget: 8 min
 
 #![cfg(target_os = "linux")]
 #![expect(

@@ -2,13 +2,17 @@
 
 use super::{
     INTERVAL, Page, check, head, prometheus,
-    support::host::{PATIENCE, Place},
+    support::host::{PATIENCE, Place, Running},
     watch::{Alerts, Watch, ask},
 };
 
 /// How far apart the two may be, in seconds. Both look at intervals, with phases of their own: up to one for what is recorded and
 /// one for what is evaluated. One more is for a busy machine.
 const APART_MOST: f64 = 3.0 * INTERVAL;
+
+/// A run in which the machine kept the host from a slot, or this test from a look for a whole interval, proves nothing when it goes wrong,
+/// and is done again.
+const ATTEMPTS: usize = 3;
 
 /// What the shop is like.
 #[derive(Clone, Copy)]
@@ -154,8 +158,17 @@ fn short(alerts: &Alerts) -> Vec<String> {
     all
 }
 
-#[test]
-fn a_prometheus_that_scrapes_the_host_has_the_same_alerts_at_the_same_time() {
+/// What came of the script once.
+struct Played {
+    wrong: Vec<String>,
+    /// How often alerts changed.
+    changes: usize,
+    /// Whether the machine let everybody do their work: else what is wrong may be its doing.
+    is_evidence: bool,
+}
+
+/// All of it, to a host and a Prometheus that scrapes it.
+fn play() -> Played {
     let first = Shop {
         orders: (1e6 - 1e3, 2.0),
         ..QUIET
@@ -182,6 +195,7 @@ fn a_prometheus_that_scrapes_the_host_has_the_same_alerts_at_the_same_time() {
         assert!(began.elapsed() < PATIENCE, "{}", host.get("/metrics").body);
         std::thread::sleep(std::time::Duration::from_millis(500));
     }
+    let missed = missed_slots(&host);
     let mut watch = Watch::new([host.address(), address]);
     let mut wrong = Vec::new();
     for (number, (seconds, like, expected)) in SCRIPT.into_iter().enumerate() {
@@ -198,13 +212,41 @@ fn a_prometheus_that_scrapes_the_host_has_the_same_alerts_at_the_same_time() {
         }
     }
     let (differences, widest, changes) = watch.differences(APART_MOST);
-    println!("{changes} changes of state, at most {widest:.2} s apart");
-    assert!(
-        wrong.is_empty() && differences.is_empty(),
-        "{}\n{}",
-        wrong.join("\n"),
-        differences.join("\n")
+    println!(
+        "{changes} changes of state, at most {widest:.2} s apart, at most {:.2} s from look to look",
+        watch.longest_gap
     );
-    assert!(changes >= 20, "{changes}");
+    wrong.extend(differences);
+    let is_evidence = watch.longest_gap < INTERVAL && missed_slots(&host) <= missed;
     host.stop();
+    Played {
+        wrong,
+        changes,
+        is_evidence,
+    }
+}
+
+/// Of all groups.
+fn missed_slots(host: &Running) -> f64 {
+    let metrics = host.get("/metrics").body;
+    let of_groups = |line: &&str| line.starts_with("bellwether_rule_group_missed_slots_total");
+    let values = metrics
+        .lines()
+        .filter(of_groups)
+        .filter_map(|line| line.rsplit(' ').next());
+    values.filter_map(|value| value.parse::<f64>().ok()).sum()
+}
+
+#[test]
+fn a_prometheus_that_scrapes_the_host_has_the_same_alerts_at_the_same_time() {
+    for attempt in 1..=ATTEMPTS {
+        let played = play();
+        if played.wrong.is_empty() {
+            assert!(played.changes >= 20, "{}", played.changes);
+            return;
+        }
+        let wrong = played.wrong.join("\n");
+        assert!(!played.is_evidence && attempt < ATTEMPTS, "attempt {attempt}:\n{wrong}");
+        println!("attempt {attempt} was kept up by the machine:\n{wrong}");
+    }
 }

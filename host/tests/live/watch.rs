@@ -51,6 +51,9 @@ pub(crate) struct Watch {
     began: Instant,
     pub(crate) now: [Alerts; 2],
     changes: [BTreeMap<String, Vec<Change>>; 2],
+    looked_at: f64,
+    /// The longest from one look to the next, in seconds: what changed meanwhile has no time of its own.
+    pub(crate) longest_gap: f64,
 }
 
 impl Watch {
@@ -60,10 +63,15 @@ impl Watch {
             began: Instant::now(),
             now: Default::default(),
             changes: Default::default(),
+            looked_at: 0.0,
+            longest_gap: 0.0,
         }
     }
 
     fn look(&mut self) {
+        let now = self.began.elapsed().as_secs_f64();
+        self.longest_gap = self.longest_gap.max(now - self.looked_at);
+        self.looked_at = now;
         for side in [0, 1] {
             let found = alerts(self.servers[side]);
             let at = self.began.elapsed().as_secs_f64();

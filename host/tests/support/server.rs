@@ -1,8 +1,10 @@
 //! Servers of others on loopback, in a directory of their own, killed when dropped.
 
+#[path = "port.rs"]
+mod port;
+
 use std::{
     io::{BufRead, BufReader, Read},
-    net::TcpListener,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -72,10 +74,9 @@ pub(crate) fn give_to_nobody(file: &Path) {
     }
 }
 
-/// A port that was free a moment ago.
+/// See [`port::free_port`].
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    listener.local_addr().expect("bound").port()
+    port::free_port()
 }
 
 /// A running server.

@@ -22,6 +22,8 @@ pub(crate) enum Luck {
     Nothing,
     /// Each block so many times in four.
     Some(u64),
+    /// As after `kill -9`.
+    All,
 }
 
 #[derive(Clone, Debug)]
@@ -208,6 +210,7 @@ impl Disk {
         let lucky = match luck {
             Luck::Nothing => 0,
             Luck::Some(_) => dice.below(known + 1),
+            Luck::All => known,
         };
         for naming in &self.namings[..size(lucky)] {
             name(&mut names, naming);
@@ -225,6 +228,7 @@ impl File {
         let mut is_lucky = || match luck {
             Luck::Nothing => false,
             Luck::Some(times) => dice.below(4) < times,
+            Luck::All => true,
         };
         for change in &self.pending {
             match change {

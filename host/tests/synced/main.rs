@@ -1,12 +1,14 @@
-//! A message leaves only after it is on the disk, and an alert is acknowledged only then: a power failure costs neither.
+//! A message leaves only after it is on the disk, and a power failure at any moment leaves enough of the state directory: nothing
+//! that was acknowledged is lost, nothing is told twice without reason, and what was told as firing is told as over.
 //!
 //! Flows in: what the real binary asks of the kernel while alerts begin and end. Flows out: for each first byte of a message and each
-//! acknowledgement, whether a disk that had written nothing but what was synced, and by chance some of the rest, holds it.
+//! acknowledgement, whether a disk that had written nothing but what was synced holds it; and for some moments by chance, what a host
+//! says that begins with what was left, judged as after a crash.
 //!
-//! The seed of a run is printed; `BELLWETHER_SYNCED_SEED` repeats it.
+//! The seed of a run is printed; `BELLWETHER_SYNCED_SEED` and `BELLWETHER_FAILURES` repeat or prolong it.
 //!
 //! Needs: strace
-//! Budget: 8 min
+//! Budget: 5 min
 
 #![cfg(target_os = "linux")]
 #![expect(
@@ -16,11 +18,15 @@
 
 mod disk;
 mod recording;
+mod restart;
+mod silences;
 mod trace;
 
 #[path = "../crash/hook.rs"]
 #[expect(dead_code, reason = "one crash is enough here")]
 mod hook;
+#[path = "../crash/oracle.rs"]
+mod oracle;
 #[path = "../crash/stream.rs"]
 #[expect(dead_code, reason = "alerts come in another order here")]
 mod stream;
@@ -33,13 +39,13 @@ mod support {
     pub(crate) mod server;
 }
 
-use std::path::Path;
+use std::{path::Path, time::Instant};
 
 use disk::Luck;
-use recording::{Recording, Word, is_settled, record};
+use recording::{Post, Recording, Word, is_settled, record};
 use rusqlite::Connection;
-use stream::Episode;
 use support::dice::Dice;
+use tempfile::TempDir;
 
 /// Syncs for an alert that comes alone: what was posted, the message, and that it was delivered.
 const SYNCS_MOST: usize = 3;
@@ -47,13 +53,30 @@ const SYNCS_MOST: usize = 3;
 /// Alerts of the recording that power fails in: with their ends, enough for the log to be written back into the database.
 const ALERTS: usize = 300;
 
+/// Power failures after which a host is started, unless `BELLWETHER_FAILURES` says otherwise.
+const FAILURES: u64 = 24;
+
+/// Hosts at a time: they wait more than they work.
+const HOSTS: usize = 4;
+
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
+}
+
+/// A directory that no disk is asked for, where the system has such: a thousand images of it, of megabytes each, would be all that a test
+/// waits for.
+pub(crate) fn in_memory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    tempfile::tempdir_in(memory)
+        .or_else(|_| tempfile::tempdir())
+        .expect("a directory")
 }
 
 /// What the database in `dir` says to a question about one text.
 fn count(dir: &Path, question: &str, about: &str) -> i64 {
     let database = Connection::open(dir.join("bellwether.db")).expect("a database");
+    // Closing it writes the log back, and a thousand of these must not wait for the real disk.
+    database.pragma_update(None, "synchronous", "OFF").expect("a pragma");
     database
         .query_row(question, [about], |row| row.get(0))
         .unwrap_or_else(|error| panic!("{question}: {error}"))
@@ -61,6 +84,7 @@ fn count(dir: &Path, question: &str, about: &str) -> i64 {
 
 const MESSAGE: &str = "SELECT count(*) FROM dispatch_messages WHERE id = ?1";
 const POSTED: &str = "SELECT count(*) FROM dispatch_posted WHERE instr(labels, ?1) > 0";
+const SILENCE: &str = "SELECT count(*) FROM dispatch_silences WHERE id = ?1";
 
 /// A line for each message of which a byte left, and each alert that was acknowledged, before the disk had it.
 fn too_early(recording: &Recording, dice: &mut Dice) -> Vec<String> {
@@ -70,17 +94,17 @@ fn too_early(recording: &Recording, dice: &mut Dice) -> Vec<String> {
         let (question, about) = match word {
             Word::Message(id) => (MESSAGE, id.clone()),
             Word::Acknowledged => {
-                let episode: &Episode = &recording.posts[acknowledged];
                 acknowledged += 1;
-                if episode.ends.is_some() {
-                    return;
+                match &recording.posts[acknowledged - 1] {
+                    Post::Alert(episode) if episode.ends.is_some() => return,
+                    Post::Alert(episode) => (POSTED, format!("\"{}\"", episode.member)),
+                    Post::Silence(silence) => (SILENCE, silence.id.clone()),
                 }
-                (POSTED, format!("\"{}\"", episode.member))
             }
             Word::Answered(_) => return,
         };
         for luck in [Luck::Nothing, Luck::Some(2)] {
-            let left = tempfile::tempdir().expect("a directory");
+            let left = in_memory();
             disk.leave(left.path(), luck, dice);
             if !left.path().join("bellwether.db").exists() || count(left.path(), question, &about) != 1 {
                 problems.push(format!("step {at}, {luck:?}: the disk has no {about} ({word:?})"));
@@ -126,15 +150,26 @@ fn no_byte_of_a_message_leaves_before_the_log_that_holds_it_is_synced() {
 }
 
 #[test]
-fn the_disk_holds_what_was_said_also_when_the_log_is_written_back() {
+fn what_a_power_failure_leaves_is_enough_at_any_moment() {
     let seed = number("BELLWETHER_SYNCED_SEED").unwrap_or_else(|| u64::from(std::process::id()));
-    println!("BELLWETHER_SYNCED_SEED={seed}");
+    let failures = number("BELLWETHER_FAILURES").unwrap_or(FAILURES);
+    println!("BELLWETHER_SYNCED_SEED={seed} BELLWETHER_FAILURES={failures}");
+    let mut dice = Dice::new(seed);
+    let began = Instant::now();
     let recording = record(|player| player.play(ALERTS, &mut Dice::new(seed)));
-    let problems = too_early(&recording, &mut Dice::new(seed));
+    println!("recorded after {:.1} s", began.elapsed().as_secs_f64());
+    let mut problems = too_early(&recording, &mut dice);
+    println!(
+        "what was said was held against the disk after {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
     assert!(
         recording.wrote_back(),
         "the log was never written back, with {} bytes in it",
         recording.log()
     );
+    let moments = restart::moments(&recording, failures, &mut dice);
+    problems.extend(restart::judge(&recording, &moments, HOSTS));
+    println!("and all hosts ended after {:.1} s", began.elapsed().as_secs_f64());
     assert!(problems.is_empty(), "seed {seed}:\n{}", problems.join("\n"));
 }

@@ -3,6 +3,7 @@
 //! Flows in: a play. Flows out: its steps, what was posted in what order, and what the receiver heard.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -14,7 +15,9 @@ use rusqlite::Connection;
 
 use super::{
     disk::{Disk, Luck},
-    hook::Hook,
+    hook::{Heard, Hook},
+    in_memory,
+    silences::{self, Silence},
     stream::{Episode, post},
     support::{
         dice::Dice,
@@ -32,8 +35,12 @@ const PAUSE_MOST: u64 = 40;
 /// One in so many posts ends something.
 const ENDS_ONE_IN: u64 = 2;
 
+/// One in so many is about a silence, of which every other one is ended at once.
+const SILENCES_ONE_IN: u64 = 12;
+
 /// What goes with each request of a message.
 const KEY: &[u8] = b"idempotency-key: ";
+const REQUEST: &[u8] = b"POST ";
 const OK: &[u8] = b"HTTP/1.1 200";
 const POST: &[u8] = b"POST /api/v2/alerts";
 
@@ -58,11 +65,19 @@ pub(crate) enum Word {
     Acknowledged,
 }
 
+/// What a client asks to be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Post {
+    Alert(Episode),
+    Silence(Silence),
+}
+
 pub(crate) struct Recording {
     pub(crate) state: PathBuf,
     pub(crate) steps: Vec<Step>,
     /// In order; each was acknowledged before the next one.
-    pub(crate) posts: Vec<Episode>,
+    pub(crate) posts: Vec<Post>,
+    pub(crate) heard: Vec<Heard>,
     /// How many steps there were at [`Player::mark`].
     pub(crate) mark: usize,
 }
@@ -73,7 +88,7 @@ pub(crate) struct Player {
     hook: Hook,
     trace: PathBuf,
     state: PathBuf,
-    posts: Vec<Episode>,
+    posts: Vec<Post>,
     mark: usize,
 }
 
@@ -97,6 +112,7 @@ pub(crate) fn record(play: impl FnOnce(&mut Player)) -> Recording {
     host.stop();
     Recording {
         steps: trace::whole(&player.trace, process),
+        heard: player.heard(),
         state: player.state,
         posts: player.posts,
         mark: player.mark,
@@ -119,8 +135,11 @@ impl Player {
     }
 
     pub(crate) fn end(&mut self, member: &str) {
-        let mut posts = self.posts.iter();
-        let began = posts.find(|episode| episode.member == member).expect("it began");
+        let mut alerts = self.posts.iter().filter_map(|post| match post {
+            Post::Alert(episode) => Some(episode),
+            Post::Silence(_) => None,
+        });
+        let began = alerts.find(|episode| episode.member == member).expect("it began");
         let ended = Episode {
             ends: Some(now()),
             ..began.clone()
@@ -130,15 +149,27 @@ impl Player {
 
     fn post(&mut self, episode: Episode) {
         assert!(post(self.host, &episode, PATIENCE).is_some(), "it does not answer");
-        self.posts.push(episode);
+        self.posts.push(Post::Alert(episode));
     }
 
-    /// Alerts that begin and end, each once, by chance; some go on.
+    fn silence(&mut self, number: usize) {
+        let silence = silences::set(self.host, number);
+        self.posts.push(Post::Silence(silence.clone()));
+        if number.is_multiple_of(2) {
+            let ended = silences::end(self.host, &silence);
+            self.posts.push(Post::Silence(ended));
+        }
+    }
+
+    /// Alerts that begin and end, each once, by chance; some go on. Silences now and then.
     pub(crate) fn play(&mut self, alerts: usize, dice: &mut Dice) {
         let mut open: Vec<String> = Vec::new();
-        let mut began = 0;
+        let (mut began, mut silences) = (0, 0);
         while began < alerts {
-            if dice.below(ENDS_ONE_IN) == 0 && open.len() > GROUPS {
+            if dice.below(SILENCES_ONE_IN) == 0 {
+                self.silence(silences);
+                silences += 1;
+            } else if dice.below(ENDS_ONE_IN) == 0 && open.len() > GROUPS {
                 let at = usize::try_from(dice.below(open.len() as u64)).expect("few");
                 let member = open.remove(at);
                 self.end(&member);
@@ -173,7 +204,7 @@ impl Player {
     fn kept(&self, enough: impl Fn(&Connection) -> bool) -> bool {
         let mut disk = Disk::new(&self.state);
         trace::so_far(&self.trace).iter().for_each(|step| disk.take(step));
-        let left = tempfile::tempdir().expect("a directory");
+        let left = in_memory();
         disk.leave(left.path(), Luck::Nothing, &mut Dice::new(0));
         let database = left.path().join("bellwether.db");
         database.exists() && enough(&Connection::open(database).expect("a database"))
@@ -183,6 +214,20 @@ impl Player {
     pub(crate) fn mark(&mut self) {
         self.mark = trace::so_far(&self.trace).len();
     }
+
+    fn heard(&self) -> Vec<Heard> {
+        heard(&self.hook)
+    }
+}
+
+/// What a receiver has accepted.
+pub(crate) fn heard(hook: &Hook) -> Vec<Heard> {
+    let all = RefCell::new(Vec::new());
+    hook.eventually(Duration::ZERO, |heard| {
+        all.replace(heard.to_vec());
+        Vec::new()
+    });
+    all.into_inner()
 }
 
 /// Something was posted, and there is no message that is not delivered.
@@ -203,6 +248,10 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
 
 /// The key of a request that carries a message.
 fn key(bytes: &[u8]) -> Option<String> {
+    // Most of what is written are files.
+    if !bytes.starts_with(REQUEST) {
+        return None;
+    }
     let lower = bytes.to_ascii_lowercase();
     let rest = &bytes[find(&lower, KEY)? + KEY.len()..];
     let end = find(rest, b"\r")?;
@@ -222,6 +271,7 @@ impl Recording {
             state: self.state.clone(),
             steps,
             posts: self.posts.clone(),
+            heard: self.heard.clone(),
             mark: self.mark,
         }
     }
@@ -236,6 +286,19 @@ impl Recording {
             }
             disk.take(step);
         }
+    }
+
+    /// Hands over the disk before each of these steps, which are sorted.
+    pub(crate) fn disks(&self, moments: &[usize], mut each: impl FnMut(usize, &Disk)) {
+        let mut disk = Disk::new(&self.state);
+        let mut moments = moments.iter().copied().peekable();
+        for (at, step) in self.steps.iter().enumerate() {
+            while moments.next_if_eq(&at).is_some() {
+                each(at, &disk);
+            }
+            disk.take(step);
+        }
+        moments.for_each(|at| each(at, &disk));
     }
 
     /// Whether the state directory's own name was synced before anything was said.

@@ -18,6 +18,12 @@ const CALLS: &str = "trace=openat,close,lseek,write,pwrite64,writev,pwritev,send
 /// Longest text that is written down whole: above the largest write of the host, which is that of its reserve.
 const TEXT_MAX: &str = "70000";
 
+/// What is kept of a text that was read: enough to know a request or an answer by.
+const READ_MAX: usize = 64;
+
+/// Characters of one byte.
+const ESCAPE: usize = r"\x61".len();
+
 /// Something that a process did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -193,7 +199,7 @@ fn ended(thread: u32, said: &str) -> Option<Step> {
         },
         "read" | "recvfrom" => Step::Read {
             fd: leading(asked)?,
-            bytes: texts(asked).into_iter().next()?,
+            bytes: beginning(asked)?,
         },
         "fsync" | "fdatasync" => Step::SyncEnded { thread },
         "rename" | "renameat" | "renameat2" => Step::Renamed {
@@ -222,11 +228,21 @@ fn texts(rest: &str) -> Vec<Vec<u8>> {
     rest.split('"').skip(1).step_by(2).map(bytes).collect()
 }
 
+/// Of `\x61\x62`. There are tens of megabytes of it.
 fn bytes(text: &str) -> Vec<u8> {
-    let digits = text.split("\\x").skip(1);
-    digits
-        .map(|two| u8::from_str_radix(two, 16).expect("two digits"))
-        .collect()
+    let digit = |digit: u8| match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        other => panic!("{other} is no digit"),
+    };
+    let each = text.as_bytes().chunks_exact(ESCAPE);
+    each.map(|escape| digit(escape[2]) << 4 | digit(escape[3])).collect()
+}
+
+/// The beginning of the first text.
+fn beginning(rest: &str) -> Option<Vec<u8>> {
+    let text = rest.split('"').nth(1)?;
+    Some(bytes(&text[..text.len().min(READ_MAX * ESCAPE)]))
 }
 
 #[test]

@@ -121,12 +121,11 @@ async fn a_delay_in_each_phase_is_measured_within_five_milliseconds_or_five_perc
     let mut disturbed = Vec::new();
     for _ in 0..RUNS_MAX {
         let measured = measured().await;
-        // No disturbance makes anything quicker than it was made to be.
+        // No disturbance makes these quicker than they were made to be. What is read late is a longer phase and then a shorter one.
         for (phase, least) in [
             ("resolve", RESOLVE),
             ("connect", ROOM_AFTER),
-            ("processing", PROCESSING),
-            ("transfer", TRANSFER),
+            ("total", RESOLVE + ROOM_AFTER + TLS + PROCESSING + TRANSFER),
         ] {
             let (_, _, span) = measured.iter().find(|(name, ..)| *name == phase).expect("measured");
             assert!(

@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use bellwether_promql::labels::Labels;
+
 use super::{
     super::{
         chronicle::Chronicle,
@@ -72,7 +74,7 @@ impl Core {
     }
 
     /// An alert of which nobody but a receiver knows.
-    fn remember(&mut self, labels: &bellwether_promql::labels::Labels, record: Record) -> &mut Held {
+    fn remember(&mut self, labels: &Labels, record: Record) -> &mut Held {
         let held = self.alerts.entry(labels.clone()).or_default();
         if held.is_unconfirmed() {
             held.set(Source::Restored, record);
@@ -85,12 +87,7 @@ impl Core {
     fn group_of(&mut self, key: GroupKey, now: i64) -> u64 {
         match self.by_key.get(&key) {
             Some(id) => *id,
-            None => self.add_group(Group::new(
-                key,
-                "".into(),
-                bellwether_promql::labels::Labels::default(),
-                now,
-            )),
+            None => self.add_group(Group::new(key, "".into(), Labels::default(), now)),
         }
     }
 

@@ -867,6 +867,29 @@ fn a_posted_alert_that_is_over_after_a_start_does_not_end_the_others() {
 }
 
 #[test]
+fn what_was_over_before_a_kill_and_nobody_heard_of_is_forgotten() {
+    let mut host = Host::new(settings());
+    let post = |ends_at: i64| PostedAlert {
+        labels: labels("alertname=P,i=1"),
+        annotations: Annotations::new(),
+        starts_at: Some(T0),
+        ends_at: Some(ends_at),
+        generator_url: "".into(),
+    };
+    host.core.post(&[post(T0 + 9 * M)], host.now);
+    host.settle();
+    host.pass(10 * S);
+    host.core.post(&[post(host.now)], host.now);
+    host.settle();
+    assert_eq!(host.disk.load().posted.len(), 1);
+    host.restart(settings());
+    host.pass(M);
+    assert_eq!(host.deliver("ops"), None);
+    assert_eq!(host.core.counts(host.now), Counts::default());
+    assert_eq!(host.disk.load().posted, [], "nor does the next process know of it");
+}
+
+#[test]
 fn what_an_earlier_process_may_have_sent_is_sent_again_as_it_was() {
     let mut host = Host::new(settings());
     host.fire("i=1");

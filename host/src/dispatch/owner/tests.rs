@@ -1,5 +1,7 @@
 //! The task as a whole, over a real store: alerts and time go in, messages come out.
 
+mod edges;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
@@ -69,25 +71,8 @@ impl World {
     }
 
     fn fire(&self, instance: &str) {
-        let labels = Labels::new([("alertname", "A"), ("instance", instance)]);
-        let alert = Alert {
-            labels: labels.clone(),
-            annotations: Annotations::new(),
-            state: AlertState::Firing,
-            value: 1.0,
-            active_at: self.now(),
-            fired_at: Some(self.now()),
-            keep_firing_since: None,
-            no_data_since: None,
-            resolved: None,
-        };
-        self.outlet.put_all(vec![RuleAlerts {
-            key: "g;A;0".into(),
-            name: "A".into(),
-            alerts: Arc::new(BTreeMap::from([(labels, alert)])),
-            is_settled: true,
-            generator_url: "".into(),
-        }]);
+        let alert = firing(instance, self.now());
+        self.outlet.put_all(vec![rule([alert])]);
     }
 
     /// What a worker does.
@@ -107,6 +92,32 @@ impl World {
 
     async fn report(&self, message: &Message, attempt: Attempt) {
         self.handle.outbox().report(message.id, attempt, self.now()).await;
+    }
+}
+
+fn firing(instance: &str, since: i64) -> Alert {
+    Alert {
+        labels: Labels::new([("alertname", "A"), ("instance", instance)]),
+        annotations: Annotations::new(),
+        state: AlertState::Firing,
+        value: 1.0,
+        active_at: since,
+        fired_at: Some(since),
+        keep_firing_since: None,
+        no_data_since: None,
+        resolved: None,
+    }
+}
+
+/// One that yields these.
+fn rule(alerts: impl IntoIterator<Item = Alert>) -> RuleAlerts {
+    let alerts = alerts.into_iter().map(|alert| (alert.labels.clone(), alert));
+    RuleAlerts {
+        key: "g;A;0".into(),
+        name: "A".into(),
+        alerts: Arc::new(alerts.collect::<BTreeMap<_, _>>()),
+        is_settled: true,
+        generator_url: "".into(),
     }
 }
 
