@@ -83,6 +83,9 @@ pub struct Surroundings<'s, S> {
     pub storage: &'s S,
     /// Milliseconds that expressions look back from the slot.
     pub query_offset: i64,
+    /// Milliseconds between the moments of a subquery that names no step: `evaluation_interval`, as in Prometheus, whatever the
+    /// interval of the group.
+    pub default_step: i64,
     /// 0: none.
     pub limit: usize,
     /// See [`Externals`].
@@ -113,7 +116,7 @@ pub fn evaluate<S: Storage>(
 ) -> Result<Evaluated, RuleProblem> {
     let options = Options {
         lookback: LOOKBACK,
-        default_step: moment.interval,
+        default_step: around.default_step,
         samples: SAMPLES_MAX,
         elements: ELEMENTS_MAX,
         stop: around.stop,
@@ -252,16 +255,23 @@ fn elements<S: Storage>(
     }
 }
 
-/// Evaluates an expression that a template asks, over the same data and at the same time as its rule.
+/// Evaluates an expression that a template asks, over the same data and at the same time as its rule. `default_step` as in
+/// [`Surroundings`].
 ///
 /// # Errors
 ///
 /// It is no expression, or fails; in words.
-pub fn ask(storage: &dyn Storage, text: &str, at: i64, stop: &dyn Fn() -> bool) -> Result<Vec<Sample>, String> {
+pub fn ask(
+    storage: &dyn Storage,
+    text: &str,
+    at: i64,
+    default_step: i64,
+    stop: &dyn Fn() -> bool,
+) -> Result<Vec<Sample>, String> {
     let expr = bellwether_promql::parse::parse(text).map_err(|error| error.to_string())?;
     let options = Options {
         lookback: LOOKBACK,
-        default_step: LOOKBACK,
+        default_step,
         samples: SAMPLES_MAX,
         elements: ELEMENTS_MAX,
         stop,

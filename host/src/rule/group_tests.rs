@@ -45,6 +45,7 @@ fn evaluated(rule: &str, limit: usize) -> Result<Evaluated, RuleProblem> {
         limit,
         externals: &externals,
         stop: &|| false,
+        default_step: 15_000,
         answers: &|| Rc::new(Nobody),
     };
     let moment = Moment {

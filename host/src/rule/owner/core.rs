@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::{
     super::{
-        RuleKind,
+        RuleKind, RuleSet,
         data::{self, Since},
         events::{AlertChanged, EvaluationPanicked, NotRestored, RuleFails, RuleWorks},
         group::{self, Evaluated, RuleProblem, Surroundings},
@@ -57,6 +57,8 @@ pub(super) struct Core {
     pub(super) history: History,
     pub(super) reporter: Reporter,
     pub(super) externals: Arc<Externals>,
+    /// See [`RuleSet::interval`].
+    pub(super) interval: i64,
     pub(super) outlet: Outlet,
     /// Where people reach the host when the configuration does not say.
     pub(super) own_url: String,
@@ -140,6 +142,7 @@ impl Core {
             history,
             own_url: externals.url.clone(),
             externals: Arc::new(externals),
+            interval: RuleSet::default().interval,
             outlet,
             kept,
             ticks,
@@ -354,6 +357,7 @@ impl Core {
             Err(problem) => Some(problem.to_string()),
         };
         self.judge_health(run, problem.as_deref());
+                default_step: self.interval,
         let Ok(evaluated) = result else { return Err(()) };
         let at = slot - group.query_offset;
         let ended = run.take(&evaluated, slot);
@@ -361,6 +365,7 @@ impl Core {
         run.report.warnings = evaluated.warnings;
         self.record(&evaluated.samples, &ended, at);
         self.say(&evaluated.changes, &run.rule.location);
+            default_step: self.interval,
         run.is_settled |= problem.is_none() && run.report.hold.is_none();
         if *run.alerts != evaluated.alerts {
             run.alerts = Arc::new(evaluated.alerts);
@@ -469,7 +474,7 @@ impl Core {
 
     /// Shows all groups anew.
     pub(super) fn show_all(&mut self) {
-        self.shown = RuleStatus::new(self.groups.iter().map(GroupRun::status));
+        self.shown = RuleStatus::new(self.interval, self.groups.iter().map(GroupRun::status));
         self.publish();
     }
 

@@ -31,6 +31,7 @@ impl Core {
         self.externals = Arc::new(externals);
         let tick = tick_of(&self.history);
         let before = std::mem::take(&mut self.groups);
+        self.interval = rules.interval;
         let mut groups: Vec<GroupRun> = rules
             .groups
             .iter()

@@ -168,7 +168,7 @@ impl World {
     fn query(&self, text: &str) -> Vec<Sample> {
         let view = Arc::clone(&self.views.borrow());
         let at = i64::try_from(self.clock.wall().as_nanos() / 1_000_000).unwrap();
-        super::super::group::ask(&*view, text, at, &|| false).unwrap()
+        super::super::group::ask(&*view, text, at, 15_000, &|| false).unwrap()
     }
 }
 
@@ -522,4 +522,32 @@ async fn alerts_are_left_for_who_sends_notifications() {
     let rule = deep(&update.rules).unwrap();
     assert!(update.is_whole && !rule.is_settled);
     assert!(rule.alerts.values().any(|alert| alert.state == AlertState::Firing));
+}
+
+/// A subquery without a step: `evaluation_interval`, whatever the group's own.
+const STEPLESS: &str = "
+groups:
+- name: slow
+  interval: 1m
+  rules:
+  - record: moments
+    expr: max(count_over_time(depth[2m:]))
+  - alert: Asks
+    expr: max(depth)
+    annotations: {summary: '{{ query \"max(count_over_time(depth[2m:]))\" | first | value }}'}
+";
+
+#[tokio::test(start_paused = true)]
+async fn a_subquery_without_a_step_steps_by_the_evaluation_interval_in_rules_and_in_templates() {
+    let mut world = World::new(STEPLESS);
+    world.depths = vec![("a", 1.0)];
+    world.go_on(400).await;
+    assert_eq!(world.query("moments")[0].value, 8.0, "two minutes of 15 s");
+    let status = world.status.borrow();
+    assert_eq!(status.interval, 15_000);
+    let summaries: Vec<Arc<str>> = status
+        .alerts()
+        .map(|(_, alert)| Arc::clone(&alert.annotations["summary"]))
+        .collect();
+    assert_eq!(summaries, ["8".into()]);
 }

@@ -23,10 +23,6 @@ const SAMPLES_MAX: usize = 20_000_000;
 /// four operators.
 const ELEMENTS_MAX: usize = 4_000_000;
 
-/// Milliseconds between the moments of a subquery that names no step: how often a Prometheus server evaluates rules unless
-/// told otherwise.
-const SUBQUERY_STEP: i64 = 60_000;
-
 /// Moments of one range query beside the first, as in Prometheus.
 const POINTS_MAX: i64 = 11_000;
 
@@ -83,7 +79,7 @@ fn evaluate(
     let expr = parse::parse_for(text, around).map_err(|error| Failure::syntax("query", &error))?;
     let options = Options {
         lookback,
-        default_step: SUBQUERY_STEP,
+        default_step: asked.rules.interval,
         samples: SAMPLES_MAX,
         elements: ELEMENTS_MAX,
         stop: &|| asked.watch.over().is_some(),

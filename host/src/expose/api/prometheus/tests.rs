@@ -127,7 +127,7 @@ fn status() -> Arc<RuleStatus> {
             rules: group.rules.iter().map(report).collect(),
         })
     };
-    Arc::new(RuleStatus::new(rules.groups.iter().map(group)))
+    Arc::new(RuleStatus::new(rules.interval, rules.groups.iter().map(group)))
 }
 
 fn host() -> Host {
@@ -485,6 +485,20 @@ fn who_comes_when_too_many_wait_is_sent_away() {
     });
     assert!(host.counted("bellwether_query_requests_total", &["query", "busy"]) >= 1.0);
     drop(waiting);
+}
+
+#[test]
+fn a_subquery_without_a_step_steps_as_in_rules() {
+    let host = Setup {
+        sources: Sources {
+            views: watch::channel(history()).1,
+            rules: watch::channel(Arc::new(RuleStatus::new(15_000, []))).1,
+        },
+        ..Setup::default()
+    }
+    .start();
+    let answer = host.get("/api/v1/query?query=max(count_over_time(requests_total[2m:]))&time=1700000600");
+    assert_eq!(data(&answer)["result"][0]["value"][1], "8");
 }
 
 #[test]
