@@ -3,7 +3,12 @@
 //! Flows in: a rule, a storage that stands still, a slot. Flows out: [`Evaluated`], or why there is nothing: then nothing has
 //! changed. It appends nothing, keeps nothing and reads no clock: who calls says when time is up.
 
-use std::{cell::OnceCell, collections::BTreeSet, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, OnceCell},
+    collections::BTreeSet,
+    rc::Rc,
+    sync::Arc,
+};
 
 use bellwether_promql::{
     engine::{EvalError, LOOKBACK, Options, Query},
@@ -16,7 +21,7 @@ use super::{
     AlertRule, Rule, RuleKind,
     data::Presence,
     state::{self, Alerts, Change, Element, Moment},
-    template::{Answers, Externals, Scope},
+    template::{Answers, Externals, Scope, Template},
 };
 use crate::alert::{ALERT_NAME, AlertState};
 
@@ -28,6 +33,10 @@ pub const ELEMENTS_MAX: usize = 2_000_000;
 
 /// Alerts or samples of one rule, whatever its `limit`: more than anybody can be told of.
 pub const RESULTS_MAX: usize = 50_000;
+
+/// Bytes of labels and annotations that one evaluation may write: a kilobyte for each of the alerts that a rule may have. A template
+/// may write 64 KiB, for each alert.
+const TEXT_BYTES_MAX: usize = 64 << 20;
 
 /// Why an evaluation came to nothing.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -49,6 +58,23 @@ pub enum RuleProblem {
     /// Time was up.
     #[error("it takes too long: nothing of it was used")]
     Late,
+    /// Series that checks report.
+    #[error(
+        "{refused} of its {found} series were not taken: a check reports them already, {first} among them; give the rule's series a name of their own"
+    )]
+    NotOurs {
+        /// How many were not taken.
+        refused: usize,
+        /// Of how many.
+        found: usize,
+        /// One of them.
+        first: Labels,
+    },
+    /// More text than any rule may write.
+    #[error(
+        "its labels and annotations have more than {TEXT_BYTES_MAX} bytes in all: select fewer series, or write less about each"
+    )]
+    TooLong,
     /// More than any rule may yield.
     #[error("{0} elements; no rule may yield more than {RESULTS_MAX}")]
     TooMany(usize),
@@ -220,7 +246,16 @@ fn elements<S: Storage>(
     let answers: OnceCell<Rc<dyn Answers>> = OnceCell::new();
     let mut seen = BTreeSet::new();
     let mut elements = Vec::with_capacity(samples.len());
+    let written = Cell::new(0_usize);
+    let expand = |text: &Template, scope: &Scope<'_>| {
+        let text = text.expand(scope);
+        written.set(written.get() + text.len());
+        text
+    };
     for sample in samples {
+        if written.get() > TEXT_BYTES_MAX {
+            return Err(RuleProblem::TooLong);
+        }
         let scope = Scope {
             labels: &sample.labels,
             value: sample.value,
@@ -232,7 +267,7 @@ fn elements<S: Storage>(
         let labels = rule
             .labels
             .iter()
-            .fold(bare, |labels, (name, text)| labels.with(name, &text.expand(&scope)))
+            .fold(bare, |labels, (name, text)| labels.with(name, &expand(text, &scope)))
             .with(ALERT_NAME, &rule.name);
         if !seen.insert(labels.clone()) {
             return Err(RuleProblem::Duplicate(labels));
@@ -242,7 +277,7 @@ fn elements<S: Storage>(
             labels,
             annotations: annotations
                 .iter()
-                .map(|(name, text)| (Arc::clone(name), text.expand(&scope)))
+                .map(|(name, text)| (Arc::clone(name), expand(text, &scope)))
                 .collect(),
             value: sample.value,
         });

@@ -14,6 +14,9 @@ use gotmpl::{Template, TemplateError, Value};
 
 type Answer = Result<Value, TemplateError>;
 
+/// Places of a format where a value stands: each may be as wide as the longest value.
+const DIRECTIVES_MAX: usize = 64;
+
 /// Arguments up to which the engine's `printf` is kept ready to be called.
 const READY_MAX: usize = 8;
 
@@ -52,6 +55,10 @@ pub(super) fn printf(args: &[Value]) -> Answer {
     let Some((Value::String(format), rest)) = args.split_first() else {
         return Err(TemplateError::Exec("printf wants a format, which is a text".to_owned()));
     };
+    if format.matches('%').count() > DIRECTIVES_MAX {
+        let message = format!("a format of printf with more than {DIRECTIVES_MAX} `%`");
+        return Err(TemplateError::Exec(message));
+    }
     let (format, values) = rewritten(format, rest);
     of_engine(Value::String(format.into()), values)
 }

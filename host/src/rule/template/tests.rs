@@ -361,4 +361,8 @@ fn no_template_outgrows_its_limits() {
     let late = expand_with("{{ range $i := 5000 }}{{ $i }}{{ end }}", 0.0, Rc::new(Late));
     assert!(late.unwrap_err().contains("too long"));
     assert!(Template::parse(&"{{ 1 }}".repeat(20_000)).is_err());
+    let many = format!("{{{{ $x := \"x\" }}}}{{{{ print{} }}}}", " $x".repeat(5_000));
+    assert!(Template::parse(&many).unwrap_err().message.contains("more than 64"));
+    let wide = format!("{{{{ printf \"{}\" 1 }}}}", "%[1]60000d".repeat(5_000));
+    assert!(expand(&wide, 0.0).contains("more than 64"), "wide");
 }

@@ -15,6 +15,9 @@ pub(super) const GUARD: &str = "_guard";
 /// Turns a value into the text that is printed.
 pub(super) const SHOW: &str = "_show";
 
+/// Values that one call takes: each may be as long as a value may be, and some functions put them all together.
+const ARGUMENTS_MAX: usize = 64;
+
 /// Functions of the engine itself.
 const BUILTIN: [&str; 18] = [
     "and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge", "len", "index", "slice", "call", "html", "js", "urlquery",
@@ -121,6 +124,10 @@ impl Weaver<'_> {
     }
 
     fn command(&mut self, command: &mut CommandNode) -> Checked {
+        if command.args.len() > ARGUMENTS_MAX {
+            let message = format!("a call with more than {ARGUMENTS_MAX} values");
+            return Err(fault(command.pos, message, None));
+        }
         for (at, arg) in command.args.iter_mut().enumerate() {
             self.expr(arg)?;
             let may_be_missing = matches!(arg, Expr::Field(..) | Expr::Chain(..))
