@@ -248,6 +248,13 @@ fn a_query_stops_when_told_to() {
 }
 
 #[test]
+fn values_are_counted_by_a_label_that_has_a_name() {
+    let error = refused(&load(MINUTE, &[("a", &[1.0])]), 0, r#"count_values("", a)"#);
+    assert_eq!(error.kind, Kind::Parameter);
+    assert!(error.message.starts_with(r#"invalid label name """#), "{error}");
+}
+
+#[test]
 fn texts_and_ranges_have_no_values_at_moments() {
     let memory = Memory::new();
     assert_eq!(
