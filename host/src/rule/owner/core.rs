@@ -32,7 +32,7 @@ use super::{
 use crate::{
     board::Snapshot,
     clock::Clock,
-    history::{self, Admission, History, Reporter, View},
+    history::{self, Admission, Appended, History, Reporter, View},
     store::Store,
     supervisor::{Supervisor, catch},
     telemetry::Telemetry,
@@ -345,27 +345,33 @@ impl Core {
     }
 
     /// How many samples were recorded; an error was said.
-    fn evaluate_rule(&mut self, group: &super::super::Group, run: &mut RuleRun, slot: i64) -> Result<usize, ()> {
+    fn evaluate_rule(
+        &mut self,
+        group: &super::super::Group,
+        run: &mut RuleRun,
+        slot: i64,
+    ) -> Result<usize, ()> {
         let began = self.clock.monotonic();
         let result = self.evaluated(group, run, slot);
         let report = &mut run.report;
         report.last = Some(slot);
         report.took = self.clock.monotonic().saturating_duration_since(began);
         report.evaluations += 1;
-        let problem = match &result {
-            Ok(evaluated) => evaluated.problem.as_ref().map(ToString::to_string),
-            Err(problem) => Some(problem.to_string()),
+        let taken = result.map(|evaluated| {
+            let ended = run.take(&evaluated, slot);
+            let refused = self.record(&evaluated.samples, &ended, slot - group.query_offset);
+            (evaluated, refused)
+        });
+        let problem = match &taken {
+            Ok((evaluated, refused)) => evaluated.problem.as_ref().or(refused.as_ref()),
+            Err(problem) => Some(problem),
         };
+        let problem = problem.map(ToString::to_string);
         self.judge_health(run, problem.as_deref());
-                default_step: self.interval,
-        let Ok(evaluated) = result else { return Err(()) };
-        let at = slot - group.query_offset;
-        let ended = run.take(&evaluated, slot);
+        let Ok((evaluated, _)) = taken else { return Err(()) };
         run.report.elements = evaluated.elements;
         run.report.warnings = evaluated.warnings;
-        self.record(&evaluated.samples, &ended, at);
         self.say(&evaluated.changes, &run.rule.location);
-            default_step: self.interval,
         run.is_settled |= problem.is_none() && run.report.hold.is_none();
         if *run.alerts != evaluated.alerts {
             run.alerts = Arc::new(evaluated.alerts);
@@ -455,15 +461,30 @@ impl Core {
         }
     }
 
-    pub(super) fn record(&mut self, samples: &[(Labels, f64)], ended: &BTreeSet<Labels>, at: i64) {
+    /// What a rule yields, and the end of what it yields no longer. A problem where a check reports the same series.
+    pub(super) fn record(
+        &mut self,
+        samples: &[(Labels, f64)],
+        ended: &BTreeSet<Labels>,
+        at: i64,
+    ) -> Option<RuleProblem> {
+        let mut refused: Vec<&Labels> = Vec::new();
         for (labels, value) in samples {
             let appended = self.history.append(labels, Point { at, value: *value });
             self.reporter.appended(appended);
+            if appended == Appended::NotOurs {
+                refused.push(labels);
+            }
         }
         for labels in ended {
             let value = stale_marker();
             self.history.append(labels, Point { at, value });
         }
+        refused.first().map(|first| RuleProblem::NotOurs {
+            refused: refused.len(),
+            found: samples.len(),
+            first: (*first).clone(),
+        })
     }
 
     pub(super) fn say(&self, changes: &[Change], location: &str) {

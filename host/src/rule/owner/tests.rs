@@ -551,3 +551,39 @@ async fn a_subquery_without_a_step_steps_by_the_evaluation_interval_in_rules_and
         .collect();
     assert_eq!(summaries, ["8".into()]);
 }
+
+/// The second series of the first rule is one of the check's.
+const SAME_NAME: &str = "
+groups:
+- name: g
+  rules:
+  - record: depth
+    expr: vector(3)
+    labels: {check: web, of: a, job: bellwether, instance: 'here:9920'}
+  - record: depth
+    expr: vector(4)
+    labels: {of: rule}
+";
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_records_what_a_check_reports_fails_with_the_name_of_the_series() {
+    let mut world = World::new(SAME_NAME);
+    world.depths = vec![("a", 1.0)];
+    world.go_on(60).await;
+    assert_eq!(world.query("depth{of='a'}")[0].value, 1.0, "it is the check's");
+    assert_eq!(world.query("depth{of='rule'}")[0].value, 4.0);
+    let healths = |world: &World| -> Vec<super::super::Health> {
+        let status = world.status.borrow();
+        group_of(&status).rules.iter().map(|rule| rule.health.clone()).collect()
+    };
+    let seen = healths(&world);
+    let super::super::Health::Failing(problem) = &seen[0] else {
+        panic!("{seen:?}")
+    };
+    assert!(problem.contains("1 of its 1 series were not taken"), "{problem}");
+    assert!(
+        problem.contains(r#"depth{check="web", "#) && problem.contains(r#"of="a""#),
+        "{problem}"
+    );
+    assert_eq!(seen[1], super::super::Health::Good);
+}
