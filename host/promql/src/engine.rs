@@ -55,7 +55,8 @@ pub struct Options<'a> {
     pub default_step: i64,
     /// How many samples all selectors together may read.
     pub samples: usize,
-    /// How many elements (one value of one series at one moment) all parts of the expression together may make.
+    /// How many elements (one value of one series at one moment) all parts of the expression together may make. The bytes of
+    /// labels that functions make are limited with them, to 16 for each.
     pub elements: usize,
     /// Whether to give up. Asked every few hundred microseconds of work.
     pub stop: &'a dyn Fn() -> bool,

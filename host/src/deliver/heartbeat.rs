@@ -167,13 +167,16 @@ mod tests {
             warnings: Vec::new(),
             alerts: Arc::default(),
         };
-        Arc::new(RuleStatus::new([Arc::new(GroupStatus {
-            group: Arc::clone(group),
-            last: Some(last),
-            took: Duration::ZERO,
-            missed: 0,
-            rules: vec![report],
-        })]))
+        Arc::new(RuleStatus::new(
+            15_000,
+            [Arc::new(GroupStatus {
+                group: Arc::clone(group),
+                last: Some(last),
+                took: Duration::ZERO,
+                missed: 0,
+                rules: vec![report],
+            })],
+        ))
     }
 
     /// The first line of the next request, which is answered by `status`.

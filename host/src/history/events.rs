@@ -246,12 +246,16 @@ struct SampleRefused {
 
 impl Event for SampleRefused {
     fn level(&self) -> Level {
-        Level::Warn
+        match self.appended {
+            // At every slot; that the rule fails is said once, with its name.
+            Appended::NotOurs => Level::Debug,
+            Appended::Taken | Appended::Again | Appended::NoRoom | Appended::OutOfOrder => Level::Warn,
+        }
     }
 
     fn message(&self) -> Cow<'_, str> {
         match self.appended {
-            Appended::NotOurs => "A rule records a series that a check reports already: it was not taken. Give the rule's series another name.",
+            Appended::NotOurs => "A rule records a series that a check reports already: it was not taken.",
             Appended::Taken | Appended::Again | Appended::NoRoom | Appended::OutOfOrder => {
                 "A rule's sample is not after the last one of its series: it was not taken."
             }

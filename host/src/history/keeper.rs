@@ -431,11 +431,14 @@ impl Filling<'_> {
         pressure::has_room(self.history.held(), self.history.settings.memory, false)
     }
 
-    /// The row of a series, which is made if there is none. `None`: there is no room, or a rule records under these labels.
+    /// The row of a series, which is made if there is none. `None`: there is no room. What a rule recorded under these labels goes: what
+    /// is measured must not depend on who came first, and the rule is told from now on.
     pub(super) fn row(&mut self, labels: &Labels) -> Option<u32> {
         let history = &mut *self.history;
-        if let Some(number) = history.numbers.get(labels) {
-            return Some(*number).filter(|number| number & LOOSE == 0);
+        match history.numbers.get(labels).copied() {
+            Some(number) if number & LOOSE == 0 => return Some(number),
+            Some(recorded) => drop(history.remove(recorded)),
+            None => {}
         }
         let selected = history.selection.selects(labels);
         if !pressure::has_room(history.held(), history.settings.memory, selected) {

@@ -442,11 +442,16 @@ fn a_series_of_a_check_cannot_be_recorded_by_a_rule_too() {
     assert_eq!(history.append(&labels("load", 0), point), Appended::NotOurs);
     assert_eq!(history.append(&labels("recorded", 0), point), Appended::Taken);
     let clash = tick(&mut history, START + STEP, &[(labels("recorded", 0), 7.0)]);
-    assert_eq!(clash.samples, 0);
+    assert_eq!(clash.samples, 1, "what is measured comes first");
     assert_eq!(
         read(history.current(), &labels("recorded", 0), 0, i64::MAX),
-        [(START + 1, 1.0_f64.to_bits())]
+        [(START + STEP, 7.0_f64.to_bits())]
     );
+    let later = Point {
+        at: START + STEP + 1,
+        value: 1.0,
+    };
+    assert_eq!(history.append(&labels("recorded", 0), later), Appended::NotOurs);
 }
 
 /// Numbers in 0..1 that look random.

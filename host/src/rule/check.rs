@@ -104,6 +104,7 @@ pub(super) fn rule(
 fn warning(finding: lint::Finding, places: &dyn Places) -> Problem {
     let place = match finding.part {
         Part::Expr(bytes) => places.value(&["expr"], Some(bytes)),
+        Part::Name => places.value(&["record"], None),
         Part::Label(name) => places.value(&["labels", &name], None),
     };
     Problem::at(place, finding.message)

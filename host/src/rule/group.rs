@@ -3,7 +3,12 @@
 //! Flows in: a rule, a storage that stands still, a slot. Flows out: [`Evaluated`], or why there is nothing: then nothing has
 //! changed. It appends nothing, keeps nothing and reads no clock: who calls says when time is up.
 
-use std::{cell::OnceCell, collections::BTreeSet, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, OnceCell},
+    collections::BTreeSet,
+    rc::Rc,
+    sync::Arc,
+};
 
 use bellwether_promql::{
     engine::{EvalError, LOOKBACK, Options, Query},
@@ -17,7 +22,7 @@ use super::{
     feeds::Feeds,
     presence::Presence,
     state::{self, Absence, Alerts, Change, Element, Moment},
-    template::{Answers, Externals, Scope},
+    template::{Answers, Externals, Scope, Template},
 };
 use crate::alert::{ALERT_NAME, Alert, AlertState};
 
@@ -32,6 +37,9 @@ pub const RESULTS_MAX: usize = 50_000;
 
 /// Elements that each alert which is gone is held against one by one, after a start: there may be as many of those.
 const COMPARED_MAX: usize = 1_000;
+/// Bytes of labels and annotations that one evaluation may write: a kilobyte for each of the alerts that a rule may have. A template
+/// may write 64 KiB, for each alert.
+const TEXT_BYTES_MAX: usize = 64 << 20;
 
 /// Why an evaluation came to nothing.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -53,6 +61,23 @@ pub enum RuleProblem {
     /// Time was up.
     #[error("it takes too long: nothing of it was used")]
     Late,
+    /// Series that checks report.
+    #[error(
+        "{refused} of its {found} series were not taken: a check reports them already, {first} among them; give the rule's series a name of their own"
+    )]
+    NotOurs {
+        /// How many were not taken.
+        refused: usize,
+        /// Of how many.
+        found: usize,
+        /// One of them.
+        first: Labels,
+    },
+    /// More text than any rule may write.
+    #[error(
+        "its labels and annotations have more than {TEXT_BYTES_MAX} bytes in all: select fewer series, or write less about each"
+    )]
+    TooLong,
     /// More than any rule may yield.
     #[error("{0} elements; no rule may yield more than {RESULTS_MAX}")]
     TooMany(usize),
@@ -87,6 +112,9 @@ pub struct Surroundings<'s, S> {
     pub storage: &'s S,
     /// Milliseconds that expressions look back from the slot.
     pub query_offset: i64,
+    /// Milliseconds between the moments of a subquery that names no step: `evaluation_interval`, as in Prometheus, whatever the
+    /// interval of the group.
+    pub default_step: i64,
     /// 0: none.
     pub limit: usize,
     /// See [`Externals`].
@@ -123,7 +151,7 @@ pub fn evaluate<S: Storage>(
 ) -> Result<Evaluated, RuleProblem> {
     let options = Options {
         lookback: LOOKBACK,
-        default_step: moment.interval,
+        default_step: around.default_step,
         samples: SAMPLES_MAX,
         elements: ELEMENTS_MAX,
         stop: around.stop,
@@ -272,7 +300,16 @@ fn elements<S: Storage>(
     let answers: OnceCell<Rc<dyn Answers>> = OnceCell::new();
     let mut seen = BTreeSet::new();
     let mut elements = Vec::with_capacity(samples.len());
+    let written = Cell::new(0_usize);
+    let expand = |text: &Template, scope: &Scope<'_>| {
+        let text = text.expand(scope);
+        written.set(written.get() + text.len());
+        text
+    };
     for sample in samples {
+        if written.get() > TEXT_BYTES_MAX {
+            return Err(RuleProblem::TooLong);
+        }
         let scope = Scope {
             labels: &sample.labels,
             value: sample.value,
@@ -284,7 +321,7 @@ fn elements<S: Storage>(
         let labels = rule
             .labels
             .iter()
-            .fold(bare, |labels, (name, text)| labels.with(name, &text.expand(&scope)))
+            .fold(bare, |labels, (name, text)| labels.with(name, &expand(text, &scope)))
             .with(ALERT_NAME, &rule.name);
         if !seen.insert(labels.clone()) {
             return Err(RuleProblem::Duplicate(labels));
@@ -294,7 +331,7 @@ fn elements<S: Storage>(
             labels,
             annotations: annotations
                 .iter()
-                .map(|(name, text)| (Arc::clone(name), text.expand(&scope)))
+                .map(|(name, text)| (Arc::clone(name), expand(text, &scope)))
                 .collect(),
             value: sample.value,
         });
@@ -307,16 +344,23 @@ fn elements<S: Storage>(
     }
 }
 
-/// Evaluates an expression that a template asks, over the same data and at the same time as its rule.
+/// Evaluates an expression that a template asks, over the same data and at the same time as its rule. `default_step` as in
+/// [`Surroundings`].
 ///
 /// # Errors
 ///
 /// It is no expression, or fails; in words.
-pub fn ask(storage: &dyn Storage, text: &str, at: i64, stop: &dyn Fn() -> bool) -> Result<Vec<Sample>, String> {
+pub fn ask(
+    storage: &dyn Storage,
+    text: &str,
+    at: i64,
+    default_step: i64,
+    stop: &dyn Fn() -> bool,
+) -> Result<Vec<Sample>, String> {
     let expr = bellwether_promql::parse::parse(text).map_err(|error| error.to_string())?;
     let options = Options {
         lookback: LOOKBACK,
-        default_step: LOOKBACK,
+        default_step,
         samples: SAMPLES_MAX,
         elements: ELEMENTS_MAX,
         stop,

@@ -34,14 +34,18 @@ fn memory() -> Memory {
 }
 
 fn evaluated(rule: &str, limit: usize) -> Result<Evaluated, RuleProblem> {
+    evaluated_over(memory(), rule, limit)
+}
+
+fn evaluated_over(storage: Memory, rule: &str, limit: usize) -> Result<Evaluated, RuleProblem> {
     let text = format!("groups:\n- name: g\n  rules:\n  - {}\n", rule.replace('\n', "\n    "));
     let (set, _) = load_text("f.yml", &text, 15_000).unwrap();
     let rule = Arc::clone(&set.groups[0].rules[0]);
-    let storage = memory();
     let externals = Externals::default();
     let around = Surroundings {
         storage: &storage,
         query_offset: 0,
+        default_step: 15_000,
         limit,
         externals: &externals,
         feeds: &Feeds::default(),
@@ -165,4 +169,20 @@ fn an_expression_that_fails_says_why() {
         matches!(&problem, RuleProblem::Query(said) if said.contains("many-to-many") || said.contains("duplicate")),
         "{problem}"
     );
+}
+
+#[test]
+fn texts_of_many_alerts_are_limited_together() {
+    let many = |count: usize| {
+        let mut memory = Memory::new();
+        for number in 0..count {
+            let labels = Labels::new([("__name__", "depth".to_owned()), ("i", number.to_string())]);
+            let at = NOW - 10_000;
+            memory.append(&labels, Point { at, value: 1.0 });
+        }
+        memory
+    };
+    let rule = "alert: Long\nexpr: depth\nannotations: {long: '{{ printf \"%60000s\" \"x\" }}'}";
+    assert_eq!(evaluated_over(many(1_000), rule, 0).unwrap().alerts.len(), 1_000);
+    assert_eq!(evaluated_over(many(1_200), rule, 0), Err(RuleProblem::TooLong));
 }

@@ -115,6 +115,7 @@ fn read(loaded: &Loaded, lints: Option<&Lints>) -> Result<(RuleSet, Problems), P
         groups,
         bundled,
         externals,
+        interval,
         problems.into_iter().map(|problem| loaded.conceal(problem)).collect(),
     )
 }
@@ -127,13 +128,14 @@ fn read(loaded: &Loaded, lints: Option<&Lints>) -> Result<(RuleSet, Problems), P
 pub fn load_text(file: &str, text: &str, interval: i64) -> Result<(RuleSet, Problems), Problems> {
     let mut problems = Vec::new();
     let groups = file::read(file, text, interval, None, &mut problems);
-    finish(groups, Bundled::default(), Externals::default(), problems)
+    finish(groups, Bundled::default(), Externals::default(), interval, problems)
 }
 
 fn finish(
     mut groups: Vec<Group>,
     bundled: Bundled,
     externals: Externals,
+    interval: i64,
     problems: Vec<Problem>,
 ) -> Result<(RuleSet, Problems), Problems> {
     let bad = problems.iter().any(|problem| problem.severity == Severity::Error);
@@ -149,6 +151,7 @@ fn finish(
         replaced: bundled.replaced,
         inhibitions: INHIBITIONS,
         externals,
+        interval,
     };
     Ok((set, Problems(problems)))
 }

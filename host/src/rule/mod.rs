@@ -50,7 +50,7 @@ pub use self::{
 use crate::config::OnNoData;
 
 /// Every rule of a configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RuleSet {
     /// In the order of the files, then those of `[[rule]]`, then bundled ones.
     pub groups: Vec<Arc<Group>>,
@@ -60,6 +60,21 @@ pub struct RuleSet {
     pub inhibitions: &'static [inhibition::Inhibition],
     /// For templates; an empty URL is where the host listens.
     pub externals: Externals,
+    /// `evaluation_interval`, milliseconds: of groups that name none, and the step of subqueries without one in whatever is
+    /// evaluated.
+    pub interval: i64,
+}
+
+impl Default for RuleSet {
+    fn default() -> Self {
+        Self {
+            groups: Vec::new(),
+            replaced: Vec::new(),
+            inhibitions: &[],
+            externals: Externals::default(),
+            interval: status::INTERVAL_DEFAULT,
+        }
+    }
 }
 
 impl RuleSet {

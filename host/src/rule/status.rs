@@ -6,16 +6,27 @@ use super::{
     Group, Rule,
     state::{Alerts, Hold},
 };
-use crate::alert::Alert;
+use crate::{alert::Alert, config::EVALUATION_INTERVAL_DEFAULT};
 
 /// Groups that are shared together. One that changes has the others of its page counted again, and nobody else: with a hundred
 /// times as many groups there are a hundred times as many changes, which must not cost a hundred times as much each.
 const PAGE: usize = 64;
 
+/// `evaluation_interval` before there is a configuration, in milliseconds.
+pub(super) const INTERVAL_DEFAULT: i64 = 1_000 * EVALUATION_INTERVAL_DEFAULT.as_secs().cast_signed();
+
 /// All groups, in the order of the configuration. Cheap to clone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RuleStatus {
     pages: Vec<Arc<Vec<Arc<GroupStatus>>>>,
+    /// See [`super::RuleSet::interval`]: whoever asks an expression must see what a rule sees.
+    pub interval: i64,
+}
+
+impl Default for RuleStatus {
+    fn default() -> Self {
+        Self::new(INTERVAL_DEFAULT, [])
+    }
 }
 
 /// One group.
@@ -95,11 +106,14 @@ impl Health {
 }
 
 impl RuleStatus {
-    /// Of these groups.
-    pub fn new(groups: impl IntoIterator<Item = Arc<GroupStatus>>) -> Self {
+    /// Of these groups; `interval` is in milliseconds.
+    pub fn new(interval: i64, groups: impl IntoIterator<Item = Arc<GroupStatus>>) -> Self {
         let groups: Vec<Arc<GroupStatus>> = groups.into_iter().collect();
         let pages = groups.chunks(PAGE).map(|page| Arc::new(page.to_vec()));
-        Self { pages: pages.collect() }
+        Self {
+            pages: pages.collect(),
+            interval,
+        }
     }
 
     /// One by one.
@@ -136,7 +150,7 @@ mod tests {
                 ..GroupStatus::new(&set.groups[0])
             })
         };
-        let before = RuleStatus::new((0..1_000).map(group));
+        let before = RuleStatus::new(15_000, (0..1_000).map(group));
         let mut after = before.clone();
         after.set(700, group(5_000));
         let own = 700 / PAGE;

@@ -243,7 +243,11 @@ impl Counts<'_> {
     fn row(&mut self, group: &Labels, value: f64, cx: &mut Context<'_>) -> Result<usize, EvalError> {
         cx.meter.work(LABEL_WORK, self.span)?;
         let labels = match self.label {
-            Some(label) => group.with(label, &format::float(value)),
+            Some(label) => {
+                let text = format::float(value);
+                cx.meter.label(text.len(), self.span)?;
+                group.with(label, &text)
+            }
             None => group.clone(),
         };
         let row = self.rows.row(labels) as usize;

@@ -167,6 +167,18 @@ impl Relabel {
         span: Span,
         cx: &mut Context<'_>,
     ) -> Result<Block, EvalError> {
+        self.try_apply(block, |labels, _| Ok(change(labels)), collision, span, cx)
+    }
+
+    /// The same where a change may be refused.
+    pub(super) fn try_apply(
+        &mut self,
+        block: Block,
+        change: impl Fn(&Labels, &mut Context<'_>) -> Result<Labels, EvalError>,
+        collision: Collision,
+        span: Span,
+        cx: &mut Context<'_>,
+    ) -> Result<Block, EvalError> {
         let known = match &mut self.known {
             Some(known) if Arc::ptr_eq(&known.from, &block.labels) => known,
             outdated => outdated.insert(Known::new(&block.labels, change, span, cx)?),
@@ -184,7 +196,7 @@ impl Relabel {
 impl Known {
     fn new(
         from: &Arc<[Labels]>,
-        change: impl Fn(&Labels) -> Labels,
+        change: impl Fn(&Labels, &mut Context<'_>) -> Result<Labels, EvalError>,
         span: Span,
         cx: &mut Context<'_>,
     ) -> Result<Self, EvalError> {
@@ -192,7 +204,7 @@ impl Known {
         let mut rows = Vec::with_capacity(from.len());
         for labels in from.iter() {
             cx.meter.work(LABEL_WORK, span)?;
-            rows.push(distinct.row(change(labels)));
+            rows.push(distinct.row(change(labels, cx)?));
         }
         let all_distinct = distinct.len() == from.len();
         Ok(Self {

@@ -1,7 +1,7 @@
 //! Functions of single values and of labels, and the way between scalars and vectors.
 
 use super::{
-    Context, EvalError,
+    Context, EvalError, EvalErrorKind,
     block::{ABSENT, Block, Collision, Numbers, Relabel, is_absent, without_name},
     frame::Frame,
     plan::{Scalar, Vector, seconds},
@@ -132,14 +132,30 @@ pub(super) enum How {
     Join(label::Join),
 }
 
+impl How {
+    /// New labels and which of them is new; None: they stay as they are.
+    fn apply(&self, labels: &Labels) -> Result<Option<(Labels, &str)>, label::TooLong> {
+        Ok(match self {
+            Self::Replace(replace) => replace.apply(labels)?.map(|made| (made, replace.destination())),
+            Self::Join(join) => Some((join.apply(labels)?, join.destination())),
+        })
+    }
+}
+
 impl Rewrite {
     pub(super) fn eval(&mut self, frame: Frame, span: Span, cx: &mut Context<'_>) -> Result<Block, EvalError> {
         let block = self.arg.eval(frame, cx)?;
         let how = &self.how;
-        let rewritten = |labels: &Labels| match how {
-            How::Replace(replace) => replace.apply(labels).unwrap_or_else(|| labels.clone()),
-            How::Join(join) => join.apply(labels),
+        let rewritten = |labels: &Labels, cx: &mut Context<'_>| {
+            let made = how.apply(labels);
+            let made = made.map_err(|error| EvalError::new(span, EvalErrorKind::LabelLimit, error.to_string()))?;
+            let Some((made, destination)) = made else {
+                return Ok(labels.clone());
+            };
+            cx.meter
+                .label(made.get(destination).map_or(0, |value| value.len()), span)?;
+            Ok(made)
         };
-        self.names.apply(block, rewritten, Collision::SameMoment, span, cx)
+        self.names.try_apply(block, rewritten, Collision::SameMoment, span, cx)
     }
 }

@@ -17,6 +17,8 @@ pub enum EvalErrorKind {
     SampleLimit,
     /// More elements than [`super::Options::elements`].
     ElementLimit,
+    /// A label's value that a function makes, or all of them together, would be too long.
+    LabelLimit,
     /// [`super::Options::stop`] said so.
     Stopped,
     /// A parameter that has no meaning: NaN elements of `topk`, a label's name that is none, a moment outside of

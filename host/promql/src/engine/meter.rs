@@ -12,12 +12,21 @@ const POLL_EVERY: usize = 20_000;
 /// Work of deriving one label set, in the units of [`POLL_EVERY`].
 pub(super) const LABEL_WORK: usize = 30;
 
+/// Bytes of labels that an evaluation may make for each element that it may make: what an element takes by itself, so that
+/// labels at most double the memory that [`Options::elements`] stands for.
+const LABEL_BYTES_PER_ELEMENT: usize = 16;
+
+/// Bytes of a label that are copied in one unit of work: matched and copied, some of each in ten nanoseconds.
+const BYTES_PER_WORK: usize = 8;
+
 /// Counts what is used.
 pub(super) struct Meter<'a> {
     samples: usize,
     sample_limit: usize,
     elements: usize,
     element_limit: usize,
+    label_bytes: usize,
+    label_limit: usize,
     work: usize,
     stop: &'a dyn Fn() -> bool,
 }
@@ -38,6 +47,8 @@ impl<'a> Meter<'a> {
             sample_limit: options.samples,
             elements: 0,
             element_limit: options.elements,
+            label_bytes: 0,
+            label_limit: options.elements.saturating_mul(LABEL_BYTES_PER_ELEMENT),
             work: 0,
             stop: options.stop,
         }
@@ -73,6 +84,19 @@ impl<'a> Meter<'a> {
             return Err(EvalError::new(span, EvalErrorKind::ElementLimit, message));
         }
         self.work(elements, span)
+    }
+
+    /// A label was made.
+    pub(super) fn label(&mut self, bytes: usize, span: Span) -> Result<(), EvalError> {
+        self.label_bytes = self.label_bytes.saturating_add(bytes);
+        if self.label_bytes > self.label_limit {
+            let message = format!(
+                "too long labels: the limit of {} bytes that a query may make is reached here; select fewer series or make shorter labels",
+                self.label_limit
+            );
+            return Err(EvalError::new(span, EvalErrorKind::LabelLimit, message));
+        }
+        self.work(bytes / BYTES_PER_WORK, span)
     }
 
     /// Something took time.

@@ -11,6 +11,30 @@ use crate::labels::Labels;
 /// Group numbers of a template have at most this many digits, as in Go; longer ones name no group.
 const GROUP_DIGITS: usize = 8;
 
+/// Bytes of a label's value that a function makes. Calls within calls multiply the length of a value, so a short expression
+/// would fill any memory; what exporters write stays far below, and no page shows as much.
+pub const VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// A value would be longer than [`VALUE_BYTES_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("label value too long: a function makes at most {VALUE_BYTES_MAX} bytes; take less of what is there into it")]
+pub struct TooLong;
+
+/// A value that grows up to [`VALUE_BYTES_MAX`].
+#[derive(Default)]
+struct Growing(String);
+
+impl Growing {
+    /// Asked before memory is taken.
+    fn push(&mut self, more: &str) -> Result<(), TooLong> {
+        if self.0.len() + more.len() > VALUE_BYTES_MAX {
+            return Err(TooLong);
+        }
+        self.0.push_str(more);
+        Ok(())
+    }
+}
+
 /// What is wrong with the texts given to a function on labels.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LabelError {
@@ -68,21 +92,31 @@ impl Replace {
 
     /// The labels afterwards, or None if the source does not match: then they stay as they are. An empty replacement deletes the
     /// destination.
-    pub fn apply(&self, labels: &Labels) -> Option<Labels> {
+    ///
+    /// # Errors
+    /// See [`TooLong`].
+    pub fn apply(&self, labels: &Labels) -> Result<Option<Labels>, TooLong> {
         let source = labels.get(&self.source).map_or("", |value| value);
-        let groups = self.regex.captures(source)?;
-        Some(labels.with(&self.destination, &self.expand(&groups)))
+        let Some(groups) = self.regex.captures(source) else {
+            return Ok(None);
+        };
+        Ok(Some(labels.with(&self.destination, &self.expand(&groups)?)))
     }
 
-    fn expand(&self, groups: &Captures<'_>) -> String {
-        let mut value = String::new();
+    fn expand(&self, groups: &Captures<'_>) -> Result<String, TooLong> {
+        let mut value = Growing::default();
         for part in &self.template {
-            value.push_str(match part {
+            value.push(match part {
                 Part::Text(text) => text,
                 Part::Group(group) => groups.get(*group).map_or("", |found| found.as_str()),
-            });
+            })?;
         }
-        value
+        Ok(value.0)
+    }
+
+    /// The label that is set.
+    pub fn destination(&self) -> &str {
+        &self.destination
     }
 }
 
@@ -170,15 +204,23 @@ impl Join {
     }
 
     /// The labels afterwards. A source that is not there is empty; an empty result deletes the destination.
-    pub fn apply(&self, labels: &Labels) -> Labels {
-        let mut joined = String::new();
+    ///
+    /// # Errors
+    /// See [`TooLong`].
+    pub fn apply(&self, labels: &Labels) -> Result<Labels, TooLong> {
+        let mut joined = Growing::default();
         for (at, source) in self.sources.iter().enumerate() {
             if at > 0 {
-                joined.push_str(&self.separator);
+                joined.push(&self.separator)?;
             }
-            joined.push_str(labels.get(source).map_or("", |value| value));
+            joined.push(labels.get(source).map_or("", |value| value))?;
         }
-        labels.with(&self.destination, &joined)
+        Ok(labels.with(&self.destination, &joined.0))
+    }
+
+    /// The label that is set.
+    pub fn destination(&self) -> &str {
+        &self.destination
     }
 }
 
@@ -196,7 +238,7 @@ mod tests {
 
     fn replaced(replacement: &str, source: &str, pattern: &str) -> Option<String> {
         let replace = Replace::new("dst", replacement, source, regex(pattern)).unwrap();
-        let labels = replace.apply(&labels())?;
+        let labels = replace.apply(&labels()).unwrap()?;
         Some(labels.get("dst").map_or(String::new(), |value| value.to_string()))
     }
 
@@ -240,6 +282,7 @@ mod tests {
         let gone = Replace::new("dst", "", "dst", regex(".*"))
             .unwrap()
             .apply(&labels())
+            .unwrap()
             .unwrap();
         assert!(gone.get("dst").is_none());
     }
@@ -248,7 +291,13 @@ mod tests {
     fn the_name_of_the_metric_is_a_label_like_others() {
         let renamed = Replace::new("__name__", "rate_$1", "__name__", regex("(.+)")).unwrap();
         assert_eq!(
-            renamed.apply(&labels()).unwrap().metric_name().unwrap().as_ref(),
+            renamed
+                .apply(&labels())
+                .unwrap()
+                .unwrap()
+                .metric_name()
+                .unwrap()
+                .as_ref(),
             "rate_up"
         );
     }
@@ -289,7 +338,7 @@ mod tests {
     fn labels_are_joined_with_their_separator() {
         let joined = |separator, sources: &[&str]| {
             let join = Join::new("dst", separator, sources.iter().copied()).unwrap();
-            join.apply(&labels()).get("dst").map(|value| value.to_string())
+            join.apply(&labels()).unwrap().get("dst").map(|value| value.to_string())
         };
         assert_eq!(
             joined("-", &["src", "dst"]).as_deref(),
@@ -301,5 +350,18 @@ mod tests {
         );
         assert_eq!(joined("", &["none"]), None);
         assert_eq!(joined(", ", &[]), None);
+    }
+
+    #[test]
+    fn a_value_grows_up_to_its_limit_and_no_further() {
+        let long = |bytes: usize| Labels::new([("src", "x".repeat(bytes))]);
+        let join = Join::new("dst", "", ["src", "src"]).unwrap();
+        let replace = Replace::new("dst", "$1$1", "src", regex("(.*)")).unwrap();
+        let half = long(VALUE_BYTES_MAX / 2);
+        assert_eq!(join.apply(&half).unwrap().get("dst").unwrap().len(), VALUE_BYTES_MAX);
+        assert!(replace.apply(&half).unwrap().is_some());
+        let more = long(VALUE_BYTES_MAX / 2 + 1);
+        assert_eq!(join.apply(&more), Err(TooLong));
+        assert_eq!(replace.apply(&more), Err(TooLong));
     }
 }

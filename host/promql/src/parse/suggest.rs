@@ -11,10 +11,11 @@ pub(super) fn closest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> O
         return None;
     }
     names
-        .map(|name| (distance(&word, name), name))
-        .filter(|(distance, name)| *distance <= MISTAKES && distance * 2 < name.len())
+        // Of names as near, one that goes on as the word does was probably not finished.
+        .map(|name| (distance(&word, name), !name.starts_with(&word), name))
+        .filter(|(distance, _, name)| *distance <= MISTAKES && distance * 2 < name.len())
         .min()
-        .map(|(_, name)| name)
+        .map(|(.., name)| name)
 }
 
 /// Insertions, deletions and replacements between two words.

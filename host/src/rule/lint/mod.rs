@@ -63,13 +63,18 @@ const SUFFIXES: [&str; 7] = ["", "_total", "_bucket", "_sum", "_count", "_create
 
 impl Metrics {
     fn may_have(&self, name: &str) -> bool {
+        self.recorded.contains(name) || self.reports(name)
+    }
+
+    /// Whether the host or a check of it does, as far as names say.
+    fn reports(&self, name: &str) -> bool {
         let own = OWN_NAMES.contains(&name) || OWN.iter().any(|start| name.starts_with(start));
         let described = |suffix: &&str| {
             name.strip_suffix(*suffix)
                 .is_some_and(|family| self.families.contains(family))
         };
         let begins = || self.beginnings.iter().any(|start| name.starts_with(start));
-        own || self.recorded.contains(name) || SUFFIXES.iter().any(described) || begins()
+        own || SUFFIXES.iter().any(described) || begins()
     }
 }
 
@@ -80,6 +85,8 @@ pub(super) enum Part {
     Expr(Range<usize>),
     /// The value of a label.
     Label(Arc<str>),
+    /// The name of what it records.
+    Name,
 }
 
 /// One thing that is unwise.
@@ -102,11 +109,12 @@ pub(super) fn findings(rule: &Rule, lints: &Lints) -> Vec<Finding> {
     linter.walk(&rule.expr);
     let part = |finding: &Finding| match &finding.part {
         Part::Expr(bytes) => bytes.start,
-        Part::Label(_) => usize::MAX,
+        Part::Label(_) | Part::Name => usize::MAX,
     };
     linter.found.sort_by_key(part);
-    if matches!(rule.kind, RuleKind::Alert(_)) {
-        linter.labels(rule);
+    match rule.kind {
+        RuleKind::Alert(_) => linter.labels(rule),
+        RuleKind::Record => linter.recorded(rule),
     }
     linter.found
 }
@@ -291,6 +299,25 @@ impl Linter<'_> {
         } else if constant::never_counts(binary) {
             let message = "this never holds: where there is nothing to count there is no element either";
             self.say(expr.span, message, "`absent(…)` says that something is missing");
+        }
+    }
+
+    /// A series that is a check's is not taken from a rule.
+    fn recorded(&mut self, rule: &Rule) {
+        let reported = self
+            .lints
+            .metrics
+            .as_ref()
+            .is_some_and(|metrics| metrics.reports(&rule.name));
+        if reported {
+            self.found.push(Finding {
+                part: Part::Name,
+                message: format!(
+                    "`{}` is a metric that is reported: where labels are the same too, nothing is recorded",
+                    rule.name
+                ),
+                hint: "give what the rule records a name of its own, such as `level:metric:operation`",
+            });
         }
     }
 

@@ -215,6 +215,28 @@ fn comparisons_whose_outcome_is_known_are_named() {
 }
 
 #[test]
+fn a_recording_rule_named_like_what_is_reported_is_said_at_its_name() {
+    let said = |name: &str| {
+        let text = format!("groups:\n- name: g\n  rules:\n  - expr: sum(depth)\n    record: {name}\n");
+        said_of(&text, &lints())
+    };
+    for name in [
+        "depth",
+        "latency_seconds_sum",
+        "up",
+        "bellwether_anything",
+        "node_memory_x",
+    ] {
+        let expected =
+            format!("7: `{name}` is a metric that is reported: where labels are the same too, nothing is recorded");
+        assert_eq!(said(name), [expected]);
+    }
+    for name in ["zone:depth:sum", "depth_of_all"] {
+        assert_eq!(said(name), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn the_same_rule_twice_is_found_and_a_similar_one_is_not() {
     let text = "groups:\n- name: g\n  rules:\n  - {alert: A, expr: depth > 1}\n  - {alert: A, expr: 'depth>1', for: 5m}\n  - {alert: A, expr: depth > 2}\n  - {alert: A, expr: depth > 1, labels: {a: b}}\n  - {alert: B, expr: depth > 1}\n";
     let mut problems = Vec::new();

@@ -47,13 +47,15 @@ pub(super) struct HostAnswers {
     pub(super) troubles: Arc<Troubles>,
     /// Of the expressions, in milliseconds.
     pub(super) at: i64,
+    /// Of their subqueries that name no step, in milliseconds.
+    pub(super) default_step: i64,
     pub(super) clock: Clock,
     pub(super) deadline: Instant,
 }
 
 impl Answers for HostAnswers {
     fn query(&self, text: &str) -> Result<Vec<Sample>, String> {
-        group::ask(&*self.view, text, self.at, &|| self.is_late())
+        group::ask(&*self.view, text, self.at, self.default_step, &|| self.is_late())
     }
 
     fn verdict(&self, check: &str, target: &str) -> Option<VerdictSeen> {

@@ -171,7 +171,7 @@ impl World {
     fn query(&self, text: &str) -> Vec<Sample> {
         let view = Arc::clone(&self.views.borrow());
         let at = i64::try_from(self.clock.wall().as_nanos() / 1_000_000).unwrap();
-        super::super::group::ask(&*view, text, at, &|| false).unwrap()
+        super::super::group::ask(&*view, text, at, 15_000, &|| false).unwrap()
     }
 }
 
@@ -699,4 +699,111 @@ async fn alerts_are_left_for_who_sends_notifications() {
     let rule = deep(&update.rules).unwrap();
     assert!(update.is_whole && !rule.is_settled);
     assert!(rule.alerts.values().any(|alert| alert.state == AlertState::Firing));
+}
+
+/// A subquery without a step: `evaluation_interval`, whatever the group's own.
+const STEPLESS: &str = "
+groups:
+- name: slow
+  interval: 1m
+  rules:
+  - record: moments
+    expr: max(count_over_time(depth[2m:]))
+  - alert: Asks
+    expr: max(depth)
+    annotations: {summary: '{{ query \"max(count_over_time(depth[2m:]))\" | first | value }}'}
+";
+
+#[tokio::test(start_paused = true)]
+async fn a_subquery_without_a_step_steps_by_the_evaluation_interval_in_rules_and_in_templates() {
+    let mut world = World::new(STEPLESS);
+    world.depths = vec![("a", 1.0)];
+    world.go_on(400).await;
+    assert_eq!(world.query("moments")[0].value, 8.0, "two minutes of 15 s");
+    let status = world.status.borrow();
+    assert_eq!(status.interval, 15_000);
+    let summaries: Vec<Arc<str>> = status
+        .alerts()
+        .map(|(_, alert)| Arc::clone(&alert.annotations["summary"]))
+        .collect();
+    assert_eq!(summaries, ["8".into()]);
+}
+
+/// The second series of the first rule is one of the check's.
+const SAME_NAME: &str = "
+groups:
+- name: g
+  rules:
+  - record: depth
+    expr: vector(3)
+    labels: {check: web, of: a, job: bellwether, instance: 'here:9920'}
+  - record: depth
+    expr: vector(4)
+    labels: {of: rule}
+";
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_records_what_a_check_reports_fails_with_the_name_of_the_series() {
+    let mut world = World::new(SAME_NAME);
+    world.depths = vec![("a", 1.0)];
+    world.go_on(60).await;
+    assert_eq!(world.query("depth{of='a'}")[0].value, 1.0, "it is the check's");
+    assert_eq!(world.query("depth{of='rule'}")[0].value, 4.0);
+    let healths = |world: &World| -> Vec<super::super::Health> {
+        let status = world.status.borrow();
+        group_of(&status).rules.iter().map(|rule| rule.health.clone()).collect()
+    };
+    let seen = healths(&world);
+    let super::super::Health::Failing(problem) = &seen[0] else {
+        panic!("{seen:?}")
+    };
+    assert!(problem.contains("1 of its 1 series were not taken"), "{problem}");
+    assert!(
+        problem.contains(r#"depth{check="web", "#) && problem.contains(r#"of="a""#),
+        "{problem}"
+    );
+    assert_eq!(seen[1], super::super::Health::Good);
+}
+
+fn heavy() -> String {
+    let rules: String = (0..12)
+        .map(|at| format!("  - {{record: 'heavy:{at}', expr: vector({at})}}\n"))
+        .collect();
+    format!(
+        "groups:\n- name: heavy\n  rules:\n{rules}- name: light\n  rules:\n  - {{record: 'light', expr: vector(1)}}\n"
+    )
+}
+
+/// Two seconds for each of twelve rules are more than the fifteen that the group has.
+fn take_time(rule: &str) {
+    use futures_util::FutureExt as _;
+    if rule.starts_with("heavy") {
+        let _ = tokio::time::advance(Duration::from_secs(2)).now_or_never();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_takes_too_long_costs_itself_and_neither_ticks_nor_others() {
+    let mut world = World::new(&heavy());
+    world.depths = vec![("a", 1.0)];
+    world.core.after_rule = take_time;
+    world.go_on(20 * 15).await;
+    assert!(
+        world.query("count_over_time(depth[240s])")[0].value >= 16.0,
+        "every tick"
+    );
+    assert!(
+        world.query("count_over_time(light[240s])")[0].value >= 16.0,
+        "every slot"
+    );
+    let status = world.status.borrow();
+    let groups: Vec<_> = status.groups().collect();
+    assert_eq!((&*groups[1].group.name, groups[1].missed), ("light", 0));
+    assert!(groups[0].missed >= 15, "{}", groups[0].missed);
+    let evaluations: Vec<u64> = groups[0].rules.iter().map(|rule| rule.evaluations).collect();
+    // Four in half of the interval: each rule has its turn at every third slot.
+    assert!(
+        evaluations.iter().all(|count| (5..=8).contains(count)),
+        "{evaluations:?}"
+    );
 }

@@ -1,6 +1,7 @@
 //! The functions of Prometheus' templates, and `verdict`.
 
 use std::{
+    cmp::Ordering,
     collections::BTreeMap,
     net::IpAddr,
     sync::{Arc, LazyLock},
@@ -12,10 +13,13 @@ use regex::Regex;
 
 use super::{
     OUTPUT_BYTES_MAX, STEPS_MAX, ask, labels, map,
-    number::{four_digits, go_duration, humanize, humanize_1024, humanize_duration, humanize_percentage, timestamp},
-    printf::{print, printf, println},
+    moment::Special,
+    number::{
+        duration_nanos, four_digits, humanize, humanize_1024, humanize_duration, humanize_percentage, nanos, timestamp,
+    },
+    printf::{of_engine, print, printf, println},
     shown,
-    tree::{GUARD, SHOW},
+    tree::{GUARD, METHOD, SHOW},
 };
 
 /// Longest regular expression, in bytes: it is compiled each time.
@@ -34,8 +38,18 @@ type Answer = Result<Value, TemplateError>;
 type Function = fn(&[Value]) -> Answer;
 
 /// By name, as templates call them.
-const FUNCTIONS: [(&str, Function); 35] = [
+const FUNCTIONS: [(&str, Function); 45] = [
     (GUARD, guard),
+    (METHOD, method),
+    ("eq", |args| compare("eq", args)),
+    ("ne", |args| compare("ne", args)),
+    ("lt", |args| compare("lt", args)),
+    ("le", |args| compare("le", args)),
+    ("gt", |args| compare("gt", args)),
+    ("ge", |args| compare("ge", args)),
+    ("html", |args| of_texts("html", args)),
+    ("js", |args| of_texts("js", args)),
+    ("urlquery", |args| of_texts("urlquery", args)),
     (SHOW, |args| Ok(text(shown(last(args))))),
     ("printf", printf),
     ("print", print),
@@ -56,14 +70,21 @@ const FUNCTIONS: [(&str, Function); 35] = [
     }),
     ("humanizeTimestamp", humanize_timestamp),
     ("toTime", |args| {
-        timestamp(number(args, 0)?).map(text).map_err(TemplateError::Exec)
+        let nanos = nanos(number(args, 0)?).map_err(TemplateError::Exec)?;
+        Ok(Special::Time(nanos).value())
     }),
-    ("toDuration", |args| Ok(text(go_duration(number(args, 0)?)))),
+    ("toDuration", |args| {
+        Ok(Special::Duration(duration_nanos(number(args, 0)?)).value())
+    }),
     ("now", |_| ask(|expansion| Value::Float(expansion.at as f64 / 1000.0))),
     ("parseDuration", parse_duration),
     ("title", |args| Ok(text(title(&string(args, 0)?)))),
-    ("toUpper", |args| Ok(text(string(args, 0)?.to_uppercase()))),
-    ("toLower", |args| Ok(text(string(args, 0)?.to_lowercase()))),
+    ("toUpper", |args| {
+        Ok(text(letters(&string(args, 0)?, char::to_uppercase)))
+    }),
+    ("toLower", |args| {
+        Ok(text(letters(&string(args, 0)?, char::to_lowercase)))
+    }),
     ("stripPort", |args| Ok(text(strip_port(&string(args, 0)?).to_owned()))),
     ("stripDomain", |args| Ok(text(strip_domain(&string(args, 0)?)))),
     ("match", |args| {
@@ -113,6 +134,7 @@ fn string(args: &[Value], at: usize) -> Result<String, TemplateError> {
     match arg(args, at)? {
         Value::String(text) => Ok(text.to_string()),
         Value::Nil => Ok(String::new()),
+        other if let Some(special) = Special::of(other) => Ok(special.text()),
         other => Err(TemplateError::Exec(format!(
             "a text is wanted, not {}",
             other.type_name()
@@ -129,6 +151,7 @@ fn number(args: &[Value], at: usize) -> Result<f64, TemplateError> {
         Value::String(text) => text
             .parse()
             .map_err(|_| TemplateError::Exec(format!("`{}` is no number", short(text)))),
+        other if let Some(Special::Duration(nanos)) = Special::of(other) => Ok(nanos as f64 / 1e9),
         other => Err(TemplateError::Exec(format!(
             "a number is wanted, not {}",
             other.type_name()
@@ -162,6 +185,65 @@ fn guard(args: &[Value]) -> Answer {
         ))),
         other => Ok(other.clone()),
     }
+}
+
+/// A method of what has methods, and else a field: only the value tells which.
+fn method(args: &[Value]) -> Answer {
+    let [Value::String(name), receiver, rest @ ..] = args else {
+        return Err(TemplateError::Exec("a method without a value".to_owned()));
+    };
+    if let Some(special) = Special::of(receiver) {
+        let none = || {
+            let message = format!("{} has no method `{name}`", special.kind().as_str());
+            Err(TemplateError::Exec(message))
+        };
+        return special.call(name, rest).unwrap_or_else(none);
+    }
+    if !rest.is_empty() {
+        let message = format!("`{name}` is no method of {} and takes nothing", receiver.type_name());
+        return Err(TemplateError::Exec(message));
+    }
+    match receiver {
+        Value::Map(entries) => Ok(entries.get(name).cloned().unwrap_or(Value::Nil)),
+        Value::Nil => Ok(Value::Nil),
+        other => Err(TemplateError::Exec(format!(
+            "can't evaluate field {name} in type {}",
+            other.type_name()
+        ))),
+    }
+}
+
+/// As Go compares: a month is a number, and nothing is as large as what is no number, so that it is greater than anything.
+fn compare(name: &'static str, args: &[Value]) -> Answer {
+    let plain: Vec<Value> = args.iter().map(as_number).collect();
+    if let [Value::Float(one), Value::Float(other)] = plain.as_slice() {
+        return Ok(Value::Bool(match name {
+            "eq" => one == other,
+            "ne" => one != other,
+            "lt" => one < other,
+            "le" => one <= other,
+            "gt" => !matches!(one.partial_cmp(other), Some(Ordering::Less | Ordering::Equal)),
+            _ => !matches!(one.partial_cmp(other), Some(Ordering::Less)),
+        }));
+    }
+    let answer = of_engine(name, plain)?;
+    Ok(Value::Bool(answer == "true"))
+}
+
+/// What has methods as what Go counts it in.
+fn as_number(value: &Value) -> Value {
+    match Special::of(value) {
+        Some(special) => special.number().map_or_else(|| text(special.text()), Value::Int),
+        None => value.clone(),
+    }
+}
+
+fn of_texts(name: &'static str, args: &[Value]) -> Answer {
+    let plain = args.iter().map(|value| match Special::of(value) {
+        Some(special) => text(special.text()),
+        None => value.clone(),
+    });
+    of_engine(name, plain.collect()).map(text)
 }
 
 fn query(args: &[Value]) -> Answer {
@@ -277,6 +359,18 @@ fn humanize_timestamp(args: &[Value]) -> Answer {
 fn parse_duration(args: &[Value]) -> Answer {
     let millis = parse::duration(&string(args, 0)?).map_err(TemplateError::Exec)?;
     Ok(Value::Float(millis as f64 / 1000.0))
+}
+
+/// Each letter for itself, as in Go: where another case takes several letters (`ß`), it stays.
+fn letters<I: ExactSizeIterator<Item = char>>(words: &str, change: impl Fn(char) -> I) -> String {
+    let changed = words.chars().map(|letter| {
+        let mut other = change(letter);
+        match (other.len(), other.next()) {
+            (1, Some(other)) => other,
+            _ => letter,
+        }
+    });
+    changed.collect()
 }
 
 /// The first letter of every word in upper case, and the rest as it is; like Go, which begins a word after an apostrophe too.

@@ -5,6 +5,9 @@
 //! because labels come from whoever is monitored, and a rule evaluates for thousands of alerts.
 
 mod functions;
+mod layout;
+mod methods;
+mod moment;
 mod notice;
 mod number;
 mod printf;
@@ -20,6 +23,7 @@ use std::{
 
 use bellwether_promql::{functions::format, labels::Labels, value::Sample};
 use gotmpl::{MissingKey, TemplateError, Value};
+use moment::Special;
 pub use notice::{Data, NoticeFault, NoticeTemplate};
 
 /// Longest template, in bytes. The longest published annotation has about 3,000.
@@ -322,7 +326,10 @@ fn shown(value: &Value) -> String {
     match value {
         Value::Nil => String::new(),
         Value::Float(number) => format::general(*number),
-        Value::Map(entries) => functions::verdict_text(entries).unwrap_or_else(|| value.to_string()),
+        Value::Map(entries) => Special::of(value)
+            .map(Special::text)
+            .or_else(|| functions::verdict_text(entries))
+            .unwrap_or_else(|| value.to_string()),
         other => other.to_string(),
     }
 }

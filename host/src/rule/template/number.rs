@@ -2,6 +2,8 @@
 
 use bellwether_promql::functions::format;
 
+use super::{layout, moment::Civil};
+
 /// `%.4g` of Go.
 const DIGITS: usize = 4;
 
@@ -111,31 +113,29 @@ pub(super) fn humanize_percentage(value: f64) -> String {
     format!("{}%", four_digits(value * 100.0))
 }
 
-/// As Go prints a time in UTC: `2023-11-14 22:13:20.5 +0000 UTC`. Errors: farther from 1970 than
-/// Go's count of nanoseconds reaches.
+/// A time in UTC, as [`timestamp_nanos`] prints it. Errors: farther from 1970 than Go's count of nanoseconds reaches.
 pub(super) fn timestamp(seconds: f64) -> Result<String, String> {
+    nanos(seconds).map(timestamp_nanos)
+}
+
+/// Nanoseconds since the epoch. Errors: more than there are.
+pub(super) fn nanos(seconds: f64) -> Result<i64, String> {
     let beyond = || format!("{} is no time that can be shown", format::general(seconds));
     if !seconds.is_finite() || seconds.abs() > 9_223_372_036.0 {
         return Err(beyond());
     }
     // Prometheus' times are whole milliseconds; what is beyond is cut off.
     let millis = ((seconds * 1e9) as i64) / 1_000_000;
-    let (year, month, day, rest) = civil(millis.div_euclid(1_000));
-    let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
-    let fraction = format!("{:03}", millis.rem_euclid(1_000));
-    let fraction = fraction.trim_end_matches('0');
-    let fraction = if fraction.is_empty() {
-        String::new()
-    } else {
-        format!(".{fraction}")
-    };
-    Ok(format!(
-        "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{fraction} +0000 UTC"
-    ))
+    Ok(millis * 1_000_000)
+}
+
+/// As Go prints a time in UTC: `2023-11-14 22:13:20.5 +0000 UTC`.
+pub(super) fn timestamp_nanos(nanos: i64) -> String {
+    layout::format("2006-01-02 15:04:05.999999999 -0700 MST", &Civil::of(nanos))
 }
 
 /// Year, month, day, and seconds of the day; proleptic Gregorian, from the count of days since 0000-03-01.
-fn civil(seconds: i64) -> (i64, i64, i64, i64) {
+pub(super) fn civil(seconds: i64) -> (i64, i64, i64, i64) {
     let days = seconds.div_euclid(86_400) + 719_468;
     let era = days.div_euclid(146_097);
     let of_era = days.rem_euclid(146_097);
@@ -148,14 +148,19 @@ fn civil(seconds: i64) -> (i64, i64, i64, i64) {
     (year, month, day, seconds.rem_euclid(86_400))
 }
 
+/// Nanoseconds of a duration in seconds; what is no number is none.
+pub(super) fn duration_nanos(seconds: f64) -> i64 {
+    // A cast of what is too large yields the largest, and of NaN zero.
+    (seconds * 1e9).round() as i64
+}
+
 /// As Go prints a duration: `1h30m0s`, `1.5s`, `250ms`, `0s`.
-pub(super) fn go_duration(seconds: f64) -> String {
-    let nanos = (seconds * 1e9).round();
-    if !nanos.is_finite() || nanos == 0.0 {
+pub(super) fn go_duration_nanos(nanos: i64) -> String {
+    if nanos == 0 {
         return "0s".to_owned();
     }
-    let sign = if nanos < 0.0 { "-" } else { "" };
-    let nanos = nanos.abs().min(9_223_372_036_854_775_807.0) as u64;
+    let sign = if nanos < 0 { "-" } else { "" };
+    let nanos = nanos.unsigned_abs();
     let plain = |size: u64, unit: &str| {
         let (whole, part) = (nanos / size, nanos % size);
         let width = size.ilog10() as usize;

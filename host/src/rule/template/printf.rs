@@ -5,16 +5,22 @@
 //! engine's.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, LazyLock},
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
 };
 
 use bellwether_promql::functions::format::general;
 use gotmpl::{Template, TemplateError, Value};
 
+use super::moment::Special;
+
 type Answer = Result<Value, TemplateError>;
 
-/// Arguments up to which the engine's `printf` is kept ready to be called.
+/// Places of a format where a value stands: each may be as wide as the longest value.
+const DIRECTIVES_MAX: usize = 64;
+
+/// Arguments up to which a function of the engine is kept ready to be called, by each thread.
 const READY_MAX: usize = 8;
 
 /// `print`: with a space between two values of which neither is a text.
@@ -43,7 +49,7 @@ const fn is_text(value: &Value) -> bool {
 fn plain(value: &Value) -> String {
     match value {
         Value::Float(number) => general(*number),
-        other => other.to_string(),
+        other => Special::of(other).map_or_else(|| other.to_string(), Special::text),
     }
 }
 
@@ -52,34 +58,43 @@ pub(super) fn printf(args: &[Value]) -> Answer {
     let Some((Value::String(format), rest)) = args.split_first() else {
         return Err(TemplateError::Exec("printf wants a format, which is a text".to_owned()));
     };
+    if format.matches('%').count() > DIRECTIVES_MAX {
+        let message = format!("a format of printf with more than {DIRECTIVES_MAX} `%`");
+        return Err(TemplateError::Exec(message));
+    }
     let (format, values) = rewritten(format, rest);
-    of_engine(Value::String(format.into()), values)
+    let all = std::iter::once(Value::String(format.into())).chain(values);
+    of_engine("printf", all.collect()).map(|text| Value::String(text.into()))
 }
 
-/// What the engine makes of it.
-fn of_engine(format: Value, values: Vec<Value>) -> Answer {
-    static READY: LazyLock<Vec<Option<Template>>> =
-        LazyLock::new(|| (0..=READY_MAX).map(|count| caller(count).ok()).collect());
-    let made;
-    let caller = match READY.get(values.len()) {
-        Some(Some(ready)) => ready,
-        _ => {
-            made = caller(values.len())?;
-            &made
+/// What the engine's own function of this name yields, as it prints it.
+pub(super) fn of_engine(function: &'static str, values: Vec<Value>) -> Result<String, TemplateError> {
+    type Ready = HashMap<(&'static str, usize), Arc<Template>>;
+    thread_local! {
+        static READY: RefCell<Ready> = RefCell::default();
+    }
+    let count = values.len();
+    let caller = match READY.with_borrow(|ready| ready.get(&(function, count)).cloned()) {
+        Some(ready) => ready,
+        None => {
+            let made = Arc::new(caller(function, count)?);
+            if count <= READY_MAX {
+                READY.with_borrow_mut(|ready| ready.insert((function, count), Arc::clone(&made)));
+            }
+            made
         }
     };
     let named = values.into_iter().enumerate();
-    let mut data: BTreeMap<Arc<str>, Value> = named.map(|(at, value)| (format!("V{at}").into(), value)).collect();
-    data.insert("Format".into(), format);
+    let data: BTreeMap<Arc<str>, Value> = named.map(|(at, value)| (format!("V{at}").into(), value)).collect();
     let mut out = String::new();
     caller.execute_fmt(&mut out, &Value::Map(Arc::new(data)))?;
-    Ok(Value::String(out.into()))
+    Ok(out)
 }
 
 /// A template that calls it with so many values.
-fn caller(values: usize) -> Result<Template, TemplateError> {
+fn caller(function: &str, values: usize) -> Result<Template, TemplateError> {
     let values: String = (0..values).map(|at| format!(" .V{at}")).collect();
-    Template::new("printf").parse(&format!("{{{{printf .Format{values}}}}}"))
+    Template::new("call").parse(&format!("{{{{{function}{values}}}}}"))
 }
 
 /// `%-08.3f`
@@ -123,6 +138,7 @@ impl<'f> Directive<'f> {
             'e' | 'E' | 'f' | 'g' | 'G' | 'b' | 'x' | 'X' if number.is_finite() => {
                 (format!("%{}{}", self.text, self.verb), value)
             }
+            'T' => (format!("%{}s", self.text), Value::String("float64".into())),
             'F' if number.is_finite() => (format!("%{}f", self.text), value),
             // Here a `+` asks for the names of fields, and a `#` for Go's syntax.
             'v' if number.is_finite() => (format!("%{}g", self.text.replace(['+', '#'], "")), value),
@@ -136,6 +152,17 @@ impl<'f> Directive<'f> {
                 let text = format!("%!{verb}(float64={})", self.padded(&self.signed(number)));
                 ("%s".to_owned(), Value::String(text.into()))
             }
+        }
+    }
+
+    /// What the engine writes in its place: a number under the verb of one, and else its text.
+    fn of_special(&self, value: &Value) -> Value {
+        let Some(special) = Special::of(value) else {
+            return value.clone();
+        };
+        match (self.verb, special.number()) {
+            ('d' | 'b' | 'o' | 'x' | 'X' | 'c', Some(number)) => Value::Int(number),
+            _ => Value::String(special.text().into()),
         }
     }
 
@@ -186,6 +213,11 @@ fn rewritten(format: &str, values: &[Value]) -> (String, Vec<Value>) {
             }
         };
         match value {
+            Some(value) if Special::of(value).is_some() => {
+                *value = directive.of_special(value);
+                out.push('%');
+                out += &after[..length];
+            }
             Some(value @ Value::Float(_)) => {
                 let number = value.as_float().unwrap_or_default();
                 let (text, changed) = directive.of_float(number);

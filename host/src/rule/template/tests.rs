@@ -186,6 +186,58 @@ fn functions_print_what_prometheus_prints() {
             0.0,
             "1h30m0.5s 250ms 0s",
         ),
+        (
+            "{{ (toTime 1700000000).Year }} {{ (toTime $value).Format \"2006-01-02\" }} {{ ($value | toTime).Unix }}",
+            1_700_000_000.0,
+            "2023 2023-11-14 1700000000",
+        ),
+        (
+            "{{ $t := toTime $value }}{{ $t.Month }} {{ $t.Day }} {{ $t.Weekday }} {{ $t.Hour }}:{{ $t.Minute }}:{{ $t.Second }} {{ $t.YearDay }}",
+            1_700_000_000.25,
+            "November 14 Tuesday 22:13:20 318",
+        ),
+        (
+            "{{ (toTime $value).UTC.Format \"Mon, 02 Jan 2006 15:04:05.000 MST|Monday 2 January 06 3:4PM -0700|_2 Z07:00 .999\" }}",
+            1_699_300_800.5,
+            "Mon, 06 Nov 2023 20:00:00.500 UTC|Monday 6 November 23 8:0PM +0000| 6 Z .5",
+        ),
+        (
+            "{{ $t := toTime $value }}{{ ($t.Add (toDuration 90)).Format \"15:04:05\" }} {{ ((toTime 1700000060).Sub $t).Seconds }} {{ $t.After (toTime 1) }}",
+            1_700_000_000.0,
+            "22:14:50 60 true",
+        ),
+        (
+            "{{ with toTime $value }}{{ .Month }}{{ if eq .Month 11 }}!{{ end }} {{ printf \"%d %s %02d\" .Month .Month .Day }}{{ end }}",
+            1_700_000_000.0,
+            "November! 11 November 14",
+        ),
+        (
+            "{{ $d := toDuration $value }}{{ $d.Hours }} {{ $d.Minutes }} {{ $d.Seconds }} {{ $d.String }} {{ $d.Round 60000000000 }} {{ printf \"%s %v %.1f\" $d $d $d.Hours }}",
+            5_430.5,
+            "1.5084722222222222 90.50833333333334 5430.5 1h30m30.5s 1h31m0s 1h30m30.5s 1h30m30.5s 1.5",
+        ),
+        (
+            "{{ toTime 0 | printf \"%s\" | toUpper }} {{ print (toDuration 1) }} {{ humanizeDuration (toDuration 90) }} {{ reReplaceAll \" .*\" \"\" (toTime 0) }}",
+            0.0,
+            "1970-01-01 00:00:00 +0000 UTC 1s 1m 30s 1970-01-01",
+        ),
+        // A label may be called as a method is.
+        ("[{{ $labels.Year }}] {{ (args 1).Format }}", 0.0, "[] "),
+        (
+            "{{ if gt $value 10.0 }}big{{ end }}{{ if lt $value 10.0 }}small{{ end }}{{ if eq $value $value }}same{{ end }}{{ if ge $value 1.0 }} enough{{ end }}",
+            f64::NAN,
+            "big enough",
+        ),
+        (
+            "{{ if ge $value 2.0 }}y{{ end }}{{ if gt $value 2.0 }}n{{ end }}{{ if le $value 2.0 }}y{{ end }}{{ eq $labels.job \"a\" \"node\" }}",
+            2.0,
+            "yytrue",
+        ),
+        (
+            "{{ printf \"%T|%9T\" $value $value }} {{ toUpper \"stra\u{df}e \u{fc}\" }}",
+            1.5,
+            "float64|  float64 STRA\u{df}E \u{dc}",
+        ),
         ("{{ now }}", 0.0, "1.7000000005e+09"),
         ("{{ parseDuration \"1h2m10ms\" }}", 0.0, "3720.01"),
         (
@@ -319,6 +371,28 @@ fn what_is_no_template_is_refused_at_load_with_its_place() {
             "undefined variable `$value`",
         ),
         ("abc {{ end }} lost", 4, "unexpected `end`"),
+        ("{{ (toTime $value).Local }}", 4, "a time has no method `Local`"),
+        (
+            "{{ $d := toDuration $value }}{{ $d.Years }}",
+            32,
+            "a duration has no method `Years`",
+        ),
+        (
+            "{{ with toTime 1 }}{{ .Fromat \"2006\" }}{{ end }}",
+            22,
+            "a time has no method `Fromat`",
+        ),
+        ("{{ (toTime 1).Format }}", 4, "`Format` of a time takes a text"),
+        ("{{ (toTime 1).Year 5 }}", 4, "`Year` of a time takes nothing"),
+        ("{{ (toTime 1).UTC.Add \"1h\" }}", 4, "`Add` of a time takes a duration"),
+        ("{{ (toTime 1).Year.Month }}", 4, "a number has no `Month`"),
+        ("{{ (humanize $value).Year }}", 4, "a text has no `Year`"),
+        ("{{ $labels.job 5 }}", 3, "`job` is no method"),
+        (
+            "{{ $x := \"a\" }}{{ if eq (toTime 1).Yaer 1 }}{{ end }}",
+            24,
+            "no method `Yaer`",
+        ),
         ("{{ if true }}a{{ end }}{{else}} lost", 23, "unexpected `end` or `else`"),
     ] {
         let fault = Template::parse(text).unwrap_err();
@@ -329,6 +403,10 @@ fn what_is_no_template_is_refused_at_load_with_its_place() {
             fault.at
         );
     }
+    let hint = Template::parse("{{ (toTime 1).Fromat \"2006\" }}").unwrap_err().hint;
+    assert_eq!(hint.as_deref(), Some("did you mean `Format`?"));
+    // What changes may be anything.
+    assert!(Template::parse("{{ $t := \"\" }}{{ if $t }}{{ $t.Year }}{{ end }}{{ $t = toTime 1 }}").is_ok());
     let hint = Template::parse("{{ humanise $value }}").unwrap_err().hint;
     assert_eq!(hint.as_deref(), Some("did you mean `humanize`?"));
 }
@@ -361,4 +439,8 @@ fn no_template_outgrows_its_limits() {
     let late = expand_with("{{ range $i := 5000 }}{{ $i }}{{ end }}", 0.0, Rc::new(Late));
     assert!(late.unwrap_err().contains("too long"));
     assert!(Template::parse(&"{{ 1 }}".repeat(20_000)).is_err());
+    let many = format!("{{{{ $x := \"x\" }}}}{{{{ print{} }}}}", " $x".repeat(5_000));
+    assert!(Template::parse(&many).unwrap_err().message.contains("more than 64"));
+    let wide = format!("{{{{ printf \"{}\" 1 }}}}", "%[1]60000d".repeat(5_000));
+    assert!(expand(&wide, 0.0).contains("more than 64"), "wide");
 }

@@ -223,12 +223,14 @@ impl<'t> Runner<'t> {
             Rc::new(TrialAnswers {
                 storage: Rc::clone(&self.storage),
                 at,
+                interval,
             })
         };
         let storage = self.storage.borrow();
         let around = Surroundings {
             storage: &*storage,
             query_offset: run.group.query_offset,
+            default_step: interval,
             limit: run.group.limit,
             externals: &self.test.externals,
             feeds: &Feeds::default(),
@@ -260,11 +262,12 @@ impl<'t> Runner<'t> {
 struct TrialAnswers {
     storage: Rc<RefCell<Memory>>,
     at: i64,
+    interval: i64,
 }
 
 impl Answers for TrialAnswers {
     fn query(&self, text: &str) -> Result<Vec<Sample>, String> {
-        group::ask(&*self.storage.borrow(), text, self.at, &|| false)
+        group::ask(&*self.storage.borrow(), text, self.at, self.interval, &|| false)
     }
 
     fn verdict(&self, _check: &str, _target: &str) -> Option<VerdictSeen> {

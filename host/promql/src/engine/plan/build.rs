@@ -223,6 +223,10 @@ fn aggregation(aggregate: Aggregate) -> Built<(VectorKind, bool)> {
 }
 
 fn count_values(label: Arc<str>, arg: Vector, grouping: Grouping) -> Built<(VectorKind, bool)> {
+    if label.is_empty() {
+        let message = "invalid label name \"\": `count_values` needs the name of the label for the values";
+        return Err(EvalError::new(arg.span, EvalErrorKind::Parameter, message));
+    }
     let invariant = arg.invariant;
     let node = CountValues {
         label,

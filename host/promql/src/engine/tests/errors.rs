@@ -182,6 +182,44 @@ fn a_selector_of_everything_is_refused_with_the_limit_and_its_place() {
     }
 }
 
+/// `inner` in the calls that a short request would fill all memory with.
+fn multiplied(inner: &str, levels: usize, call: impl Fn(&str) -> String) -> String {
+    (0..levels).fold(inner.to_owned(), |text, _| call(&text))
+}
+
+#[test]
+fn a_label_that_grows_with_every_call_is_refused_where_it_is_too_long() {
+    let memory = load(MINUTE, &[(r#"a{x="0123456789"}"#, &[1.0])]);
+    let replaced = |inner: &str| format!(r#"label_replace({inner}, "x", "{}", "x", "(.*)")"#, "$1".repeat(30));
+    let joined = |inner: &str| format!(r#"label_join({inner}, "x", "", {})"#, [r#""x""#; 30].join(", "));
+    for text in [multiplied("a", 6, replaced), multiplied("a", 6, joined)] {
+        let error = refused(&memory, 0, &text);
+        assert_eq!(error.kind, Kind::LabelLimit);
+        assert!(error.message.contains("65536 bytes"), "{error}");
+        // Ten bytes become 300, 9,000 and then too many: the third call from within.
+        let place = &text[error.span.start..error.span.end];
+        assert_eq!(place.matches("label_").count(), 3, "{place}");
+    }
+}
+
+#[test]
+fn the_labels_that_a_query_makes_are_limited_together() {
+    let names: Vec<String> = (0..100).map(|number| format!("a{{i=\"{number}\"}}")).collect();
+    let series: Vec<(&str, &[f64])> = names.iter().map(|name| (name.as_str(), &[1.0][..])).collect();
+    let memory = load(MINUTE, &series);
+    let limited = Options {
+        elements: 10_000,
+        ..PLENTY
+    };
+    let text = |bytes: usize| format!(r#"1 + label_replace(a, "x", "{}", "", "")"#, "x".repeat(bytes));
+    let ask = |text: &str| Query::new(parse(text).unwrap()).instant(&memory, 0, &limited);
+    assert!(ask(&text(1_500)).is_ok());
+    let error = ask(&text(1_700)).unwrap_err();
+    assert_eq!(error.kind, Kind::LabelLimit);
+    assert!(error.message.contains("limit of 160000 bytes"), "{error}");
+    assert_eq!(error.span.start, 4);
+}
+
 #[test]
 fn a_query_stops_when_told_to() {
     let memory = load(MINUTE, &[("a", &[1.0])]);
@@ -207,6 +245,13 @@ fn a_query_stops_when_told_to() {
         assert_eq!(error.kind, Kind::Stopped, "{text}");
         assert_eq!(asked.get(), 4, "{text}");
     }
+}
+
+#[test]
+fn values_are_counted_by_a_label_that_has_a_name() {
+    let error = refused(&load(MINUTE, &[("a", &[1.0])]), 0, r#"count_values("", a)"#);
+    assert_eq!(error.kind, Kind::Parameter);
+    assert!(error.message.starts_with(r#"invalid label name """#), "{error}");
 }
 
 #[test]

@@ -108,6 +108,7 @@ const REFUSED: &[(&str, usize, &str)] = &[
     ("vector(a)", 8, "scalar(…)"),
     ("abs(1)", 5, "vector(…)"),
     ("Rate(a[5m])", 1, "did you mean `rate`?"),
+    ("rat(a[5m])", 1, "did you mean `rate`?"),
     ("incraese(a[5m])", 1, "did you mean `increase`?"),
     ("histogram_quantil(0.9, a)", 1, "did you mean `histogram_quantile`?"),
     ("frobnicate(a)", 1, "there is no function `frobnicate`"),

@@ -64,6 +64,11 @@ impl Watch<'_> {
         (self.clock.monotonic() >= self.deadline).then_some(Over::Late)
     }
 
+    /// The time.
+    pub(super) fn now(&self) -> Instant {
+        self.clock.monotonic()
+    }
+
     /// An error when it is time to give up.
     pub(super) fn check(&self) -> Result<(), Failure> {
         self.over().map_or(Ok(()), |over| Err(Failure::from(over)))

@@ -6,13 +6,16 @@ use bellwether_promql::{
     engine::{EvalError, EvalErrorKind},
     parse::ParseError,
 };
-use hyper::StatusCode;
+use hyper::{StatusCode, header};
 use serde::Serialize;
 
 use super::{
     super::super::reply,
     desk::{Over, Watch},
 };
+
+/// When to come again where too many wait: a line is seldom longer than that.
+const RETRY_SECONDS: u32 = 5;
 
 /// What went wrong, by whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub(super) enum Kind {
     Canceled,
     /// There is too much to do already, or the host stops.
     Unavailable,
+    /// It must be done where there is more time for it: nobody outside reads this.
+    TooHeavy,
     /// A fault of ours.
     Internal,
 }
@@ -41,6 +46,7 @@ impl Kind {
             Self::Canceled => "canceled",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
+            Self::TooHeavy => "too_heavy",
         }
     }
 
@@ -48,7 +54,7 @@ impl Kind {
         match self {
             Self::BadData => StatusCode::BAD_REQUEST,
             Self::Execution => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Timeout | Self::Canceled | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Timeout | Self::Canceled | Self::Unavailable | Self::TooHeavy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -61,6 +67,8 @@ pub(super) struct Failure {
     pub(super) message: String,
     /// The part of the expression that is at fault, in bytes. Prometheus has no such field; its clients pass over it.
     pub(super) span: Option<Span>,
+    /// A limit of its evaluation was reached, and nothing else was wrong.
+    pub(super) is_limit: bool,
 }
 
 #[derive(Serialize)]
@@ -85,6 +93,7 @@ impl Failure {
             kind,
             message: message.into(),
             span: None,
+            is_limit: false,
         }
     }
 
@@ -110,8 +119,14 @@ impl Failure {
             (EvalErrorKind::Stopped, None) => Self::from(Over::Late),
             (_, _) => Self::new(Kind::Execution, error.to_string()),
         };
+        let limit = match error.kind {
+            EvalErrorKind::SampleLimit | EvalErrorKind::ElementLimit | EvalErrorKind::LabelLimit => true,
+            EvalErrorKind::Stopped => watch.over().is_none(),
+            _ => false,
+        };
         Self {
             span: Some(error.span),
+            is_limit: limit,
             ..failure
         }
     }
@@ -127,7 +142,11 @@ impl Failure {
             error: &self.message,
             position,
         };
-        reply::json(self.kind.status(), &body)
+        let mut answer = reply::json(self.kind.status(), &body);
+        if self.kind == Kind::Unavailable {
+            answer.headers_mut().insert(header::RETRY_AFTER, RETRY_SECONDS.into());
+        }
+        answer
     }
 }
 

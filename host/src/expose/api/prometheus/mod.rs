@@ -13,7 +13,8 @@
 //!
 //! Flows in: parameters, and what is immutable: a view of history, the status of rules, a snapshot of the board. Flows out:
 //! JSON, or a [`Failure`]. Nothing of it happens on the thread that answers scrapes: expressions are evaluated at one
-//! [`Desk`], and at another, so that no expression keeps anybody from seeing the alerts, the rest is put together.
+//! [`Desk`], those about a moment first at another with less means, so that large ones keep nobody from small ones; and at a third,
+//! so that no expression keeps anybody from seeing the alerts, the rest is put together.
 
 mod body;
 mod desk;
@@ -71,6 +72,10 @@ const LOGGED_CHARACTERS: usize = 500;
 /// Expressions that are evaluated at once. Small machines have two cores; scrapes and runs need them too.
 const QUERY_THREADS: usize = 2;
 
+/// Expressions beside those whose value is small and found soon. Whoever asks what an alert is about must not wait for others'
+/// dashboards.
+const SMALL_THREADS: usize = 1;
+
 /// Answers about rules, metadata and versions that are put together at once: each takes milliseconds.
 const LOOKUP_THREADS: usize = 1;
 
@@ -91,6 +96,7 @@ pub struct Sources {
 pub(in crate::expose) struct Prometheus {
     sources: Sources,
     queries: Desk,
+    small: Desk,
     lookups: Desk,
 }
 
@@ -99,13 +105,18 @@ impl Prometheus {
         Self {
             sources,
             queries: Desk::new(clock.clone(), QUERY_THREADS),
+            small: Desk::new(clock.clone(), SMALL_THREADS),
             lookups: Desk::new(clock.clone(), LOOKUP_THREADS),
         }
     }
 
     /// Starts the threads.
     pub(in crate::expose) fn start(&self, supervisor: &Supervisor) -> std::io::Result<()> {
-        for (name, desk) in [("http-query", &self.queries), ("http-lookup", &self.lookups)] {
+        for (name, desk) in [
+            ("http-query", &self.queries),
+            ("http-small-query", &self.small),
+            ("http-lookup", &self.lookups),
+        ] {
             for _ in 0..desk.threads() {
                 let desk = desk.clone();
                 drop(supervisor.thread(name, move || desk.work())?);
@@ -117,6 +128,7 @@ impl Prometheus {
     /// Ends the threads, and the queries they are at.
     pub(in crate::expose) fn stop(&self) {
         self.queries.stop();
+        self.small.stop();
         self.lookups.stop();
     }
 }
@@ -148,6 +160,8 @@ impl Asked<'_> {
 #[derive(Clone, Copy)]
 enum Place {
     Queries,
+    /// Where small ones are tried, and then there.
+    SmallThenQueries,
     Lookups,
 }
 
@@ -164,7 +178,7 @@ struct Endpoint {
 
 #[rustfmt::skip]
 const ENDPOINTS: [Endpoint; 11] = [
-    Endpoint { path: "/api/v1/query", word: "query", takes_forms: true, place: Place::Queries, make: query::instant },
+    Endpoint { path: "/api/v1/query", word: "query", takes_forms: true, place: Place::SmallThenQueries, make: query::instant },
     Endpoint { path: "/api/v1/query_range", word: "query_range", takes_forms: true, place: Place::Queries, make: query::range },
     Endpoint { path: "/api/v1/query_exemplars", word: "query_exemplars", takes_forms: true, place: Place::Lookups, make: query::exemplars },
     Endpoint { path: "/api/v1/format_query", word: "format_query", takes_forms: true, place: Place::Lookups, make: query::format },
@@ -283,32 +297,44 @@ async fn make(
     wanted: Coding,
 ) -> Result<(bytes::Bytes, Coding), Undone> {
     let patience = parameters.patience(query::SECONDS_MAX).map_err(Undone::Failed)?;
+    let began = shared.clock.monotonic();
     let Prometheus {
         sources,
         queries,
+        small,
         lookups,
     } = &shared.prometheus;
     let (view, rules) = (Arc::clone(&sources.views.borrow()), Arc::clone(&sources.rules.borrow()));
     let (snapshot, version) = (shared.snapshot(), shared.version.clone());
     let now = i64::try_from(shared.clock.wall().as_nanos() / 1_000_000).unwrap_or(i64::MAX);
-    let desk = match endpoint.place {
-        Place::Queries => queries,
-        Place::Lookups => lookups,
+    let all = Arc::new((parameters, name, view, rules, snapshot, version));
+    let work = |make: fn(&Asked<'_>) -> Result<Vec<u8>, Failure>| {
+        let all = Arc::clone(&all);
+        move |watch: &Watch<'_>| {
+            let (parameters, name, view, rules, snapshot, version) = &*all;
+            make(&Asked {
+                parameters,
+                name,
+                storage: &**view,
+                rules,
+                families: &snapshot.families,
+                now,
+                version,
+                watch,
+            })
+        }
     };
-    let work = move |watch: &Watch<'_>| {
-        let asked = Asked {
-            parameters: &parameters,
-            name: &name,
-            storage: &*view,
-            rules: &rules,
-            families: &snapshot.families,
-            now,
-            version: &version,
-            watch,
-        };
-        (endpoint.make)(&asked)
-    };
-    desk.ask(patience, wanted, work).await
+    match endpoint.place {
+        Place::Lookups => return lookups.ask(patience, wanted, work(endpoint.make)).await,
+        Place::Queries => {}
+        Place::SmallThenQueries => match small.ask(patience, wanted, work(query::small)).await {
+            Err(Undone::Failed(failure)) if failure.kind == Kind::TooHeavy => {}
+            Err(Undone::Busy) => {}
+            done => return done,
+        },
+    }
+    let rest = patience.saturating_sub(shared.clock.monotonic().saturating_duration_since(began));
+    queries.ask(rest, wanted, work(endpoint.make)).await
 }
 
 /// What is asked for, wherever it stands.

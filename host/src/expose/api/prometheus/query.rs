@@ -5,7 +5,7 @@ use std::time::Duration;
 use bellwether_promql::{
     engine::{Answer, LOOKBACK, Options, Query},
     parse::{self, Around},
-    value::Value,
+    value::{Value, ValueType},
 };
 
 use super::{
@@ -16,27 +16,52 @@ use super::{
 /// Time for one query, the line included. Whoever waits in front of a browser has given up by then.
 pub(super) const SECONDS_MAX: Duration = Duration::from_secs(30);
 
-/// Samples that one query may read: six hours of 15 s of 14,000 series.
-const SAMPLES_MAX: usize = 20_000_000;
+/// What one query may use.
+struct Means {
+    /// Of evaluation; with waiting there are never more than [`SECONDS_MAX`].
+    time: Duration,
+    samples: usize,
+    elements: usize,
+}
 
-/// Elements that all parts of one query may make: at some 16 bytes, 64 MB. A thousand series at a thousand moments through
-/// four operators.
-const ELEMENTS_MAX: usize = 4_000_000;
+/// Samples: six hours of 15 s of 14,000 series. Elements, of all its parts: at some 16 bytes, 64 MB; a thousand series at a thousand
+/// moments through four operators.
+const WHOLE: Means = Means {
+    time: SECONDS_MAX,
+    samples: 20_000_000,
+    elements: 4_000_000,
+};
 
-/// Milliseconds between the moments of a subquery that names no step: how often a Prometheus server evaluates rules unless
-/// told otherwise.
-const SUBQUERY_STEP: i64 = 60_000;
+/// Of a query that somebody waits for while others take long: an hour of 15 s of 800 series. A full line of queries that only seem to
+/// be small is through in six seconds.
+const SMALL: Means = Means {
+    time: Duration::from_millis(100),
+    samples: 200_000,
+    elements: 100_000,
+};
 
 /// Moments of one range query beside the first, as in Prometheus.
 const POINTS_MAX: i64 = 11_000;
 
 /// The value at a moment.
 pub(super) fn instant(asked: &Asked<'_>) -> Result<Vec<u8>, Failure> {
+    at_a_moment(asked, &WHOLE)
+}
+
+/// The same if it takes little; else [`Kind::TooHeavy`], soon.
+pub(super) fn small(asked: &Asked<'_>) -> Result<Vec<u8>, Failure> {
+    at_a_moment(asked, &SMALL).map_err(|failure| match failure.is_limit {
+        true => Failure::new(Kind::TooHeavy, failure.message),
+        false => failure,
+    })
+}
+
+fn at_a_moment(asked: &Asked<'_>, means: &Means) -> Result<Vec<u8>, Failure> {
     let parameters = asked.parameters;
     let limit = parameters.limit("limit")?;
     let at = parameters.time("time")?.unwrap_or(asked.now);
     let around = Around { step: 0, range: 0 };
-    evaluate(asked, around, at, limit, |query, options| {
+    evaluate(asked, means, around, at, limit, |query, options| {
         query.instant(asked.storage, at, options)
     })
 }
@@ -62,13 +87,14 @@ pub(super) fn range(asked: &Asked<'_>) -> Result<Vec<u8>, Failure> {
         step,
         range: end - start,
     };
-    evaluate(asked, around, start, limit, |query, options| {
+    evaluate(asked, &WHOLE, around, start, limit, |query, options| {
         query.range(asked.storage, start, end, step, options)
     })
 }
 
 fn evaluate(
     asked: &Asked<'_>,
+    means: &Means,
     around: Around,
     at: i64,
     limit: usize,
@@ -81,12 +107,23 @@ fn evaluate(
         Some(_) | None => LOOKBACK,
     };
     let expr = parse::parse_for(text, around).map_err(|error| Failure::syntax("query", &error))?;
+    let kind = match expr.value_type() {
+        ValueType::Matrix => "range vector",
+        ValueType::String => "string",
+        ValueType::Scalar | ValueType::Vector => "",
+    };
+    // A step: it is about a period.
+    if around.step > 0 && !kind.is_empty() {
+        let why = format!("invalid expression type \"{kind}\" for range query, must be Scalar or instant Vector");
+        return Err(Failure::parameter("query", why));
+    }
+    let until = asked.watch.now() + means.time;
     let options = Options {
         lookback,
-        default_step: SUBQUERY_STEP,
-        samples: SAMPLES_MAX,
-        elements: ELEMENTS_MAX,
-        stop: &|| asked.watch.over().is_some(),
+        default_step: asked.rules.interval,
+        samples: means.samples,
+        elements: means.elements,
+        stop: &|| asked.watch.over().is_some() || asked.watch.now() >= until,
     };
     let answer = run(&mut Query::new(expr), &options).map_err(|error| Failure::evaluation(&error, asked.watch))?;
     let mut notes = Notes::of(answer.warnings, &answer.places, text);

@@ -127,7 +127,7 @@ fn status() -> Arc<RuleStatus> {
             rules: group.rules.iter().map(report).collect(),
         })
     };
-    Arc::new(RuleStatus::new(rules.groups.iter().map(group)))
+    Arc::new(RuleStatus::new(rules.interval, rules.groups.iter().map(group)))
 }
 
 fn host() -> Host {
@@ -280,7 +280,24 @@ fn what_is_wrong_is_said_in_prometheus_words_with_its_code() {
             "bad_data",
             "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
         ),
-        ("query_range?query=x%5B5m%5D&start=0&end=1&step=1", 422, "execution", ""),
+        (
+            "query_range?query=x%5B5m%5D&start=0&end=1&step=1",
+            400,
+            "bad_data",
+            "invalid parameter \"query\": invalid expression type \"range vector\" for range query",
+        ),
+        (
+            "query_range?query=%22x%22&start=0&end=1&step=1",
+            400,
+            "bad_data",
+            "invalid parameter \"query\": ",
+        ),
+        (
+            "query?query=count_values(%22%22,x)",
+            422,
+            "execution",
+            "invalid label name \"\"",
+        ),
         (
             "query?query=requests_total*on(job)requests_total&time=1700000030",
             422,
@@ -499,11 +516,51 @@ fn who_comes_when_too_many_wait_is_sent_away() {
     let host = host();
     let waiting: Vec<Client> = (0..LINE_MAX + 2).map(|_| begin(&host, SLOW)).collect();
     host.wait_for("the line is full", |host| {
-        let answer = host.get("/api/v1/query?query=1&timeout=50ms");
-        answer.status == 503 && answer.json()["errorType"] == "unavailable"
+        let answer = host.get("/api/v1/query_range?query=1&start=0&end=1&step=1&timeout=50ms");
+        let is_full = answer.status == 503 && answer.json()["errorType"] == "unavailable";
+        assert!(!is_full || answer.header("retry-after") == Some("5"));
+        is_full
     });
-    assert!(host.counted("bellwether_query_requests_total", &["query", "busy"]) >= 1.0);
+    assert!(host.counted("bellwether_query_requests_total", &["query_range", "busy"]) >= 1.0);
     drop(waiting);
+}
+
+/// As [`SLOW`], about one moment.
+const SLOW_AT_A_MOMENT: &str =
+    "/api/v1/query?query=quantile_over_time(0.5,quantile_over_time(0.5,vector(1)[1h:250ms])[3h:1s])";
+
+#[test]
+fn a_storm_of_large_queries_keeps_nobody_from_small_ones() {
+    let host = host();
+    let many = |path| -> Vec<Client> { (0..12).map(|_| begin(&host, path)).collect() };
+    let storm = (many(SLOW), many(SLOW_AT_A_MOMENT));
+    // Nobody gave up in front of the line, and all of those at work are large.
+    for _ in 0..3 {
+        let value = host.get("/api/v1/query?query=sum(requests_total)&time=1700000030&timeout=9s");
+        assert_eq!(data(&value)["result"][0]["value"][1], "60");
+    }
+    drop(storm);
+}
+
+#[test]
+fn what_is_too_large_to_be_small_is_answered_all_the_same() {
+    let host = host();
+    let answer = host.get("/api/v1/query?query=max(count_over_time(vector(1)[150s:1ms]))");
+    assert_eq!(data(&answer)["result"][0]["value"][1], "150000");
+}
+
+#[test]
+fn a_subquery_without_a_step_steps_as_in_rules() {
+    let host = Setup {
+        sources: Sources {
+            views: watch::channel(history()).1,
+            rules: watch::channel(Arc::new(RuleStatus::new(15_000, []))).1,
+        },
+        ..Setup::default()
+    }
+    .start();
+    let answer = host.get("/api/v1/query?query=max(count_over_time(requests_total[2m:]))&time=1700000600");
+    assert_eq!(data(&answer)["result"][0]["value"][1], "8");
 }
 
 #[test]
