@@ -85,11 +85,9 @@ fn notification(alerts: usize, reason: NewsReason) -> Notification {
     }
 }
 
-/// As a configuration has it that says nothing of methods.
+/// As a configuration gives it to a receiver where nothing is said of methods.
 fn connection(url: &str) -> Connection {
-    let mut connection = Connection::at_address(url).expect("an address");
-    connection.methods.remove("POST");
-    connection
+    Connection::at_address(url).expect("an address")
 }
 
 fn given(connection: Connection, settings: &'static str) -> Given {
@@ -332,19 +330,22 @@ async fn answers_become_failures_that_say_whether_and_when_to_try_again() {
 async fn a_connection_that_names_its_methods_allows_no_others() {
     let bench = Bench::new();
     let server = Server::start(ok).await;
-    let mut read_only = connection(&server.url(""));
-    read_only.methods = ["GET".to_owned()].into();
-    let end = deliver(
-        &bench,
-        "webhook",
-        &given(read_only, "{}"),
-        notification(1, NewsReason::First),
-    )
-    .await;
-    let failure = end.result.expect_err("denied");
-    assert!(
-        failure.is_permanent && failure.message.contains("`methods`"),
-        "{failure:?}"
-    );
+    // The second is what a connection allows that names none.
+    for methods in [&["GET"][..], &["GET", "HEAD", "OPTIONS"]] {
+        let mut read_only = connection(&server.url(""));
+        read_only.methods = methods.iter().map(|method| (*method).to_owned()).collect();
+        let end = deliver(
+            &bench,
+            "webhook",
+            &given(read_only, "{}"),
+            notification(1, NewsReason::First),
+        )
+        .await;
+        let failure = end.result.expect_err("denied");
+        assert!(
+            failure.is_permanent && failure.message.contains("`methods`"),
+            "{failure:?}"
+        );
+    }
     assert!(server.heard().is_empty());
 }
