@@ -219,8 +219,8 @@ impl Conductor {
         loop {
             let checks = tokio::select! {
                 ready = of_task(&mut receivers) => {
-                    self.take_receivers(&ready);
                     receivers = None;
+                    self.take_first_receivers(&ready).await;
                     continue;
                 }
                 loaded = arrived.recv() => match loaded {
@@ -251,7 +251,7 @@ impl Conductor {
         }
         if receivers.is_some() {
             let ready = of_task(&mut receivers).await;
-            self.take_receivers(&ready);
+            self.take_first_receivers(&ready).await;
         }
         self.telemetry.emit(&AllLoaded {
             ready: running.len(),
@@ -283,6 +283,17 @@ impl Conductor {
         self.supervisor.spawn("load receivers", async move {
             load_receivers(&sandbox, &loaded, &*progress).await
         })
+    }
+
+    async fn take_first_receivers(&mut self, ready: &[LoadedReceiver]) {
+        self.configure_dispatch(&self.current.config, ready).await;
+        self.take_receivers(ready);
+    }
+
+    async fn configure_dispatch(&self, config: &Config, receivers: &[LoadedReceiver]) {
+        let settings = dispatch::Settings::of(&config.dispatch, &receivers::refreshes(receivers));
+        // It ends before this does, when the host stops.
+        let _ = self.dispatch.configure(settings).await;
     }
 
     fn take_receivers(&mut self, ready: &[LoadedReceiver]) {
@@ -339,11 +350,8 @@ impl Conductor {
         self.swap(checks).await;
         let history = (self.current.config.history != new.config.history)
             .then(|| history::Settings::of(&new.config.history, &self.serve.address().to_string()));
-        // Before the rules, whose alerts it leads. It ends before this does, when the host stops.
-        let _ = self
-            .dispatch
-            .configure(dispatch::Settings::of(&new.config.dispatch))
-            .await;
+        // Before the rules, whose alerts it leads.
+        self.configure_dispatch(&new.config, &receivers).await;
         self.rules.replace(rules, history).await;
         self.current = new;
         self.take_receivers(&receivers);

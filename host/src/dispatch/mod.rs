@@ -31,6 +31,7 @@ mod store;
 #[cfg(test)]
 pub(crate) use self::handle::{Bells, OutboxRequest, outbox as outbox_for_tests};
 pub use self::{
+    convert::Refreshes,
     core::{AlertView, GroupView, Overview},
     handle::OutboxHandle,
     message::{Attempt, Message, MessageId, News, NewsReason},

@@ -20,6 +20,7 @@ mod hostile;
 mod log;
 mod process;
 mod queries;
+mod receivers;
 mod reload;
 mod routes;
 mod rules;

@@ -304,6 +304,27 @@ fn what_may_have_arrived_is_tried_again_as_it_is_and_before_what_follows() {
 }
 
 #[test]
+fn a_receiver_that_turns_out_to_forget_is_reminded_in_time() {
+    let mut host = Host::new(settings());
+    host.fire("i=1");
+    host.pass(30 * S);
+    assert_eq!(host.deliver("ops").as_deref(), Some("first +i1"));
+    // Its plugin was not known until now; the group would be looked at in four minutes.
+    host.pass(M);
+    let forgets = ReceiverTraits {
+        refresh: Some(90 * S),
+        ..ReceiverTraits::default()
+    };
+    let mut known = settings();
+    known.known.insert("ops".into(), forgets);
+    host.core.configure(known, host.now);
+    host.settle();
+    assert_eq!(host.deliver("ops"), None, "it has not forgotten yet");
+    host.pass(30 * S);
+    assert_eq!(host.deliver("ops").as_deref(), Some("refresh +i1"));
+}
+
+#[test]
 fn a_message_that_is_refused_for_good_is_set_aside_and_changes_nothing() {
     let mut host = Host::new(settings());
     host.fire("i=1");
