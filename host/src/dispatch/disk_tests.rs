@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bellwether_promql::labels::Labels;
 
 use super::{
-    message::{Message, MessageId},
+    message::{Message, MessageId, News},
     posted::PostedRow,
     rows::{DeadLetter, GroupKey, GroupRow, Loaded, ToldRow, Write},
     silence::Silence,
@@ -49,23 +49,29 @@ impl Disk {
             Write::Message(message) => drop(self.messages.insert(message.id, (*message).clone())),
             Write::ForgetMessage(id) => drop(self.messages.remove(&id)),
             Write::Told { group, firing, over } => {
-                for news in firing {
-                    let row = ToldRow {
-                        group: group.clone(),
-                        news,
-                    };
-                    self.told.insert((group.clone(), row.news.labels.clone()), row);
-                }
+                self.tell(&group, firing, true);
                 for labels in over {
                     self.told.remove(&(group.clone(), labels));
                 }
             }
+            Write::Doubtful { group, firing } => self.tell(&group, firing, false),
             Write::Sequence(sequence) => self.sequence = sequence,
             Write::Posted(row) => drop(self.posted.insert(row.labels.clone(), *row)),
             Write::ForgetPosted(labels) => drop(self.posted.remove(&labels)),
             Write::Silence(silence) => drop(self.silences.insert(silence.id.clone(), silence)),
             Write::ForgetSilence(id) => drop(self.silences.remove(&id)),
             Write::Dead(letter) => self.dead.push(*letter),
+        }
+    }
+
+    fn tell(&mut self, group: &GroupKey, firing: Vec<News>, is_certain: bool) {
+        for news in firing {
+            let row = ToldRow {
+                group: group.clone(),
+                news,
+                is_certain,
+            };
+            self.told.insert((group.clone(), row.news.labels.clone()), row);
         }
     }
 

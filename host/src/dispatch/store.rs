@@ -102,7 +102,11 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> {
             "DELETE FROM dispatch_messages WHERE id = ?1",
             params![id.to_string()],
         ),
-        Write::Told { group, firing, over } => put_told(transaction, group, firing, over),
+        Write::Told { group, firing, over } => {
+            put_told(transaction, group, firing, true)?;
+            forget_told(transaction, group, over)
+        }
+        Write::Doubtful { group, firing } => put_told(transaction, group, firing, false),
         Write::Sequence(sequence) => run(
             transaction,
             "INSERT INTO dispatch_sequence (one, sequence) VALUES (1, ?1)
@@ -189,8 +193,13 @@ fn put_message(transaction: &Transaction<'_>, message: &Message) -> rusqlite::Re
     )
 }
 
-fn put_told(transaction: &Transaction<'_>, group: &GroupKey, firing: &[News], over: &[Labels]) -> rusqlite::Result<()> {
-    for news in firing {
+fn put_told(
+    transaction: &Transaction<'_>,
+    group: &GroupKey,
+    firing: &[News],
+    is_certain: bool,
+) -> rusqlite::Result<()> {
+    firing.iter().try_for_each(|news| {
         run(
             transaction,
             "INSERT INTO dispatch_told (receiver, group_key, labels, body) VALUES (?1, ?2, ?3, ?4)
@@ -199,18 +208,20 @@ fn put_told(transaction: &Transaction<'_>, group: &GroupKey, firing: &[News], ov
                 &*group.receiver,
                 &*group.key,
                 labels_text(&news.labels)?,
-                body::news(news)?
+                body::told(news, is_certain)?
             ],
-        )?;
-    }
-    for labels in over {
+        )
+    })
+}
+
+fn forget_told(transaction: &Transaction<'_>, group: &GroupKey, over: &[Labels]) -> rusqlite::Result<()> {
+    over.iter().try_for_each(|labels| {
         run(
             transaction,
             "DELETE FROM dispatch_told WHERE receiver = ?1 AND group_key = ?2 AND labels = ?3",
             params![&*group.receiver, &*group.key, labels_text(labels)?],
-        )?;
-    }
-    Ok(())
+        )
+    })
 }
 
 fn put_dead(transaction: &Transaction<'_>, letter: &DeadLetter) -> rusqlite::Result<()> {
@@ -285,10 +296,12 @@ fn group(row: &Row<'_>) -> Option<GroupRow> {
 }
 
 fn told(row: &Row<'_>) -> Option<ToldRow> {
-    let labels = labels_of(&text(row, 2)?)?;
+    let (labels, body) = (labels_of(&text(row, 2)?)?, text(row, 3)?);
+    let body = Body::read(&body)?;
     Some(ToldRow {
         group: key(row, 0)?,
-        news: Body::read(&text(row, 3)?)?.news(labels)?,
+        is_certain: !body.doubtful,
+        news: body.news(labels)?,
     })
 }
 

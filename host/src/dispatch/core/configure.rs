@@ -138,12 +138,12 @@ impl Core {
             return;
         };
         if let Some(member) = group.members.get_mut(labels) {
-            member.is_told = false;
+            (member.is_told, member.is_doubtful) = (false, false);
         }
         let (told_at, flush_at, old) = (group.told_at, group.flush_at, group.key.clone());
         let Some(group) = self.groups.get_mut(&to) else { return };
         if let Some(member) = group.members.get_mut(labels) {
-            member.is_told = true;
+            (member.is_told, member.is_doubtful) = (true, false);
         }
         let is_first = group.told_at.is_none();
         group.told_at = group.told_at.max(told_at);

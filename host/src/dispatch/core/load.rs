@@ -52,7 +52,8 @@ impl Core {
         let id = self.group_of(row.group, now);
         let labels = row.news.labels.clone();
         if let Some(group) = self.groups.get_mut(&id) {
-            group.members.entry(labels.clone()).or_default().is_told = true;
+            let member = group.members.entry(labels.clone()).or_default();
+            (member.is_told, member.is_doubtful) = (row.is_certain, !row.is_certain);
         }
         let held = self.remember(&labels, Record::restored(&row.news));
         held.groups.push(id);

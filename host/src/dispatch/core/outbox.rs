@@ -88,7 +88,14 @@ impl Core {
         match group.slot.report(attempt, now) {
             Outcome::Delivered(message) => self.delivered(id, message, now),
             Outcome::Again { dropped } => self.rebuild(id, dropped, now),
-            Outcome::Dead { message, dropped } => {
+            Outcome::Dead {
+                message,
+                dropped,
+                is_doubtful,
+            } => {
+                if is_doubtful {
+                    self.doubt(id, &message);
+                }
                 self.dead(message, attempt, now);
                 self.rebuild(id, dropped, now);
                 self.let_go(id, []);
@@ -117,6 +124,15 @@ impl Core {
         self.offer(id, now);
         self.hand_on(id);
         self.let_go(id, ended);
+    }
+
+    fn doubt(&mut self, id: u64, message: &Message) {
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        let firing = group.doubt(message);
+        if !firing.is_empty() {
+            let group = group.key.clone();
+            self.effects.writes.push(Write::Doubtful { group, firing });
+        }
     }
 
     fn dead(&mut self, message: Message, attempt: &Attempt, now: i64) {

@@ -349,6 +349,39 @@ fn a_message_that_is_refused_for_good_is_set_aside_and_changes_nothing() {
 }
 
 #[test]
+fn what_may_have_arrived_before_it_was_refused_for_good_is_told_again_and_its_end_as_well() {
+    let refused = Attempt::Permanent {
+        message: "410".to_owned(),
+    };
+    let mut host = Host::new(settings());
+    host.fire("i=1");
+    host.fire("i=2");
+    host.pass(30 * S);
+    let message = host.take("ops").unwrap();
+    host.report(&message, &timed_out());
+    host.pass(10 * S);
+    let again = host.take("ops").unwrap();
+    assert_eq!(again.id, message.id);
+    host.report(&again, &refused);
+    assert_eq!(host.disk.dead.len(), 1);
+    // A new process knows as much.
+    host.restart(settings());
+    host.say(true, true);
+    host.end("i=1");
+    host.pass(5 * M);
+    assert_eq!(
+        host.deliver("ops").as_deref(),
+        Some("changed -i1 +i2"),
+        "nobody knows whether it heard of them: the end of one, and again that the other fires"
+    );
+    host.end("i=2");
+    host.pass(5 * M);
+    assert_eq!(host.deliver("ops").as_deref(), Some("resolved -i2"));
+    assert_eq!(host.core.counts(host.now), Counts::default());
+    assert_eq!(host.disk.load().told, []);
+}
+
+#[test]
 fn messages_are_handed_out_only_when_they_are_kept() {
     let mut host = Host::new(settings());
     host.fire("i=1");
