@@ -61,6 +61,13 @@ impl Disk {
             Write::Silence(silence) => drop(self.silences.insert(silence.id.clone(), silence)),
             Write::ForgetSilence(id) => drop(self.silences.remove(&id)),
             Write::Dead(letter) => self.dead.push(*letter),
+            Write::ForgetAll => {
+                *self = Self {
+                    dead: std::mem::take(&mut self.dead),
+                    queued: std::mem::take(&mut self.queued),
+                    ..Self::default()
+                };
+            }
         }
     }
 

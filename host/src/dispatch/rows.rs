@@ -100,6 +100,8 @@ pub enum Write {
     ForgetSilence(Arc<str>),
     /// See [`DeadLetter`].
     Dead(Box<DeadLetter>),
+    /// All but dead letters: what follows is everything there is.
+    ForgetAll,
 }
 
 /// All that was kept.

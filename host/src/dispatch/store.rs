@@ -21,7 +21,7 @@ use crate::store::{Store, StoreError, WriteKey};
 const MODULE: &str = "dispatch";
 
 /// Refused messages that are kept, the newest. Somebody who looks for what was lost looks at the last of them.
-const DEAD_MAX: u32 = 1_000;
+pub(super) const DEAD_MAX: u32 = 1_000;
 
 /// How long, in milliseconds: 30 days.
 const DEAD_RETENTION: i64 = 30 * 86_400_000;
@@ -75,6 +75,9 @@ CREATE TABLE dispatch_sequence (
     one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
     sequence INTEGER NOT NULL
 ) STRICT"];
+
+const FORGET_ALL: &str = "DELETE FROM dispatch_groups; DELETE FROM dispatch_told; DELETE FROM dispatch_messages;
+DELETE FROM dispatch_posted; DELETE FROM dispatch_silences; DELETE FROM dispatch_sequence";
 
 /// Makes the tables.
 pub(super) fn prepare(store: &Store) -> Result<(), StoreError> {
@@ -136,6 +139,7 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> {
             params![&**id],
         ),
         Write::Dead(letter) => put_dead(transaction, letter),
+        Write::ForgetAll => transaction.execute_batch(FORGET_ALL),
     }
 }
 
@@ -247,19 +251,29 @@ fn put_dead(transaction: &Transaction<'_>, letter: &DeadLetter) -> rusqlite::Res
 
 /// Everything that can be read.
 pub(super) fn load(store: &Store) -> Result<Loaded, StoreError> {
-    store.read(|connection| {
-        Ok(Loaded {
-            groups: all(connection, "SELECT receiver, group_key, route, labels, flush_at, has_flushed, told_at FROM dispatch_groups", group)?,
-            told: all(connection, "SELECT receiver, group_key, labels, body FROM dispatch_told", told)?,
-            messages: all(
-                connection,
-                "SELECT id, receiver, group_key, sequence, reason, created_at, group_labels, withheld, alerts FROM dispatch_messages",
-                message,
-            )?,
-            posted: all(connection, "SELECT labels, body FROM dispatch_posted", posted)?,
-            silences: all(connection, "SELECT body FROM dispatch_silences", silence)?,
-            sequence: all(connection, "SELECT sequence FROM dispatch_sequence", number)?.into_iter().next().unwrap_or(0),
-        })
+    store.read(read)
+}
+
+/// See [`load`].
+pub(super) fn read(connection: &Connection) -> rusqlite::Result<Loaded> {
+    Ok(Loaded {
+        groups: all(
+            connection,
+            "SELECT receiver, group_key, route, labels, flush_at, has_flushed, told_at FROM dispatch_groups",
+            group,
+        )?,
+        told: all(connection, "SELECT receiver, group_key, labels, body FROM dispatch_told", told)?,
+        messages: all(
+            connection,
+            "SELECT id, receiver, group_key, sequence, reason, created_at, group_labels, withheld, alerts FROM dispatch_messages",
+            message,
+        )?,
+        posted: all(connection, "SELECT labels, body FROM dispatch_posted", posted)?,
+        silences: all(connection, "SELECT body FROM dispatch_silences", silence)?,
+        sequence: all(connection, "SELECT sequence FROM dispatch_sequence", number)?
+            .into_iter()
+            .next()
+            .unwrap_or(0),
     })
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bellwether_promql::labels::Labels;
-use rusqlite::{Row, Transaction};
+use rusqlite::{Connection, Row, Transaction};
 use serde::{Deserialize, Serialize};
 
 use super::state::Alerts;
@@ -65,27 +65,30 @@ pub(super) fn prepare(store: &Store) -> Result<(), StoreError> {
 
 /// Everything that can be read.
 pub(super) fn load(store: &Store) -> Result<Vec<Kept>, StoreError> {
-    store.read(|connection| {
-        let mut statement = connection.prepare(
-            "SELECT alerts.group_key, rule, number, labels, state, active_at, body, evaluated_at
-             FROM rule_alerts AS alerts LEFT JOIN rule_groups USING (group_key)",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut found: BTreeMap<RuleId, Kept> = BTreeMap::new();
-        while let Some(row) = rows.next()? {
-            let Some((id, last, alert)) = kept(row) else { continue };
-            let alerts = &mut found
-                .entry(id.clone())
-                .or_insert_with(|| Kept {
-                    id,
-                    last,
-                    alerts: Alerts::new(),
-                })
-                .alerts;
-            alerts.insert(alert.labels.clone(), alert);
-        }
-        Ok(found.into_values().collect())
-    })
+    store.read(read)
+}
+
+/// See [`load`].
+pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<Kept>> {
+    let mut statement = connection.prepare(
+        "SELECT alerts.group_key, rule, number, labels, state, active_at, body, evaluated_at
+         FROM rule_alerts AS alerts LEFT JOIN rule_groups USING (group_key)",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut found: BTreeMap<RuleId, Kept> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let Some((id, last, alert)) = kept(row) else { continue };
+        let alerts = &mut found
+            .entry(id.clone())
+            .or_insert_with(|| Kept {
+                id,
+                last,
+                alerts: Alerts::new(),
+            })
+            .alerts;
+        alerts.insert(alert.labels.clone(), alert);
+    }
+    Ok(found.into_values().collect())
 }
 
 /// Queues what a group's evaluation leaves: the slot, and, when they changed, its alerts. Both become part of the same commit.

@@ -37,7 +37,7 @@ impl Core {
         self.lead_anew(now);
     }
 
-    fn restore_posted(&mut self, row: &posted::PostedRow, now: i64) {
+    pub(super) fn restore_posted(&mut self, row: &posted::PostedRow, now: i64) {
         let record = posted::restored(row, now);
         if let Some(ends_at) = record.ends_at.filter(|_| record.is_firing) {
             self.ends.insert((ends_at, row.labels.clone()));
@@ -48,15 +48,18 @@ impl Core {
             .set(Source::Posted, record);
     }
 
-    fn restore_told(&mut self, row: ToldRow, now: i64) {
+    pub(super) fn restore_told(&mut self, row: ToldRow, now: i64) {
         let id = self.group_of(row.group, now);
         let labels = row.news.labels.clone();
         if let Some(group) = self.groups.get_mut(&id) {
             let member = group.members.entry(labels.clone()).or_default();
-            (member.is_told, member.is_doubtful) = (row.is_certain, !row.is_certain);
+            member.is_told |= row.is_certain;
+            member.is_doubtful = !member.is_told;
         }
         let held = self.remember(&labels, Record::restored(&row.news));
-        held.groups.push(id);
+        if !held.groups.contains(&id) {
+            held.groups.push(id);
+        }
     }
 
     /// An alert of which nobody but a receiver knows.
@@ -70,7 +73,7 @@ impl Core {
     }
 
     /// Rows of a group without its own are not thrown away.
-    fn group_of(&mut self, key: GroupKey, now: i64) -> u64 {
+    pub(super) fn group_of(&mut self, key: GroupKey, now: i64) -> u64 {
         match self.by_key.get(&key) {
             Some(id) => *id,
             None => self.add_group(Group::new(
@@ -82,7 +85,7 @@ impl Core {
         }
     }
 
-    fn restore_messages(&mut self, mut messages: Vec<Message>, now: i64) {
+    pub(super) fn restore_messages(&mut self, mut messages: Vec<Message>, now: i64) {
         messages.sort_by_key(|message| message.sequence);
         let mut of_group: HashMap<GroupKey, Vec<Message>> = HashMap::new();
         for message in messages {

@@ -8,6 +8,7 @@ mod alerts;
 mod anew;
 mod configure;
 mod flush;
+mod late;
 mod load;
 mod outbox;
 mod overview;
@@ -22,6 +23,7 @@ use std::{
 
 use bellwether_promql::labels::Labels;
 
+pub use self::late::Meanwhile;
 pub use self::overview::{AlertView, Counts, GroupView, Overview};
 use super::{
     flush::Decision,

@@ -6,6 +6,7 @@ use super::{
     super::{
         disk_tests::Disk,
         message::{News, NewsReason},
+        rows::Loaded,
         posted::PostedAlert,
         settings::{GroupBy, Inhibit, ReceiverTraits, Route},
     },
@@ -379,6 +380,122 @@ fn what_may_have_arrived_before_it_was_refused_for_good_is_told_again_and_its_en
     assert_eq!(host.deliver("ops").as_deref(), Some("resolved -i2"));
     assert_eq!(host.core.counts(host.now), Counts::default());
     assert_eq!(host.disk.load().told, []);
+}
+
+/// A new process that cannot read what is on disk, and does what it is told while nothing is kept.
+struct Blind {
+    host: Host,
+    meanwhile: Meanwhile,
+    kept: Disk,
+}
+
+impl Blind {
+    fn after(mut host: Host) -> Self {
+        let kept = std::mem::take(&mut host.disk);
+        host.core = Core::new(settings(), Box::new(|_| Vec::new()));
+        host.alerts.clear();
+        host.say(false, true);
+        Self {
+            host,
+            meanwhile: Meanwhile::default(),
+            kept,
+        }
+    }
+
+    fn deliver(&mut self) -> Option<String> {
+        let message = self.host.take("ops")?;
+        self.host
+            .core
+            .report(message.id, &Attempt::Delivered { receipt: Vec::new() }, self.host.now);
+        let effects = self.host.core.take_effects();
+        self.meanwhile.note(&effects.writes);
+        self.host.core.kept(effects.batch, false, self.host.now);
+        Some(told(&message))
+    }
+
+    /// It can be read now.
+    fn take_up(self) -> Host {
+        let Self {
+            mut host,
+            meanwhile,
+            kept,
+        } = self;
+        let loaded = kept.load();
+        host.disk = kept;
+        host.core.take_up(loaded, &meanwhile, host.now);
+        host.settle();
+        host
+    }
+}
+
+#[test]
+fn what_could_not_be_read_at_the_start_counts_once_it_can_be() {
+    let mut host = Host::new(settings());
+    for alert in ["i=1", "i=2", "i=3", "i=4"] {
+        host.fire(alert);
+    }
+    host.pass(30 * S);
+    assert_eq!(host.deliver("ops").as_deref(), Some("first +i1 +i2 +i3 +i4"));
+    // The first is over unseen, the second fires on, the third ends before the disk is back, and the fourth waits for its `for` again.
+    let mut blind = Blind::after(host);
+    blind.host.fire("i=2");
+    blind.host.fire("i=3");
+    blind.host.pass(30 * S);
+    assert_eq!(blind.deliver().as_deref(), Some("first +i2 +i3"), "nothing is held back");
+    blind.host.end("i=3");
+    blind.host.pass(5 * M);
+    assert_eq!(blind.deliver().as_deref(), Some("changed +i2 -i3"));
+    let waiting = labels("alertname=A,i=4");
+    let pending = Alert {
+        state: AlertState::Pending,
+        fired_at: None,
+        ..alert(&waiting, blind.host.now)
+    };
+    blind.host.alerts.insert(waiting.clone(), pending);
+    blind.host.say(true, false);
+    let mut host = blind.take_up();
+    host.pass(5 * M);
+    assert_eq!(host.deliver("ops").as_deref(), Some("changed -i1 +i2"));
+    // All of it is on disk.
+    host.restart(settings());
+    host.say(true, true);
+    host.pass(10 * M);
+    assert_eq!(host.deliver("ops"), None, "what waits is not over");
+    host.alerts.remove(&waiting);
+    host.end("i=2");
+    host.pass(5 * M);
+    assert_eq!(host.deliver("ops").as_deref(), Some("resolved -i2 -i4"));
+    assert_eq!(host.core.counts(host.now), Counts::default());
+    assert_eq!(host.disk.load(), Loaded { sequence: host.disk.load().sequence, ..Loaded::default() });
+}
+
+#[test]
+fn an_old_message_that_is_read_late_follows_no_newer_one() {
+    let mut host = Host::new(settings());
+    host.fire("i=1");
+    host.pass(30 * S);
+    let message = host.take("ops").unwrap();
+    host.report(&message, &timed_out());
+    let mut blind = Blind::after(host);
+    blind.host.fire("i=2");
+    blind.host.pass(30 * S);
+    assert_eq!(blind.deliver().as_deref(), Some("first +i2"));
+    let mut host = blind.take_up();
+    assert_eq!(host.disk.load().messages, []);
+    host.pass(5 * M);
+    // It may have arrived, and its alert is over.
+    assert_eq!(host.deliver("ops").as_deref(), Some("changed -i1 +i2"));
+}
+
+#[test]
+fn an_old_message_that_is_read_late_goes_out_where_nothing_was_told_since() {
+    let mut host = Host::new(settings());
+    host.fire("i=1");
+    host.pass(30 * S);
+    let message = host.take("ops").unwrap();
+    host.report(&message, &timed_out());
+    let mut host = Blind::after(host).take_up();
+    assert_eq!(host.take("ops").unwrap().id, message.id);
 }
 
 #[test]

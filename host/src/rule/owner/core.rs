@@ -33,7 +33,7 @@ use crate::{
     board::Snapshot,
     clock::Clock,
     history::{self, Admission, History, Reporter, View},
-    store::Store,
+    store::{Late, Store},
     supervisor::{Supervisor, catch},
     telemetry::Telemetry,
 };
@@ -49,6 +49,8 @@ pub(super) struct Core {
     pub(super) clock: Clock,
     pub(super) telemetry: Telemetry,
     pub(super) store: Option<Store>,
+    /// While alerts from before this process cannot be read: nothing is written over them.
+    pub(super) late: Option<Late<Vec<Kept>>>,
     /// Of the store, when alerts were written last.
     pub(super) epoch: u64,
     pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
@@ -122,6 +124,9 @@ impl Core {
             state_dir,
         } = parts;
         let (store, kept) = opened(store, &telemetry);
+        let unread = store.clone().filter(|_| kept.is_none());
+        outlet.set_behind(unread.is_some());
+        let late = unread.map(|store| Late::new(store, store::read, clock.clone()));
         let ticks = Slots::ticks(tick_of(&history));
         let before = history.current().last_tick();
         let mut core = Self {
@@ -134,6 +139,7 @@ impl Core {
             telemetry,
             epoch: store.as_ref().map_or(0, Store::epoch),
             store,
+            late,
             snapshots,
             status,
             views,
@@ -141,7 +147,7 @@ impl Core {
             own_url: externals.url.clone(),
             externals: Arc::new(externals),
             outlet,
-            kept,
+            kept: kept.unwrap_or_default(),
             ticks,
             began: None,
             before,
@@ -184,6 +190,7 @@ impl Core {
     /// Does what is due, in the order of time.
     pub(super) fn run_due(&mut self) {
         let now = self.now();
+        self.look_for_kept(now);
         if self.agenda.is_wrong(now) {
             self.plan(now);
         }
@@ -324,7 +331,7 @@ impl Core {
         (run.done, run.last, run.missed) = (slot, Some(slot), run.missed + missed);
         run.took = self.clock.monotonic().saturating_duration_since(began);
         self.shown.set(at, run.status());
-        if let Some(store) = &self.store {
+        if let Some(store) = self.store.as_ref().filter(|_| self.late.is_none()) {
             let alerts = std::mem::take(&mut run.is_dirty).then(|| run.alerts());
             store::save(store, &run.key, slot, alerts);
         }
@@ -483,15 +490,14 @@ pub(super) fn tick_of(history: &History) -> i64 {
     i64::try_from(history.settings().interval.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn opened(store: Option<Store>, telemetry: &Telemetry) -> (Option<Store>, Vec<Kept>) {
-    let Some(store) = store else { return (None, Vec::new()) };
+/// The tables, and what they hold; None: it cannot be read yet.
+fn opened(store: Option<Store>, telemetry: &Telemetry) -> (Option<Store>, Option<Vec<Kept>>) {
+    let Some(store) = store else { return (None, None) };
     if let Err(error) = store::prepare(&store) {
         telemetry.emit(&NotRestored { error: &error });
-        return (None, Vec::new());
+        return (None, None);
     }
-    let kept = store::load(&store).unwrap_or_else(|error| {
-        telemetry.emit(&NotRestored { error: &error });
-        Vec::new()
-    });
-    (Some(store), kept)
+    let kept = store::load(&store);
+    let kept = kept.inspect_err(|error| telemetry.emit(&NotRestored { error }));
+    (Some(store), kept.ok())
 }

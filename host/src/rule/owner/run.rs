@@ -19,6 +19,7 @@ use super::super::{
     store::{Kept, RuleId},
     template,
 };
+use crate::alert::AlertState;
 
 /// One group.
 #[derive(Debug)]
@@ -151,6 +152,23 @@ impl RuleRun {
         self.written
             .extend(state::samples(&kept.alerts).into_iter().map(|(labels, _)| labels));
         self.alerts = Arc::new(kept.alerts);
+    }
+
+    /// Takes up what an earlier process left and this one could not read until now. What this one saw stays, but for an alert that
+    /// fired and is only waiting here for want of a past.
+    pub(super) fn take_up(&mut self, kept: Kept) {
+        self.last = self.last.or(kept.last);
+        self.written
+            .extend(state::samples(&kept.alerts).into_iter().map(|(labels, _)| labels));
+        let alerts = Arc::make_mut(&mut self.alerts);
+        for (labels, old) in kept.alerts {
+            match alerts.get_mut(&labels) {
+                Some(new) => state::resume(new, &old),
+                // What waited and does not now was over before it fired.
+                None if old.state == AlertState::Pending => {}
+                None => drop(alerts.insert(labels, old)),
+            }
+        }
     }
 
     /// Goes on from the same rule under the configuration before.
