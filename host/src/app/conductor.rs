@@ -291,7 +291,7 @@ impl Conductor {
     }
 
     async fn configure_dispatch(&self, config: &Config, receivers: &[LoadedReceiver]) {
-        let settings = dispatch::Settings::of(&config.dispatch, &receivers::refreshes(receivers));
+        let settings = dispatch::Settings::of(config, &receivers::refreshes(receivers));
         // It ends before this does, when the host stops.
         let _ = self.dispatch.configure(settings).await;
     }

@@ -258,7 +258,7 @@ impl App {
             &supervisor,
             DispatchOptions {
                 // What plugins say of themselves follows when they are loaded; before that nothing reaches their receivers.
-                settings: dispatch::Settings::of(&config.dispatch, &dispatch::Refreshes::new()),
+                settings: dispatch::Settings::of(config, &dispatch::Refreshes::new()),
                 store: Some(store.clone()),
                 outlet,
                 snapshots: Some(board.snapshots()),

@@ -10,7 +10,6 @@ use super::{
     host::{Host, HostArgument, Trouble},
     output,
 };
-use crate::alert::Fingerprint;
 
 /// Elements of one part that are shown for one alert.
 const SHOWN_MAX: usize = 10;
@@ -119,8 +118,8 @@ impl Told {
     }
 
     /// For each receiver of an alert what became of it.
-    fn of(&self, labels: &Labels) -> Vec<Value> {
-        let own = Fingerprint::of(labels).to_string();
+    fn of(&self, fingerprint: &str) -> Vec<Value> {
+        let own = fingerprint;
         let holds = |list: &Value| list.as_array().is_some_and(|list| list.iter().any(|one| *one == *own));
         let mut alerts = self.alerts.as_array().into_iter().flatten();
         let status = alerts
@@ -175,7 +174,7 @@ fn explained(alert: &Value, parts: &[(String, Vec<(Labels, String)>)], (checks, 
         "keep_firing_since": alert["keepFiringSince"], "no_data_since": alert["noDataSince"],
         "operands": shown(parts, &labels),
         "verdicts": verdicts(&labels, checks),
-        "notifications": told.of(&labels),
+        "notifications": told.of(text(alert, "fingerprint")),
     })
 }
 
@@ -396,11 +395,10 @@ mod tests {
         let parts = [("queue".to_owned(), vec![queue("a", "3"), queue("b", "120")])];
         let alert = json!({
             "labels": {"alertname": "Deep", "check": "queue", "target": "b"}, "annotations": {"summary": "too deep"},
-            "state": "firing", "value": "1.2e+02", "activeAt": "T1", "firedAt": "T2",
+            "state": "firing", "value": "1.2e+02", "activeAt": "T1", "firedAt": "T2", "fingerprint": "f0",
         });
         let mut said = String::new();
-        let labels = expression::labels(&alert["labels"]);
-        let own = Fingerprint::of(&labels).to_string();
+        let own = "f0";
         let told = Told {
             groups: json!({"groups": [
                 {"receiver": "ops", "alerts": [own], "told": [own], "told_at": "T3", "waiting": 0},

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use bellwether_promql::labels::Labels;
+
 use super::settings::{GroupBy, Inhibit, ReceiverTraits, Route, Settings, Timings};
 use crate::config;
 
@@ -10,7 +12,9 @@ pub type Refreshes = BTreeMap<Arc<str>, Duration>;
 
 impl Settings {
     /// Of a resolved configuration, and of what is known of the plugins of its receivers.
-    pub fn of(dispatch: &config::Dispatch, refreshes: &Refreshes) -> Self {
+    pub fn of(config: &config::Config, refreshes: &Refreshes) -> Self {
+        let dispatch = &config.dispatch;
+        let external = config.alerting.external_labels.iter();
         let known: BTreeMap<Arc<str>, ReceiverTraits> = dispatch
             .receivers
             .iter()
@@ -37,6 +41,7 @@ impl Settings {
                 .map(|(name, interval)| (Arc::clone(name), (**interval).clone()))
                 .collect(),
             known,
+            external_labels: Labels::new(external.map(|(name, value)| (name.as_str(), value.as_str()))),
             resolve_timeout: millis(dispatch.resolve_timeout),
         }
     }

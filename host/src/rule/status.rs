@@ -2,11 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bellwether_promql::labels::Labels;
+
 use super::{
     Group, Rule,
     state::{Alerts, Hold},
 };
-use crate::alert::Alert;
+use crate::alert::{Alert, Fingerprint, with_external};
 
 /// Groups that are shared together. One that changes has the others of its page counted again, and nobody else: with a hundred
 /// times as many groups there are a hundred times as many changes, which must not cost a hundred times as much each.
@@ -16,6 +18,8 @@ const PAGE: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub struct RuleStatus {
     pages: Vec<Arc<Vec<Arc<GroupStatus>>>>,
+    /// See [`with_external`].
+    external: Labels,
 }
 
 /// One group.
@@ -99,7 +103,21 @@ impl RuleStatus {
     pub fn new(groups: impl IntoIterator<Item = Arc<GroupStatus>>) -> Self {
         let groups: Vec<Arc<GroupStatus>> = groups.into_iter().collect();
         let pages = groups.chunks(PAGE).map(|page| Arc::new(page.to_vec()));
-        Self { pages: pages.collect() }
+        Self {
+            pages: pages.collect(),
+            external: Labels::default(),
+        }
+    }
+
+    /// With the labels that are put on alerts when they leave the host.
+    #[must_use]
+    pub fn with_external(self, external: Labels) -> Self {
+        Self { external, ..self }
+    }
+
+    /// What identifies an alert of a rule where it is routed, silenced and sent.
+    pub fn fingerprint(&self, alert: &Alert) -> Fingerprint {
+        Fingerprint::of(&with_external(&alert.labels, &self.external))
     }
 
     /// One by one.

@@ -305,6 +305,26 @@ fn what_may_have_arrived_is_tried_again_as_it_is_and_before_what_follows() {
 }
 
 #[test]
+fn an_alert_about_the_host_itself_has_the_external_labels() {
+    let mut host = Host::new(Settings {
+        external_labels: labels("region=eu,severity=none"),
+        ..settings()
+    });
+    let own = PostedAlert {
+        labels: labels("alertname=StateStoreFailing,severity=critical"),
+        annotations: Annotations::new(),
+        starts_at: None,
+        ends_at: None,
+        generator_url: "".into(),
+    };
+    host.core.post_own(own, host.now);
+    host.pass(30 * S);
+    let message = host.take("ops").unwrap();
+    let wanted = labels("alertname=StateStoreFailing,region=eu,severity=critical");
+    assert_eq!(message.alerts[0].labels, wanted);
+}
+
+#[test]
 fn a_receiver_that_turns_out_to_forget_is_reminded_in_time() {
     let mut host = Host::new(settings());
     host.fire("i=1");

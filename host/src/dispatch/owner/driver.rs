@@ -248,7 +248,7 @@ impl Driver {
         }
         self.looked_at = now;
         if let Some(alert) = self.parts.journal.alert(now).await {
-            self.parts.core.post(&[alert], now);
+            self.parts.core.post_own(alert, now);
             self.settle().await;
         }
     }

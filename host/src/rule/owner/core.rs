@@ -321,7 +321,7 @@ impl Core {
             let is_changed = !Arc::ptr_eq(&before, &rule.alerts);
             is_dirty |= is_changed;
             if is_changed || was_settled != rule.is_settled {
-                changed.extend(rule.left(&self.externals.url));
+                changed.extend(rule.left(&self.externals));
             }
         }
         self.notice_new_store();
@@ -476,7 +476,8 @@ impl Core {
 
     /// Shows all groups anew.
     pub(super) fn show_all(&mut self) {
-        self.shown = RuleStatus::new(self.groups.iter().map(GroupRun::status));
+        let external = self.externals.labels.clone();
+        self.shown = RuleStatus::new(self.groups.iter().map(GroupRun::status)).with_external(external);
         self.publish();
     }
 

@@ -17,9 +17,9 @@ use super::super::{
     state::{self, Alerts, Hold},
     status::{GroupStatus, Health, RuleReport},
     store::{Kept, RuleId},
-    template,
+    template::{self, Externals},
 };
-use crate::alert::AlertState;
+use crate::alert::{Alert, AlertState, with_external};
 
 /// One group.
 #[derive(Debug)]
@@ -189,17 +189,39 @@ impl RuleRun {
     }
 
     /// For who sends notifications; None: it makes no alerts.
-    pub(super) fn left(&self, url: &str) -> Option<RuleAlerts> {
+    pub(super) fn left(&self, externals: &Externals) -> Option<RuleAlerts> {
         self.rule.alert()?;
         let RuleId { group, name, number } = &self.id;
+        let url = &externals.url;
         let link = || format!("{url}{}", template::table_link(&self.rule.text));
         Some(RuleAlerts {
             key: format!("{group};{name};{number}").into(),
             name: Arc::clone(name),
-            alerts: Arc::clone(&self.alerts),
+            alerts: self.sent(&externals.labels),
             is_settled: self.is_settled,
             generator_url: if url.is_empty() { "".into() } else { link().into() },
         })
+    }
+
+    /// Its alerts as they leave the host.
+    fn sent(&self, external: &Labels) -> Arc<Alerts> {
+        if external.is_empty() {
+            return Arc::clone(&self.alerts);
+        }
+        let mut sent = Alerts::new();
+        for alert in self.alerts.values() {
+            let labels = with_external(&alert.labels, external);
+            let alert = Alert {
+                labels: labels.clone(),
+                ..alert.clone()
+            };
+            // Of two that the external labels make one, one that fires counts.
+            let is_other_firing = sent.get(&labels).is_some_and(|other| other.state > alert.state);
+            if !is_other_firing {
+                sent.insert(labels, alert);
+            }
+        }
+        Arc::new(sent)
     }
 
     fn status(&self) -> RuleReport {

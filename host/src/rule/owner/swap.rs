@@ -57,7 +57,7 @@ impl Core {
         self.plan(now);
         self.show_all();
         let rules = self.groups.iter().flat_map(|run| &run.rules);
-        let left = rules.filter_map(|rule| rule.left(&self.externals.url)).collect();
+        let left = rules.filter_map(|rule| rule.left(&self.externals)).collect();
         self.outlet.put_all(left);
     }
 
@@ -96,7 +96,7 @@ impl Core {
         self.groups = groups;
         self.show_all();
         let rules = self.groups.iter().flat_map(|run| &run.rules);
-        let left = rules.filter_map(|rule| rule.left(&self.externals.url)).collect();
+        let left = rules.filter_map(|rule| rule.left(&self.externals)).collect();
         self.outlet.put(left);
     }
 

@@ -550,6 +550,27 @@ async fn templates_see_the_labels_and_the_address_of_the_host_and_others_after_a
 }
 
 #[tokio::test(start_paused = true)]
+async fn alerts_leave_with_the_external_labels_and_stay_without() {
+    let mut world = World::new(DEEP);
+    let mut rules = set(DEEP);
+    rules.externals.labels = bellwether_promql::labels::Labels::new([("region", "eu"), ("check", "other")]);
+    world.core.replace(&rules);
+    world.depths = vec![("a", 12.0)];
+    world.go_on(120).await;
+    let left = world.outlet.take().rules;
+    let deep = left.iter().find(|rule| &*rule.name == "Deep").unwrap();
+    let (labels, alert) = deep.alerts.first_key_value().unwrap();
+    assert_eq!(labels, &alert.labels);
+    let region = labels.get("region").map(|region| &**region);
+    let check = labels.get("check").map(|check| &**check);
+    assert_eq!((region, check), (Some("eu"), Some("web")), "its own labels stay as they are");
+    let status = Arc::clone(&world.status.borrow());
+    let (_, shown) = status.alerts().find(|(_, alert)| alert.name() == "Deep").unwrap();
+    assert_eq!(shown.labels.get("region"), None);
+    assert_eq!(status.fingerprint(shown), crate::alert::Fingerprint::of(labels));
+}
+
+#[tokio::test(start_paused = true)]
 async fn alerts_are_left_for_who_sends_notifications() {
     let mut world = World::new(DEEP);
     let update = world.outlet.take();

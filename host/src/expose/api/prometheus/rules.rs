@@ -1,7 +1,8 @@
 //! `rules` and `alerts`: what rules are doing, as of the last evaluation of each group.
 //!
 //! Beside Prometheus' fields there are a few of our own, which its clients pass over: `held` of a rule that may not decide
-//! yet, and why; `firedAt` of an alert, and `noDataSince` of one that is held although nobody reports its series any more.
+//! yet, and why; `firedAt` of an alert, `noDataSince` of one that is held although nobody reports its series any more, and the
+//! `fingerprint` under which it leaves the host, with external labels: by it an alert is found in Alertmanager's API.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -12,7 +13,7 @@ use super::{Asked, Failure};
 use crate::{
     alert::{Alert, AlertState, Annotations},
     clock,
-    rule::{GroupStatus, Health, Rule, RuleReport, Template},
+    rule::{GroupStatus, Health, Rule, RuleReport, RuleStatus, Template},
 };
 
 /// Go's time zero: what Prometheus says of a rule that was never evaluated.
@@ -53,7 +54,7 @@ fn seconds(millis: i64) -> f64 {
 }
 
 /// Everything of an alert that is not over.
-fn alert(alert: &Alert) -> impl Serialize + '_ {
+fn alert<'a>(status: &RuleStatus, alert: &'a Alert) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct View<L: Serialize, A: Serialize> {
@@ -68,6 +69,7 @@ fn alert(alert: &Alert) -> impl Serialize + '_ {
         fired_at: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         no_data_since: Option<String>,
+        fingerprint: String,
     }
     View {
         labels: labels(&alert.labels),
@@ -78,6 +80,7 @@ fn alert(alert: &Alert) -> impl Serialize + '_ {
         value: format::scientific(alert.value),
         fired_at: alert.fired_at.map(moment),
         no_data_since: alert.no_data_since.map(moment),
+        fingerprint: status.fingerprint(alert).to_string(),
     }
 }
 
@@ -96,7 +99,7 @@ pub(super) fn alerts(asked: &Asked<'_>) -> Result<Vec<u8>, Failure> {
         alerts: Vec<A>,
     }
     let reports = asked.rules.groups().flat_map(|group| &group.rules);
-    let alerts = reports.flat_map(active).map(alert).collect();
+    let alerts = reports.flat_map(active).map(|own| alert(asked.rules, own)).collect();
     Ok(asked.success(&Alerts { alerts }))
 }
 
@@ -167,12 +170,16 @@ pub(super) fn rules(asked: &Asked<'_>) -> Result<Vec<u8>, Failure> {
     }
     let wanted = Wanted::of(asked)?;
     let groups = asked.rules.groups().filter(|group| wanted.takes_group(group));
-    let groups = groups.filter_map(|status| group(status, &wanted)).collect();
+    let groups = groups.filter_map(|own| group(asked.rules, own, &wanted)).collect();
     Ok(asked.success(&Groups { groups }))
 }
 
 /// `None`: nothing of it is wanted.
-fn group<'g>(status: &'g GroupStatus, wanted: &Wanted<'_>) -> Option<impl Serialize + use<'g>> {
+fn group<'g>(
+    all: &RuleStatus,
+    status: &'g GroupStatus,
+    wanted: &Wanted<'_>,
+) -> Option<impl Serialize + use<'g>> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct View<'g, R> {
@@ -185,7 +192,9 @@ fn group<'g>(status: &'g GroupStatus, wanted: &Wanted<'_>) -> Option<impl Serial
         last_evaluation: String,
     }
     let reports = status.rules.iter().filter(|report| wanted.takes(&report.rule));
-    let rules: Vec<_> = reports.map(|report| rule(report, wanted.without_alerts)).collect();
+    let rules: Vec<_> = reports
+        .map(|report| rule(all, report, wanted.without_alerts))
+        .collect();
     (!rules.is_empty()).then(|| View {
         name: &status.group.name,
         file: &status.group.file,
@@ -202,7 +211,7 @@ fn took(took: Duration) -> f64 {
 }
 
 /// A rule of either kind: what only alerts have is absent from the others.
-fn rule(report: &RuleReport, without_alerts: bool) -> impl Serialize + '_ {
+fn rule<'r>(status: &RuleStatus, report: &'r RuleReport, without_alerts: bool) -> impl Serialize + use<'r> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct View<'r, L: Serialize, A: Serialize> {
@@ -232,7 +241,7 @@ fn rule(report: &RuleReport, without_alerts: bool) -> impl Serialize + '_ {
     let rule = &report.rule;
     let own = rule.alert();
     let state = active(report).map(|alert| alert.state).max();
-    let listed = || (!without_alerts).then(|| active(report).map(alert).collect());
+    let listed = || (!without_alerts).then(|| active(report).map(|own| alert(status, own)).collect());
     View {
         state: own.map(|_| state.unwrap_or(AlertState::Resolved).as_str()),
         name: &rule.name,
