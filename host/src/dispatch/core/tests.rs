@@ -6,7 +6,7 @@ use super::{
     super::{
         disk_tests::Disk,
         message::{News, NewsReason},
-        rows::Loaded,
+        rows::{GroupKey, Loaded, ToldRow},
         posted::PostedAlert,
         settings::{GroupBy, Inhibit, ReceiverTraits, Route},
     },
@@ -400,6 +400,78 @@ fn what_may_have_arrived_before_it_was_refused_for_good_is_told_again_and_its_en
     assert_eq!(host.deliver("ops").as_deref(), Some("resolved -i2"));
     assert_eq!(host.core.counts(host.now), Counts::default());
     assert_eq!(host.disk.load().told, []);
+}
+
+#[test]
+fn what_is_written_into_an_empty_database_is_all_that_a_new_process_needs() {
+    let mut host = Host::new(settings());
+    // Known by the receiver; perhaps known by it; on its way; posted; silenced.
+    host.fire("i=1");
+    host.pass(30 * S);
+    assert_eq!(host.deliver("ops").as_deref(), Some("first +i1"));
+    host.fire("i=2");
+    host.pass(5 * M);
+    let message = host.take("ops").unwrap();
+    host.report(&message, &timed_out());
+    host.pass(10 * S);
+    let again = host.take("ops").unwrap();
+    host.report(
+        &again,
+        &Attempt::Permanent {
+            message: "410".to_owned(),
+        },
+    );
+    host.fire("i=3");
+    host.end("i=2");
+    host.pass(5 * M);
+    let posted = PostedAlert {
+        labels: labels("alertname=P"),
+        annotations: Annotations::new(),
+        starts_at: None,
+        ends_at: Some(host.now + 60 * M),
+        generator_url: "".into(),
+    };
+    host.core.post(&[posted], host.now);
+    let silence = NewSilence {
+        id: None,
+        matchers: Matcher::parse_list("alertname=B").unwrap(),
+        starts_at: host.now,
+        ends_at: host.now + 60 * M,
+        created_by: "me".into(),
+        comment: "".into(),
+    };
+    host.core.silence(&silence, host.now).unwrap();
+    host.settle();
+
+    let before = host.disk.load();
+    let certain: Vec<bool> = before.told.iter().map(|row| row.is_certain).collect();
+    assert_eq!(
+        (certain, before.messages.len(), before.posted.len(), before.silences.len()),
+        (vec![true, false], 1, 1, 1)
+    );
+    host.disk = Disk::default();
+    host.core.write_anew();
+    host.settle();
+    let anew = host.disk.load();
+    let groups = |loaded: &Loaded| -> Vec<(GroupKey, Arc<str>, Option<i64>)> {
+        let rows = loaded.groups.iter();
+        rows.map(|row| (row.key.clone(), Arc::clone(&row.route), row.told_at)).collect()
+    };
+    assert_eq!((groups(&anew), &anew.messages), (groups(&before), &before.messages));
+    assert_eq!((&anew.posted, &anew.silences), (&before.posted, &before.silences));
+    assert_eq!(anew.sequence, before.sequence);
+    let known = |told: &[ToldRow]| -> Vec<(GroupKey, Labels, bool, bool)> {
+        let row = |row: &ToldRow| {
+            let news = &row.news;
+            (row.group.clone(), news.labels.clone(), news.is_firing, row.is_certain)
+        };
+        told.iter().map(row).collect()
+    };
+    assert_eq!(known(&anew.told), known(&before.told), "what is over by now fires for the receiver");
+    // And it does as if nothing had happened.
+    host.restart(settings());
+    host.say(true, true);
+    assert_eq!(host.deliver("ops").as_deref(), Some("changed +i1 -i2 +i3"));
 }
 
 /// A new process that cannot read what is on disk, and does what it is told while nothing is kept.
