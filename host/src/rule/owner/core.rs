@@ -333,7 +333,7 @@ impl Core {
         self.shown.set(at, run.status());
         if let Some(store) = self.store.as_ref().filter(|_| self.late.is_none()) {
             let alerts = std::mem::take(&mut run.is_dirty).then(|| run.alerts());
-            store::save(store, &run.key, slot, alerts);
+            store::save(store, &run.key, slot, alerts, &run.written);
         }
         // After the store has it: after a crash, nobody may know of an alert that its rule does not know.
         self.outlet.put(changed);

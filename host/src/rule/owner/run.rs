@@ -16,7 +16,7 @@ use super::super::{
     schedule::Slots,
     state::{self, Alerts, Hold},
     status::{GroupStatus, Health, RuleReport},
-    store::{Kept, RuleId},
+    store::{GroupAlerts, Kept, RuleId, Written},
     template::{self, Externals},
 };
 use crate::alert::{Alert, AlertState, with_external};
@@ -35,6 +35,8 @@ pub(super) struct GroupRun {
     pub(super) rules: Vec<RuleRun>,
     /// Alerts are not in the store as they are here.
     pub(super) is_dirty: bool,
+    /// What the store holds of them.
+    pub(super) written: Written,
 }
 
 /// One rule.
@@ -97,6 +99,7 @@ impl GroupRun {
             missed: 0,
             rules,
             is_dirty: false,
+            written: Written::default(),
         }
     }
 
@@ -123,7 +126,7 @@ impl GroupRun {
     }
 
     /// For the store.
-    pub(super) fn alerts(&self) -> Vec<(RuleId, Arc<Alerts>)> {
+    pub(super) fn alerts(&self) -> GroupAlerts {
         let rules = self.rules.iter().filter(|run| !run.alerts.is_empty());
         rules.map(|run| (run.id.clone(), Arc::clone(&run.alerts))).collect()
     }

@@ -127,7 +127,7 @@ impl Core {
         };
         for run in groups.iter_mut() {
             let slot = run.rules.iter().filter_map(|rule| rule.last).max().unwrap_or(now);
-            store::save(store, &run.key, slot, Some(run.alerts()));
+            store::save(store, &run.key, slot, Some(run.alerts()), &run.written);
             run.is_dirty = false;
         }
         gone.iter().for_each(|key| store::remove(store, key));
