@@ -214,7 +214,10 @@ impl Group {
         let (mut firing, mut over) = (Vec::new(), Vec::new());
         for news in &*message.alerts {
             let member = self.members.entry(news.labels.clone()).or_default();
-            match (news.is_firing, member.is_told || (member.is_doubtful && !news.is_firing)) {
+            match (
+                news.is_firing,
+                member.is_told || (member.is_doubtful && !news.is_firing),
+            ) {
                 (true, false) => firing.push(news.clone()),
                 (false, true) => over.push(news.labels.clone()),
                 (true, true) | (false, false) => {}

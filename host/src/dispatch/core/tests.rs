@@ -6,8 +6,8 @@ use super::{
     super::{
         disk_tests::Disk,
         message::{News, NewsReason},
-        rows::{GroupKey, Loaded, ToldRow},
         posted::PostedAlert,
+        rows::{GroupKey, Loaded, ToldRow},
         settings::{GroupBy, Inhibit, ReceiverTraits, Route},
     },
     *,
@@ -446,7 +446,12 @@ fn what_is_written_into_an_empty_database_is_all_that_a_new_process_needs() {
     let before = host.disk.load();
     let certain: Vec<bool> = before.told.iter().map(|row| row.is_certain).collect();
     assert_eq!(
-        (certain, before.messages.len(), before.posted.len(), before.silences.len()),
+        (
+            certain,
+            before.messages.len(),
+            before.posted.len(),
+            before.silences.len()
+        ),
         (vec![true, false], 1, 1, 1)
     );
     host.disk = Disk::default();
@@ -455,7 +460,8 @@ fn what_is_written_into_an_empty_database_is_all_that_a_new_process_needs() {
     let anew = host.disk.load();
     let groups = |loaded: &Loaded| -> Vec<(GroupKey, Arc<str>, Option<i64>)> {
         let rows = loaded.groups.iter();
-        rows.map(|row| (row.key.clone(), Arc::clone(&row.route), row.told_at)).collect()
+        rows.map(|row| (row.key.clone(), Arc::clone(&row.route), row.told_at))
+            .collect()
     };
     assert_eq!((groups(&anew), &anew.messages), (groups(&before), &before.messages));
     assert_eq!((&anew.posted, &anew.silences), (&before.posted, &before.silences));
@@ -467,7 +473,11 @@ fn what_is_written_into_an_empty_database_is_all_that_a_new_process_needs() {
         };
         told.iter().map(row).collect()
     };
-    assert_eq!(known(&anew.told), known(&before.told), "what is over by now fires for the receiver");
+    assert_eq!(
+        known(&anew.told),
+        known(&before.told),
+        "what is over by now fires for the receiver"
+    );
     // And it does as if nothing had happened.
     host.restart(settings());
     host.say(true, true);
@@ -533,7 +543,11 @@ fn what_could_not_be_read_at_the_start_counts_once_it_can_be() {
     blind.host.fire("i=2");
     blind.host.fire("i=3");
     blind.host.pass(30 * S);
-    assert_eq!(blind.deliver().as_deref(), Some("first +i2 +i3"), "nothing is held back");
+    assert_eq!(
+        blind.deliver().as_deref(),
+        Some("first +i2 +i3"),
+        "nothing is held back"
+    );
     blind.host.end("i=3");
     blind.host.pass(5 * M);
     assert_eq!(blind.deliver().as_deref(), Some("changed +i2 -i3"));
@@ -558,7 +572,13 @@ fn what_could_not_be_read_at_the_start_counts_once_it_can_be() {
     host.pass(5 * M);
     assert_eq!(host.deliver("ops").as_deref(), Some("resolved -i2 -i4"));
     assert_eq!(host.core.counts(host.now), Counts::default());
-    assert_eq!(host.disk.load(), Loaded { sequence: host.disk.load().sequence, ..Loaded::default() });
+    assert_eq!(
+        host.disk.load(),
+        Loaded {
+            sequence: host.disk.load().sequence,
+            ..Loaded::default()
+        }
+    );
 }
 
 #[test]

@@ -81,7 +81,11 @@ impl Core {
     fn take_up_kept(&mut self, now: i64) {
         let mut groups = std::mem::take(&mut self.groups);
         let gone = self.gone(&[], &groups);
-        let ids: Vec<RuleId> = groups.iter().flat_map(|group| &group.rules).map(|run| run.id.clone()).collect();
+        let ids: Vec<RuleId> = groups
+            .iter()
+            .flat_map(|group| &group.rules)
+            .map(|run| run.id.clone())
+            .collect();
         let (heirs, nobodys) = store::inherit(std::mem::take(&mut self.kept), &ids);
         let runs = groups.iter_mut().flat_map(|group| &mut group.rules);
         for (run, kept) in runs.zip(heirs) {
