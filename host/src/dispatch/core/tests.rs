@@ -484,6 +484,30 @@ fn what_is_written_into_an_empty_database_is_all_that_a_new_process_needs() {
     assert_eq!(host.deliver("ops").as_deref(), Some("changed +i1 -i2 +i3"));
 }
 
+#[test]
+fn what_may_have_been_heard_to_be_over_before_that_was_refused_for_good_is_told_when_it_fires_again() {
+    let mut host = Host::new(settings());
+    host.fire("i=1");
+    host.pass(30 * S);
+    assert_eq!(host.deliver("ops").as_deref(), Some("first +i1"));
+    host.end("i=1");
+    host.pass(5 * M);
+    let message = host.take("ops").unwrap();
+    host.report(&message, &timed_out());
+    host.pass(10 * S);
+    let again = host.take("ops").unwrap();
+    assert_eq!(told(&again), "resolved -i1");
+    host.report(
+        &again,
+        &Attempt::Permanent {
+            message: "410".to_owned(),
+        },
+    );
+    host.fire("i=1");
+    host.pass(5 * M);
+    assert_eq!(host.deliver("ops").as_deref(), Some("first +i1"));
+}
+
 /// A new process that cannot read what is on disk, and does what it is told while nothing is kept.
 struct Blind {
     host: Host,
