@@ -236,15 +236,13 @@ impl Group {
             let Some(member) = member.filter(|member| member.is_told != news.is_firing && !member.is_doubtful) else {
                 continue;
             };
-            if news.is_firing || member.is_told {
-                (member.is_told, member.is_doubtful) = (false, true);
-                doubtful.push(News {
-                    is_firing: true,
-                    ends_at: None,
-                    cause: None,
-                    ..news.clone()
-                });
-            }
+            (member.is_told, member.is_doubtful) = (false, true);
+            doubtful.push(News {
+                is_firing: true,
+                ends_at: None,
+                cause: None,
+                ..news.clone()
+            });
         }
         doubtful
     }
