@@ -86,6 +86,7 @@ impl Core {
             self.take_up_messages(loaded.messages, meanwhile, now);
         }
         self.lead_anew(now);
+        self.release_idle();
         self.judge_restored(&[], true, now);
         self.effects.writes.push(Write::ForgetAll);
         self.write_anew();

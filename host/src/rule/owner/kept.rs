@@ -1,7 +1,5 @@
 //! What an earlier process kept of alerts: read at the start, or as soon as it can be read.
 
-use std::sync::Arc;
-
 use super::{
     super::{
         events::{NotRestored, RestoredLate},

@@ -144,6 +144,38 @@ fn what_is_written_into_an_empty_database_is_all_that_a_new_process_needs() {
     assert_eq!(host.deliver("ops").as_deref(), Some("changed +i1 -i2 +i3"));
 }
 
+#[test]
+fn an_alert_that_is_over_and_that_nobody_knows_is_not_kept_over_a_restart() {
+    let mut host = Host::new(settings());
+    let post = |ends_at| PostedAlert {
+        labels: labels("alertname=P"),
+        annotations: Annotations::new(),
+        starts_at: None,
+        ends_at: Some(ends_at),
+        generator_url: "".into(),
+    };
+    host.core.post(&[post(host.now + 60 * M)], host.now);
+    host.settle();
+    host.pass(30 * S);
+    let message = host.take("ops").unwrap();
+    host.core.post(&[post(host.now)], host.now);
+    host.report(
+        &message,
+        &Attempt::Permanent {
+            message: "410".to_owned(),
+        },
+    );
+    // The process ends before the group is looked at again.
+    assert_eq!(host.disk.load().posted.len(), 1);
+    host.restart(settings());
+    assert_eq!(host.disk.load().posted, []);
+    host.pass(10 * M);
+    assert_eq!(
+        (host.deliver("ops"), host.core.counts(host.now)),
+        (None, Counts::default())
+    );
+}
+
 /// A new process that cannot read what is on disk, and does what it is told while nothing is kept.
 struct Blind {
     host: Host,
