@@ -47,6 +47,7 @@ pub(crate) fn connection(url: &str) -> Connection {
         url: url::Url::parse(url).expect("a URL"),
         url_is_secret: false,
         methods: BTreeSet::new(),
+        says_methods: false,
         headers: Vec::new(),
         query: Vec::new(),
         secrets: BTreeMap::new(),

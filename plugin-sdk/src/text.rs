@@ -110,16 +110,38 @@ fn more(alerts: usize) -> String {
     }
 }
 
-/// Thirty-two hexadecimal digits that tell texts of any length apart, for keys that may not be long. Two texts of somebody who wants
-/// them to be taken for one can be found, so it is no proof of anything.
+/// Thirty-two hexadecimal digits that tell texts of any length apart, for keys that may not be long. Each digit depends on all of the
+/// text, so that a part of them will do where fewer are wanted. Two texts of somebody who wants them to be taken for one can be found, so
+/// it is no proof of anything.
 pub fn digest(text: &str) -> String {
-    // FNV-1a of 128 bits: the same on every machine and with every compiler, and a line long.
+    let hash = scattered(fnv(text));
+    format!("{hash:032x}")
+}
+
+/// FNV-1a of 128 bits: the same on every machine and with every compiler, and a line long. What a text ends with is in few of its bits.
+fn fnv(text: &str) -> u128 {
     const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    let hash = text
-        .bytes()
-        .fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
-    format!("{hash:032x}")
+    text.bytes()
+        .fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME))
+}
+
+/// The finish of MurmurHash3, whose purpose this is. No two hashes become one.
+fn scattered(hash: u128) -> u128 {
+    const FIRST: u64 = 0xff51_afd7_ed55_8ccd;
+    const SECOND: u64 = 0xc4ce_b9fe_1a85_ec53;
+    let mixed = |half: u64| {
+        let half = (half ^ (half >> 33)).wrapping_mul(FIRST);
+        let half = (half ^ (half >> 33)).wrapping_mul(SECOND);
+        half ^ (half >> 33)
+    };
+    let joined = |high: u64, low: u64| {
+        let high = high.wrapping_add(low);
+        (high, low.wrapping_add(high))
+    };
+    let (high, low) = joined((hash >> 64) as u64, hash as u64);
+    let (high, low) = joined(mixed(high), mixed(low));
+    (u128::from(high) << 64) | u128::from(low)
 }
 
 /// JSON in which nothing that came with the news can stand for one of the host's secrets: `{{secret:NAME}}` in a label would be
@@ -136,6 +158,8 @@ pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, serde_json::Erro
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -202,10 +226,37 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_that_of_the_published_examples() {
-        assert_eq!(digest(""), "6c62272e07bb014262b821756295c58d");
-        assert_eq!(digest("a"), "d228cb696f1a8caf78912b704e4a8964");
-        assert_eq!(digest("foobar"), "343e1662793c64bf6f0d3597ba446f18");
+    fn a_digest_is_made_of_the_published_examples_and_stays_the_same() {
+        for (text, hash, digits) in [
+            (
+                "",
+                0x6c62272e07bb014262b821756295c58d,
+                "d6f70b0c565acea90af20b0e816f4f63",
+            ),
+            (
+                "a",
+                0xd228cb696f1a8caf78912b704e4a8964,
+                "d360641d9507385b2615ccc4db20ccc9",
+            ),
+            (
+                "foobar",
+                0x343e1662793c64bf6f0d3597ba446f18,
+                "2774f630e7c54676baa26ba2777eb83f",
+            ),
+        ] {
+            assert_eq!((fnv(text), digest(text).as_str()), (hash, digits), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn texts_that_differ_at_their_end_differ_in_every_part_of_their_digests() {
+        let all: Vec<String> = (0..2_000).map(|number| digest(&format!("web-{number}"))).collect();
+        for from in [0, 8, 16, 24] {
+            let parts: BTreeSet<&str> = all.iter().map(|digits| &digits[from..from + 8]).collect();
+            assert_eq!(parts.len(), all.len(), "{from}");
+        }
+        let upper = all.iter().filter(|digits| digits.as_str() >= "c").count();
+        assert!((400..=600).contains(&upper), "{upper}");
     }
 
     #[test]

@@ -22,6 +22,13 @@ pub const ALERT_NAME: &str = "alertname";
 /// Texts that describe an alert and do not identify it, by name.
 pub type Annotations = BTreeMap<Arc<str>, Arc<str>>;
 
+/// An alert's labels as they leave the host: with those of `external` that it has not already, as a Prometheus puts its own on what it
+/// sends.
+pub fn with_external(labels: &Labels, external: &Labels) -> Labels {
+    let missing = external.iter().filter(|(name, _)| labels.get(name).is_none());
+    missing.fold(labels.clone(), |labels, (name, value)| labels.with(name, value))
+}
+
 /// How far an alert has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AlertState {

@@ -229,8 +229,8 @@ impl Conductor {
         loop {
             let checks = tokio::select! {
                 ready = of_task(&mut receivers) => {
-                    self.take_receivers(&ready);
                     receivers = None;
+                    self.take_first_receivers(&ready).await;
                     continue;
                 }
                 loaded = arrived.recv() => match loaded {
@@ -261,7 +261,7 @@ impl Conductor {
         }
         if receivers.is_some() {
             let ready = of_task(&mut receivers).await;
-            self.take_receivers(&ready);
+            self.take_first_receivers(&ready).await;
         }
         self.say_without_events();
         self.telemetry.emit(&AllLoaded {
@@ -303,6 +303,17 @@ impl Conductor {
                 warnings: &self.without_events,
             });
         }
+    }
+
+    async fn take_first_receivers(&mut self, ready: &[LoadedReceiver]) {
+        self.configure_dispatch(&self.current.config, ready).await;
+        self.take_receivers(ready);
+    }
+
+    async fn configure_dispatch(&self, config: &Config, receivers: &[LoadedReceiver]) {
+        let settings = dispatch::Settings::of(config, &receivers::refreshes(receivers));
+        // It ends before this does, when the host stops.
+        let _ = self.dispatch.configure(settings).await;
     }
 
     fn take_receivers(&mut self, ready: &[LoadedReceiver]) {
@@ -360,11 +371,8 @@ impl Conductor {
         self.swap(checks, &new.config).await;
         let history = (self.current.config.history != new.config.history)
             .then(|| history::Settings::of(&new.config.history, &self.serve.address().to_string()));
-        // Before the rules, whose alerts it leads. It ends before this does, when the host stops.
-        let _ = self
-            .dispatch
-            .configure(dispatch::Settings::of(&new.config.dispatch))
-            .await;
+        // Before the rules, whose alerts it leads.
+        self.configure_dispatch(&new.config, &receivers).await;
         self.rules.replace(rules, history).await;
         self.current = new;
         self.take_receivers(&receivers);
@@ -393,7 +401,9 @@ impl Conductor {
     async fn swap(&mut self, checks: Vec<LoadedCheck>, config: &Config) {
         let all = checks.iter();
         let all = all.map(|loaded| board_check(&loaded.check, loaded.problem()));
-        self.board.replace_checks(all.chain(pushed::heartbeats(config)).collect()).await;
+        self.board
+            .replace_checks(all.chain(pushed::heartbeats(config)).collect())
+            .await;
         self.ingest.configure(IngestSettings::of(config)).await;
         let ready = checks.iter().filter(|loaded| loaded.plugin.is_ok());
         self.scheduler

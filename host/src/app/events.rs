@@ -308,7 +308,7 @@ impl Event for StateNotRestored<'_> {
     }
 
     fn message(&self) -> Cow<'_, str> {
-        "What checks remembered cannot be read: they begin without it.".into()
+        "What checks remembered cannot be read yet: they begin without it.".into()
     }
 
     fn module(&self) -> &'static str {

@@ -244,7 +244,8 @@ impl App {
         let dispatch = Dispatch::start(
             &supervisor,
             DispatchOptions {
-                settings: dispatch::Settings::of(&config.dispatch),
+                // What plugins say of themselves follows when they are loaded; before that nothing reaches their receivers.
+                settings: dispatch::Settings::of(config, &dispatch::Refreshes::new()),
                 store: Some(store.clone()),
                 outlet,
                 snapshots: Some(board.snapshots()),

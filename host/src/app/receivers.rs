@@ -4,7 +4,7 @@
 //! of those before. One whose plugin cannot be loaded is there all the same, and every attempt says why: its notifications wait, and
 //! fallback receivers hear.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
@@ -27,7 +27,7 @@ use crate::{
         stream::Carry,
         transport::{Sending, SharedTransport, Transport},
     },
-    dispatch::Attempt,
+    dispatch::{Attempt, Refreshes},
     rule::RuleStatus,
     sandbox::{ForwardedEvent, ForwardedRun, NewsKind},
     secret::Redactor,
@@ -125,6 +125,15 @@ pub(super) fn broken_anew(plugins: &[LoadedReceiver], failed: &[Arc<str>], befor
 pub(super) fn failed(plugins: &[LoadedReceiver]) -> Vec<Arc<str>> {
     let failed = plugins.iter().filter(|loaded| loaded.plugin.is_err());
     failed.map(|loaded| Arc::clone(&loaded.receiver.name)).collect()
+}
+
+/// What their plugins say of how soon they forget.
+pub(super) fn refreshes(plugins: &[LoadedReceiver]) -> Refreshes {
+    let refresh = |loaded: &LoadedReceiver| -> Option<(Arc<str>, Duration)> {
+        let refresh = loaded.plugin.as_ref().ok()?.description().refresh?;
+        Some((Arc::clone(&loaded.receiver.name), refresh))
+    };
+    plugins.iter().filter_map(refresh).collect()
 }
 
 /// All problems of a receiver in one text; None: it can be used.

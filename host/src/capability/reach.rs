@@ -5,10 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::config::{Connection, METHODS_DEFAULT};
-
-/// How news is handed over.
-const NEWS_METHOD: &str = "POST";
+use crate::config::Connection;
 
 /// Of one check; empty when nothing was granted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,58 +27,8 @@ impl Reach {
         self.slots.values().chain(&self.addresses)
     }
 
-    /// The same for a receiver: whoever binds a connection to one wants something to be posted there. A connection that names its
-    /// methods otherwise than by default allows those and no others.
-    #[must_use]
-    pub fn for_news(&self) -> Self {
-        let open = |connection: &Arc<Connection>| match allows_only_defaults(connection) {
-            false => Arc::clone(connection),
-            true => {
-                let mut open = Connection::clone(connection);
-                open.methods.insert(NEWS_METHOD.to_owned());
-                Arc::new(open)
-            }
-        };
-        Self {
-            slots: self
-                .slots
-                .iter()
-                .map(|(slot, connection)| (slot.clone(), open(connection)))
-                .collect(),
-            addresses: self.addresses.clone(),
-        }
-    }
-
     /// Whether anything may be reached.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty() && self.addresses.is_empty()
-    }
-}
-
-fn allows_only_defaults(connection: &Connection) -> bool {
-    let methods = &connection.methods;
-    methods.len() == METHODS_DEFAULT.len() && METHODS_DEFAULT.iter().all(|method| methods.contains(*method))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing;
-
-    fn bound(methods: &[&str]) -> Vec<String> {
-        let mut connection = testing::connection("https://hooks.example.com/");
-        connection.methods = methods.iter().map(|method| (*method).to_owned()).collect();
-        let mut reach = Reach::default();
-        reach.slots.insert("default".to_owned(), Arc::new(connection));
-        let news = reach.for_news();
-        news.slots["default"].methods.iter().cloned().collect()
-    }
-
-    #[test]
-    fn a_receiver_may_post_where_the_connection_says_nothing_of_methods() {
-        assert_eq!(bound(&METHODS_DEFAULT), ["GET", "HEAD", "OPTIONS", "POST"]);
-        assert_eq!(bound(&["GET"]), ["GET"]);
-        assert_eq!(bound(&["PUT"]), ["PUT"]);
-        assert_eq!(bound(&[]), [""; 0]);
     }
 }

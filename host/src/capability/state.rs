@@ -7,7 +7,7 @@
 pub mod table;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -27,6 +27,8 @@ type Entries = BTreeMap<String, Vec<u8>>;
 #[derive(Clone, Debug, Default)]
 pub struct StateBank {
     checks: Arc<Mutex<HashMap<Arc<str>, Arc<Entries>>>>,
+    /// While what was kept cannot be read: the checks whose own was read all the same. None: all of it was read at the start.
+    late: Arc<Mutex<Option<HashSet<Arc<str>>>>>,
 }
 
 /// What a run changed: the new value of each key, or that it is gone.
@@ -109,6 +111,26 @@ impl StateBank {
         let from = entries.range(beginning.to_owned()..);
         let own = from.take_while(|(key, _)| key.starts_with(beginning));
         own.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// What was kept cannot be read yet, and nothing is to be written over it.
+    fn begin_unread(&self) {
+        *self.late.lock().unwrap_or_else(PoisonError::into_inner) = Some(HashSet::new());
+    }
+
+    /// Whether what was kept of a check is still to be read. Says so once.
+    fn is_to_be_read(&self, check: &Arc<str>) -> bool {
+        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        late.as_mut().is_some_and(|read| read.insert(Arc::clone(check)))
+    }
+
+    /// Takes up what was read late: what the check has set meanwhile stays.
+    fn take_up(&self, check: &Arc<str>, kept: impl IntoIterator<Item = (String, Vec<u8>)>) {
+        let mut checks = self.lock();
+        let entries = Arc::make_mut(checks.entry(Arc::clone(check)).or_default());
+        for (key, value) in kept {
+            entries.entry(key).or_insert(value);
+        }
     }
 
     /// All of a check's state, sorted by key.

@@ -12,7 +12,7 @@ use super::{ConfigArgument, Exit, output, session};
 use crate::{
     clock::Clock,
     config::{self, GroupBy, Loaded, show_duration},
-    dispatch::{route::Routes, settings::Settings},
+    dispatch::{Refreshes, route::Routes, settings::Settings},
 };
 
 #[derive(Debug, clap::Args)]
@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 /// The routes that apply, in order.
 fn routes(loaded: &Loaded, labels: &Labels, now: i64) -> Vec<Value> {
     let configured = &loaded.config.dispatch;
-    let routes = Routes::new(&Settings::of(configured));
+    let routes = Routes::new(&Settings::of(&loaded.config, &Refreshes::new()));
     let one = |at: usize| {
         // The first of dispatch's is `[alerting]` itself.
         let route = at.checked_sub(1).and_then(|at| configured.routes.get(at));

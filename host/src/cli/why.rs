@@ -11,10 +11,7 @@ use super::{
     host::{Host, HostArgument, Trouble},
     output,
 };
-use crate::{
-    alert::{Fingerprint, ResolveCause},
-    deliver::words,
-};
+use crate::{alert::ResolveCause, deliver::words};
 
 /// Elements of one part that are shown for one alert.
 const SHOWN_MAX: usize = 10;
@@ -137,8 +134,8 @@ impl Told {
     }
 
     /// For each receiver of an alert what became of it.
-    fn of(&self, labels: &Labels) -> Vec<Value> {
-        let own = Fingerprint::of(labels).to_string();
+    fn of(&self, fingerprint: &str) -> Vec<Value> {
+        let own = fingerprint;
         let holds = |list: &Value| list.as_array().is_some_and(|list| list.iter().any(|one| *one == *own));
         let mut alerts = self.alerts.as_array().into_iter().flatten();
         let status = alerts
@@ -204,7 +201,7 @@ fn explained(
         "no_data_since": alert["noDataSince"], "over_at": alert["resolvedAt"], "cause": alert["cause"],
         "operands": shown(parts, &own),
         "verdicts": verdicts(&labels, checks),
-        "notifications": told.of(&labels),
+        "notifications": told.of(text(alert, "fingerprint")),
     })
 }
 
@@ -439,11 +436,10 @@ mod tests {
         let parts = [("queue".to_owned(), vec![queue("a", "3"), queue("b", "120")])];
         let alert = json!({
             "labels": {"alertname": "Deep", "check": "queue", "target": "b"}, "annotations": {"summary": "too deep"},
-            "state": "firing", "value": "1.2e+02", "activeAt": "T1", "firedAt": "T2",
+            "state": "firing", "value": "1.2e+02", "activeAt": "T1", "firedAt": "T2", "fingerprint": "f0",
         });
         let mut said = String::new();
-        let labels = expression::labels(&alert["labels"]);
-        let own = Fingerprint::of(&labels).to_string();
+        let own = "f0";
         let told = Told {
             groups: json!({"groups": [
                 {"receiver": "ops", "alerts": [own], "told": [own], "told_at": "T3", "waiting": 0},

@@ -110,6 +110,15 @@ impl Chronicle {
         chronicle
     }
 
+    /// What was kept and is read late: what was noted since stays as it is.
+    pub(super) fn take_up(&mut self, rows: Vec<OccurrenceRow>) {
+        for row in rows {
+            if !self.knows(&row.id) {
+                self.note(row);
+            }
+        }
+    }
+
     /// Whether it was noted before and is remembered.
     pub(super) fn knows(&self, id: &str) -> bool {
         self.by_id.contains_key(id)

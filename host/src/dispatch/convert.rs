@@ -2,25 +2,26 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use bellwether_promql::labels::Labels;
+
 use super::settings::{GroupBy, Inhibit, ReceiverTraits, Route, Settings, Timings};
 use crate::config;
 
-/// The bundled plugin whose receivers forget what they are not reminded of.
-const FORGETFUL: &str = "alertmanager";
-
-/// How often they are reminded, in milliseconds, as Prometheus does it.
-const REFRESH: i64 = 60_000;
+/// How often each receiver must be told the same so that it does not forget, as its plugin describes; one that remembers is not in it.
+pub type Refreshes = BTreeMap<Arc<str>, Duration>;
 
 impl Settings {
-    /// Of a resolved configuration.
-    pub fn of(dispatch: &config::Dispatch) -> Self {
+    /// Of a resolved configuration, and of what is known of the plugins of its receivers.
+    pub fn of(config: &config::Config, refreshes: &Refreshes) -> Self {
+        let dispatch = &config.dispatch;
+        let external = config.alerting.external_labels.iter();
         let known: BTreeMap<Arc<str>, ReceiverTraits> = dispatch
             .receivers
             .iter()
             .map(|(name, receiver)| {
                 let traits = ReceiverTraits {
                     send_resolved: receiver.send_resolved,
-                    refresh: refresh(receiver),
+                    refresh: refreshes.get(name).copied().map(millis),
                 };
                 (Arc::clone(name), traits)
             })
@@ -40,19 +41,9 @@ impl Settings {
                 .map(|(name, interval)| (Arc::clone(name), (**interval).clone()))
                 .collect(),
             known,
+            external_labels: Labels::new(external.map(|(name, value)| (name.as_str(), value.as_str()))),
             resolve_timeout: millis(dispatch.resolve_timeout),
         }
-    }
-}
-
-/// How often a receiver must be told the same so that it does not forget; None: it remembers.
-fn refresh(receiver: &config::Receiver) -> Option<i64> {
-    let config::ReceiverKind::Plugin(forwarder) = &receiver.kind else {
-        return None;
-    };
-    match &forwarder.plugin.origin {
-        config::PluginOrigin::Bundled(name) => (name == FORGETFUL).then_some(REFRESH),
-        config::PluginOrigin::File(_) => None,
     }
 }
 

@@ -6,7 +6,7 @@ use bellwether_promql::labels::Labels;
 
 use super::{
     chronicle::OccurrenceRow,
-    message::{Message, MessageId},
+    message::{Message, MessageId, News},
     posted::PostedRow,
     rows::{DeadLetter, GroupKey, GroupRow, Loaded, ToldRow, Write},
     silence::Silence,
@@ -51,17 +51,12 @@ impl Disk {
             Write::Message(message) => drop(self.messages.insert(message.id, (*message).clone())),
             Write::ForgetMessage(id) => drop(self.messages.remove(&id)),
             Write::Told { group, firing, over } => {
-                for news in firing {
-                    let row = ToldRow {
-                        group: group.clone(),
-                        news,
-                    };
-                    self.told.insert((group.clone(), row.news.labels.clone()), row);
-                }
+                self.tell(&group, firing, true);
                 for labels in over {
                     self.told.remove(&(group.clone(), labels));
                 }
             }
+            Write::Doubtful { group, firing } => self.tell(&group, firing, false),
             Write::Sequence(sequence) => self.sequence = sequence,
             Write::Posted(row) => drop(self.posted.insert(row.labels.clone(), *row)),
             Write::ForgetPosted(labels) => drop(self.posted.remove(&labels)),
@@ -70,6 +65,24 @@ impl Disk {
             Write::Occurrence(row) => drop(self.occurrences.insert(row.id.clone(), (*row).clone())),
             Write::ForgetOccurrence(id) => drop(self.occurrences.remove(&id)),
             Write::Dead(letter) => self.dead.push(*letter),
+            Write::ForgetAll => {
+                *self = Self {
+                    dead: std::mem::take(&mut self.dead),
+                    queued: std::mem::take(&mut self.queued),
+                    ..Self::default()
+                };
+            }
+        }
+    }
+
+    fn tell(&mut self, group: &GroupKey, firing: Vec<News>, is_certain: bool) {
+        for news in firing {
+            let row = ToldRow {
+                group: group.clone(),
+                news,
+                is_certain,
+            };
+            self.told.insert((group.clone(), row.news.labels.clone()), row);
         }
     }
 

@@ -7,6 +7,7 @@ use super::{
     flush::Decision,
     message::Message,
     occurrence::Fate,
+    rows::Loaded,
 };
 use crate::{
     store::StoreError,
@@ -216,6 +217,32 @@ fn counted(message: &Message, state: &str) -> Counted {
     )
 }
 
+/// It can be read by now.
+pub(super) struct RestoredLate<'e> {
+    pub(super) loaded: &'e Loaded,
+}
+
+impl Event for RestoredLate<'_> {
+    fn level(&self) -> Level {
+        Level::Info
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "What receivers were told before the start was read late; it counts from now on.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        MODULE
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields
+            .data("told", self.loaded.told.len())
+            .data("messages", self.loaded.messages.len())
+            .data("silences", self.loaded.silences.len());
+    }
+}
+
 /// What an earlier process knew cannot be read.
 pub(super) struct NotRestored<'e> {
     pub(super) error: &'e StoreError,
@@ -227,7 +254,9 @@ impl Event for NotRestored<'_> {
     }
 
     fn message(&self) -> Cow<'_, str> {
-        "What receivers were told before the start is unknown: they may hear of alerts twice, and of no end of what fired then.".into()
+        "What receivers were told before the start cannot be read yet: until it can be, they may hear of alerts twice, and of no end of \
+         what fired then; nothing is written over it."
+            .into()
     }
 
     fn module(&self) -> &'static str {

@@ -36,6 +36,9 @@ pub(super) struct Member {
     pub(super) is_routed: bool,
     /// Whether the receiver knows it as firing.
     pub(super) is_told: bool,
+    /// Whether it may know it as firing, and may not: a message said that it fires, or that it is over, which may have arrived and was
+    /// refused for good afterwards. While it fires it is told as if the receiver had not heard of it, and when it is over as if it had.
+    pub(super) is_doubtful: bool,
 }
 
 /// See the head of this file.
@@ -149,9 +152,10 @@ impl Group {
             .collect();
         let mut sorted = Sorted::default();
         for (labels, member) in &self.members {
-            let knows = perhaps.get(labels).copied().unwrap_or(member.is_told);
+            let perhaps = perhaps.get(labels).copied();
             let seen = Seen {
-                knows,
+                knows: perhaps.unwrap_or(member.is_told),
+                may_know: perhaps.unwrap_or(member.is_told || member.is_doubtful),
                 is_unseen: unseen.contains(labels),
                 is_routed: member.is_routed,
             };
@@ -196,8 +200,9 @@ impl Group {
     /// The alerts of a message, and how many the receiver knows of that are withheld.
     pub(super) fn compose(&self, survey: &Survey, sight: &dyn Sight) -> (Arc<[News]>, usize) {
         let perhaps = self.perhaps();
-        let news = survey.content.iter().filter_map(|(labels, _)| {
-            let told = self.members.get(labels).is_some_and(|member| member.is_told);
+        let news = survey.content.iter().filter_map(|(labels, is_firing)| {
+            let member = self.members.get(labels).copied().unwrap_or_default();
+            let told = member.is_told || (member.is_doubtful && !is_firing);
             let was_told = perhaps.get(labels).copied().unwrap_or(told);
             let record = sight.alert(labels)?.current()?;
             Some(record.news(labels, was_told, sight.details(labels)))
@@ -212,14 +217,37 @@ impl Group {
         let (mut firing, mut over) = (Vec::new(), Vec::new());
         for news in &*message.alerts {
             let member = self.members.entry(news.labels.clone()).or_default();
-            match (news.is_firing, member.is_told) {
+            match (
+                news.is_firing,
+                member.is_told || (member.is_doubtful && !news.is_firing),
+            ) {
                 (true, false) => firing.push(news.clone()),
                 (false, true) => over.push(news.labels.clone()),
                 (true, true) | (false, false) => {}
             }
-            member.is_told = news.is_firing;
+            (member.is_told, member.is_doubtful) = (news.is_firing, false);
         }
         (firing, over)
+    }
+
+    /// A message was refused for good that may have arrived before. Returns what the receiver may know as firing since.
+    pub(super) fn doubt(&mut self, message: &Message) -> Vec<News> {
+        let mut doubtful = Vec::new();
+        for news in &*message.alerts {
+            let member = self.members.get_mut(&news.labels);
+            // It said what the receiver did not know: that it fires, or that it does not.
+            let Some(member) = member.filter(|member| member.is_told != news.is_firing && !member.is_doubtful) else {
+                continue;
+            };
+            (member.is_told, member.is_doubtful) = (false, true);
+            doubtful.push(News {
+                is_firing: true,
+                ends_at: None,
+                cause: None,
+                ..news.clone()
+            });
+        }
+        doubtful
     }
 
     /// Whether nothing is left of it.
@@ -266,6 +294,7 @@ fn cut(content: impl Iterator<Item = (Labels, bool)>, sight: &dyn Sight) -> (Vec
 /// What a group knows of a member before it looks at the alert.
 struct Seen {
     knows: bool,
+    may_know: bool,
     is_unseen: bool,
     is_routed: bool,
 }
@@ -284,18 +313,18 @@ struct Sorted {
 impl Sorted {
     fn place(&mut self, labels: &Labels, seen: &Seen, sight: &dyn Sight) {
         let held = sight.alert(labels);
-        self.situation.known += usize::from(seen.knows);
         if !held.is_some_and(Held::is_firing) {
             return self.place_ended(labels, seen);
         }
         // What nobody has said anything about since the start may be over by now.
         let is_said = held.is_some_and(|held| !held.is_unconfirmed());
-        if !seen.is_routed || !is_said {
-            self.withheld += usize::from(seen.knows);
-        } else if sight.is_muted(labels) {
-            self.situation.muted += 1;
-            self.withheld += usize::from(seen.knows);
+        let is_muted = seen.is_routed && is_said && sight.is_muted(labels);
+        if !seen.is_routed || !is_said || is_muted {
+            self.situation.muted += usize::from(is_muted);
+            self.situation.known += usize::from(seen.may_know);
+            self.withheld += usize::from(seen.may_know);
         } else {
+            self.situation.known += usize::from(seen.knows);
             self.situation.firing += 1;
             self.situation.new += usize::from(!seen.knows);
             let place = if seen.knows { &mut self.firing } else { &mut self.fresh };
@@ -304,7 +333,8 @@ impl Sorted {
     }
 
     fn place_ended(&mut self, labels: &Labels, seen: &Seen) {
-        if seen.knows {
+        if seen.may_know {
+            self.situation.known += 1;
             self.situation.over += 1;
             self.over.push(labels.clone());
         } else if seen.is_unseen {

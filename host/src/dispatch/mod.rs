@@ -34,6 +34,7 @@ mod store;
 pub(crate) use self::handle::{Bells, OutboxRequest, outbox as outbox_for_tests};
 pub use self::{
     chronicle::{Hearing, OccurrenceRow, Telling},
+    convert::Refreshes,
     core::{AlertView, GroupView, Overview},
     handle::OutboxHandle,
     message::{Attempt, Message, MessageId, News, NewsReason},

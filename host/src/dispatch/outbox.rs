@@ -34,8 +34,12 @@ pub(super) enum Outcome {
     Delivered(Message),
     /// It is due again later; and whether a second one that was decided on it is gone, so that the group must be looked at.
     Again { dropped: Option<Message> },
-    /// It is refused for good; likewise.
-    Dead { message: Message, dropped: Option<Message> },
+    /// It is refused for good; likewise. Whether an attempt before that may have arrived all the same.
+    Dead {
+        message: Message,
+        dropped: Option<Message>,
+        is_doubtful: bool,
+    },
     /// It was not in the air.
     Unknown,
 }
@@ -151,11 +155,12 @@ impl Slot {
                 Outcome::Delivered(delivered)
             }
             Attempt::Permanent { .. } => {
-                let message = message.clone();
+                let (message, is_doubtful) = (message.clone(), *was_perhaps_there);
                 self.first = None;
                 Outcome::Dead {
                     message,
                     dropped: self.second.take(),
+                    is_doubtful,
                 }
             }
             Attempt::Transient {
@@ -288,11 +293,23 @@ mod tests {
         let refused = Attempt::Permanent {
             message: "no".to_owned(),
         };
-        let Outcome::Dead { message: dead, dropped } = slot.report(&refused, 1) else {
+        let Outcome::Dead {
+            message: dead,
+            dropped,
+            is_doubtful,
+        } = slot.report(&refused, 1)
+        else {
             panic!()
         };
         assert_eq!((dead.sequence, dropped.map(|message| message.sequence)), (1, Some(2)));
-        assert!(slot.is_empty());
+        assert!(slot.is_empty() && !is_doubtful);
+        // One that timed out before may be there.
+        slot.put(message(3));
+        slot.take_off(2, true);
+        slot.report(&transient(true), 2);
+        slot.take_off(52, true);
+        let after = slot.report(&refused, 53);
+        assert!(matches!(after, Outcome::Dead { is_doubtful: true, .. }), "{after:?}");
     }
 
     #[test]

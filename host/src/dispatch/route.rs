@@ -30,9 +30,12 @@ pub struct Node {
     matchers: Vec<Matcher>,
     goes_on: bool,
     children: Vec<usize>,
-    mute: Vec<TimeInterval>,
-    active: Vec<TimeInterval>,
+    mute: Vec<Named>,
+    active: Vec<Named>,
 }
+
+/// A time interval with its name.
+type Named = (Arc<str>, TimeInterval);
 
 /// All routes.
 #[derive(Clone, Debug)]
@@ -122,8 +125,18 @@ impl Node {
 
     /// Whether nobody is to be told at this time.
     pub fn is_off_hours(&self, now: i64) -> bool {
-        self.mute.iter().any(|interval| interval.contains(now))
-            || (!self.active.is_empty() && !self.active.iter().any(|interval| interval.contains(now)))
+        self.mute.iter().any(|(_, interval)| interval.contains(now)) || self.is_inactive(now)
+    }
+
+    /// Names of the intervals for which nobody is to be told at this time: those it is in, or all those of which it is in none.
+    pub fn muted_by(&self, now: i64) -> Vec<Arc<str>> {
+        let muting = self.mute.iter().filter(|(_, interval)| interval.contains(now));
+        let inactive = self.active.iter().filter(|_| self.is_inactive(now));
+        muting.chain(inactive).map(|(name, _)| Arc::clone(name)).collect()
+    }
+
+    fn is_inactive(&self, now: i64) -> bool {
+        !self.active.is_empty() && !self.active.iter().any(|(_, interval)| interval.contains(now))
     }
 }
 
@@ -184,9 +197,11 @@ fn known(receivers: &[Arc<str>], settings: &Settings) -> Vec<Arc<str>> {
     kept
 }
 
-fn intervals(names: &[Arc<str>], settings: &Settings) -> Vec<TimeInterval> {
-    let found = names.iter().filter_map(|name| settings.intervals.get(name));
-    found.cloned().collect()
+fn intervals(names: &[Arc<str>], settings: &Settings) -> Vec<Named> {
+    let found = names.iter().filter_map(|name| settings.intervals.get_key_value(name));
+    found
+        .map(|(name, interval)| (Arc::clone(name), interval.clone()))
+        .collect()
 }
 
 #[cfg(test)]

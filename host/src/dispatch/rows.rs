@@ -47,6 +47,8 @@ pub struct ToldRow {
     pub group: GroupKey,
     /// As it was told.
     pub news: News,
+    /// Whether it certainly was; else it may have been, by a message that was refused for good in the end.
+    pub is_certain: bool,
 }
 
 /// A message that a receiver refused for good.
@@ -80,6 +82,13 @@ pub enum Write {
         /// And does not know these any more.
         over: Vec<Labels>,
     },
+    /// What a receiver may know as firing; see [`ToldRow::is_certain`].
+    Doubtful {
+        /// Whose receiver.
+        group: GroupKey,
+        /// As it may have been told.
+        firing: Vec<News>,
+    },
     /// The last sequence of any message.
     Sequence(u64),
     /// New or different.
@@ -96,6 +105,8 @@ pub enum Write {
     ForgetOccurrence(Arc<str>),
     /// See [`DeadLetter`].
     Dead(Box<DeadLetter>),
+    /// All but dead letters: what follows is everything there is.
+    ForgetAll,
 }
 
 /// All that was kept.

@@ -5,6 +5,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use bellwether_promql::labels::Labels;
+
 use crate::alert::{Matcher, TimeInterval};
 
 /// Milliseconds of a minute.
@@ -117,6 +119,8 @@ pub struct Settings {
     pub intervals: BTreeMap<Arc<str>, TimeInterval>,
     /// All there are, by name. What a route sends to another is dropped.
     pub known: BTreeMap<Arc<str>, ReceiverTraits>,
+    /// Put on alerts about this host itself; those of rules have them already.
+    pub external_labels: Labels,
     /// How long a posted alert without an end fires after it was posted last, in milliseconds.
     pub resolve_timeout: i64,
 }
@@ -133,6 +137,7 @@ impl Default for Settings {
             inhibitions: Vec::new(),
             intervals: BTreeMap::new(),
             known: BTreeMap::new(),
+            external_labels: Labels::default(),
             resolve_timeout: 5 * MINUTE,
         }
     }

@@ -155,6 +155,15 @@ impl Silences {
         silences
     }
 
+    /// Those that were kept and could not be read until now.
+    pub(super) fn add(&mut self, kept: Vec<Silence>, now: i64) {
+        for silence in kept {
+            if !self.by_id.contains_key(&silence.id) {
+                self.put(silence, now);
+            }
+        }
+    }
+
     fn put(&mut self, silence: Silence, now: i64) {
         if let Some(before) = self.by_id.get(&silence.id) {
             self.index.remove(&before.id, &before.matchers);

@@ -22,7 +22,7 @@ use crate::store::{Store, StoreError, WriteKey};
 const MODULE: &str = "dispatch";
 
 /// Refused messages that are kept, the newest. Somebody who looks for what was lost looks at the last of them.
-const DEAD_MAX: u32 = 1_000;
+pub(super) const DEAD_MAX: u32 = 1_000;
 
 /// How long, in milliseconds: 30 days.
 const DEAD_RETENTION: i64 = 30 * 86_400_000;
@@ -84,6 +84,9 @@ CREATE TABLE dispatch_sequence (
 ) STRICT, WITHOUT ROWID",
 ];
 
+const FORGET_ALL: &str = "DELETE FROM dispatch_groups; DELETE FROM dispatch_told; DELETE FROM dispatch_messages;
+DELETE FROM dispatch_posted; DELETE FROM dispatch_silences; DELETE FROM dispatch_sequence; DELETE FROM dispatch_occurrences";
+
 /// Makes the tables.
 pub(super) fn prepare(store: &Store) -> Result<(), StoreError> {
     store.migrate(MODULE, MIGRATIONS)
@@ -110,7 +113,11 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> {
             "DELETE FROM dispatch_messages WHERE id = ?1",
             params![id.to_string()],
         ),
-        Write::Told { group, firing, over } => put_told(transaction, group, firing, over),
+        Write::Told { group, firing, over } => {
+            put_told(transaction, group, firing, true)?;
+            forget_told(transaction, group, over)
+        }
+        Write::Doubtful { group, firing } => put_told(transaction, group, firing, false),
         Write::Sequence(sequence) => run(
             transaction,
             "INSERT INTO dispatch_sequence (one, sequence) VALUES (1, ?1)
@@ -151,6 +158,7 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> {
             params![&**id],
         ),
         Write::Dead(letter) => put_dead(transaction, letter),
+        Write::ForgetAll => transaction.execute_batch(FORGET_ALL),
     }
 }
 
@@ -208,8 +216,13 @@ fn put_message(transaction: &Transaction<'_>, message: &Message) -> rusqlite::Re
     )
 }
 
-fn put_told(transaction: &Transaction<'_>, group: &GroupKey, firing: &[News], over: &[Labels]) -> rusqlite::Result<()> {
-    for news in firing {
+fn put_told(
+    transaction: &Transaction<'_>,
+    group: &GroupKey,
+    firing: &[News],
+    is_certain: bool,
+) -> rusqlite::Result<()> {
+    firing.iter().try_for_each(|news| {
         run(
             transaction,
             "INSERT INTO dispatch_told (receiver, group_key, labels, body) VALUES (?1, ?2, ?3, ?4)
@@ -218,18 +231,20 @@ fn put_told(transaction: &Transaction<'_>, group: &GroupKey, firing: &[News], ov
                 &*group.receiver,
                 &*group.key,
                 labels_text(&news.labels)?,
-                body::news(news)?
+                body::told(news, is_certain)?
             ],
-        )?;
-    }
-    for labels in over {
+        )
+    })
+}
+
+fn forget_told(transaction: &Transaction<'_>, group: &GroupKey, over: &[Labels]) -> rusqlite::Result<()> {
+    over.iter().try_for_each(|labels| {
         run(
             transaction,
             "DELETE FROM dispatch_told WHERE receiver = ?1 AND group_key = ?2 AND labels = ?3",
             params![&*group.receiver, &*group.key, labels_text(labels)?],
-        )?;
-    }
-    Ok(())
+        )
+    })
 }
 
 fn put_dead(transaction: &Transaction<'_>, letter: &DeadLetter) -> rusqlite::Result<()> {
@@ -255,20 +270,38 @@ fn put_dead(transaction: &Transaction<'_>, letter: &DeadLetter) -> rusqlite::Res
 
 /// Everything that can be read.
 pub(super) fn load(store: &Store) -> Result<Loaded, StoreError> {
-    store.read(|connection| {
-        Ok(Loaded {
-            groups: all(connection, "SELECT receiver, group_key, route, labels, flush_at, has_flushed, told_at FROM dispatch_groups", group)?,
-            told: all(connection, "SELECT receiver, group_key, labels, body FROM dispatch_told", told)?,
-            messages: all(
-                connection,
-                "SELECT id, receiver, group_key, sequence, reason, created_at, group_labels, withheld, alerts FROM dispatch_messages",
-                message,
-            )?,
-            posted: all(connection, "SELECT labels, body FROM dispatch_posted", posted)?,
-            silences: all(connection, "SELECT body FROM dispatch_silences", silence)?,
-            occurrences: all(connection, "SELECT id, noted_at, body FROM dispatch_occurrences", occurrence)?,
-            sequence: all(connection, "SELECT sequence FROM dispatch_sequence", number)?.into_iter().next().unwrap_or(0),
-        })
+    store.read(read)
+}
+
+/// See [`load`].
+pub(super) fn read(connection: &Connection) -> rusqlite::Result<Loaded> {
+    Ok(Loaded {
+        groups: all(
+            connection,
+            "SELECT receiver, group_key, route, labels, flush_at, has_flushed, told_at FROM dispatch_groups",
+            group,
+        )?,
+        told: all(
+            connection,
+            "SELECT receiver, group_key, labels, body FROM dispatch_told",
+            told,
+        )?,
+        messages: all(
+            connection,
+            "SELECT id, receiver, group_key, sequence, reason, created_at, group_labels, withheld, alerts FROM dispatch_messages",
+            message,
+        )?,
+        posted: all(connection, "SELECT labels, body FROM dispatch_posted", posted)?,
+        silences: all(connection, "SELECT body FROM dispatch_silences", silence)?,
+        occurrences: all(
+            connection,
+            "SELECT id, noted_at, body FROM dispatch_occurrences",
+            occurrence,
+        )?,
+        sequence: all(connection, "SELECT sequence FROM dispatch_sequence", number)?
+            .into_iter()
+            .next()
+            .unwrap_or(0),
     })
 }
 
@@ -305,10 +338,12 @@ fn group(row: &Row<'_>) -> Option<GroupRow> {
 }
 
 fn told(row: &Row<'_>) -> Option<ToldRow> {
-    let labels = labels_of(&text(row, 2)?)?;
+    let (labels, body) = (labels_of(&text(row, 2)?)?, text(row, 3)?);
+    let body = Body::read(&body)?;
     Some(ToldRow {
         group: key(row, 0)?,
-        news: Body::read(&text(row, 3)?)?.news(labels)?,
+        is_certain: !body.doubtful,
+        news: body.news(labels)?,
     })
 }
 

@@ -160,6 +160,7 @@ pub fn hold<S: Storage + ?Sized>(reads: &[Reads], storage: &S, since: &Since<'_>
     if at - began >= patience {
         return None;
     }
+    let is_fresh = since.before.is_none();
     let is_empty = |read: &Reads| {
         if !read.is_range && read.offset <= 0 {
             return false;
@@ -168,8 +169,14 @@ pub fn hold<S: Storage + ?Sized>(reads: &[Reads], storage: &S, since: &Since<'_>
         let missing = until.min(began) - from.max(before);
         if since.was_set_back {
             missing > 0
-        } else {
+        } else if is_fresh && read.offset >= patience {
+            // Nobody recorded it, and none of it comes while the rule would wait.
+            false
+        } else if read.is_range {
             missing * 2 > read.range
+        } else {
+            // Of a moment, one tick within the lookback is enough.
+            until < began && before <= from
         }
     };
     reads.iter().any(is_empty).then_some(Hold::RangeNotFilled)

@@ -133,6 +133,25 @@ fn a_rule_waits_until_most_of_its_range_is_there() {
         "a first start"
     );
     assert_eq!(held("rate(x[1h]) > 1", (None, NOW - 5 * MINUTE)), None);
+    let fresh = |since| (None, NOW - since);
+    assert_eq!(
+        held("x > 2 * x offset 1m", fresh(MINUTE - 1)),
+        Some(Hold::RangeNotFilled)
+    );
+    assert_eq!(
+        held("x > 2 * x offset 1m", fresh(MINUTE)),
+        None,
+        "one sample is enough, and it is there"
+    );
+    for expr in ["x unless x offset 1h", "x > 2 * rate(x[10m] offset 5m)"] {
+        assert_eq!(held(expr, fresh(0)), None, "{expr}: waiting would not bring it");
+    }
+    let short_outage = (Some(NOW - 64 * MINUTE), NOW - 30 * MINUTE);
+    assert_eq!(
+        held("x > 2 * x offset 1h", short_outage),
+        None,
+        "the last one before the outage is near enough"
+    );
     assert_eq!(
         held("rate(x[1d]) > 1", outage(30, 59 * MINUTE)),
         Some(Hold::RangeNotFilled)

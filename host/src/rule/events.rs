@@ -231,7 +231,8 @@ impl Event for NotRestored<'_> {
     }
 
     fn message(&self) -> Cow<'_, str> {
-        "The alerts from before the start cannot be read; rules begin without them.".into()
+        "The alerts from before the start cannot be read; rules begin without them, and take them up when they can be."
+            .into()
     }
 
     fn module(&self) -> &'static str {
@@ -240,6 +241,29 @@ impl Event for NotRestored<'_> {
 
     fn fields(&self, fields: &mut Fields) {
         fields.data("problem", self.error.to_string());
+    }
+}
+
+/// They can be read by now.
+pub(super) struct RestoredLate {
+    pub(super) alerts: usize,
+}
+
+impl Event for RestoredLate {
+    fn level(&self) -> Level {
+        Level::Info
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "The alerts from before the start were read late; rules go on with them.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        MODULE
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.data("alerts", self.alerts);
     }
 }
 

@@ -7,7 +7,10 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::sync::Notify;
@@ -47,6 +50,8 @@ struct Left {
 #[derive(Default)]
 struct Shared {
     left: Mutex<Left>,
+    /// See [`Outlet::is_behind`].
+    is_behind: AtomicBool,
     bell: Notify,
 }
 
@@ -79,6 +84,18 @@ impl Outlet {
         left.is_whole = true;
         left.rules = rules.into_iter().map(|rule| (Arc::clone(&rule.key), rule)).collect();
         drop(left);
+        self.0.bell.notify_one();
+    }
+
+    /// Whether rules begin without what an earlier process knew of their alerts, because it cannot be read yet: then an alert that is
+    /// not here may fire all the same.
+    pub fn is_behind(&self) -> bool {
+        self.0.is_behind.load(Ordering::Acquire)
+    }
+
+    /// To be said after what was read late was left here.
+    pub fn set_behind(&self, is_behind: bool) {
+        self.0.is_behind.store(is_behind, Ordering::Release);
         self.0.bell.notify_one();
     }
 

@@ -145,6 +145,14 @@ pub struct Change {
     pub reason: Reason,
 }
 
+/// An alert that is active goes on from what was known of it before.
+pub fn resume(alert: &mut Alert, before: &Alert) {
+    if before.state == AlertState::Firing && alert.state != AlertState::Resolved {
+        alert.state = AlertState::Firing;
+        (alert.active_at, alert.fired_at) = (before.active_at, before.fired_at);
+    }
+}
+
 /// What a slot makes of a rule's alerts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Step {

@@ -2,11 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bellwether_promql::labels::Labels;
+
 use super::{
     Group, Rule,
     state::{Alerts, Hold},
 };
-use crate::{alert::Alert, config::EVALUATION_INTERVAL_DEFAULT};
+use crate::{
+    alert::{Alert, Fingerprint, with_external},
+    config::EVALUATION_INTERVAL_DEFAULT,
+};
 
 /// Groups that are shared together. One that changes has the others of its page counted again, and nobody else: with a hundred
 /// times as many groups there are a hundred times as many changes, which must not cost a hundred times as much each.
@@ -21,6 +26,8 @@ pub struct RuleStatus {
     pages: Vec<Arc<Vec<Arc<GroupStatus>>>>,
     /// See [`super::RuleSet::interval`]: whoever asks an expression must see what a rule sees.
     pub interval: i64,
+    /// See [`with_external`].
+    external: Labels,
 }
 
 impl Default for RuleStatus {
@@ -113,7 +120,19 @@ impl RuleStatus {
         Self {
             pages: pages.collect(),
             interval,
+            external: Labels::default(),
         }
+    }
+
+    /// With the labels that are put on alerts when they leave the host.
+    #[must_use]
+    pub fn with_external(self, external: Labels) -> Self {
+        Self { external, ..self }
+    }
+
+    /// What identifies an alert of a rule where it is routed, silenced and sent.
+    pub fn fingerprint(&self, alert: &Alert) -> Fingerprint {
+        Fingerprint::of(&with_external(&alert.labels, &self.external))
     }
 
     /// One by one.

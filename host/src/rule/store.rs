@@ -6,11 +6,11 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use bellwether_promql::labels::Labels;
-use rusqlite::{Row, Transaction};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use serde::{Deserialize, Serialize};
 
 use super::state::Alerts;
@@ -21,7 +21,8 @@ use crate::{
 
 const MODULE: &str = "rule";
 
-const MIGRATIONS: &[&str] = &["CREATE TABLE rule_groups (
+const MIGRATIONS: &[&str] = &[
+    "CREATE TABLE rule_groups (
     group_key TEXT NOT NULL PRIMARY KEY,
     evaluated_at INTEGER NOT NULL
 ) STRICT;
@@ -34,7 +35,10 @@ CREATE TABLE rule_alerts (
     active_at INTEGER NOT NULL,
     body TEXT NOT NULL,
     PRIMARY KEY (group_key, rule, number, labels)
-) STRICT"];
+) STRICT",
+    // Grows with each write of a group's alerts, so that who wrote last knows whether the table holds just that.
+    "ALTER TABLE rule_groups ADD COLUMN written INTEGER NOT NULL DEFAULT 0",
+];
 
 /// What tells a rule from the others of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,31 +69,41 @@ pub(super) fn prepare(store: &Store) -> Result<(), StoreError> {
 
 /// Everything that can be read.
 pub(super) fn load(store: &Store) -> Result<Vec<Kept>, StoreError> {
-    store.read(|connection| {
-        let mut statement = connection.prepare(
-            "SELECT alerts.group_key, rule, number, labels, state, active_at, body, evaluated_at
-             FROM rule_alerts AS alerts LEFT JOIN rule_groups USING (group_key)",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut found: BTreeMap<RuleId, Kept> = BTreeMap::new();
-        while let Some(row) = rows.next()? {
-            let Some((id, last, alert)) = kept(row) else { continue };
-            let alerts = &mut found
-                .entry(id.clone())
-                .or_insert_with(|| Kept {
-                    id,
-                    last,
-                    alerts: Alerts::new(),
-                })
-                .alerts;
-            alerts.insert(alert.labels.clone(), alert);
-        }
-        Ok(found.into_values().collect())
-    })
+    store.read(read)
 }
 
+/// See [`load`].
+pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<Kept>> {
+    let mut statement = connection.prepare(
+        "SELECT alerts.group_key, rule, number, labels, state, active_at, body, evaluated_at
+         FROM rule_alerts AS alerts LEFT JOIN rule_groups USING (group_key)",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut found: BTreeMap<RuleId, Kept> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let Some((id, last, alert)) = kept(row) else { continue };
+        let alerts = &mut found
+            .entry(id.clone())
+            .or_insert_with(|| Kept {
+                id,
+                last,
+                alerts: Alerts::new(),
+            })
+            .alerts;
+        alerts.insert(alert.labels.clone(), alert);
+    }
+    Ok(found.into_values().collect())
+}
+
+/// What of a group's alerts was written last, so that only what is different need be.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Written(Arc<Mutex<Option<(i64, GroupAlerts)>>>);
+
+/// The alerts of a group, by rule.
+pub(super) type GroupAlerts = Vec<(RuleId, Arc<Alerts>)>;
+
 /// Queues what a group's evaluation leaves: the slot, and, when they changed, its alerts. Both become part of the same commit.
-pub(super) fn save(store: &Store, group: &Arc<str>, slot: i64, alerts: Option<Vec<(RuleId, Arc<Alerts>)>>) {
+pub(super) fn save(store: &Store, group: &Arc<str>, slot: i64, alerts: Option<GroupAlerts>, written: &Written) {
     let key = Arc::clone(group);
     store.write(WriteKey::new(MODULE, format!("slot {group}")), move |transaction| {
         transaction
@@ -101,13 +115,65 @@ pub(super) fn save(store: &Store, group: &Arc<str>, slot: i64, alerts: Option<Ve
         Ok(())
     });
     let Some(alerts) = alerts else { return };
-    let key = Arc::clone(group);
+    let (key, written) = (Arc::clone(group), written.clone());
     store.write(WriteKey::new(MODULE, format!("alerts {group}")), move |transaction| {
-        delete_alerts(transaction, &key)?;
-        alerts
-            .iter()
-            .try_for_each(|(id, alerts)| insert(transaction, id, alerts))
+        let mut written = written.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *written = Some((write(transaction, &key, &alerts, written.as_ref())?, alerts.clone()));
+        Ok(())
     });
+}
+
+/// Writes what differs from what was written last, or all of it where the table does not hold that: another process wrote it, the
+/// transaction came to nothing, or the database was begun anew. Returns the number by which the next write knows this one.
+fn write(
+    transaction: &Transaction<'_>,
+    group: &str,
+    alerts: &[(RuleId, Arc<Alerts>)],
+    written: Option<&(i64, GroupAlerts)>,
+) -> rusqlite::Result<i64> {
+    let held: Option<i64> = transaction
+        .prepare_cached("SELECT written FROM rule_groups WHERE group_key = ?1")?
+        .query_row([group], |row| row.get(0))
+        .optional()?;
+    match written.filter(|(number, _)| Some(*number) == held) {
+        Some((_, before)) => write_changes(transaction, before, alerts)?,
+        None => {
+            delete_alerts(transaction, group)?;
+            for (id, alerts) in alerts {
+                alerts.values().try_for_each(|alert| put(transaction, id, alert))?;
+            }
+        }
+    }
+    let number = held.unwrap_or(0) + 1;
+    transaction
+        .prepare_cached("UPDATE rule_groups SET written = ?2 WHERE group_key = ?1")?
+        .execute(rusqlite::params![group, number])?;
+    Ok(number)
+}
+
+fn write_changes(
+    transaction: &Transaction<'_>,
+    before: &[(RuleId, Arc<Alerts>)],
+    after: &[(RuleId, Arc<Alerts>)],
+) -> rusqlite::Result<()> {
+    let of = |all: &[(RuleId, Arc<Alerts>)], id: &RuleId| -> Arc<Alerts> {
+        let found = all.iter().find(|(own, _)| own == id);
+        found.map(|(_, alerts)| Arc::clone(alerts)).unwrap_or_default()
+    };
+    for (id, new) in after {
+        let old = of(before, id);
+        let is_other = |alert: &&Alert| old.get(&alert.labels) != Some(*alert);
+        let different = new.values().filter(|_| !Arc::ptr_eq(&old, new)).filter(is_other);
+        different
+            .into_iter()
+            .try_for_each(|alert| put(transaction, id, alert))?;
+    }
+    for (id, old) in before {
+        let new = of(after, id);
+        let gone = old.values().filter(|alert| !new.contains_key(&alert.labels));
+        gone.into_iter().try_for_each(|alert| delete(transaction, id, alert))?;
+    }
+    Ok(())
 }
 
 /// Queues the removal of what a group left.
@@ -132,25 +198,34 @@ fn delete_alerts(transaction: &Transaction<'_>, group: &str) -> rusqlite::Result
     Ok(())
 }
 
-fn insert(transaction: &Transaction<'_>, id: &RuleId, alerts: &Alerts) -> rusqlite::Result<()> {
-    let mut statement = transaction.prepare_cached(
-        "INSERT INTO rule_alerts (group_key, rule, number, labels, state, active_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    for alert in alerts.values() {
-        let labels = json(&texts(alert.labels.iter()))?;
-        let body = json(&Body::of(alert))?;
-        let state = alert.state.as_str();
-        statement.execute(rusqlite::params![
+fn delete(transaction: &Transaction<'_>, id: &RuleId, alert: &Alert) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("DELETE FROM rule_alerts WHERE group_key = ?1 AND rule = ?2 AND number = ?3 AND labels = ?4")?
+        .execute(rusqlite::params![&*id.group, &*id.name, id.number, labels_text(alert)?])?;
+    Ok(())
+}
+
+fn put(transaction: &Transaction<'_>, id: &RuleId, alert: &Alert) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO rule_alerts (group_key, rule, number, labels, state, active_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (group_key, rule, number, labels) DO UPDATE SET state = excluded.state, active_at = excluded.active_at,
+             body = excluded.body",
+        )?
+        .execute(rusqlite::params![
             &*id.group,
             &*id.name,
             id.number,
-            labels,
-            state,
+            labels_text(alert)?,
+            alert.state.as_str(),
             alert.active_at,
-            body
+            json(&Body::of(alert))?
         ])?;
-    }
     Ok(())
+}
+
+fn labels_text(alert: &Alert) -> rusqlite::Result<String> {
+    json(&texts(alert.labels.iter()))
 }
 
 fn json(value: &impl Serialize) -> rusqlite::Result<String> {
@@ -309,7 +384,7 @@ mod tests {
         let supervisor = Supervisor::new(|_| {});
         let store = Store::in_memory(&supervisor, &Telemetry::silent()).unwrap();
         prepare(&store).unwrap();
-        let group: Arc<str> = "a.yml;g".into();
+        let (group, written): (Arc<str>, _) = ("a.yml;g".into(), Written::default());
         let all = [
             alert("A", "1", AlertState::Firing),
             alert("A", "2", AlertState::Pending),
@@ -321,10 +396,11 @@ mod tests {
             &group,
             15_000,
             Some(vec![(own.clone(), Arc::new(alerts(&all)))]),
+            &written,
         );
         store.flush().await.unwrap();
         // Nothing changed but the slot.
-        save(&store, &group, 30_000, None);
+        save(&store, &group, 30_000, None, &written);
         store.flush().await.unwrap();
         assert_eq!(load(&store).unwrap(), [kept(own.clone(), 30_000, &all)]);
 
@@ -333,6 +409,7 @@ mod tests {
             &group,
             45_000,
             Some(vec![(own.clone(), Arc::new(alerts(&all[..1])))]),
+            &written,
         );
         store.flush().await.unwrap();
         assert_eq!(
@@ -344,6 +421,80 @@ mod tests {
         remove(&store, &group);
         store.flush().await.unwrap();
         assert_eq!(load(&store).unwrap(), []);
+    }
+
+    fn many(count: usize) -> Alerts {
+        let one = |number: usize| alert("A", &format!("instance-{number}"), AlertState::Firing);
+        alerts(&(0..count).map(one).collect::<Vec<_>>())
+    }
+
+    #[tokio::test]
+    async fn of_many_alerts_only_those_that_changed_are_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let supervisor = Supervisor::new(|_| {});
+        let store = Store::open(dir.path(), &supervisor, &Telemetry::silent()).unwrap();
+        prepare(&store).unwrap();
+        let (group, written): (Arc<str>, _) = ("a.yml;g".into(), Written::default());
+        let own = id(&group, "A", 0);
+        let keep = async |slot, all: &Alerts| {
+            let all = vec![(own.clone(), Arc::new(all.clone()))];
+            save(&store, &group, slot, Some(all), &written);
+            // The journal from its beginning, so that its length is what is written.
+            store
+                .read(|connection| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+                .unwrap();
+            store.flush().await.unwrap();
+            std::fs::metadata(dir.path().join("bellwether.db-wal")).unwrap().len()
+        };
+        let mut all = many(10_000);
+        let whole = keep(15_000, &all).await;
+        let (labels, _) = all.first_key_value().unwrap();
+        let (first, last) = (labels.clone(), all.last_key_value().unwrap().0.clone());
+        all.get_mut(&first).unwrap().state = AlertState::Resolved;
+        all.remove(&last);
+        let bytes = keep(30_000, &all).await;
+        println!("{whole} bytes for all, {bytes} for two of them");
+        assert!(bytes < whole / 50, "{bytes} of {whole}");
+        assert_eq!(load(&store).unwrap()[0].alerts, all);
+    }
+
+    #[tokio::test]
+    async fn what_the_table_holds_by_somebody_else_is_written_whole() {
+        let supervisor = Supervisor::new(|_| {});
+        let store = Store::in_memory(&supervisor, &Telemetry::silent()).unwrap();
+        prepare(&store).unwrap();
+        let (group, written): (Arc<str>, _) = ("a.yml;g".into(), Written::default());
+        let own = id(&group, "A", 0);
+        let keep = async |all: &Alerts, written: &Written| {
+            save(
+                &store,
+                &group,
+                15_000,
+                Some(vec![(own.clone(), Arc::new(all.clone()))]),
+                written,
+            );
+            store.flush().await
+        };
+        keep(&many(3), &written).await.unwrap();
+        keep(&many(5), &Written::default()).await.unwrap();
+        keep(&many(2), &written).await.unwrap();
+        assert_eq!(load(&store).unwrap()[0].alerts, many(2), "another wrote in between");
+        // What comes to nothing is not taken for written.
+        save(
+            &store,
+            &group,
+            30_000,
+            Some(vec![(own.clone(), Arc::new(many(4)))]),
+            &written,
+        );
+        store.write(WriteKey::new("others", "later"), |_| {
+            let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+            Err(rusqlite::Error::SqliteFailure(full, None))
+        });
+        assert!(store.flush().await.is_err());
+        store.write(WriteKey::new("others", "later"), |_| Ok(()));
+        keep(&many(1), &written).await.unwrap();
+        assert_eq!(load(&store).unwrap()[0].alerts, many(1));
     }
 
     #[test]

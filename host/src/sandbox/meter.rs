@@ -1,7 +1,7 @@
 //! CPU time of a run, measured around every poll.
 //!
-//! A guest computes inside `poll`, so the thread's CPU clock, read before and after each poll, is what the run costs. What the
-//! host does for it while it waits is done in tasks of their own, and is not in it.
+//! A guest computes inside `poll`, and so do its calls of the host: the thread's CPU clock, read before and after each poll, is what the
+//! run costs. Only what tasks of their own do, which move the bytes of HTTP connections, is not in it.
 //! Flows out: the sum so far, to the epoch callback that compares it with the budget. It stops nothing.
 
 use std::{

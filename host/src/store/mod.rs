@@ -9,6 +9,7 @@
 
 mod connection;
 mod events;
+mod late;
 mod lock;
 mod loss;
 mod presence;
@@ -27,6 +28,7 @@ use std::{
     time::Duration,
 };
 
+pub use late::Late;
 pub use lock::{LockError, StateLock};
 use tokio::sync::oneshot;
 
@@ -213,12 +215,7 @@ impl Store {
         read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = mpsc::sync_channel(1);
-        let read = Box::new(move |connection: Result<&rusqlite::Connection, StoreError>| {
-            let result = connection.and_then(|connection| read(connection).map_err(StoreError::from));
-            // Whoever asked may have lost patience.
-            let _ = answer.send(result);
-        });
-        self.ask(Request::Read(read))?;
+        self.ask(Request::Read(reading(read, answer)))?;
         answered.recv_timeout(READ_PATIENCE).map_err(|_| StoreError::Silent)?
     }
 
@@ -268,6 +265,23 @@ impl Store {
             .map_err(|_| StoreError::Silent)?;
         answered.await.unwrap_or(Err(StoreError::Silent))
     }
+}
+
+/// A read with its answer, which tells the thread of an error by which the file is broken.
+fn reading<T: Send + 'static>(
+    read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    answer: mpsc::SyncSender<Result<T, StoreError>>,
+) -> queue::Read {
+    Box::new(move |connection| {
+        let (result, broken) = match connection.map(read) {
+            Err(unavailable) => (Err(unavailable), None),
+            Ok(Ok(found)) => (Ok(found), None),
+            Ok(Err(error)) => (Err(StoreError::Database(error.to_string())), Some(error)),
+        };
+        // Whoever asked may have lost patience.
+        let _ = answer.send(result);
+        broken.filter(connection::is_corruption)
+    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

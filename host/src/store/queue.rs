@@ -15,7 +15,8 @@ use super::{StoreError, WriteKey};
 pub(super) const QUEUE_MAX: usize = 65_536;
 
 pub(super) type Write = Box<dyn FnMut(&Transaction<'_>) -> rusqlite::Result<()> + Send>;
-pub(super) type Read = Box<dyn FnOnce(Result<&Connection, StoreError>) + Send>;
+/// What it returns is why the file is broken.
+pub(super) type Read = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Option<rusqlite::Error> + Send>;
 
 /// What the thread is asked besides writing.
 pub(super) enum Request {

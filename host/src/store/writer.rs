@@ -52,6 +52,8 @@ pub(super) struct Writer {
     /// To be run again on a database that was begun anew.
     migrations: Vec<(&'static str, &'static [&'static str])>,
     next_commit: Instant,
+    /// When somebody who reads may have the database opened that could not be.
+    next_open: Instant,
     reserve: Reserve,
     pub(super) next_look: Instant,
     failing: Option<String>,
@@ -87,6 +89,7 @@ impl Writer {
             epoch: memory.epoch,
             telemetry,
             next_commit: clock.monotonic() + COMMIT_EVERY,
+            next_open: clock.monotonic(),
             next_look: clock.monotonic() + LOOK_EVERY,
             clock,
             connection: None,
@@ -152,13 +155,18 @@ impl Writer {
     }
 
     fn read(&mut self, read: super::queue::Read) {
+        if self.connection.is_none() && self.clock.monotonic() >= self.next_open && self.may_open() {
+            self.reopen();
+        }
         let unavailable = self.failing();
         let connection = self.connection.as_ref().ok_or(unavailable);
-        if let Err(panic) = catch("store read", || read(connection)) {
-            self.telemetry.emit(&WriteDropped {
+        match catch("store read", || read(connection)) {
+            Ok(None) => {}
+            Ok(Some(error)) => self.reopen_broken(&error),
+            Err(panic) => self.telemetry.emit(&WriteDropped {
                 module: "read",
                 reason: panic.message,
-            });
+            }),
         }
     }
 
@@ -179,6 +187,7 @@ impl Writer {
     /// Opens the database; a broken one is set aside first.
     pub(super) fn reopen(&mut self) {
         self.connection = None;
+        self.next_open = self.clock.monotonic() + RETRY_EVERY;
         let opened = match connection::open(&self.place) {
             Err(error) if is_corruption(&error) => self.begin_anew(&error),
             Err(error) if needs_room(&error) && self.give_up_reserve() => {

@@ -22,6 +22,7 @@ mod log;
 mod port;
 mod process;
 mod queries;
+mod receivers;
 mod reload;
 mod routes;
 mod rules;
@@ -29,6 +30,23 @@ mod samples;
 mod secrets;
 mod validate;
 mod verbs;
+
+/// History and rules as quick as they go, and a check that is critical whatever the machine does.
+const CRITICAL: &str = r#"
+[history]
+interval = "1s"
+
+[alerting]
+evaluation_interval = "1s"
+
+[check.machine]
+plugin = "system"
+allow = ["system"]
+interval = "300d"
+
+[check.machine.settings.thresholds]
+memory_percent = { critical = 0 }
+"#;
 
 /// The quoted path of a Rust guest, for `plugin = …`.
 fn guest(name: &str) -> String {

@@ -20,6 +20,52 @@ fn aside(place: &Place) -> Vec<String> {
     names.filter(is_aside).collect()
 }
 
+/// What happens on the way back of a database that was away.
+#[test]
+fn a_database_that_is_out_of_reach_at_the_start_counts_once_it_can_be_read() {
+    let post = Post::open(Mood::Takes);
+    let place = Place::new(&firing(&post, &["Over", "Stays"]));
+    let host = place.run();
+    post.takes("FIRING: Over");
+    post.takes("FIRING: Stays");
+    host.stop();
+    let (database, away) = (place.path("state/bellwether.db"), place.path("away.db"));
+    fs::rename(&database, &away).expect("moved");
+    fs::create_dir(&database).expect("in the way");
+
+    place.configure(&firing(&post, &["Stays", "New"]));
+    let mut host = place.run();
+    post.takes("FIRING critical: StateStoreFailing");
+    // Nobody knows what was told, and nothing is held back for that.
+    post.takes_times("FIRING: Stays", 2);
+    post.takes("FIRING: New");
+    goes_on(&host);
+    assert_eq!(count(&post.titles(), "RESOLVED"), 0, "{:#?}", post.titles());
+    fs::remove_dir(&database).expect("removed");
+    fs::rename(&away, &database).expect("back");
+    has_said(&mut host, "What receivers were told before the start was read late");
+    post.takes("RESOLVED: Over");
+    post.takes("RESOLVED: StateStoreFailing");
+    goes_on(&host);
+    kept(&host);
+    host.signal("KILL");
+    host.wait();
+
+    let host = place.run();
+    goes_on(&host);
+    assert_eq!(count(&post.titles(), "FIRING: Stays"), 2, "{:#?}", post.titles());
+    change(&place, &host, &post, &[]);
+    post.takes("RESOLVED: Stays");
+    post.takes("RESOLVED: New");
+    let told = post.titles();
+    assert_eq!(
+        (count(&told, "FIRING: New"), count(&told, "RESOLVED: Over")),
+        (1, 1),
+        "{told:#?}"
+    );
+    host.stop();
+}
+
 /// Overwrites a part of a file with what is no page of a database.
 fn spoil(path: &Path, from: u64, bytes: u64) {
     let file = OpenOptions::new().write(true).open(path).expect("there");

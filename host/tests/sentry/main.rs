@@ -130,7 +130,6 @@ fn run(check: &str) -> ForwardedRun {
 
 fn connection(url: &str, key: &str) -> Connection {
     let mut connection = Connection::at_address(url).expect("an address");
-    connection.methods.remove("POST");
     connection.secrets.insert("key".to_owned(), Secret::new(key));
     connection
 }

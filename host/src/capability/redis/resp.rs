@@ -29,10 +29,10 @@ const SHORT_NODES_MAX: usize = 64;
 
 /// Most bytes of one call that are read and thrown away, because a reply does not fit: half a second on a slow network card. Beyond
 /// that the connection is given up instead.
-pub const PASSED_BYTES_MAX: usize = 64 * 1024 * 1024;
+const PASSED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How the error begins that stands for a reply which did not fit. Redis' own errors begin with a word in capitals as well.
-pub const TOO_LARGE: &str = "TOOLARGE";
+const TOO_LARGE: &str = "TOOLARGE";
 
 /// Longest line: a status, an error, a number or a length. Redis' own errors are a few hundred bytes.
 const LINE_BYTES_MAX: usize = 16 * 1024;

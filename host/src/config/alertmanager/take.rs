@@ -187,6 +187,7 @@ impl Taking<'_, '_> {
         connection.name = Arc::clone(&name);
         connection.url_is_secret = is_secret;
         connection.methods.insert("POST".to_owned());
+        connection.says_methods = true;
         connection.tls = self.tls(&file.tls);
         let secrets = file.secrets.iter();
         connection.secrets = secrets
@@ -202,7 +203,6 @@ impl Taking<'_, '_> {
         let place = ConnectionPlace {
             name: span,
             url: Some(file.url.span()),
-            has_methods: true,
         };
         self.connections.insert(name, (Arc::clone(&connection), place));
         Some(connection)

@@ -229,6 +229,7 @@ impl Connection {
             url,
             url_is_secret: false,
             methods: BTreeSet::new(),
+            says_methods: false,
             headers: Vec::new(),
             query: Vec::new(),
             secrets: std::collections::BTreeMap::new(),

@@ -84,6 +84,8 @@ pub struct Connection {
     pub url_is_secret: bool,
     /// Upper case. HTTP only.
     pub methods: BTreeSet<String>,
+    /// Whether the file says them. Where it does not, they are the usual ones, and a receiver may post as well.
+    pub says_methods: bool,
     /// Added to each request, lower-case names. HTTP only.
     pub headers: Vec<(String, Secret)>,
     /// Added to each request's query. HTTP only.

@@ -54,8 +54,6 @@ pub(in crate::config) struct ConnectionPlace {
     pub(in crate::config) name: Span,
     /// Of its URL, if it has one.
     pub(in crate::config) url: Option<Span>,
-    /// It says what requests may do.
-    pub(in crate::config) has_methods: bool,
 }
 
 pub(in crate::config) fn read<'r>(reading: &'r Reading<'_>, roots: impl IntoIterator<Item = &'r Table>) -> Connections {
@@ -76,7 +74,6 @@ pub(in crate::config) fn read<'r>(reading: &'r Reading<'_>, roots: impl IntoIter
         let place = ConnectionPlace {
             name: entry.key_span,
             url: table.get("url").map(|url| url.node.span),
-            has_methods: table.get("methods").is_some(),
         };
         connections.places.insert(entry.key.clone(), place);
         add(reading, entry, table, &mut connections);
@@ -114,6 +111,7 @@ fn one(reader: &Reader<'_, '_>, entry: &Entry, shown: &mut Shown) -> Option<Conn
     (connection.user, connection.password) = login.unwrap_or_default();
     if let Some((additions, proxy)) = additions {
         connection.methods = additions.methods;
+        connection.says_methods = reader.node("methods").is_some();
         connection.headers = additions.headers;
         connection.query = additions.query;
         connection.secrets = additions.secrets;

@@ -9,18 +9,18 @@ use std::{
 
 use super::{
     super::{
-        Connection,
+        Connection, METHODS_DEFAULT, Protocol,
         connection::{Connections, Shown},
         guest::{self, GuestPlace},
         named::Kind,
         reader::Reader,
         reading::Reading,
-        resolved::{Forwarder, PluginSource, RateLimit, Receiver, ReceiverKind},
+        resolved::{Forwarder, PluginOrigin, PluginSource, RateLimit, Receiver, ReceiverKind},
         source::At,
         tree::{Entry, Table, Value},
         units,
         vocabulary::{RECEIVER, RECEIVER_LIMITS},
-        wording::excerpt,
+        wording::{bare_or_quoted, excerpt},
     },
     FileDispatch, email, runs,
 };
@@ -39,6 +39,9 @@ const TEMPLATE_BYTES_MAX: usize = 32 * 1024;
 
 /// Longest time of a rate limit: what is rarer is no notification.
 const RATE_PER_MAX: Duration = Duration::from_secs(24 * 3_600);
+
+/// How news is handed over.
+const NEWS_METHOD: &str = "POST";
 
 /// Of the tables read here.
 const KIND: Kind = Kind {
@@ -197,28 +200,60 @@ fn plugin(reader: &Reader<'_, '_>, connections: &Connections, used: &mut BTreeSe
     let mut file = guest::read(reader);
     let limits = guest::limits(reader, &RECEIVER_LIMITS);
     let bound = file.bind(reader.reading, connections, used);
-    let posting = |(slot, connection): (String, Arc<Connection>)| (slot, posting(connection, connections));
+    let bound: BTreeMap<_, _> = bound
+        .into_iter()
+        .map(|(slot, connection)| (slot, posting(connection)))
+        .collect();
+    let origin = file.plugin?.value;
+    refuse_what_cannot_send(reader, &origin, &bound);
     Some(ReceiverKind::Plugin(Forwarder {
         plugin: PluginSource {
-            origin: file.plugin?.value,
+            origin,
             sha256: file.sha256,
         },
         plugin_edition: 0,
         limits,
-        connections: bound.into_iter().map(posting).collect(),
+        connections: bound,
         settings: file.settings,
     }))
 }
 
 /// News is posted: a connection that does not say what it allows allows a receiver that as well.
-fn posting(connection: Arc<Connection>, connections: &Connections) -> Arc<Connection> {
-    let place = connections.places.get(&*connection.name);
-    if place.is_some_and(|place| place.has_methods) || connection.methods.is_empty() {
+fn posting(connection: Arc<Connection>) -> Arc<Connection> {
+    if connection.says_methods || connection.protocol() != Protocol::Http {
         return connection;
     }
     let mut own = (*connection).clone();
-    own.methods.insert("POST".to_owned());
+    own.methods.insert(NEWS_METHOD.to_owned());
     Arc::new(own)
+}
+
+/// A receiver whose connections all allow nothing but reading would never deliver anything. Plugins of the host post; others may have
+/// another way, such as PUT.
+fn refuse_what_cannot_send(reader: &Reader<'_, '_>, origin: &PluginOrigin, bound: &BTreeMap<String, Arc<Connection>>) {
+    let reads_only = |methods: &BTreeSet<String>| match origin {
+        PluginOrigin::Bundled(_) => !methods.contains(NEWS_METHOD),
+        PluginOrigin::File(_) => methods.iter().all(|method| METHODS_DEFAULT.contains(&method.as_str())),
+    };
+    // What has no methods is no HTTP, or has problems of its own.
+    let is_mute = |connection: &Connection| !connection.methods.is_empty() && reads_only(&connection.methods);
+    let Some(first) = bound.values().next().filter(|_| bound.values().all(|one| is_mute(one))) else {
+        return;
+    };
+    let Some(node) = reader.node("connection").or_else(|| reader.node("connections")) else {
+        return;
+    };
+    let methods: Vec<&str> = first.methods.iter().map(String::as_str).collect();
+    let name = excerpt(&first.name);
+    let message = format!(
+        "nothing can be sent over connection `{name}`: its `methods` allow {} and not {NEWS_METHOD}",
+        methods.join(", ")
+    );
+    let hint = format!(
+        "add \"{NEWS_METHOD}\" to `methods` of `[connection.{}]`; without `methods`, checks may read and receivers post",
+        bare_or_quoted(&name)
+    );
+    reader.reading.error(node.span, message, hint);
 }
 
 fn template(reader: &Reader<'_, '_>, key: &str) -> Option<Arc<str>> {

@@ -15,8 +15,7 @@ pub(super) fn table(page: &mut Page, connection: &Connection, shown: &Shown) {
         page.text("url", connection.url.as_str());
     }
     if connection.protocol() == Protocol::Http {
-        let methods: Vec<String> = connection.methods.iter().map(|method| quoted(method)).collect();
-        page.raw("methods", &format!("[{}]", methods.join(", ")));
+        methods(page, connection);
     }
     if let Some(user) = &connection.user {
         page.text("user", user);
@@ -52,6 +51,16 @@ pub(super) fn table(page: &mut Page, connection: &Connection, shown: &Shown) {
     );
     named(connection.query.iter().map(|(name, _)| name).collect(), "query", page);
     named(connection.secrets.keys().collect(), "secrets", page);
+}
+
+/// Those that nobody said stay unsaid, since saying them would keep receivers from posting.
+fn methods(page: &mut Page, connection: &Connection) {
+    if connection.says_methods {
+        let methods: Vec<String> = connection.methods.iter().map(|method| quoted(method)).collect();
+        page.raw("methods", &format!("[{}]", methods.join(", ")));
+    } else {
+        page.comment("methods: GET, HEAD and OPTIONS, and POST for receivers");
+    }
 }
 
 fn text(value: &str) -> String {

@@ -175,7 +175,8 @@ impl Core {
                 continue;
             };
             let fires_here = member.is_routed && self.alerts.get(&labels).is_some_and(Held::is_firing);
-            if !member.is_told && !fires_here && !spoken_of.contains(&labels) {
+            let is_known = member.is_told || member.is_doubtful;
+            if !is_known && !fires_here && !spoken_of.contains(&labels) {
                 group.members.remove(&labels);
                 gone.push(labels);
             }

@@ -3,7 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    super::{group::Group, message::News, posted, record::Source, rows::Write},
+    super::{
+        group::{Group, Member},
+        message::News,
+        posted,
+        record::Source,
+        rows::Write,
+    },
     Core,
 };
 
@@ -16,8 +22,12 @@ impl Core {
                 writes.push(Write::Group(group.row()));
                 writes.push(Write::Told {
                     group: group.key.clone(),
-                    firing: self.told_of(group),
+                    firing: self.known_of(group, |member| member.is_told),
                     over: Vec::new(),
+                });
+                writes.push(Write::Doubtful {
+                    group: group.key.clone(),
+                    firing: self.known_of(group, |member| member.is_doubtful),
                 });
             }
             writes.extend(group.slot.iter().cloned().map(Arc::new).map(Write::Message));
@@ -34,8 +44,8 @@ impl Core {
     }
 
     /// As the receiver knows it: also what is over by now fires for it.
-    fn told_of(&self, group: &Group) -> Vec<News> {
-        let told = group.members.iter().filter(|(_, member)| member.is_told);
+    fn known_of(&self, group: &Group, is_known: fn(&Member) -> bool) -> Vec<News> {
+        let told = group.members.iter().filter(|(_, member)| is_known(member));
         let news = told.filter_map(|(labels, _)| {
             let record = self.alerts.get(labels)?.current()?;
             let news = record.news(labels, true, (self.details)(labels));

@@ -17,8 +17,23 @@ impl Core {
         self.generation += 1;
         self.routes = Routes::new(&settings);
         self.inhibitor = Inhibitor::new(&settings.inhibitions, INHIBITIONS);
-        self.settings = settings;
+        let before = std::mem::replace(&mut self.settings, settings);
         self.lead_anew(now);
+        self.look_sooner(&before, now);
+    }
+
+    /// Whoever forgets sooner than was known is reminded in time: what a plugin says of that is known only once it is loaded.
+    fn look_sooner(&mut self, before: &Settings, now: i64) {
+        let refresh = |settings: &Settings, receiver| settings.traits_of(receiver).and_then(|traits| traits.refresh);
+        let sooner = self.groups.iter().filter_map(|(id, group)| {
+            let receiver = &group.key.receiver;
+            let own = refresh(&self.settings, receiver)?;
+            let is_shorter = refresh(before, receiver).is_none_or(|before| own < before);
+            let at = (group.told_at? + own).max(now);
+            (is_shorter && group.has_flushed && at < group.flush_at).then_some((*id, at))
+        });
+        let sooner: Vec<(u64, i64)> = sooner.collect();
+        sooner.into_iter().for_each(|(id, at)| self.set_flush(id, at));
     }
 
     /// Every alert to the groups that the routes say.
@@ -128,12 +143,12 @@ impl Core {
             return;
         };
         if let Some(member) = group.members.get_mut(labels) {
-            member.is_told = false;
+            (member.is_told, member.is_doubtful) = (false, false);
         }
         let (told_at, flush_at, old) = (group.told_at, group.flush_at, group.key.clone());
         let Some(group) = self.groups.get_mut(&to) else { return };
         if let Some(member) = group.members.get_mut(labels) {
-            member.is_told = true;
+            (member.is_told, member.is_doubtful) = (true, false);
         }
         let is_first = group.told_at.is_none();
         group.told_at = group.told_at.max(told_at);

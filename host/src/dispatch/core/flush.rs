@@ -149,8 +149,9 @@ impl Core {
         let Some(group) = self.groups.get_mut(&id) else { return };
         let mut forgotten = Vec::new();
         for labels in over {
-            if let Some(member) = group.members.get_mut(labels).filter(|member| member.is_told) {
-                member.is_told = false;
+            let member = group.members.get_mut(labels);
+            if let Some(member) = member.filter(|member| member.is_told || member.is_doubtful) {
+                (member.is_told, member.is_doubtful) = (false, false);
                 forgotten.push(labels.clone());
             }
         }

@@ -39,20 +39,18 @@ impl Core {
         }
         self.restore_messages(loaded.messages, now);
         self.lead_anew(now);
-        self.release_strays();
+        self.release_idle();
     }
 
-    /// Alerts of others that were over before anybody heard of them, and of which the earlier process had not come to write that.
-    fn release_strays(&mut self) {
-        let strays = self
-            .alerts
-            .iter()
-            .filter(|(_, held)| !held.is_firing() && held.groups.is_empty());
-        let strays: Vec<_> = strays.map(|(labels, _)| labels.clone()).collect();
-        strays.iter().for_each(|labels| self.release(labels));
+    /// What was kept of an alert that is over and of which nobody is to hear: the process ended before it was forgotten.
+    pub(super) fn release_idle(&mut self) {
+        let is_idle = |held: &Held| !held.is_firing() && held.groups.is_empty();
+        let idle = self.alerts.iter().filter(|(_, held)| is_idle(held));
+        let idle: Vec<Labels> = idle.map(|(labels, _)| labels.clone()).collect();
+        idle.iter().for_each(|labels| self.release(labels));
     }
 
-    fn restore_posted(&mut self, row: &posted::PostedRow, now: i64) {
+    pub(super) fn restore_posted(&mut self, row: &posted::PostedRow, now: i64) {
         let record = posted::restored(row, now);
         if let Some(ends_at) = record.ends_at.filter(|_| record.is_firing) {
             self.ends.insert((ends_at, row.labels.clone()));
@@ -63,14 +61,18 @@ impl Core {
             .set(Source::Posted, record);
     }
 
-    fn restore_told(&mut self, row: ToldRow, now: i64) {
+    pub(super) fn restore_told(&mut self, row: ToldRow, now: i64) {
         let id = self.group_of(row.group, now);
         let labels = row.news.labels.clone();
         if let Some(group) = self.groups.get_mut(&id) {
-            group.members.entry(labels.clone()).or_default().is_told = true;
+            let member = group.members.entry(labels.clone()).or_default();
+            member.is_told |= row.is_certain;
+            member.is_doubtful = !member.is_told;
         }
         let held = self.remember(&labels, Record::restored(&row.news));
-        held.groups.push(id);
+        if !held.groups.contains(&id) {
+            held.groups.push(id);
+        }
     }
 
     /// An alert of which nobody but a receiver knows.
@@ -84,14 +86,14 @@ impl Core {
     }
 
     /// Rows of a group without its own are not thrown away.
-    fn group_of(&mut self, key: GroupKey, now: i64) -> u64 {
+    pub(super) fn group_of(&mut self, key: GroupKey, now: i64) -> u64 {
         match self.by_key.get(&key) {
             Some(id) => *id,
             None => self.add_group(Group::new(key, "".into(), Labels::default(), now)),
         }
     }
 
-    fn restore_messages(&mut self, mut messages: Vec<Message>, now: i64) {
+    pub(super) fn restore_messages(&mut self, mut messages: Vec<Message>, now: i64) {
         messages.sort_by_key(|message| message.sequence);
         let mut of_group: HashMap<(GroupKey, bool), Vec<Message>> = HashMap::new();
         for message in messages {

@@ -8,6 +8,7 @@ mod alerts;
 mod anew;
 mod configure;
 mod flush;
+mod late;
 mod load;
 mod occurrences;
 mod outbox;
@@ -24,6 +25,7 @@ use std::{
 use bellwether_promql::labels::Labels;
 
 pub use self::{
+    late::Meanwhile,
     occurrences::{ID, LINE_OCCURRENCES_MAX, OCCURRENCES_MAX},
     overview::{AlertView, Counts, GroupView, Overview},
 };

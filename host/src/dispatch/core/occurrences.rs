@@ -215,7 +215,7 @@ impl Core {
                 self.say(Said::Delivered(Arc::new(message)));
             }
             Outcome::Again { dropped } => self.enqueue_again(id, dropped, now),
-            Outcome::Dead { message, dropped } => {
+            Outcome::Dead { message, dropped, .. } => {
                 self.heard(&message, Telling::Refused, now);
                 self.dead(message, attempt, now);
                 self.enqueue_again(id, dropped, now);
@@ -245,6 +245,11 @@ impl Core {
 
     /// Messages of a line that an earlier process left. Its route is found by what it would call the line.
     pub(super) fn restore_line(&mut self, key: GroupKey, messages: Vec<Message>, now: i64) {
+        if let Some(id) = self.lines.get(&key).copied() {
+            // Read late, when this process has a line of its own: behind that.
+            let kept = messages.into_iter().map(Some);
+            return kept.for_each(|message| self.enqueue_again(id, message, now));
+        }
         let labels = messages.first().map(|message| message.group_labels.clone());
         let labels = labels.unwrap_or_default();
         let found = self.route_of_line(&key, &labels);

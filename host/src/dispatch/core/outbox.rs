@@ -100,7 +100,14 @@ impl Core {
         match group.slot.report(attempt, now) {
             Outcome::Delivered(message) => self.delivered(id, message, now),
             Outcome::Again { dropped } => self.rebuild(id, dropped, now),
-            Outcome::Dead { message, dropped } => {
+            Outcome::Dead {
+                message,
+                dropped,
+                is_doubtful,
+            } => {
+                if is_doubtful {
+                    self.doubt(id, &message);
+                }
                 self.dead(message, attempt, now);
                 self.rebuild(id, dropped, now);
                 self.let_go(id, []);
@@ -129,6 +136,15 @@ impl Core {
         self.offer(id, now);
         self.hand_on(id);
         self.let_go(id, ended);
+    }
+
+    fn doubt(&mut self, id: u64, message: &Message) {
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        let firing = group.doubt(message);
+        if !firing.is_empty() {
+            let group = group.key.clone();
+            self.effects.writes.push(Write::Doubtful { group, firing });
+        }
     }
 
     pub(super) fn dead(&mut self, message: Message, attempt: &Attempt, now: i64) {

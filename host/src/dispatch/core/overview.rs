@@ -67,8 +67,8 @@ pub struct GroupView {
     pub told: Vec<usize>,
     /// Messages that are not delivered yet.
     pub messages: usize,
-    /// Whether the calendar mutes it.
-    pub is_off_hours: bool,
+    /// Names of the time intervals that mute it; none: it is not muted by the calendar.
+    pub muted_by: Vec<Arc<str>>,
 }
 
 /// Everything that is shown.
@@ -202,7 +202,7 @@ impl Core {
             told_at: group.told_at,
             told: told.filter_map(|(labels, _)| places.get(labels).copied()).collect(),
             messages: group.slot.len(),
-            is_off_hours: node.is_some_and(|node| node.is_off_hours(now)),
+            muted_by: node.map(|node| node.muted_by(now)).unwrap_or_default(),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     },
     Core,
 };
-use crate::alert::ResolveCause;
+use crate::alert::{ResolveCause, with_external};
 
 impl Core {
     /// Takes alerts that others post. Those that are refused come back with their places; the others count.
@@ -20,6 +20,13 @@ impl Core {
             }
         }
         refused
+    }
+
+    /// Takes an alert about this host itself.
+    pub fn post_own(&mut self, alert: PostedAlert, now: i64) {
+        let labels = with_external(&alert.labels, &self.settings.external_labels);
+        // It says what it says again soon, should there be no room.
+        let _ = self.post(&[PostedAlert { labels, ..alert }], now);
     }
 
     fn post_one(&mut self, alert: &PostedAlert, now: i64) -> Result<(), PostError> {

@@ -1,6 +1,9 @@
 //! What rules say: the state of each as a whole, held against what it was before.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use bellwether_promql::labels::Labels;
 
@@ -17,7 +20,7 @@ impl Core {
     /// Takes what is different.
     pub fn on_rules(&mut self, update: RulesUpdate, now: i64) {
         let mut settled = Vec::new();
-        let mut there = std::collections::HashSet::new();
+        let mut there = HashSet::new();
         for rule in update.rules {
             there.insert(Arc::clone(&rule.key));
             if rule.is_settled {
@@ -100,7 +103,7 @@ impl Core {
 
     /// Receivers were told of alerts that no rule says anything of. Where no rule has the name, or all that have it were evaluated, they
     /// are over.
-    fn judge_restored(&mut self, settled: &[Arc<str>], is_whole: bool, now: i64) {
+    pub(super) fn judge_restored(&mut self, settled: &[Arc<str>], is_whole: bool, now: i64) {
         if self.restored.is_empty() || !self.knows_rules {
             return;
         }
@@ -125,10 +128,25 @@ impl Core {
                 all if all.iter().all(|is_settled| *is_settled) => ResolveCause::Condition,
                 _ => continue,
             };
-            for labels in self.restored.remove(&name).unwrap_or_default() {
+            let pending = self.pending_of(&name);
+            let restored = self.restored.remove(&name).unwrap_or_default();
+            let (waiting, over): (HashSet<_>, HashSet<_>) =
+                restored.into_iter().partition(|labels| pending.contains(labels));
+            if !waiting.is_empty() {
+                self.restored.insert(Arc::clone(&name), waiting);
+            }
+            for labels in over {
                 self.amend(&labels, &Source::Restored, |record| record.end(now, cause), now);
             }
         }
+    }
+
+    /// Their condition holds, and their rule has forgotten for how long: that is no end.
+    fn pending_of(&self, name: &Arc<str>) -> HashSet<Labels> {
+        let rules = self.rules.values().filter(|rule| rule.name == *name);
+        let alerts = rules.flat_map(|rule| rule.alerts.values());
+        let pending = alerts.filter(|alert| alert.state == AlertState::Pending);
+        pending.map(|alert| alert.labels.clone()).collect()
     }
 
     pub(super) fn forget_restored(&mut self, labels: &Labels) {

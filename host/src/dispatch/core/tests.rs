@@ -16,6 +16,8 @@ use crate::{
     rule::outlet::RulesUpdate,
 };
 
+mod kept_tests;
+
 pub(super) const S: i64 = 1_000;
 pub(super) const M: i64 = 60 * S;
 /// Long after the epoch, so that nothing is taken for unset.
@@ -301,6 +303,47 @@ fn what_may_have_arrived_is_tried_again_as_it_is_and_before_what_follows() {
     assert_eq!(host.take("ops"), None, "one at a time");
     host.report(&again, &Attempt::Delivered { receipt: Vec::new() });
     assert_eq!(host.deliver("ops").as_deref(), Some("resolved -i1"));
+}
+
+#[test]
+fn an_alert_about_the_host_itself_has_the_external_labels() {
+    let mut host = Host::new(Settings {
+        external_labels: labels("region=eu,severity=none"),
+        ..settings()
+    });
+    let own = PostedAlert {
+        labels: labels("alertname=StateStoreFailing,severity=critical"),
+        annotations: Annotations::new(),
+        starts_at: None,
+        ends_at: None,
+        generator_url: "".into(),
+    };
+    host.core.post_own(own, host.now);
+    host.pass(30 * S);
+    let message = host.take("ops").unwrap();
+    let wanted = labels("alertname=StateStoreFailing,region=eu,severity=critical");
+    assert_eq!(message.alerts[0].labels, wanted);
+}
+
+#[test]
+fn a_receiver_that_turns_out_to_forget_is_reminded_in_time() {
+    let mut host = Host::new(settings());
+    host.fire("i=1");
+    host.pass(30 * S);
+    assert_eq!(host.deliver("ops").as_deref(), Some("first +i1"));
+    // Its plugin was not known until now; the group would be looked at in four minutes.
+    host.pass(M);
+    let forgets = ReceiverTraits {
+        refresh: Some(90 * S),
+        ..ReceiverTraits::default()
+    };
+    let mut known = settings();
+    known.known.insert("ops".into(), forgets);
+    host.core.configure(known, host.now);
+    host.settle();
+    assert_eq!(host.deliver("ops"), None, "it has not forgotten yet");
+    host.pass(30 * S);
+    assert_eq!(host.deliver("ops").as_deref(), Some("refresh +i1"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::{
     super::{
         core::{Core, Overview},
-        events::{CoreSaid, Posted, Unjournaled},
+        events::{CoreSaid, Posted, RestoredLate, Unjournaled},
         handle::{Bells, OutboxRequest},
         occurrence::{Fate, Occurrence, Told},
         posted::PostError,
@@ -116,6 +116,7 @@ impl Driver {
 
     /// Takes in what has come, decides, keeps, answers.
     async fn turn(&mut self, event: Event) {
+        self.look_for_kept().await;
         self.take_in(event);
         for _ in 0..TURN_MAX {
             let request = self.parts.requests.try_recv().map(Event::Request);
@@ -246,6 +247,22 @@ impl Driver {
         kept
     }
 
+    /// What could not be read at the start, once it can be: after the rules took up theirs, which say what of it still fires.
+    async fn look_for_kept(&mut self) {
+        if self.parts.outlet.is_behind() {
+            return;
+        }
+        let Some((loaded, meanwhile, dead)) = self.parts.journal.late().await else {
+            return;
+        };
+        let now = millis(&self.parts.clock);
+        self.parts.telemetry.emit(&RestoredLate { loaded: &loaded });
+        let update = self.parts.outlet.take();
+        self.guarded("rules", |driver| driver.parts.core.on_rules(update, now));
+        self.guarded("late", |driver| driver.parts.core.take_up(loaded, &meanwhile, now));
+        self.parts.core.write(dead);
+    }
+
     /// Tries the store now and then, and says by an alert when it fails.
     async fn look_after_store(&mut self) {
         let now = millis(&self.parts.clock);
@@ -254,7 +271,7 @@ impl Driver {
         }
         self.looked_at = now;
         if let Some(alert) = self.parts.journal.alert(now).await {
-            self.parts.core.post(&[alert], now);
+            self.parts.core.post_own(alert, now);
             self.settle().await;
         }
     }

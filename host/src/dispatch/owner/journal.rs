@@ -7,11 +7,16 @@ use std::time::Duration;
 
 use bellwether_promql::labels::Labels;
 
-use super::super::{posted::PostedAlert, rows::Write, store};
+use super::super::{
+    core::Meanwhile,
+    posted::PostedAlert,
+    rows::{Loaded, Write},
+    store,
+};
 use crate::{
     alert::ALERT_NAME,
     clock::{Clock, Instant},
-    store::Store,
+    store::{Late, Store, StoreError},
 };
 
 /// How long a commit may take before messages go out without it: a disk that needs longer is a disk that fails, and somebody should
@@ -21,12 +26,18 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a store that failed is not waited for.
 const STORE_REST: Duration = Duration::from_secs(10);
 
+/// How long a first read that nobody else waits for is waited for: a second in all.
+const ANSWER_TRIES: u32 = 50;
+const ANSWER_LOOK_EVERY: Duration = Duration::from_millis(20);
+
 /// How long the alert about the store holds without being renewed, in milliseconds.
 const ALERT_HOLDS: i64 = 5 * 60_000;
 
 /// See the head of this file.
 pub(super) struct Journal {
     store: Option<Store>,
+    /// While what an earlier process kept cannot be read: nothing is written over it.
+    unread: Option<Unread>,
     /// Of the store, when everything was written last.
     epoch: u64,
     clock: Clock,
@@ -38,10 +49,12 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// `problem`: why there is no store although there should be.
+    /// `problem`: why there is no store although there should be; or, where there is one, why it cannot be read.
     pub(super) fn new(store: Option<Store>, problem: Option<String>, clock: Clock) -> Self {
+        let unread = store.clone().filter(|_| problem.is_some());
         Self {
             epoch: store.as_ref().map_or(0, Store::epoch),
+            unread: unread.map(|store| Unread::new(store, clock.clone())),
             store,
             clock,
             rests_until: None,
@@ -57,9 +70,28 @@ impl Journal {
     }
 
     /// Queues a batch; it is on disk within about a second, or with the next [`Journal::keep`].
-    pub(super) fn queue(&self, batch: u64, writes: Vec<Write>) {
-        if let Some(store) = &self.store {
-            store::save(store, batch, writes);
+    pub(super) fn queue(&mut self, batch: u64, writes: Vec<Write>) {
+        match (&self.store, &mut self.unread) {
+            (_, Some(unread)) => unread.note(writes),
+            (Some(store), None) => store::save(store, batch, writes),
+            (None, None) => {}
+        }
+    }
+
+    /// What an earlier process kept, once, when it can be read that could not be read at the start; and what was said since.
+    pub(super) async fn late(&mut self) -> Option<(Loaded, Meanwhile, Vec<Write>)> {
+        let unread = self.unread.as_mut()?;
+        match unread.poll().await? {
+            Ok(loaded) => {
+                let unread = self.unread.take()?;
+                (self.problem, self.rests_until) = (None, None);
+                self.epoch = self.store.as_ref().map_or(0, Store::epoch);
+                Some((loaded, unread.meanwhile, unread.dead))
+            }
+            Err(error) => {
+                self.problem = Some(error.to_string());
+                None
+            }
         }
     }
 
@@ -70,7 +102,9 @@ impl Journal {
 
     /// Waits until everything queued is on disk. Whether it is.
     pub(super) async fn keep(&mut self) -> bool {
-        let Some(store) = &self.store else { return false };
+        let Some(store) = self.store.as_ref().filter(|_| self.unread.is_none()) else {
+            return false;
+        };
         let is_resting = |until: Instant| self.clock.monotonic() < until;
         if self.rests_until.is_some_and(is_resting) {
             return false;
@@ -107,5 +141,48 @@ impl Journal {
             ends_at: Some(if is_failing { now + ALERT_HOLDS } else { now }),
             generator_url: "".into(),
         })
+    }
+}
+
+/// What is not written yet, because nothing may be written over what was not read.
+struct Unread {
+    late: Late<Loaded>,
+    was_asked: bool,
+    meanwhile: Meanwhile,
+    /// Dead letters, which nobody else holds.
+    dead: Vec<Write>,
+}
+
+impl Unread {
+    fn new(store: Store, clock: Clock) -> Self {
+        Self {
+            late: Late::new(store, store::read, clock),
+            was_asked: false,
+            meanwhile: Meanwhile::default(),
+            dead: Vec::new(),
+        }
+    }
+
+    /// The first answer is worth waiting for: rules may have read theirs a moment ago, and what they say of it shall not be told twice.
+    async fn poll(&mut self) -> Option<Result<Loaded, StoreError>> {
+        let tries = if self.was_asked { 1 } else { ANSWER_TRIES };
+        self.was_asked = true;
+        for at in 0..tries {
+            if at > 0 {
+                tokio::time::sleep(ANSWER_LOOK_EVERY).await;
+            }
+            if let Some(answer) = self.late.poll() {
+                return Some(answer);
+            }
+        }
+        None
+    }
+
+    fn note(&mut self, writes: Vec<Write>) {
+        self.meanwhile.note(&writes);
+        let letters = writes.into_iter().filter(|write| matches!(write, Write::Dead(_)));
+        self.dead.extend(letters);
+        let excess = self.dead.len().saturating_sub(store::DEAD_MAX as usize);
+        self.dead.drain(..excess);
     }
 }

@@ -109,7 +109,8 @@ impl Dispatch {
     }
 }
 
-/// The tables, with what they hold taken up by the core; or why they cannot be used, so that nothing is kept.
+/// The tables, with what they hold taken up by the core; or why they cannot be used, so that nothing is kept; or why they cannot be read
+/// yet, so that nothing is kept until they can be.
 fn opened(
     store: Option<Store>,
     core: &mut Core,
@@ -122,10 +123,15 @@ fn opened(
         return (None, Some(error.to_string()));
     }
     match store::load(&store) {
-        Ok(loaded) => core.restore(loaded, driver::millis(clock)),
-        Err(error) => telemetry.emit(&NotRestored { error: &error }),
+        Ok(loaded) => {
+            core.restore(loaded, driver::millis(clock));
+            (Some(store), None)
+        }
+        Err(error) => {
+            telemetry.emit(&NotRestored { error: &error });
+            (Some(store), Some(error.to_string()))
+        }
     }
-    (Some(store), None)
 }
 
 /// The verdict that an alert is about, by its labels `check` and `target`; without a target the worst of the check.

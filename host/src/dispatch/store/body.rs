@@ -42,6 +42,9 @@ pub(super) struct Body<'t> {
     generator_url: Cow<'t, str>,
     cause: Option<Cow<'t, str>>,
     details: Texts<'t>,
+    /// Of what a receiver was told: see [`ToldRow::is_certain`](super::super::rows::ToldRow::is_certain).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) doubtful: bool,
 }
 
 impl<'t> Body<'t> {
@@ -58,6 +61,7 @@ impl<'t> Body<'t> {
             generator_url: (&*news.generator_url).into(),
             cause: news.cause.map(|cause| cause.as_str().into()),
             details: texts(news.details.iter().map(|(name, value)| (name, value))),
+            doubtful: false,
         }
     }
 
@@ -86,8 +90,11 @@ impl<'t> Body<'t> {
     }
 }
 
-pub(super) fn news(news: &News) -> rusqlite::Result<String> {
-    json(&Body::of(news, false))
+pub(super) fn told(news: &News, is_certain: bool) -> rusqlite::Result<String> {
+    json(&Body {
+        doubtful: !is_certain,
+        ..Body::of(news, false)
+    })
 }
 
 pub(super) fn all_news(all: &[News]) -> rusqlite::Result<String> {

@@ -120,6 +120,10 @@ async fn everything_survives_the_way_through_the_tables() {
             firing: vec![news("1", true), news("2", true)],
             over: Vec::new(),
         },
+        Write::Doubtful {
+            group: key("mail"),
+            firing: vec![news("3", true)],
+        },
         Write::Message(Arc::new(message("ops", 8))),
         Write::Sequence(8),
         Write::Posted(Box::new(posted("P"))),
@@ -135,10 +139,11 @@ async fn everything_survives_the_way_through_the_tables() {
     let told = |instance| ToldRow {
         group: key("mail"),
         news: news(instance, true),
+        is_certain: instance != "3",
     };
     let expected = Loaded {
         groups: vec![group("ops", None), group("mail", Some(5))],
-        told: vec![told("1"), told("2")],
+        told: vec![told("1"), told("2"), told("3")],
         messages: vec![message("ops", 8)],
         posted: vec![posted("P")],
         silences: vec![silence("s")],

@@ -125,6 +125,6 @@ fn group<'v>(overview: &Overview, group: &'v GroupView) -> Group<'v> {
         told_at: group.told_at.and_then(clock::rfc3339),
         next_at: clock::rfc3339(group.flush_at),
         waiting: group.messages,
-        off_hours: group.is_off_hours,
+        off_hours: !group.muted_by.is_empty(),
     }
 }

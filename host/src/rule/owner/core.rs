@@ -21,7 +21,7 @@ use super::{
     super::{
         RuleKind, RuleSet,
         data::{self, Since},
-        events::{AlertChanged, EvaluationPanicked, NotRestored, RuleFails, RuleWorks},
+        events::{AlertChanged, EvaluationPanicked, RuleFails, RuleWorks},
         feeds::Feeds,
         group::{self, Evaluated, RuleProblem, Surroundings},
         outlet::Outlet,
@@ -33,6 +33,7 @@ use super::{
     },
     agenda::Agenda,
     answers::{HostAnswers, Troubles},
+    kept,
     run::{GroupRun, RuleRun},
     turn::Turn,
 };
@@ -40,7 +41,7 @@ use crate::{
     board::Snapshot,
     clock::Clock,
     history::{self, Admission, Appended, History, Reporter, View},
-    store::Store,
+    store::{Late, Store},
     supervisor::{Supervisor, catch},
     telemetry::Telemetry,
 };
@@ -56,6 +57,8 @@ pub(super) struct Core {
     pub(super) clock: Clock,
     pub(super) telemetry: Telemetry,
     pub(super) store: Option<Store>,
+    /// While alerts from before this process cannot be read: nothing is written over them.
+    pub(super) late: Option<Late<Vec<Kept>>>,
     /// Of the store, when alerts were written last.
     pub(super) epoch: u64,
     pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
@@ -129,7 +132,10 @@ impl Core {
             supervisor,
             state_dir,
         } = parts;
-        let (store, kept) = opened(store, &telemetry);
+        let (store, kept) = kept::opened(store, &telemetry);
+        let unread = store.clone().filter(|_| kept.is_none());
+        outlet.set_behind(unread.is_some());
+        let late = unread.map(|store| Late::new(store, store::read, clock.clone()));
         let ticks = Slots::ticks(tick_of(&history));
         let before = history.current().last_tick();
         let mut core = Self {
@@ -142,6 +148,7 @@ impl Core {
             telemetry,
             epoch: store.as_ref().map_or(0, Store::epoch),
             store,
+            late,
             snapshots,
             status,
             views,
@@ -150,7 +157,7 @@ impl Core {
             externals: Arc::new(externals),
             interval: RuleSet::default().interval,
             outlet,
-            kept,
+            kept: kept.unwrap_or_default(),
             ticks,
             began: None,
             before,
@@ -197,6 +204,7 @@ impl Core {
     /// Does what is due, in the order of time; what takes longer goes on at the next call, which is wanted at once.
     pub(super) fn run_due(&mut self) {
         let now = self.now();
+        self.look_for_kept(now);
         if self.agenda.is_wrong(now) {
             self.close_all();
             self.plan(now);
@@ -454,7 +462,8 @@ impl Core {
 
     /// Shows all groups anew.
     pub(super) fn show_all(&mut self) {
-        self.shown = RuleStatus::new(self.interval, self.groups.iter().map(GroupRun::status));
+        let external = self.externals.labels.clone();
+        self.shown = RuleStatus::new(self.interval, self.groups.iter().map(GroupRun::status)).with_external(external);
         self.publish();
     }
 
@@ -466,17 +475,4 @@ impl Core {
 
 pub(super) fn tick_of(history: &History) -> i64 {
     i64::try_from(history.settings().interval.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn opened(store: Option<Store>, telemetry: &Telemetry) -> (Option<Store>, Vec<Kept>) {
-    let Some(store) = store else { return (None, Vec::new()) };
-    if let Err(error) = store::prepare(&store) {
-        telemetry.emit(&NotRestored { error: &error });
-        return (None, Vec::new());
-    }
-    let kept = store::load(&store).unwrap_or_else(|error| {
-        telemetry.emit(&NotRestored { error: &error });
-        Vec::new()
-    });
-    (Some(store), kept)
 }

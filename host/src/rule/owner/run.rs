@@ -16,9 +16,10 @@ use super::super::{
     schedule::Slots,
     state::{self, Alerts, Hold},
     status::{GroupStatus, Health, RuleReport},
-    store::{Kept, RuleId},
-    template,
+    store::{GroupAlerts, Kept, RuleId, Written},
+    template::{self, Externals},
 };
+use crate::alert::{Alert, AlertState, with_external};
 
 /// One group.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(super) struct GroupRun {
     pub(super) is_slow: bool,
     /// Alerts are not in the store as they are here.
     pub(super) is_dirty: bool,
+    /// What the store holds of them.
+    pub(super) written: Written,
 }
 
 /// One rule.
@@ -104,6 +107,7 @@ impl GroupRun {
             first: 0,
             is_slow: false,
             is_dirty: false,
+            written: Written::default(),
         }
     }
 
@@ -130,7 +134,7 @@ impl GroupRun {
     }
 
     /// For the store.
-    pub(super) fn alerts(&self) -> Vec<(RuleId, Arc<Alerts>)> {
+    pub(super) fn alerts(&self) -> GroupAlerts {
         let rules = self.rules.iter().filter(|run| !run.alerts.is_empty());
         rules.map(|run| (run.id.clone(), Arc::clone(&run.alerts))).collect()
     }
@@ -162,6 +166,23 @@ impl RuleRun {
         self.alerts = Arc::new(kept.alerts);
     }
 
+    /// Takes up what an earlier process left and this one could not read until now. What this one saw stays, but for an alert that
+    /// fired and is only waiting here for want of a past.
+    pub(super) fn take_up(&mut self, kept: Kept) {
+        self.last = self.last.or(kept.last);
+        self.written
+            .extend(state::samples(&kept.alerts).into_iter().map(|(labels, _)| labels));
+        let alerts = Arc::make_mut(&mut self.alerts);
+        for (labels, old) in kept.alerts {
+            match alerts.get_mut(&labels) {
+                Some(new) => state::resume(new, &old),
+                // What waited and does not now was over before it fired.
+                None if old.state == AlertState::Pending => {}
+                None => drop(alerts.insert(labels, old)),
+            }
+        }
+    }
+
     /// Goes on from the same rule under the configuration before.
     pub(super) fn follow(&mut self, before: &mut Self) {
         (self.is_first, self.is_settled) = (before.is_first, before.is_settled);
@@ -183,17 +204,39 @@ impl RuleRun {
     }
 
     /// For who sends notifications; None: it makes no alerts.
-    pub(super) fn left(&self, url: &str) -> Option<RuleAlerts> {
+    pub(super) fn left(&self, externals: &Externals) -> Option<RuleAlerts> {
         self.rule.alert()?;
         let RuleId { group, name, number } = &self.id;
+        let url = &externals.url;
         let link = || format!("{url}{}", template::table_link(&self.rule.text));
         Some(RuleAlerts {
             key: format!("{group};{name};{number}").into(),
             name: Arc::clone(name),
-            alerts: Arc::clone(&self.alerts),
+            alerts: self.sent(&externals.labels),
             is_settled: self.is_settled,
             generator_url: if url.is_empty() { "".into() } else { link().into() },
         })
+    }
+
+    /// Its alerts as they leave the host.
+    fn sent(&self, external: &Labels) -> Arc<Alerts> {
+        if external.is_empty() {
+            return Arc::clone(&self.alerts);
+        }
+        let mut sent = Alerts::new();
+        for alert in self.alerts.values() {
+            let labels = with_external(&alert.labels, external);
+            let alert = Alert {
+                labels: labels.clone(),
+                ..alert.clone()
+            };
+            // Of two that the external labels make one, one that fires counts.
+            let is_other_firing = sent.get(&labels).is_some_and(|other| other.state > alert.state);
+            if !is_other_firing {
+                sent.insert(labels, alert);
+            }
+        }
+        Arc::new(sent)
     }
 
     fn status(&self) -> RuleReport {

@@ -59,7 +59,7 @@ impl Core {
         self.plan(now);
         self.show_all();
         let rules = self.groups.iter().flat_map(|run| &run.rules);
-        let left = rules.filter_map(|rule| rule.left(&self.externals.url)).collect();
+        let left = rules.filter_map(|rule| rule.left(&self.externals)).collect();
         self.outlet.put_all(left);
     }
 
@@ -73,7 +73,7 @@ impl Core {
     }
 
     /// Groups that nobody has any more, those of an earlier process among them; they are taken out of the instruments.
-    fn gone(&self, before: &[GroupRun], groups: &[GroupRun]) -> BTreeSet<Arc<str>> {
+    pub(super) fn gone(&self, before: &[GroupRun], groups: &[GroupRun]) -> BTreeSet<Arc<str>> {
         let present: HashSet<&Arc<str>> = groups.iter().map(|run| &run.key).collect();
         for run in before.iter().filter(|run| !present.contains(&run.key)) {
             instruments::forget(&self.telemetry, run);
@@ -84,11 +84,13 @@ impl Core {
     }
 
     /// What moved is kept at its new place before it is taken from the old one: a kill in between must not lose it.
-    fn keep_inherited(&self, groups: &mut [GroupRun], gone: &BTreeSet<Arc<str>>, now: i64) {
-        let Some(store) = &self.store else { return };
+    pub(super) fn keep_inherited(&self, groups: &mut [GroupRun], gone: &BTreeSet<Arc<str>>, now: i64) {
+        let Some(store) = self.store.as_ref().filter(|_| self.late.is_none()) else {
+            return;
+        };
         for run in groups.iter_mut() {
             let slot = run.rules.iter().filter_map(|rule| rule.last).max().unwrap_or(now);
-            store::save(store, &run.key, slot, Some(run.alerts()));
+            store::save(store, &run.key, slot, Some(run.alerts()), &run.written);
             run.is_dirty = false;
         }
         gone.iter().for_each(|key| store::remove(store, key));

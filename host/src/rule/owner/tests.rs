@@ -397,6 +397,67 @@ async fn nothing_is_lost_or_invented_by_a_kill() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn alerts_that_cannot_be_read_at_the_start_go_on_once_they_can_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let (database, away) = (dir.path().join("bellwether.db"), dir.path().join("away"));
+    let open = || {
+        Store::open(
+            dir.path(),
+            &Supervisor::new(|panic| panic!("{panic}")),
+            &Telemetry::silent(),
+        )
+        .unwrap()
+    };
+    let fired = |world: &World| {
+        let status = Arc::clone(&world.status.borrow());
+        let deep = status.alerts().find(|(_, alert)| alert.name() == "Deep");
+        deep.and_then(|(_, alert)| alert.fired_at)
+    };
+    let clock = Clock::anchored(Timestamp::from_seconds(START));
+    let mut world = World::with(DEEP, clock.clone(), open(), History::new(settings()));
+    world.depths = vec![("a", 12.0), ("b", 12.0)];
+    world.go_on(120).await;
+    let before = fired(&world);
+    assert!(before.is_some());
+    world.store.close().await.unwrap();
+    std::fs::rename(&database, &away).unwrap();
+    std::fs::create_dir(&database).unwrap();
+
+    let mut next = World::with(DEEP, clock.clone(), open(), world.core.history);
+    next.depths = vec![("a", 12.0)];
+    next.go_on(20).await;
+    assert_eq!(
+        next.state("Deep a"),
+        Some(AlertState::Pending),
+        "it begins without a past"
+    );
+    assert!(next.outlet.is_behind());
+    std::fs::remove_dir(&database).unwrap();
+    std::fs::rename(&away, &database).unwrap();
+    // Others write as well, which opens the database. What was asked before a flush is answered after it.
+    next.store
+        .write(crate::store::WriteKey::new("others", "row"), |_| Ok(()));
+    for _ in 0..3 {
+        next.store.flush().await.unwrap();
+        next.go_on(6).await;
+    }
+    assert_eq!(next.state("Deep a"), Some(AlertState::Firing), "it fired before");
+    assert_eq!(fired(&next), before);
+    assert!(!next.outlet.is_behind());
+    next.go_on(15).await;
+    assert_eq!(
+        next.alerts()["Deep b"],
+        (AlertState::Resolved, Some(ResolveCause::NoData)),
+        "it was over while nobody could know of it"
+    );
+
+    next.store.close().await.unwrap();
+    let last = World::with(DEEP, clock, open(), next.core.history);
+    assert_eq!(last.state("Deep a"), Some(AlertState::Firing), "and it is kept");
+    assert_eq!(last.state("Deep b"), Some(AlertState::Resolved));
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_decided_before_the_checks_have_run() {
     let mut world = World::new(DEEP);
     world.depths = vec![("a", 12.0)];
@@ -675,6 +736,31 @@ async fn templates_see_the_labels_and_the_address_of_the_host_and_others_after_a
         world.go_on(30).await;
         assert_eq!(seen(&world), [format!("{region} {url}/x")]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn alerts_leave_with_the_external_labels_and_stay_without() {
+    let mut world = World::new(DEEP);
+    let mut rules = set(DEEP);
+    rules.externals.labels = bellwether_promql::labels::Labels::new([("region", "eu"), ("check", "other")]);
+    world.core.replace(&rules);
+    world.depths = vec![("a", 12.0)];
+    world.go_on(120).await;
+    let left = world.outlet.take().rules;
+    let deep = left.iter().find(|rule| &*rule.name == "Deep").unwrap();
+    let (labels, alert) = deep.alerts.first_key_value().unwrap();
+    assert_eq!(labels, &alert.labels);
+    let region = labels.get("region").map(|region| &**region);
+    let check = labels.get("check").map(|check| &**check);
+    assert_eq!(
+        (region, check),
+        (Some("eu"), Some("web")),
+        "its own labels stay as they are"
+    );
+    let status = Arc::clone(&world.status.borrow());
+    let (_, shown) = status.alerts().find(|(_, alert)| alert.name() == "Deep").unwrap();
+    assert_eq!(shown.labels.get("region"), None);
+    assert_eq!(status.fingerprint(shown), crate::alert::Fingerprint::of(labels));
 }
 
 #[tokio::test(start_paused = true)]

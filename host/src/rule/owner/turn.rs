@@ -102,7 +102,7 @@ impl Core {
             let is_changed = !Arc::ptr_eq(&alerts, &rule.alerts);
             turn.is_dirty |= is_changed;
             if is_changed || was_settled != rule.is_settled {
-                turn.changed.extend(rule.left(&self.externals.url));
+                turn.changed.extend(rule.left(&self.externals));
             }
             turn.done += 1;
             #[cfg(test)]
@@ -152,9 +152,9 @@ impl Core {
         (run.done, run.last, run.missed) = (turn.slot, Some(turn.slot), run.missed + missed);
         run.took = turn.spent;
         self.shown.set(turn.group, run.status());
-        if let Some(store) = &self.store {
+        if let Some(store) = self.store.as_ref().filter(|_| self.late.is_none()) {
             let alerts = std::mem::take(&mut run.is_dirty).then(|| run.alerts());
-            store::save(store, &run.key, turn.slot, alerts);
+            store::save(store, &run.key, turn.slot, alerts, &run.written);
         }
         // After the store has it: after a crash, nobody may know of an alert that its rule does not know.
         self.outlet.put(turn.changed);

@@ -288,13 +288,12 @@ impl ForwardRequest {
     }
 
     fn into_frame(self, caller: &Caller) -> Frame {
-        let reach = self.reach.for_news();
         Frame {
             caller: caller.clone(),
             prefix: Arc::default(),
             limits: self.limits,
-            grants: Grants::of_receiver(&reach),
-            reach: Arc::new(reach),
+            grants: Grants::of_receiver(&self.reach),
+            reach: self.reach,
             state: self.state,
             scheduled_at: self.at,
             attempt: self.attempt,

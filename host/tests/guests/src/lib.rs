@@ -135,7 +135,8 @@ macro_rules! forwarder {
                     metrics: Vec::new(),
                     codes: Vec::new(),
                     connections: Vec::new(),
-                    details: Vec::new(),
+                    // The shortest there is.
+                    details: vec![("refresh".to_owned(), "10s".to_owned())],
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::{
+    alert::{TimeInterval, times},
     clock::Timestamp,
     config::Access,
     dispatch::{
@@ -20,13 +21,20 @@ fn host() -> Host {
     with(Access::default())
 }
 
-fn with(access: Access) -> Host {
+fn settings() -> Settings {
     let known = ["ops", "web"].map(|name| (Arc::from(name), ReceiverTraits::default()));
-    let dispatch = Settings {
+    Settings {
         receivers: vec!["ops".into()],
         known: known.into(),
         ..Settings::default()
-    };
+    }
+}
+
+fn with(access: Access) -> Host {
+    start(access, settings())
+}
+
+fn start(access: Access, dispatch: Settings) -> Host {
     let setup = Setup {
         access,
         dispatch,
@@ -97,7 +105,7 @@ fn what_is_posted_is_listed_with_who_hears_of_it() {
     assert_eq!(alert["startsAt"], "2023-11-14T22:13:20.000Z");
     assert_eq!(alert["generatorURL"], "http://p/graph");
     assert_eq!(alert["receivers"], json!([{"name": "ops"}]));
-    let status = json!({"state": "active", "silencedBy": [], "inhibitedBy": []});
+    let status = json!({"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []});
     assert_eq!(alert["status"], status);
     let group = &host.get("/api/v2/alerts/groups").json()[0];
     assert_eq!(
@@ -113,6 +121,44 @@ fn what_is_posted_is_listed_with_who_hears_of_it() {
     assert_eq!(status["cluster"], json!({"status": "disabled", "peers": []}));
     let original = status["config"]["original"].as_str().expect("text");
     assert!(original.starts_with("route:\n  receiver: \"ops\"\n"), "{original}");
+}
+
+#[test]
+fn groups_that_the_calendar_mutes_say_by_what() {
+    let always = TimeInterval {
+        any: vec![times::Period::default()],
+    };
+    let settings = |mute: &[&str], active: &[&str]| Settings {
+        mute_times: mute.iter().map(|name| (*name).into()).collect(),
+        active_times: active.iter().map(|name| (*name).into()).collect(),
+        intervals: [
+            ("always".into(), always.clone()),
+            ("never".into(), TimeInterval::default()),
+        ]
+        .into(),
+        ..settings()
+    };
+    for (mute, active, muted_by) in [
+        (&["never", "always"][..], &["always"][..], json!(["always"])),
+        (&["never"], &["never"], json!(["never"])),
+        (&["never"], &["never", "always"], json!([])),
+    ] {
+        let host = start(Access::default(), settings(mute, active));
+        fire(&host, &["Down"]);
+        let groups = host.get("/api/v2/alerts/groups").json();
+        let status = &groups[0]["alerts"][0]["status"];
+        assert_eq!(status["mutedBy"], muted_by, "{mute:?} {active:?}");
+        let is_muted = muted_by != json!([]);
+        assert_eq!(status["state"], if is_muted { "suppressed" } else { "active" });
+        let unmuted = host.get("/api/v2/alerts/groups?muted=false").json();
+        assert_eq!(unmuted == json!([]), is_muted, "{unmuted}");
+        // By itself it may be in groups that are not muted.
+        let alone = host.get("/api/v2/alerts").json();
+        assert_eq!(
+            (&alone[0]["status"]["mutedBy"], &alone[0]["status"]["state"]),
+            (&json!([]), &json!("active"))
+        );
+    }
 }
 
 #[test]

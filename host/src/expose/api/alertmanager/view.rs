@@ -14,8 +14,8 @@ use crate::{
 };
 use bellwether_promql::ast::MatchOp;
 
-/// The version whose API is spoken. Clients read it to know what they may ask; what this program's own version is stands in
-/// `revision`.
+/// The version whose API is spoken, with what later ones added to answers, which older clients pass over. Clients read it to know what
+/// they may ask; what this program's own version is stands in `revision`.
 const API_VERSION: &str = "0.25.0";
 
 /// An alert that does not end by itself is said to fire for so long from now on, in milliseconds: its rule is evaluated many times
@@ -54,6 +54,7 @@ pub(super) fn receivers(names: &[Arc<str>]) -> Vec<Receiver<'_>> {
 #[serde(rename_all = "camelCase")]
 struct AlertStatus<'v> {
     inhibited_by: Vec<String>,
+    muted_by: Vec<&'v str>,
     silenced_by: Vec<&'v str>,
     state: &'static str,
 }
@@ -73,9 +74,10 @@ pub(super) struct Alert<'v> {
     labels: Pairs<'v>,
 }
 
-fn alert(alert: &AlertView, now: i64) -> Alert<'_> {
+/// `muted_by` are time intervals of the group it is shown in: by itself it may be in many, and only some of them muted.
+fn alert<'v>(alert: &'v AlertView, muted_by: &'v [Arc<str>], now: i64) -> Alert<'v> {
     let inhibited_by: Vec<String> = alert.inhibited_by.iter().map(ToString::to_string).collect();
-    let is_muted = !inhibited_by.is_empty() || !alert.silenced_by.is_empty();
+    let is_muted = !inhibited_by.is_empty() || !alert.silenced_by.is_empty() || !muted_by.is_empty();
     Alert {
         annotations: pairs(alert.annotations.iter()),
         ends_at: moment(alert.ends_at.unwrap_or(now + AHEAD)),
@@ -84,6 +86,7 @@ fn alert(alert: &AlertView, now: i64) -> Alert<'_> {
         starts_at: moment(alert.starts_at),
         status: AlertStatus {
             inhibited_by,
+            muted_by: muted_by.iter().map(|name| &**name).collect(),
             silenced_by: alert.silenced_by.iter().map(|id| &**id).collect(),
             state: if is_muted { "suppressed" } else { "active" },
         },
@@ -97,7 +100,7 @@ fn alert(alert: &AlertView, now: i64) -> Alert<'_> {
 pub(super) fn alerts<'v>(overview: &'v Overview, wanted: &Wanted) -> Vec<Alert<'v>> {
     let own = overview.alerts.iter().filter(|alert| wanted.takes(alert));
     let own = own.filter(|alert| wanted.takes_receiver(alert.receivers.iter().map(|name| &**name)));
-    let mut all: Vec<Alert<'_>> = own.map(|own| alert(own, overview.at)).collect();
+    let mut all: Vec<Alert<'_>> = own.map(|own| alert(own, &[], overview.at)).collect();
     all.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));
     all
 }
@@ -112,7 +115,9 @@ pub(super) struct Group<'v> {
 /// Groups with alerts that are wanted, by labels and receiver.
 pub(super) fn groups<'v>(overview: &'v Overview, wanted: &Wanted) -> Vec<Group<'v>> {
     let own = overview.groups.iter();
-    let own = own.filter(|group| wanted.takes_receiver([&*group.receiver].into_iter()));
+    let own = own.filter(|group| {
+        wanted.takes_receiver([&*group.receiver].into_iter()) && wanted.takes_muted(!group.muted_by.is_empty())
+    });
     let mut all: Vec<Group<'_>> = own.filter_map(|own| group(overview, own, wanted)).collect();
     all.sort_by(|one, other| (&one.labels, one.receiver.name).cmp(&(&other.labels, other.receiver.name)));
     all
@@ -123,7 +128,7 @@ fn group<'v>(overview: &'v Overview, group: &'v GroupView, wanted: &Wanted) -> O
     let members = group.alerts.iter().filter_map(|place| overview.alerts.get(*place));
     // Of one that goes elsewhere now this receiver is still to hear the end.
     let members = members.filter(|alert| alert.receivers.contains(&group.receiver) && wanted.takes(alert));
-    let alerts: Vec<Alert<'_>> = members.map(|own| alert(own, overview.at)).collect();
+    let alerts: Vec<Alert<'_>> = members.map(|own| alert(own, &group.muted_by, overview.at)).collect();
     (!alerts.is_empty()).then(|| Group {
         alerts,
         labels: pairs(group.labels.iter().map(|(name, value)| (name, value))),

@@ -23,6 +23,7 @@ pub(super) struct Wanted {
     active: bool,
     silenced: bool,
     inhibited: bool,
+    muted: bool,
     receiver: Option<Matcher>,
 }
 
@@ -33,6 +34,7 @@ impl Wanted {
             active: true,
             silenced: true,
             inhibited: true,
+            muted: true,
             receiver: None,
         };
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -42,6 +44,7 @@ impl Wanted {
                 "active" => wanted.active = flag(),
                 "silenced" => wanted.silenced = flag(),
                 "inhibited" => wanted.inhibited = flag(),
+                "muted" => wanted.muted = flag(),
                 "receiver" if !value.is_empty() => wanted.receiver = Some(receiver(&value)?),
                 _ => {}
             }
@@ -57,6 +60,11 @@ impl Wanted {
             && (self.silenced || !is_silenced)
             && (self.inhibited || !is_inhibited)
             && self.filter.iter().all(|matcher| matcher.matches(&alert.labels))
+    }
+
+    /// Whether a group is to be shown that the calendar mutes, or one that it does not.
+    pub(super) const fn takes_muted(&self, is_muted: bool) -> bool {
+        self.muted || !is_muted
     }
 
     /// Whether one that these hear of is to be shown.

@@ -1,8 +1,9 @@
 //! `rules` and `alerts`: what rules are doing, as of the last evaluation of each group.
 //!
 //! Beside Prometheus' fields there are a few of our own, which its clients pass over: `held` of a rule that may not decide
-//! yet, and why; `firedAt` of an alert, `noDataSince` of one that is held although nobody reports its series any more, and
-//! `keepFiringUntil` of one that fires on; and, as `over`, those that ended a short while ago, with `resolvedAt` and `cause`.
+//! yet, and why; `firedAt` of an alert, `noDataSince` of one that is held although nobody reports its series any more,
+//! `keepFiringUntil` of one that fires on, and the `fingerprint` under which it leaves the host, with external labels: by it an
+//! alert is found in Alertmanager's API; and, as `over`, those that ended a short while ago, with `resolvedAt` and `cause`.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -13,7 +14,7 @@ use super::{Asked, Failure};
 use crate::{
     alert::{Alert, AlertState, Annotations},
     clock,
-    rule::{GroupStatus, Health, Rule, RuleReport, Template},
+    rule::{GroupStatus, Health, Rule, RuleReport, RuleStatus, Template},
 };
 
 /// Go's time zero: what Prometheus says of a rule that was never evaluated.
@@ -54,7 +55,7 @@ fn seconds(millis: i64) -> f64 {
 }
 
 /// Everything of an alert. `keep`: how long it fires on, in milliseconds.
-fn alert(alert: &Alert, keep: i64) -> impl Serialize + use<'_> {
+fn alert<'a>(status: &RuleStatus, alert: &'a Alert, keep: i64) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct View<L: Serialize, A: Serialize> {
@@ -75,6 +76,7 @@ fn alert(alert: &Alert, keep: i64) -> impl Serialize + use<'_> {
         resolved_at: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         cause: Option<&'static str>,
+        fingerprint: String,
     }
     let keeps = alert.keep_firing_since.filter(|_| alert.resolved.is_none());
     View {
@@ -89,15 +91,20 @@ fn alert(alert: &Alert, keep: i64) -> impl Serialize + use<'_> {
         no_data_since: alert.no_data_since.map(moment),
         resolved_at: alert.resolved.map(|(at, _)| moment(at)),
         cause: alert.resolved.map(|(_, cause)| cause.as_str()),
+        fingerprint: status.fingerprint(alert).to_string(),
     }
 }
 
 /// Those of a rule that are over, or those that are not.
-fn listed_alerts(report: &RuleReport, is_over: bool) -> impl Iterator<Item = impl Serialize + use<'_>> {
+fn listed_alerts<'r>(
+    status: &RuleStatus,
+    report: &'r RuleReport,
+    is_over: bool,
+) -> impl Iterator<Item = impl Serialize + use<'r>> {
     let keep = report.rule.alert().map_or(0, |own| own.keep_firing_for);
     let alerts = report.alerts.values();
     let wanted = alerts.filter(move |alert| (alert.state == AlertState::Resolved) == is_over);
-    wanted.map(move |own| alert(own, keep))
+    wanted.map(move |own| alert(status, own, keep))
 }
 
 /// Those of a rule that are not over.
@@ -117,7 +124,10 @@ pub(super) fn alerts(asked: &Asked<'_>) -> Result<Vec<u8>, Failure> {
         over: Vec<A>,
     }
     let reports = || asked.rules.groups().flat_map(|group| &group.rules);
-    let listed = |is_over| reports().flat_map(|report| listed_alerts(report, is_over)).collect();
+    let listed = |is_over| {
+        let alerts = reports().flat_map(|report| listed_alerts(asked.rules, report, is_over));
+        alerts.collect()
+    };
     Ok(asked.success(&Alerts {
         alerts: listed(false),
         over: listed(true),
@@ -191,12 +201,12 @@ pub(super) fn rules(asked: &Asked<'_>) -> Result<Vec<u8>, Failure> {
     }
     let wanted = Wanted::of(asked)?;
     let groups = asked.rules.groups().filter(|group| wanted.takes_group(group));
-    let groups = groups.filter_map(|status| group(status, &wanted)).collect();
+    let groups = groups.filter_map(|own| group(asked.rules, own, &wanted)).collect();
     Ok(asked.success(&Groups { groups }))
 }
 
 /// `None`: nothing of it is wanted.
-fn group<'g>(status: &'g GroupStatus, wanted: &Wanted<'_>) -> Option<impl Serialize + use<'g>> {
+fn group<'g>(all: &RuleStatus, status: &'g GroupStatus, wanted: &Wanted<'_>) -> Option<impl Serialize + use<'g>> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct View<'g, R> {
@@ -209,7 +219,7 @@ fn group<'g>(status: &'g GroupStatus, wanted: &Wanted<'_>) -> Option<impl Serial
         last_evaluation: String,
     }
     let reports = status.rules.iter().filter(|report| wanted.takes(&report.rule));
-    let rules: Vec<_> = reports.map(|report| rule(report, wanted.without_alerts)).collect();
+    let rules: Vec<_> = reports.map(|report| rule(all, report, wanted.without_alerts)).collect();
     (!rules.is_empty()).then(|| View {
         name: &status.group.name,
         file: &status.group.file,
@@ -226,7 +236,7 @@ fn took(took: Duration) -> f64 {
 }
 
 /// A rule of either kind: what only alerts have is absent from the others.
-fn rule(report: &RuleReport, without_alerts: bool) -> impl Serialize + '_ {
+fn rule<'r>(status: &RuleStatus, report: &'r RuleReport, without_alerts: bool) -> impl Serialize + use<'r> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct View<'r, L: Serialize, A: Serialize> {
@@ -258,7 +268,7 @@ fn rule(report: &RuleReport, without_alerts: bool) -> impl Serialize + '_ {
     let rule = &report.rule;
     let own = rule.alert();
     let state = active(report).map(|alert| alert.state).max();
-    let listed = |is_over| (!without_alerts).then(|| listed_alerts(report, is_over).collect::<Vec<_>>());
+    let listed = |is_over| (!without_alerts).then(|| listed_alerts(status, report, is_over).collect::<Vec<_>>());
     View {
         state: own.map(|_| state.unwrap_or(AlertState::Resolved).as_str()),
         name: &rule.name,

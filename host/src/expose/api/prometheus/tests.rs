@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::{Sources, desk::LINE_MAX};
 use crate::{
-    alert::{Alert, AlertState, ResolveCause},
+    alert::{Alert, AlertState, Fingerprint, ResolveCause},
     expose::tests::{
         Host, Setup, board,
         client::{Answer, Client},
@@ -127,7 +127,9 @@ fn status() -> Arc<RuleStatus> {
             rules: group.rules.iter().map(report).collect(),
         })
     };
-    Arc::new(RuleStatus::new(rules.interval, rules.groups.iter().map(group)))
+    // The second would be another severity, if it were not there already.
+    let external = Labels::new([("region", "eu"), ("severity", "none")]);
+    Arc::new(RuleStatus::new(rules.interval, rules.groups.iter().map(group)).with_external(external))
 }
 
 fn host() -> Host {
@@ -384,10 +386,18 @@ fn metadata_is_what_the_board_says_of_its_families() {
 #[test]
 fn alerts_are_those_that_are_pending_or_firing_beside_those_that_are_over() {
     let expected = |queue: &str, state: &str| {
+        let labels = [
+            ("alertname", "QueueDeep"),
+            ("queue", queue),
+            ("region", "eu"),
+            ("severity", "warning"),
+        ];
+        let labels = Labels::new(labels);
         let mut alert = json!({
             "labels": {"alertname": "QueueDeep", "queue": queue, "severity": "warning"},
             "annotations": {"summary": "120 wait"},
             "state": state, "activeAt": "2023-11-14T22:13:20Z", "value": "1.2e+02",
+            "fingerprint": Fingerprint::of(&labels).to_string(),
         });
         if state == "firing" {
             alert["firedAt"] = "2023-11-14T22:18:20Z".into();
