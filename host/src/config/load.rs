@@ -123,9 +123,9 @@ fn resolve(
     let mut checks = check::resolve(&reading, roots(), &defaults, &connections);
     let alerting = alerting::resolve(&reading, &file_alerting);
     let defaults = std::mem::take(&mut file_alerting.defaults);
-    let file = dispatch::read(&reading, main, defaults, &connections, &mut checks.used);
+    let mut file = dispatch::read(&reading, main, defaults, &connections, &mut checks.used);
     let other = alertmanager.map(|other| taken(&reading, other, &file, &mut connections, &mut checks.used));
-    dispatch::follow_runs(&reading, &file, &checks);
+    dispatch::follow_runs(&reading, &mut file, &checks);
     let beat = heartbeat.as_ref().map(|heartbeat| Arc::clone(&heartbeat.connection));
     let dispatching = dispatch::resolve(&reading, file, other, beat);
     let (rules, rule_places) = rule::read(&reading, roots());
