@@ -130,7 +130,7 @@ fn resolve(
     let mut file = dispatch::read(&reading, main, defaults, &connections, &mut checks.used);
     file.handed_on = file_pushed.handed_on();
     let other = alertmanager.map(|other| taken(&reading, other, &file, &mut connections, &mut checks.used));
-    dispatch::follow_runs(&reading, &file, &checks);
+    dispatch::follow_runs(&reading, &mut file, &checks);
     let beat = heartbeat.as_ref().map(|heartbeat| Arc::clone(&heartbeat.connection));
     let dispatching = dispatch::resolve(&reading, file, other, beat);
     let push_listen = host.as_ref().and_then(|host| host.push_listen).zip(push_span);

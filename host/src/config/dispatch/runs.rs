@@ -29,8 +29,12 @@ pub(super) fn patterns(runs: &[At<String>]) -> Vec<NamePattern> {
     runs.iter().map(|run| NamePattern::new(&run.value)).collect()
 }
 
-/// A name must be that of a check. A pattern may wait for its first, which is worth a word.
-pub(in super::super) fn follow(reading: &Reading<'_>, file: &FileDispatch, checks: &Checks) {
+/// A name must be that of a check. A pattern may wait for its first, which is worth a word. Of a check that is not enabled nobody hears.
+pub(in super::super) fn follow(reading: &Reading<'_>, file: &mut FileDispatch, checks: &Checks) {
+    for receiver in file.receivers.iter_mut().filter_map(|file| file.resolved.as_mut()) {
+        let runs = |run: &NamePattern| !checks.disabled.contains_key(run.to_string().as_str());
+        receiver.runs.retain(runs);
+    }
     let names: BTreeMap<&str, ()> = checks.places.keys().map(|name| (name.as_str(), ())).collect();
     for run in file.receivers.iter().flat_map(|receiver| &receiver.runs) {
         let pattern = NamePattern::new(&run.value);
