@@ -39,7 +39,10 @@ mod support {
     pub(crate) mod server;
 }
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use disk::Luck;
 use recording::{Post, Recording, Word, is_settled, record};
@@ -54,7 +57,11 @@ const SYNCS_MOST: usize = 3;
 const ALERTS: usize = 300;
 
 /// Power failures after which a host is started, unless `BELLWETHER_FAILURES` says otherwise.
-const FAILURES: u64 = 24;
+const FAILURES: u64 = 40;
+
+/// How long after a failure everything must have been told; and where nothing can come of it.
+const SETTLE: Duration = Duration::from_secs(60);
+const IN_VAIN: Duration = Duration::from_secs(2);
 
 /// Hosts at a time: they wait more than they work.
 const HOSTS: usize = 4;
@@ -168,8 +175,15 @@ fn what_a_power_failure_leaves_is_enough_at_any_moment() {
         "the log was never written back, with {} bytes in it",
         recording.log()
     );
-    let moments = restart::moments(&recording, failures, &mut dice);
-    problems.extend(restart::judge(&recording, &moments, HOSTS));
-    println!("and all hosts ended after {:.1} s", began.elapsed().as_secs_f64());
+    let moments = restart::moments(&recording, failures, &restart::LUCKS, &mut dice);
+    problems.extend(restart::judge(&recording, &moments, HOSTS, SETTLE));
+    println!("all hosts ended after {:.1} s", began.elapsed().as_secs_f64());
     assert!(problems.is_empty(), "seed {seed}:\n{}", problems.join("\n"));
+    let late = recording.with_late_syncs();
+    let moments = restart::moments(&late, 1, &[Luck::Nothing], &mut dice);
+    let noticed = restart::judge(&late, &moments, 1, IN_VAIN);
+    assert!(
+        noticed.iter().any(|problem| problem.contains("was acknowledged and")),
+        "a disk that lost all of it is not noticed: {noticed:?}"
+    );
 }

@@ -26,8 +26,8 @@ use super::{
     },
 };
 
-/// How long after the failure everything must have been told.
-const SETTLE: Duration = Duration::from_secs(60);
+/// What may be there of that which was not synced.
+pub(crate) const LUCKS: [Luck; 5] = [Luck::Nothing, Luck::Some(1), Luck::Some(2), Luck::Some(3), Luck::All];
 
 /// Power fails before this step.
 pub(crate) struct Moment {
@@ -37,7 +37,7 @@ pub(crate) struct Moment {
 }
 
 /// So many by chance from the whole life of the host, half of them just after something was said; with what each leaves.
-pub(crate) fn moments(recording: &Recording, count: u64, dice: &mut Dice) -> Vec<Moment> {
+pub(crate) fn moments(recording: &Recording, count: u64, lucks: &[Luck], dice: &mut Dice) -> Vec<Moment> {
     let words = recording.words();
     let first = words.first().expect("something was said").0;
     let mut steps: Vec<usize> = (0..count)
@@ -50,7 +50,6 @@ pub(crate) fn moments(recording: &Recording, count: u64, dice: &mut Dice) -> Vec
         })
         .collect();
     steps.sort_unstable();
-    let lucks = [Luck::Nothing, Luck::Some(1), Luck::Some(2), Luck::Some(3), Luck::All];
     let mut moments = Vec::new();
     recording.disks(&steps, |step, disk| {
         let luck = lucks[below(dice, lucks.len())];
@@ -65,15 +64,15 @@ fn below(dice: &mut Dice, end: usize) -> usize {
     usize::try_from(dice.below(end as u64)).expect("of this machine")
 }
 
-/// A line for each broken guarantee; so many hosts run at a time. After the first failure that costs something no other is looked at: each
+/// A line for each broken guarantee; so many hosts run at a time, and everything must be told within `settle`. After the first failure that costs something no other is looked at: each
 /// would wait in vain as long.
-pub(crate) fn judge(recording: &Recording, moments: &[Moment], hosts: usize) -> Vec<String> {
+pub(crate) fn judge(recording: &Recording, moments: &[Moment], hosts: usize, settle: Duration) -> Vec<String> {
     let words = recording.words();
     let (next, problems) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while let Some(moment) = moments.get(next.fetch_add(1, Ordering::SeqCst)) {
             let began = Instant::now();
-            let found = after(recording, &words, moment);
+            let found = after(recording, &words, moment, settle);
             let about = format!("power failed before step {} ({:?})", moment.step, moment.luck);
             println!(
                 "{about}: {:.1} s, {} problems",
@@ -173,7 +172,7 @@ fn members(heard: &Heard) -> Vec<String> {
 }
 
 /// The host begins with what was left; whoever posts posts on; in the end all is over.
-fn after(recording: &Recording, words: &[(usize, Word)], moment: &Moment) -> Vec<String> {
+fn after(recording: &Recording, words: &[(usize, Word)], moment: &Moment, settle: Duration) -> Vec<String> {
     let hook = Hook::open(0);
     hook.behave();
     hook.note_crash();
@@ -189,13 +188,13 @@ fn after(recording: &Recording, words: &[(usize, Word)], moment: &Moment) -> Vec
         None => None,
     };
     let mut problems = silences::lost(host.address(), &world.silences, pending.as_ref());
-    problems.extend(hook.eventually(SETTLE, |after| world.untold(after)));
+    problems.extend(hook.eventually(settle, |after| world.untold(after)));
     let open = world.story.iter().filter(|episode| episode.ends.is_none());
     for episode in open.cloned().collect::<Vec<_>>() {
         let ends = Some(now());
         world.say(host.address(), Episode { ends, ..episode });
     }
-    problems.extend(hook.eventually(SETTLE, |after| oracle::judge(&world.story, &world.heard_with(after))));
+    problems.extend(hook.eventually(settle, |after| oracle::judge(&world.story, &world.heard_with(after))));
     host.stop();
     // What comes while it stops is judged too.
     problems.extend(oracle::judge(&world.story, &world.heard_with(&heard(&hook))));
