@@ -13,10 +13,11 @@ use bellwether_promql::labels::Labels;
 use rusqlite::{Row, Transaction};
 use serde::{Deserialize, Serialize};
 
-use super::state::Alerts;
+use super::{events::NotRestored, state::Alerts};
 use crate::{
     alert::{Alert, AlertState, ResolveCause},
     store::{Store, StoreError, WriteKey},
+    telemetry::Telemetry,
 };
 
 const MODULE: &str = "rule";
@@ -61,6 +62,20 @@ pub(super) struct Kept {
 /// Makes the tables.
 pub(super) fn prepare(store: &Store) -> Result<(), StoreError> {
     store.migrate(MODULE, MIGRATIONS)
+}
+
+/// The store with what it has, which blocks for a moment; without a store that can be used there is nothing.
+pub(super) fn open(store: Option<Store>, telemetry: &Telemetry) -> (Option<Store>, Vec<Kept>) {
+    let Some(store) = store else { return (None, Vec::new()) };
+    if let Err(error) = prepare(&store) {
+        telemetry.emit(&NotRestored { error: &error });
+        return (None, Vec::new());
+    }
+    let kept = load(&store).unwrap_or_else(|error| {
+        telemetry.emit(&NotRestored { error: &error });
+        Vec::new()
+    });
+    (Some(store), kept)
 }
 
 /// Everything that can be read.
@@ -267,7 +282,7 @@ fn take(heir: &mut Option<Kept>, own: Kept) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{supervisor::Supervisor, telemetry::Telemetry};
+    use crate::supervisor::Supervisor;
 
     fn id(group: &str, name: &str, number: u32) -> RuleId {
         RuleId {

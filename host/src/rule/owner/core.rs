@@ -15,7 +15,7 @@ use super::{
     super::{
         RuleKind,
         data::{self, Since},
-        events::{AlertChanged, EvaluationPanicked, NotRestored, RuleFails, RuleWorks},
+        events::{AlertChanged, EvaluationPanicked, RuleFails, RuleWorks},
         feeds::Feeds,
         group::{self, Evaluated, RuleProblem, Surroundings},
         outlet::Outlet,
@@ -123,7 +123,7 @@ impl Core {
             supervisor,
             state_dir,
         } = parts;
-        let (store, kept) = opened(store, &telemetry);
+        let (store, kept) = store::open(store, &telemetry);
         let ticks = Slots::ticks(tick_of(&history));
         let before = history.current().last_tick();
         let mut core = Self {
@@ -493,17 +493,4 @@ impl Core {
 
 pub(super) fn tick_of(history: &History) -> i64 {
     i64::try_from(history.settings().interval.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn opened(store: Option<Store>, telemetry: &Telemetry) -> (Option<Store>, Vec<Kept>) {
-    let Some(store) = store else { return (None, Vec::new()) };
-    if let Err(error) = store::prepare(&store) {
-        telemetry.emit(&NotRestored { error: &error });
-        return (None, Vec::new());
-    }
-    let kept = store::load(&store).unwrap_or_else(|error| {
-        telemetry.emit(&NotRestored { error: &error });
-        Vec::new()
-    });
-    (Some(store), kept)
 }
