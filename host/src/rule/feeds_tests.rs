@@ -52,7 +52,8 @@ fn two_whole_reports_in_a_row_say_that_a_series_is_gone() {
 #[test]
 fn a_run_without_a_report_or_with_a_part_of_one_begins_the_count_anew() {
     let at = |ticks: i64| ran(START + ticks * TICK);
-    let breaks: [(&str, fn(&mut CheckState)); 6] = [
+    type Break = (&'static str, fn(&mut CheckState));
+    let breaks: [Break; 6] = [
         ("failed", |check| check.consecutive_failed_runs = 1),
         ("restored", |check| check.ran = false),
         ("stale", |check| check.stale = true),

@@ -215,7 +215,7 @@ impl<S: Storage + ?Sized> Case<'_, S> {
         let Some(back) = times().find(|at| *at > since) else {
             return false;
         };
-        let gone = times().filter(|at| *at <= since).last().unwrap_or(after);
+        let gone = times().rfind(|at| *at <= since).unwrap_or(after);
         (back - gone) * 2 > until - after && until - back < RANGE_HOLD_MAX
     }
 
