@@ -1,6 +1,6 @@
 //! What rules have to say: each change of an alert once, each failure when it begins and when it ends.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use super::state::{Change, Reason};
 use crate::{
@@ -126,6 +126,64 @@ impl Event for RuleWorks<'_> {
 
     fn fields(&self, fields: &mut Fields) {
         fields.context("rule", self.rule).data("location", self.location);
+    }
+}
+
+/// A group has no time for all of its rules; said when that begins.
+pub(super) struct GroupTooSlow<'g> {
+    pub(super) group: &'g str,
+    pub(super) skipped: usize,
+    pub(super) took: Duration,
+    /// The one that took longest.
+    pub(super) rule: &'g str,
+    pub(super) location: &'g str,
+    pub(super) rule_took: Duration,
+}
+
+impl Event for GroupTooSlow<'_> {
+    fn level(&self) -> Level {
+        Level::Warn
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "A group of rules takes more than half of its interval: some of its rules are left for its next slot. Raise its `interval`, or simplify its slowest rule.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        MODULE
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields
+            .context("rule_group", self.group)
+            .data("left", self.skipped)
+            .data("seconds", self.took.as_secs_f64())
+            .data("slowest_rule", self.rule)
+            .data("slowest_location", self.location)
+            .data("slowest_seconds", self.rule_took.as_secs_f64());
+    }
+}
+
+/// It has again.
+pub(super) struct GroupInTime<'g> {
+    pub(super) group: &'g str,
+}
+
+impl Event for GroupInTime<'_> {
+    fn level(&self) -> Level {
+        Level::Info
+    }
+
+    fn message(&self) -> Cow<'_, str> {
+        "A group of rules is evaluated in time again.".into()
+    }
+
+    fn module(&self) -> &'static str {
+        MODULE
+    }
+
+    fn fields(&self, fields: &mut Fields) {
+        fields.context("rule_group", self.group);
     }
 }
 

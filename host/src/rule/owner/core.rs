@@ -3,7 +3,13 @@
 //! Flows in: the time, snapshots, rules. Flows out: samples in the history, changes as events, a batch for the store, a new
 //! status. It waits for nothing: [`Core::wake_at`] says when there is something to do.
 
-use std::{collections::BTreeSet, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    path::PathBuf,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use bellwether_promql::{
     labels::Labels,
@@ -26,8 +32,8 @@ use super::{
     },
     agenda::Agenda,
     answers::{HostAnswers, Troubles},
-    instruments,
     run::{GroupRun, RuleRun},
+    turn::Turn,
 };
 use crate::{
     board::Snapshot,
@@ -69,9 +75,9 @@ pub(super) struct Core {
     written_at: i64,
     /// From before this process; taken by the first rules.
     pub(super) kept: Vec<Kept>,
-    ticks: Slots,
+    pub(super) ticks: Slots,
     /// The tick that was recorded last, or the one that passed when the host began.
-    ticked: i64,
+    pub(super) ticked: i64,
     /// The first tick after the last break in history, the last one before it, and whether the clock was set back then.
     began: Option<i64>,
     before: Option<i64>,
@@ -80,9 +86,14 @@ pub(super) struct Core {
     waiting: BTreeSet<Arc<str>>,
     troubles: Arc<Troubles>,
     pub(super) groups: Vec<GroupRun>,
-    agenda: Agenda,
+    /// Groups that are being evaluated, and wait while others are.
+    pub(super) open: VecDeque<Turn>,
+    pub(super) agenda: Agenda,
     /// As it was published, or will be.
-    shown: RuleStatus,
+    pub(super) shown: RuleStatus,
+    /// Called with the name of each rule that was evaluated: lets time go by.
+    #[cfg(test)]
+    pub(super) after_rule: fn(&str),
 }
 
 /// What a core is made of.
@@ -98,13 +109,6 @@ pub(super) struct Parts {
     pub(super) outlet: Outlet,
     pub(super) supervisor: Supervisor,
     pub(super) state_dir: Option<PathBuf>,
-}
-
-/// Something that is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Task {
-    Tick,
-    Group(usize, u64),
 }
 
 impl Core {
@@ -152,7 +156,10 @@ impl Core {
             waiting: BTreeSet::new(),
             troubles: Arc::default(),
             groups: Vec::new(),
+            open: VecDeque::new(),
             agenda: Agenda::default(),
+            #[cfg(test)]
+            after_rule: |_| {},
             shown: RuleStatus::default(),
         };
         core.ticked = core.ticks.at_or_before(core.now());
@@ -168,7 +175,7 @@ impl Core {
     /// How long there is nothing to do.
     pub(super) fn idle_for(&self) -> Duration {
         let now = self.now();
-        if self.agenda.is_wrong(now) {
+        if self.agenda.is_wrong(now) || !self.open.is_empty() {
             return Duration::ZERO;
         }
         let tick = match self.ticks.due(self.ticked, now) {
@@ -184,41 +191,26 @@ impl Core {
         self.agenda = Agenda::new(self.groups.iter().map(|run| run.slots.due(run.done, now)), now);
     }
 
-    /// Does what is due, in the order of time.
+    /// Does what is due, in the order of time; what takes longer goes on at the next call, which is wanted at once.
     pub(super) fn run_due(&mut self) {
         let now = self.now();
         if self.agenda.is_wrong(now) {
+            self.close_all();
             self.plan(now);
         }
-        let mut tasks: Vec<(i64, Task)> = Vec::new();
-        if let Due::Evaluate { slot, .. } = self.ticks.due(self.ticked, now) {
-            // A clock that was set back must be known to the history before anything looks into it.
-            let is_set_back = self.history.current().last_tick().is_some_and(|last| slot <= last);
-            tasks.push((if is_set_back { i64::MIN } else { slot }, Task::Tick));
-        }
-        let taken = self.agenda.take(now);
-        for at in &taken {
-            if let Some(run) = self.groups.get(*at)
-                && let Due::Evaluate { slot, missed } = run.slots.due(run.done, now)
-            {
-                tasks.push((slot, Task::Group(*at, missed)));
-            }
-        }
-        let is_idle = tasks.is_empty();
-        tasks.sort_unstable();
-        for (slot, task) in tasks {
-            match task {
-                Task::Tick => self.tick_or_say(now),
-                Task::Group(at, missed) => self.evaluate(at, slot, missed),
-            }
-        }
-        for at in taken {
-            if let Some(run) = self.groups.get(at) {
-                self.agenda.put(at, run.slots.due(run.done, now), now);
-            }
-        }
-        if !is_idle {
+        let before = std::mem::take(&mut self.open);
+        let any = self.begin_due(now) || !before.is_empty();
+        before.into_iter().for_each(|turn| self.go_on(turn));
+        if any {
             self.publish();
+        }
+    }
+
+    /// Records the newest snapshot, if it is time for that.
+    pub(super) fn tick_if_due(&mut self) {
+        let now = self.now();
+        if let Due::Evaluate { .. } = self.ticks.due(self.ticked, now) {
+            self.tick_or_say(now);
         }
     }
 
@@ -296,56 +288,8 @@ impl Core {
         }
     }
 
-    /// One group at one slot, rule by rule, each seeing what those before it recorded.
-    fn evaluate(&mut self, at: usize, slot: i64, missed: u64) {
-        let began = self.clock.monotonic();
-        let Some(run) = self.groups.get_mut(at) else { return };
-        let (group, mut rules) = (Arc::clone(&run.group), std::mem::take(&mut run.rules));
-        let mut counts = instruments::Counts {
-            missed,
-            ..instruments::Counts::default()
-        };
-        let mut is_dirty = false;
-        let mut changed = Vec::new();
-        for rule in &mut rules {
-            let (before, was_settled) = (Arc::clone(&rule.alerts), rule.is_settled);
-            match self.evaluate_rule(&group, rule, slot) {
-                Ok(recorded) => counts.samples += recorded,
-                Err(()) => counts.failures += 1,
-            }
-            // An evaluation that changed nothing left the alerts where they were.
-            let is_changed = !Arc::ptr_eq(&before, &rule.alerts);
-            is_dirty |= is_changed;
-            if is_changed || was_settled != rule.is_settled {
-                changed.extend(rule.left(&self.externals.url));
-            }
-        }
-        self.notice_new_store();
-        let Some(run) = self.groups.get_mut(at) else { return };
-        run.rules = rules;
-        run.is_dirty |= is_dirty;
-        (run.done, run.last, run.missed) = (slot, Some(slot), run.missed + missed);
-        run.took = self.clock.monotonic().saturating_duration_since(began);
-        self.shown.set(at, run.status());
-        if let Some(store) = &self.store {
-            let alerts = std::mem::take(&mut run.is_dirty).then(|| run.alerts());
-            store::save(store, &run.key, slot, alerts);
-        }
-        // After the store has it: after a crash, nobody may know of an alert that its rule does not know.
-        self.outlet.put(changed);
-        instruments::group(&self.telemetry, run, &counts);
-    }
-
-    /// A database that was begun anew knows nothing of alerts that did not change since.
-    fn notice_new_store(&mut self) {
-        let epoch = self.store.as_ref().map_or(0, Store::epoch);
-        if std::mem::replace(&mut self.epoch, epoch) != epoch {
-            self.groups.iter_mut().for_each(|run| run.is_dirty = true);
-        }
-    }
-
     /// How many samples were recorded; an error was said.
-    fn evaluate_rule(
+    pub(super) fn evaluate_rule(
         &mut self,
         group: &super::super::Group,
         run: &mut RuleRun,
@@ -413,6 +357,7 @@ impl Core {
                 snapshot: Arc::clone(&self.snapshots.borrow()),
                 troubles: Arc::clone(&self.troubles),
                 at,
+                default_step: self.interval,
                 clock: self.clock.clone(),
                 deadline,
             })
@@ -420,6 +365,7 @@ impl Core {
         let around = Surroundings {
             storage: view,
             query_offset: group.query_offset,
+            default_step: self.interval,
             limit: group.limit,
             externals: &self.externals,
             stop: &|| self.clock.monotonic() >= deadline,

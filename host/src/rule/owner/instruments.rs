@@ -11,6 +11,8 @@ pub(super) struct Counts {
     pub(super) samples: usize,
     pub(super) failures: u64,
     pub(super) missed: u64,
+    /// Rules.
+    pub(super) evaluated: usize,
 }
 
 /// Of a group, after an evaluation.
@@ -45,7 +47,7 @@ pub(super) fn group(telemetry: &Telemetry, run: &GroupRun, counts: &Counts) {
             by,
         });
     };
-    let rules = u64::try_from(run.rules.len()).unwrap_or(0);
+    let rules = u64::try_from(counts.evaluated).unwrap_or(0);
     count("bellwether_rule_evaluations_total", "Evaluations of rules.", rules);
     count(
         "bellwether_rule_evaluation_failures_total",

@@ -9,6 +9,7 @@ mod core;
 mod instruments;
 mod run;
 mod swap;
+mod turn;
 
 use std::{
     fmt,
@@ -131,6 +132,7 @@ fn run(mut core: Core, commands: &Receiver<Command>) {
             }
             Ok(Command::Externals(externals)) => core.externals = Arc::new(*externals),
             Ok(Command::Stop(done)) => {
+                core.close_all();
                 core.write_last();
                 let _ = done.send(());
                 return;

@@ -32,6 +32,10 @@ pub(super) struct GroupRun {
     pub(super) took: Duration,
     pub(super) missed: u64,
     pub(super) rules: Vec<RuleRun>,
+    /// The rule with which the next evaluation begins: the first one, or where the last one had no time left.
+    pub(super) first: usize,
+    /// The last one had no time left.
+    pub(super) is_slow: bool,
     /// Alerts are not in the store as they are here.
     pub(super) is_dirty: bool,
 }
@@ -95,6 +99,8 @@ impl GroupRun {
             took: Duration::ZERO,
             missed: 0,
             rules,
+            first: 0,
+            is_slow: false,
             is_dirty: false,
         }
     }

@@ -23,15 +23,17 @@ use super::{
 impl Core {
     /// These rules and no others. Alerts stay with their rules, by name; those whose rule is gone are over.
     pub(super) fn replace(&mut self, rules: &RuleSet) {
+        // What is left of them is evaluated at the next slots, as configured now.
+        self.close_all();
         let now = self.now();
         let mut externals = rules.externals.clone();
         if externals.url.is_empty() {
             externals.url.clone_from(&self.own_url);
         }
         self.externals = Arc::new(externals);
+        self.interval = rules.interval;
         let tick = tick_of(&self.history);
         let before = std::mem::take(&mut self.groups);
-        self.interval = rules.interval;
         let mut groups: Vec<GroupRun> = rules
             .groups
             .iter()

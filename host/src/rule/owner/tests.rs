@@ -587,3 +587,46 @@ async fn a_rule_that_records_what_a_check_reports_fails_with_the_name_of_the_ser
     );
     assert_eq!(seen[1], super::super::Health::Good);
 }
+
+fn heavy() -> String {
+    let rules: String = (0..12)
+        .map(|at| format!("  - {{record: 'heavy:{at}', expr: vector({at})}}\n"))
+        .collect();
+    format!(
+        "groups:\n- name: heavy\n  rules:\n{rules}- name: light\n  rules:\n  - {{record: 'light', expr: vector(1)}}\n"
+    )
+}
+
+/// Two seconds for each of twelve rules are more than the fifteen that the group has.
+fn take_time(rule: &str) {
+    use futures_util::FutureExt as _;
+    if rule.starts_with("heavy") {
+        let _ = tokio::time::advance(Duration::from_secs(2)).now_or_never();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_takes_too_long_costs_itself_and_neither_ticks_nor_others() {
+    let mut world = World::new(&heavy());
+    world.depths = vec![("a", 1.0)];
+    world.core.after_rule = take_time;
+    world.go_on(20 * 15).await;
+    assert!(
+        world.query("count_over_time(depth[240s])")[0].value >= 16.0,
+        "every tick"
+    );
+    assert!(
+        world.query("count_over_time(light[240s])")[0].value >= 16.0,
+        "every slot"
+    );
+    let status = world.status.borrow();
+    let groups: Vec<_> = status.groups().collect();
+    assert_eq!((&*groups[1].group.name, groups[1].missed), ("light", 0));
+    assert!(groups[0].missed >= 15, "{}", groups[0].missed);
+    let evaluations: Vec<u64> = groups[0].rules.iter().map(|rule| rule.evaluations).collect();
+    // Four in half of the interval: each rule has its turn at every third slot.
+    assert!(
+        evaluations.iter().all(|count| (5..=8).contains(count)),
+        "{evaluations:?}"
+    );
+}
