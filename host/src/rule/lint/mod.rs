@@ -10,7 +10,7 @@ mod label_sets;
 use std::{collections::BTreeSet, ops::Range, sync::Arc, time::Duration};
 
 use bellwether_promql::{
-    ast::{Binary, Expr, ExprKind, Grouping, Selector, Span},
+    ast::{AggregateOp, Binary, Expr, ExprKind, Grouping, Selector, Span},
     labels::BUCKET,
     signature::Function,
 };
@@ -167,6 +167,9 @@ impl Linter<'_> {
             }
             ExprKind::Aggregate(aggregate) => {
                 aggregate.param.iter().for_each(|param| self.walk(param));
+                if aggregate.op == AggregateOp::Quantile {
+                    aggregate.param.iter().for_each(|param| self.quantile(param));
+                }
                 self.walk(&aggregate.expr);
             }
             ExprKind::Call { function, args } => {
@@ -206,7 +209,51 @@ impl Linter<'_> {
                     self.window(window);
                 }
             }
+            Function::AbsentOverTime
+            | Function::AvgOverTime
+            | Function::Changes
+            | Function::CountOverTime
+            | Function::FirstOverTime
+            | Function::LastOverTime
+            | Function::MaxOverTime
+            | Function::MinOverTime
+            | Function::PresentOverTime
+            | Function::QuantileOverTime
+            | Function::Resets
+            | Function::StddevOverTime
+            | Function::StdvarOverTime
+            | Function::SumOverTime => args.iter().for_each(|arg| self.short_window(arg)),
             _ => {}
+        }
+        if matches!(function, Function::HistogramQuantile | Function::QuantileOverTime) {
+            args.first().into_iter().for_each(|arg| self.quantile(arg));
+        }
+    }
+
+    /// A window of a function that needs a sample.
+    fn short_window(&mut self, window: &Expr) {
+        let ExprKind::Range { range, .. } = window.kind else {
+            return;
+        };
+        if range < self.lints.tick {
+            let message = format!(
+                "a window of {} is empty most of the time: history has a sample every {}",
+                hours(range),
+                hours(self.lints.tick)
+            );
+            let hint = "make it at least twice `[history] interval`, or lower that";
+            self.say(window.span, message, hint);
+        }
+    }
+
+    /// 0.95, and not 95.
+    fn quantile(&mut self, quantile: &Expr) {
+        let ExprKind::Number(number) = &quantile.kind else {
+            return;
+        };
+        if !(0.0..=1.0).contains(number) {
+            let message = "no quantile: outside of 0 to 1 the outcome is infinite, whatever is measured";
+            self.say(quantile.span, message, "write 95 % as 0.95");
         }
     }
 

@@ -156,6 +156,25 @@ fn windows_that_seldom_hold_two_samples_are_named() {
 }
 
 #[test]
+fn a_window_that_is_mostly_empty_and_a_quantile_that_is_none_are_named() {
+    assert_eq!(
+        said("max_over_time(depth[5s]) > 1"),
+        ["15: a window of 5s is empty most of the time: history has a sample every 15s"]
+    );
+    assert_eq!(said("max_over_time(depth[15s]) > 1"), Vec::<String>::new());
+    assert_eq!(said("max_over_time(depth[5s:1s]) > 1"), Vec::<String>::new());
+    let none = "no quantile: outside of 0 to 1 the outcome is infinite, whatever is measured";
+    for (expr, column) in [
+        ("histogram_quantile(95, rate(latency_seconds_bucket[5m])) > 1", 20),
+        ("quantile_over_time(1.5, depth[5m]) > 1", 20),
+        ("quantile(99, depth) > 1", 10),
+    ] {
+        assert_eq!(said(expr), [format!("{column}: {none}")], "{expr}");
+    }
+    assert_eq!(said("quantile(1, depth) > 1"), Vec::<String>::new());
+}
+
+#[test]
 fn labels_that_change_with_the_value_are_named() {
     let text = "groups:\n- name: g\n  labels: {all: '{{ .Value }}'}\n  rules:\n  - alert: A\n    expr: depth > 1\n    labels:\n      severity: warning\n      now: 'at {{ $value }}'\n      plain: $value\n  - record: a:b\n    expr: depth\n    labels: {v: '{{ $value }}'}\n";
     let said = said_of(text, &lints());
