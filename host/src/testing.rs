@@ -121,6 +121,7 @@ pub(crate) fn check_state(name: &str) -> CheckState {
         problem: None,
         ran: false,
         restored: false,
+        is_pushed: false,
         status: None,
         outcome: None,
         verdicts: [].into(),

@@ -86,7 +86,7 @@ impl Here {
         let bellwether::outcome::ReportedPoints::Values(samples) = &family.points else {
             return 0.0;
         };
-        let is_it = |values: &[std::sync::Arc<str>]| {
+        let is_it = |values: &[Arc<str>]| {
             [receiver, "events", outcome]
                 .iter()
                 .all(|wanted| values.iter().any(|value| **value == **wanted))
@@ -218,7 +218,7 @@ async fn a_limit_on_errors_holds_for_errors_and_whoever_takes_them_in_can_say_so
     let limits = host.app.deliver().rate_limited("sentry");
     let categories: Vec<&str> = limits.iter().map(|limit| limit.category.as_str()).collect();
     assert_eq!(categories, ["error", "replay"]);
-    let later = |seconds| Timestamp::from_nanos(began.as_nanos() + seconds * 1_000_000_000);
+    let later = |seconds: u64| Timestamp::from_nanos(began.as_nanos() + seconds * 1_000_000_000);
     assert!(
         limits
             .iter()
