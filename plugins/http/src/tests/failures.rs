@@ -6,7 +6,7 @@ use bellwether_sdk::{
     http::{Certificate, Error, Failure, Phase, Phases, Tls},
 };
 
-use super::{DAY, NOW, answer, certificate, code, failure, judged, phases, run_with, tls};
+use super::{DAY, NOW, answer, certificate, code, failure, judged, run_with};
 
 #[test]
 fn one_failing_target_hides_no_other() {

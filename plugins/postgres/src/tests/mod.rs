@@ -13,6 +13,7 @@ use bellwether_sdk::{
 };
 use serde_json::Value;
 
+use self::queries::custom;
 use crate::Postgres;
 
 /// A result: names of columns, and rows in which `None` is NULL.

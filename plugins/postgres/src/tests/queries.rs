@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Answered, but, family, healthy, refused, rows, run_with, verdict};
 use crate::Postgres;
 
-fn custom(more: impl Into<Value>) -> Value {
+pub(super) fn custom(more: impl Into<Value>) -> Value {
     let more: Value = more.into();
     let mut query = json!({ "name": "orders", "sql": "SELECT 1", "labels": ["status"], "metrics": { "rows": {} } });
     for (name, value) in more.as_object().into_iter().flatten() {
