@@ -393,7 +393,9 @@ impl Conductor {
     async fn swap(&mut self, checks: Vec<LoadedCheck>, config: &Config) {
         let all = checks.iter();
         let all = all.map(|loaded| board_check(&loaded.check, loaded.problem()));
-        self.board.replace_checks(all.chain(pushed::heartbeats(config)).collect()).await;
+        self.board
+            .replace_checks(all.chain(pushed::heartbeats(config)).collect())
+            .await;
         self.ingest.configure(IngestSettings::of(config)).await;
         let ready = checks.iter().filter(|loaded| loaded.plugin.is_ok());
         self.scheduler
