@@ -338,7 +338,6 @@ fn truncated_time(nanos: i64, step: i64) -> i64 {
     nanos.saturating_sub(i64::try_from(rest).unwrap_or(0))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "Go's are floats of the same width")]
 fn of_duration(nanos: i64, name: &str, args: &[Value]) -> Value {
     let per = |unit: i64| {
         // In two steps, as Go does it, so that whole units stay exact.
