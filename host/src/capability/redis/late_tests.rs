@@ -145,7 +145,7 @@ async fn what_nobody_asked_for_is_no_answer_to_what_is_asked_next() {
         for number in 1.. {
             let (mut stream, _) = listener.accept().await.expect("a client");
             let mut heard = [0; 1024];
-            stream.read(&mut heard).await.expect("a log-in");
+            assert!(stream.read(&mut heard).await.expect("a log-in") > 0);
             stream.write_all(LOGGED_IN).await.expect("heard");
             if number == 3 {
                 stream.write_all(b":9\r\n").await.expect("heard");

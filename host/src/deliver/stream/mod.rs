@@ -215,11 +215,11 @@ impl Stream {
     }
 }
 
-/// How a wait ended.
+/// How a wait ended: with something to do.
 enum Woken {
-    ToWork,
-    ToLeave,
-    ToDrain,
+    Work,
+    Leave,
+    Drain,
 }
 
 /// The task's own.
@@ -240,9 +240,9 @@ impl<T: Item> Work<T> {
     async fn run(mut self) {
         loop {
             match self.woken_by(self.queue().gather(T::LINGER)).await {
-                Woken::ToWork => {}
-                Woken::ToLeave => return,
-                Woken::ToDrain => return self.drain_all().await,
+                Woken::Work => {}
+                Woken::Leave => return,
+                Woken::Drain => return self.drain_all().await,
             }
             let deadline = self.options.clock.monotonic() + self.options.timeout;
             let Some(asked) = self.one_batch(deadline).await else {
@@ -250,9 +250,9 @@ impl<T: Item> Work<T> {
             };
             let Some(wait) = asked else { continue };
             match self.woken_by(sleep(wait.span)).await {
-                Woken::ToWork => {}
-                Woken::ToLeave => return,
-                Woken::ToDrain => return self.drain_all().await,
+                Woken::Work => {}
+                Woken::Leave => return,
+                Woken::Drain => return self.drain_all().await,
             }
         }
     }
@@ -268,9 +268,9 @@ impl<T: Item> Work<T> {
     async fn woken_by(&self, work: impl Future<Output = ()>) -> Woken {
         tokio::select! {
             biased;
-            () = self.leave.cancelled() => Woken::ToLeave,
-            () = self.drain.cancelled() => Woken::ToDrain,
-            () = work => Woken::ToWork,
+            () = self.leave.cancelled() => Woken::Leave,
+            () = self.drain.cancelled() => Woken::Drain,
+            () = work => Woken::Work,
         }
     }
 

@@ -236,7 +236,7 @@ impl Desk {
             }
         })?;
         served.tally.taken(&taken, bytes.len());
-        Ok(served.incoming(taken, number, now))
+        Ok(served.incoming(&taken, number, now))
     }
 
     /// What became of the crashes that were told.
@@ -334,7 +334,7 @@ fn served(config: Arc<EventSource>, crashes: Crashes, now: Timestamp) -> Served 
 }
 
 impl Served {
-    fn incoming(&self, taken: Taken, number: u64, now: Timestamp) -> Incoming {
+    fn incoming(&self, taken: &Taken, number: u64, now: Timestamp) -> Incoming {
         let source = &self.config.name;
         let news = |crash: &Crash| CrashNews {
             source: Arc::clone(source),
@@ -357,7 +357,7 @@ impl Served {
             event_id: taken.envelope.event_id().map(str::to_owned),
             news: taken.crashes.iter().map(news).collect(),
             rows: seen.chain(forgotten).collect(),
-            event: self.handed_on(&taken, number, now),
+            event: self.handed_on(taken, number, now),
         }
     }
 
