@@ -75,6 +75,13 @@ pub(super) fn range(asked: &Asked<'_>) -> Result<Vec<u8>, Failure> {
         return Err(Failure::parameter("end", "end timestamp must not be before start time"));
     }
     let step = parameters.some_span("step")?;
+    let is_less = parameters
+        .text("step")
+        .parse::<f64>()
+        .is_ok_and(|seconds| seconds > 0.0);
+    if step == 0 && is_less {
+        return Err(Failure::parameter("step", "a step has at least a millisecond"));
+    }
     if step <= 0 {
         let why = "zero or negative query resolution step widths are not accepted. Try a positive integer";
         return Err(Failure::parameter("step", why));

@@ -277,6 +277,12 @@ fn what_is_wrong_is_said_in_prometheus_words_with_its_code() {
             "invalid parameter \"step\": zero or negative query resolution step widths are not accepted. Try a positive integer",
         ),
         (
+            "query_range?query=x&start=0&end=1&step=0.0001",
+            400,
+            "bad_data",
+            "invalid parameter \"step\": a step has at least a millisecond",
+        ),
+        (
             "query_range?query=x&start=0&end=11001&step=1",
             400,
             "bad_data",
