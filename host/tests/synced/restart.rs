@@ -74,7 +74,7 @@ pub(crate) fn judge(recording: &Recording, moments: &[Moment], hosts: usize, set
             let began = Instant::now();
             let found = after(recording, &words, moment, settle);
             let about = format!("power failed before step {} ({:?})", moment.step, moment.luck);
-            println!(
+            eprintln!(
                 "{about}: {:.1} s, {} problems",
                 began.elapsed().as_secs_f64(),
                 found.len()
