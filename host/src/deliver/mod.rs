@@ -359,7 +359,12 @@ impl DeliverHandle {
 
     /// What a receiver's other side does not take for a while, as far as its plugin says so.
     pub fn rate_limited(&self, receiver: &str) -> Vec<UpstreamLimit> {
-        let known = self.shared.roster().running.get(receiver).map(|running| Arc::clone(&running.receiver));
+        let known = self
+            .shared
+            .roster()
+            .running
+            .get(receiver)
+            .map(|running| Arc::clone(&running.receiver));
         known.map_or_else(Vec::new, |receiver| receiver.transport.rate_limits())
     }
 

@@ -4,13 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     super::{
-        check::Checks,
-        meant,
-        pattern::NamePattern,
-        reader::Reader,
-        reading::Reading,
-        source::At,
-        wording::excerpt,
+        check::Checks, meant, pattern::NamePattern, reader::Reader, reading::Reading, source::At, wording::excerpt,
     },
     FileDispatch,
 };
