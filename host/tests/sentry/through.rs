@@ -345,7 +345,22 @@ async fn a_reload_ends_and_begins_what_a_receiver_hears_and_a_stop_sends_what_wa
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn runs_are_refused_where_nobody_carries_them() {
+async fn runs_are_refused_where_nobody_carries_them_and_of_checks_that_are_not_there() {
+    let sentry = "[connection.sentry]\nurl = \"https://sentry.example.com/api/1/\"\n\n[check.web-shop]\nplugin = \"http\"\n\n\
+                  [receiver.sentry]\nplugin = \"sentry\"\nconnection = \"sentry\"\n";
+    let said =
+        Place::new(&format!("{sentry}runs = [\"web-shpo\", \"later-*\"]\n")).finish(&["validate", "--no-plugins"]);
+    assert_ne!(said.code, 0);
+    for text in ["there is no check `web-shpo`", "did you mean \"web-shop\"?"] {
+        assert!(said.stderr.contains(text), "{text}\n{}", said.stderr);
+    }
+    let said = Place::new(&format!("{sentry}runs = [\"later-*\"]\n")).finish(&["validate", "--no-plugins"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(
+        said.stderr.contains("no check fits \"later-*\" in `runs`"),
+        "{}",
+        said.stderr
+    );
     let place = Place::new(
         "[connection.chat]\nurl = \"https://chat.example.com/\"\n\n[receiver.chat]\nplugin = \"webhook\"\nconnection = \"chat\"\n\
          runs = [\"*\"]\n",
