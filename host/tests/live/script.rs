@@ -160,6 +160,8 @@ fn short(alerts: &Alerts) -> Vec<String> {
 
 /// What came of the script once.
 struct Played {
+    /// In a line.
+    seen: String,
     wrong: Vec<String>,
     /// How often alerts changed.
     changes: usize,
@@ -212,7 +214,7 @@ fn play() -> Played {
         }
     }
     let (differences, widest, changes) = watch.differences(APART_MOST);
-    println!(
+    let seen = format!(
         "{changes} changes of state, at most {widest:.2} s apart, at most {:.2} s from look to look",
         watch.longest_gap
     );
@@ -220,6 +222,7 @@ fn play() -> Played {
     let is_evidence = watch.longest_gap < INTERVAL && missed_slots(&host) <= missed;
     host.stop();
     Played {
+        seen,
         wrong,
         changes,
         is_evidence,
@@ -241,6 +244,7 @@ fn missed_slots(host: &Running) -> f64 {
 fn a_prometheus_that_scrapes_the_host_has_the_same_alerts_at_the_same_time() {
     for attempt in 1..=ATTEMPTS {
         let played = play();
+        println!("{}", played.seen);
         if played.wrong.is_empty() {
             assert!(played.changes >= 20, "{}", played.changes);
             return;

@@ -10,7 +10,7 @@ use std::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{
@@ -71,14 +71,8 @@ pub(crate) fn judge(recording: &Recording, moments: &[Moment], hosts: usize, set
     let (next, problems) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while let Some(moment) = moments.get(next.fetch_add(1, Ordering::SeqCst)) {
-            let began = Instant::now();
             let found = after(recording, &words, moment, settle);
             let about = format!("power failed before step {} ({:?})", moment.step, moment.luck);
-            eprintln!(
-                "{about}: {:.1} s, {} problems",
-                began.elapsed().as_secs_f64(),
-                found.len()
-            );
             if !found.is_empty() {
                 next.store(moments.len(), Ordering::SeqCst);
             }

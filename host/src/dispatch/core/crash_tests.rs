@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::{
     super::{
         disk_tests::Disk,
-        message::NewsReason,
+        message::{News, NewsReason},
         occurrence::Occurrence,
         posted::PostedAlert,
         settings::{ReceiverTraits, Route},
@@ -129,6 +129,8 @@ struct Receiver {
     heard: BTreeSet<MessageId>,
     /// What happened once, by its id, and the message that said so.
     once: BTreeMap<Arc<str>, MessageId>,
+    /// Of those, what it refused for good.
+    refused: BTreeSet<Arc<str>>,
     down_until: i64,
     messages: usize,
 }
@@ -187,6 +189,12 @@ fn siesta() -> TimeInterval {
         ..times::Period::default()
     };
     TimeInterval { any: vec![period] }
+}
+
+/// Of something that happened once.
+fn id_of(news: &News) -> &Arc<str> {
+    let named = news.details.iter().find(|(name, _)| **name == *ID);
+    named.map(|(_, id)| id).unwrap()
 }
 
 impl Trial {
@@ -418,6 +426,13 @@ impl Trial {
                 ear.perhaps.insert(message.id);
                 failed(true, 10)
             }
+            4 if message.reason == NewsReason::Occurred => {
+                let ids = message.alerts.iter().map(|news| Arc::clone(id_of(news)));
+                receiver.refused.extend(ids);
+                Attempt::Permanent {
+                    message: "refused".to_owned(),
+                }
+            }
             4 => {
                 let ear = ear(receiver, message);
                 if ear.perhaps.contains(&message.id) {
@@ -501,7 +516,7 @@ impl Trial {
         );
         let receiver = self.receivers.get_mut(name).unwrap();
         for news in &*message.alerts {
-            let (_, id) = news.details.iter().find(|(name, _)| **name == *ID).unwrap();
+            let id = id_of(news);
             let before = receiver.once.insert(Arc::clone(id), message.id);
             assert_eq!(before, None, "seed {seed}: {name} hears of {id} in {message:?} as well");
             assert!(news.is_firing, "seed {seed}: {message:?}");
@@ -585,10 +600,11 @@ impl Trial {
         }
         assert!(self.unacknowledged.is_empty(), "seed {}", self.seed);
         for (name, receiver) in &self.receivers {
-            let heard = receiver.once.len();
+            let heard: BTreeSet<_> = receiver.once.keys().chain(&receiver.refused).collect();
             assert_eq!(
-                heard as u64, self.happened,
-                "seed {}: what {name} heard of what happened",
+                heard.len() as u64,
+                self.happened,
+                "seed {}: what {name} heard of what happened, or refused for good",
                 self.seed
             );
         }
