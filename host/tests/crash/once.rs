@@ -150,12 +150,13 @@ fn asked(stream: &mut TcpStream, message: &Message) -> std::io::Result<String> {
         })
         .collect();
     let body = json!({ "reason": message.reason.as_str(), "alerts": alerts }).to_string();
-    write!(
-        stream,
+    // In one piece: a process that is killed leaves all of it or nothing.
+    let request = format!(
         "POST / HTTP/1.1\r\nhost: hook\r\nidempotency-key: {}\r\ncontent-length: {}\r\n\r\n{body}",
         message.id,
         body.len()
-    )?;
+    );
+    stream.write_all(request.as_bytes())?;
     let mut answer = [0; 256];
     let length = stream.read(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
