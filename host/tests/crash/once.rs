@@ -38,8 +38,9 @@ const HOOK: &str = "BELLWETHER_CRASH_HOOK";
 
 const ACKNOWLEDGED: &str = "acknowledged ";
 
-/// Of one attempt to deliver: the hook sometimes never answers.
-const ATTEMPT: Duration = Duration::from_millis(300);
+/// Of one attempt to deliver: the hook sometimes never answers. Long enough that an answer which it gives arrives on a busy machine, too:
+/// the hook would not know that it did not.
+const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// From one failed attempt to the next.
 const PAUSE: Duration = Duration::from_millis(100);
