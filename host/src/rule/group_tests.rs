@@ -45,6 +45,7 @@ fn evaluated(rule: &str, limit: usize) -> Result<Evaluated, RuleProblem> {
         limit,
         externals: &externals,
         feeds: &Feeds::default(),
+        own: [""; 2],
         former: &[],
         is_settled: true,
         stop: &|| false,
