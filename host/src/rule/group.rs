@@ -121,6 +121,8 @@ pub struct Surroundings<'s, S> {
     pub externals: &'s Externals,
     /// What checks reported.
     pub feeds: &'s Feeds,
+    /// The `job` and the `instance` of the host's series.
+    pub own: [&'s str; 2],
     /// Labels that the rule put on before it was edited, and may not any more.
     pub former: &'s [Arc<str>],
     /// Whether this process evaluated the rule before. How it was before that, nobody knows.
@@ -226,6 +228,7 @@ fn judge<S: Storage>(
         at: moment.at - around.query_offset,
         set_by_rule: &set_by_rule,
         feeds: around.feeds,
+        own: around.own,
     };
     let others = Others::of(alerts, &elements, &set_by_rule);
     let look = |alert: &Alert| {

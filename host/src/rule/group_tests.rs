@@ -49,6 +49,7 @@ fn evaluated_over(storage: &Memory, rule: &str, limit: usize) -> Result<Evaluate
         limit,
         externals: &externals,
         feeds: &Feeds::default(),
+        own: [""; 2],
         former: &[],
         is_settled: true,
         stop: &|| false,

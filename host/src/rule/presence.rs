@@ -38,6 +38,8 @@ pub struct Presence<'p, S: Storage + ?Sized> {
     pub set_by_rule: &'p [&'p str],
     /// What checks reported.
     pub feeds: &'p Feeds,
+    /// The `job` and the `instance` that the host gives its series now.
+    pub own: [&'p str; 2],
 }
 
 /// What a part of the expression is asked about.
@@ -193,10 +195,15 @@ impl<S: Storage + ?Sized> Case<'_, S> {
             return best;
         }
         // An offset looks at what was missing once.
-        let newest = |id: &SeriesId| storage.newest(*id, until, i64::MAX / 4);
+        let newest = |id: &SeriesId| storage.newest(*id, self.presence.at - LOOKBACK, i64::MAX / 4);
         let is_back = |id: &SeriesId| newest(id).is_some_and(|point| !is_stale(point.value));
         if alike.iter().filter(own).any(is_back) {
             Absence::Returning
+        } else if found
+            .iter()
+            .any(|id| is_back(id) && self.is_renamed(storage.labels(*id), part))
+        {
+            Absence::Vanished
         } else {
             self.missing(selector, part, &alike)
         }
@@ -242,6 +249,20 @@ impl<S: Storage + ?Sized> Case<'_, S> {
         let checks: BTreeSet<&Arc<str>> = alike.iter().filter_map(|id| storage.labels(*id).get(CHECK)).collect();
         let each = checks.into_iter().map(|check| feeds.of_check(check, &missing));
         each.min().unwrap_or_else(|| feeds.of_any(&missing))
+    }
+
+    /// Whether the series is the one that is asked about, since the host has another `job` or `instance`.
+    fn is_renamed(&self, series: &Labels, part: &Part) -> bool {
+        let now = ["job", "instance"].into_iter().zip(self.presence.own);
+        let is_own = |(name, value): (&str, &str)| series.get(name).is_some_and(|own| **own == *value);
+        if !now.clone().all(is_own) {
+            return false;
+        }
+        let has = |(name, _): &(&str, &str)| part.labels.get(name).is_some();
+        let labels = now
+            .filter(has)
+            .fold(part.labels.clone(), |labels, (name, value)| labels.with(name, value));
+        labels != part.labels && agree(series, &labels) && (!part.is_exact || self.is_same(series, &labels))
     }
 
     /// Whether the check once judged the target that the labels name.

@@ -60,6 +60,7 @@ fn look(expr: &str, alert: &Alert, storage: &Memory, feeds: &Feeds) -> Absence {
         at: NOW,
         set_by_rule: &["severity"],
         feeds,
+        own: ["bellwether", "here:2"],
     };
     presence.of(&parse(expr).unwrap(), alert)
 }
@@ -326,4 +327,33 @@ fn a_range_that_was_empty_says_nothing_before_most_of_it_is_there_again() {
         "one sample has no rate"
     );
     assert_eq!(of("count_over_time(x_total[5m]) > 1", 0, None), Absence::Ended);
+}
+
+#[test]
+fn what_is_reported_under_another_address_of_the_host_is_the_same() {
+    let of = |instance| {
+        [
+            ("check", "web"),
+            ("target", "down"),
+            ("job", "bellwether"),
+            ("instance", instance),
+        ]
+    };
+    let storage = memory(&[
+        ("target_up", &of("here:2"), 0),
+        ("scraped", &of("a:9100"), 0),
+        ("ended", &of("here:2"), 10 * MINUTE),
+    ]);
+    let feeds = feeds(&[("web", &[("down", Status::Critical)])]);
+    for (expr, expected) in [
+        ("target_up == 0", Absence::Vanished),
+        ("sum by (check, instance) (target_up) == 0", Absence::Vanished),
+        ("scraped == 0", Absence::Silent),
+        ("ended == 0", Absence::Silent),
+    ] {
+        let found = look(expr, &alert(&of("here:1"), Some(MISSED)), &storage, &feeds);
+        assert_eq!(found, expected, "{expr}");
+    }
+    let now = alert(&of("here:2"), Some(MISSED));
+    assert_eq!(look("ended == 0", &now, &storage, &feeds), Absence::Silent);
 }

@@ -386,6 +386,7 @@ impl Core {
             limit: group.limit,
             externals: &self.externals,
             feeds: &self.feeds,
+            own: [&self.history.settings().job, &self.history.settings().instance],
             former: &run.former,
             is_settled: run.is_settled,
             stop: &|| self.clock.monotonic() >= deadline,

@@ -234,6 +234,7 @@ impl<'t> Runner<'t> {
             limit: run.group.limit,
             externals: &self.test.externals,
             feeds: &Feeds::default(),
+            own: [""; 2],
             former: &[],
             is_settled: true,
             stop: &|| false,
