@@ -34,16 +34,16 @@ fn memory() -> Memory {
 }
 
 fn evaluated(rule: &str, limit: usize) -> Result<Evaluated, RuleProblem> {
-    evaluated_over(memory(), rule, limit)
+    evaluated_over(&memory(), rule, limit)
 }
 
-fn evaluated_over(storage: Memory, rule: &str, limit: usize) -> Result<Evaluated, RuleProblem> {
+fn evaluated_over(storage: &Memory, rule: &str, limit: usize) -> Result<Evaluated, RuleProblem> {
     let text = format!("groups:\n- name: g\n  rules:\n  - {}\n", rule.replace('\n', "\n    "));
     let (set, _) = load_text("f.yml", &text, 15_000).unwrap();
     let rule = Arc::clone(&set.groups[0].rules[0]);
     let externals = Externals::default();
     let around = Surroundings {
-        storage: &storage,
+        storage,
         query_offset: 0,
         default_step: 15_000,
         limit,
@@ -180,6 +180,6 @@ fn texts_of_many_alerts_are_limited_together() {
         memory
     };
     let rule = "alert: Long\nexpr: depth\nannotations: {long: '{{ printf \"%60000s\" \"x\" }}'}";
-    assert_eq!(evaluated_over(many(1_000), rule, 0).unwrap().alerts.len(), 1_000);
-    assert_eq!(evaluated_over(many(1_200), rule, 0), Err(RuleProblem::TooLong));
+    assert_eq!(evaluated_over(&many(1_000), rule, 0).unwrap().alerts.len(), 1_000);
+    assert_eq!(evaluated_over(&many(1_200), rule, 0), Err(RuleProblem::TooLong));
 }
