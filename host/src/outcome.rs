@@ -201,6 +201,21 @@ pub struct Usage {
     pub requests: BTreeMap<&'static str, u64>,
     /// Log lines past the run's budget.
     pub log_lines_dropped: u64,
+    /// What it asked of others and how long that took: the first of them, in the order in which they ended.
+    pub calls: Vec<CallSpan>,
+}
+
+/// A call of a run to somebody else: a request over HTTP with its redirects, a pipeline of Redis, a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallSpan {
+    /// `http`, `redis` or `postgres`.
+    pub kind: &'static str,
+    /// Since the run began.
+    pub began: Duration,
+    /// From its beginning to its end.
+    pub took: Duration,
+    /// What it did at last, one part after the other up to its end: `resolve`, `connect`, `tls`, `processing`, `transfer`.
+    pub phases: Vec<(&'static str, Duration)>,
 }
 
 /// A refused call.

@@ -12,18 +12,22 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     editions::Editions,
     events::{AllLoaded, CheckNotLoaded, ConfigWarnings, ReloadWaits, Reloaded},
-    plugins::{LoadedCheck, LoadedReceiver, by_source, described_metrics, load_checks, load_receivers, load_source},
+    plugins::{
+        LoadedCheck, LoadedReceiver, by_source, described_metrics, load_checks, load_receivers, load_source,
+        without_events,
+    },
     receivers::{self, Outward},
     runner::Roster,
     watch::{WatchHandle, Watched},
 };
 use crate::{
     board::{BoardCheck, BoardHandle},
-    config::{self, Check, Config, LoadRequest, Loaded},
+    config::{self, Check, Config, LoadRequest, Loaded, Problems},
     deliver::configured,
     dispatch::{self, DispatchHandle},
     expose::{BoxFuture, Control, ReloadSummary, ServeHandle},
     history,
+    ingest::{IngestHandle, IngestSettings},
     outcome::Outcome,
     rule::{self, Lints, RuleSet, RuleWarnings, RulesHandle},
     sandbox::{Progress, Sandbox},
@@ -117,7 +121,10 @@ pub(super) struct Conductor {
     pub(super) board: BoardHandle,
     pub(super) rules: RulesHandle,
     pub(super) dispatch: DispatchHandle,
+    pub(super) ingest: IngestHandle,
     pub(super) outward: Outward,
+    /// Receivers that sources hand envelopes to and that take none.
+    pub(super) without_events: Problems,
     /// Receivers that cannot be used.
     pub(super) failed_receivers: Vec<Arc<str>>,
     pub(super) scheduler: SchedulerHandle,
@@ -199,9 +206,11 @@ impl Conductor {
         let sources = by_source(&self.current);
         let (done, mut arrived) = mpsc::channel(sources.len().max(1));
         let all = self.current.config.checks.values();
+        let checks = all.map(|check| board_check(check, None));
         self.board
-            .replace_checks(all.map(|check| board_check(check, None)).collect())
+            .replace_checks(checks.chain(heartbeats(&self.current.config)).collect())
             .await;
+        self.ingest.configure(IngestSettings::of(&self.current.config)).await;
         let loaded = Arc::new(self.current.clone());
         for (source, checks) in sources {
             let (sandbox, loaded, done) = (Arc::clone(&self.sandbox), Arc::clone(&loaded), done.clone());
@@ -253,6 +262,7 @@ impl Conductor {
             let ready = of_task(&mut receivers).await;
             self.take_receivers(&ready);
         }
+        self.say_without_events();
         self.telemetry.emit(&AllLoaded {
             ready: running.len(),
             failed: self.failed.len(),
@@ -266,7 +276,7 @@ impl Conductor {
     /// Rules that will never fire are said when they come into force, too: not everybody asks `validate`.
     fn say_unwise(&self, rules: &RuleSet, config: &Config, checks: &[LoadedCheck]) {
         let history = &config.history;
-        let lints = Lints::new(history.interval, history.retention, described_metrics(checks));
+        let lints = Lints::new(history.interval, history.retention, described_metrics(checks, config));
         let warnings = rule::unwise(rules, lints);
         if !warnings.is_empty() {
             self.telemetry.emit(&RuleWarnings { warnings: &warnings });
@@ -285,8 +295,18 @@ impl Conductor {
         })
     }
 
+    /// Sources that hand their envelopes to whoever cannot take them.
+    fn say_without_events(&self) {
+        if !self.without_events.is_empty() {
+            self.telemetry.emit(&ConfigWarnings {
+                warnings: &self.without_events,
+            });
+        }
+    }
+
     fn take_receivers(&mut self, ready: &[LoadedReceiver]) {
         self.failed_receivers = receivers::failed(ready);
+        self.without_events = Problems(without_events(&self.current, ready));
         self.outward.replace(&self.current.config, ready);
     }
 
@@ -336,7 +356,7 @@ impl Conductor {
         self.editions = editions;
         self.say_unwise(&rules, &new.config, &checks);
         self.roster.replace(&checks);
-        self.swap(checks).await;
+        self.swap(checks, &new.config).await;
         let history = (self.current.config.history != new.config.history)
             .then(|| history::Settings::of(&new.config.history, &self.serve.address().to_string()));
         // Before the rules, whose alerts it leads. It ends before this does, when the host stops.
@@ -352,8 +372,13 @@ impl Conductor {
 
     /// Receivers of a new configuration. Errors: it breaks one.
     async fn receivers_of(&self, new: &Loaded) -> Result<Vec<LoadedReceiver>, String> {
-        let unfit = configured::problems(new).into_iter().map(|problem| problem.to_string());
+        let unfit = configured::problems(new).into_iter();
         let receivers = load_receivers(&self.sandbox, new, &*self.progress).await;
+        let known = &self.without_events.0;
+        let is_new = |problem: &config::Problem| known.iter().all(|known| known.message != problem.message);
+        let unfit = unfit
+            .chain(without_events(new, &receivers).into_iter().filter(is_new))
+            .map(|problem| problem.to_string());
         let broken = receivers::broken_anew(&receivers, &self.failed_receivers, &self.current.config);
         let problems: Vec<String> = unfit.chain(broken).collect();
         if problems.is_empty() {
@@ -364,10 +389,11 @@ impl Conductor {
     }
 
     /// Hands the checks to those who run and show them.
-    async fn swap(&mut self, checks: Vec<LoadedCheck>) {
+    async fn swap(&mut self, checks: Vec<LoadedCheck>, config: &Config) {
         let all = checks.iter();
-        let all = all.map(|loaded| board_check(&loaded.check, loaded.problem())).collect();
-        self.board.replace_checks(all).await;
+        let all = all.map(|loaded| board_check(&loaded.check, loaded.problem()));
+        self.board.replace_checks(all.chain(heartbeats(config)).collect()).await;
+        self.ingest.configure(IngestSettings::of(config)).await;
         let ready = checks.iter().filter(|loaded| loaded.plugin.is_ok());
         self.scheduler
             .replace(ready.map(|loaded| Arc::clone(&loaded.check)).collect())
@@ -399,7 +425,16 @@ fn board_check(check: &Arc<Check>, problem: Option<String>) -> BoardCheck {
     BoardCheck {
         check: Arc::clone(check),
         problem,
+        is_pushed: false,
     }
+}
+
+/// Shown as checks are.
+fn heartbeats(config: &Config) -> impl Iterator<Item = BoardCheck> {
+    config
+        .heartbeats
+        .values()
+        .map(|heartbeat| BoardCheck::heartbeat(heartbeat))
 }
 
 /// A check that could not be loaded before may stay so, unless it was edited; one that runs, or is new, may not become so.
@@ -438,7 +473,21 @@ fn summarise(old: &Config, new: &Loaded, mended: &BTreeSet<Arc<str>>) -> ReloadS
             Some(_) => summary.changed.push(name.to_string()),
         }
     }
+    summarise_heartbeats(old, new, &mut summary);
     summary
+}
+
+/// They are shown as checks are, and so they are told.
+fn summarise_heartbeats(old: &Config, new: &Config, summary: &mut ReloadSummary) {
+    let gone = old.heartbeats.keys().filter(|name| !new.heartbeats.contains_key(*name));
+    summary.removed.extend(gone.map(ToString::to_string));
+    for (name, heartbeat) in &new.heartbeats {
+        match old.heartbeats.get(name) {
+            None => summary.added.push(name.to_string()),
+            Some(before) if before == heartbeat => summary.unchanged += 1,
+            Some(_) => summary.changed.push(name.to_string()),
+        }
+    }
 }
 
 /// Keys that are read once, at start.
@@ -446,6 +495,7 @@ fn restart_wanted(old: &Config, new: &Config) -> Option<String> {
     let (old, new) = (&old.host, &new.host);
     let keys: Vec<&str> = [
         ("listen", old.listen != new.listen),
+        ("push_listen", old.push_listen != new.push_listen),
         ("environment", old.environment != new.environment),
         ("state_dir", old.state_dir != new.state_dir),
         ("cache_dir", old.cache_dir != new.cache_dir),

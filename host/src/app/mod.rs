@@ -7,10 +7,12 @@ mod conductor;
 mod editions;
 mod events;
 mod oneshot;
+mod onward;
 mod plugins;
 mod reach;
 mod receivers;
 mod runner;
+mod runs;
 mod watch;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -20,6 +22,7 @@ use tokio::runtime::{Handle, Runtime};
 pub use oneshot::{OneShot, OneShotOptions, find_check};
 pub use plugins::{
     LoadedCheck, LoadedReceiver, described_metrics, effective_limits, load_check, load_checks, load_receivers,
+    without_events,
 };
 
 use self::{
@@ -49,6 +52,7 @@ use crate::{
     dispatch::{self, Dispatch, DispatchHandle, DispatchOptions},
     expose::{self, CERTIFICATE_POLL, ListenError, ServeError, ServeHandle, ServeOptions, Sources},
     history::{self, Reporter},
+    ingest::{Ingest, IngestHandle, IngestOptions, IngestSettings},
     rule::{self, Externals, RuleOptions, RuleWarnings, Rules, RulesHandle, outlet::Outlet},
     sandbox::{
         COMPILE_CPU_DEFAULT, COMPILE_WALL_DEFAULT, CompilerOptions, Progress, Sandbox, SandboxError, SandboxOptions,
@@ -132,6 +136,7 @@ pub struct App {
     rules: RulesHandle,
     dispatch: DispatchHandle,
     deliver: DeliverHandle,
+    ingest: IngestHandle,
     store: Store,
     serve: ServeHandle,
     door: Door,
@@ -164,6 +169,7 @@ impl App {
         // What others could hold comes first: nothing has been touched when it cannot be had.
         let lock = StateLock::acquire(&config.host.state_dir)?;
         let listener = expose::bind(config.host.listen)?;
+        let push_listener = config.host.push_listen.map(expose::bind).transpose()?;
 
         let redactor = Redactor::default();
         redactor.learn(&config.secrets);
@@ -207,25 +213,6 @@ impl App {
                 telemetry: telemetry.clone(),
             },
         );
-        let roster = Roster::default();
-        let scheduler = Scheduler::start(
-            &supervisor,
-            clock.clone(),
-            schedule::Options {
-                concurrency: config.host.concurrency,
-                plugin_runtime: plugin_runtime.handle().clone(),
-            },
-            Arc::new(SandboxRunner::new(
-                roster.clone(),
-                bank.clone(),
-                store.clone(),
-                &config.host.environment,
-            )),
-            board.news(),
-            telemetry.clone(),
-        );
-        scheduler.restore(board.previous()).await;
-
         let address = listener
             .local_addr()
             .map_or(config.host.listen, |address| address)
@@ -305,6 +292,40 @@ impl App {
             beating: None,
         };
         let deliver = outward.deliver.clone();
+        let roster = Roster::default();
+        let scheduler = Scheduler::start(
+            &supervisor,
+            clock.clone(),
+            schedule::Options {
+                concurrency: config.host.concurrency,
+                plugin_runtime: plugin_runtime.handle().clone(),
+            },
+            Arc::new(SandboxRunner::new(
+                roster.clone(),
+                bank.clone(),
+                store.clone(),
+                deliver.clone(),
+                &config.host.environment,
+            )),
+            board.news(),
+            telemetry.clone(),
+        );
+        scheduler.restore(board.previous()).await;
+        let ingest = Ingest::start(
+            &supervisor,
+            IngestOptions {
+                settings: IngestSettings::of(config),
+                board: board.clone(),
+                store: Some(store.clone()),
+                onward: Arc::new(onward::Wired {
+                    dispatch: dispatch.clone(),
+                    deliver: deliver.clone(),
+                }),
+                clock: clock.clone(),
+                telemetry: telemetry.clone(),
+            },
+        )
+        .map_err(StartError::Threads)?;
         if !rule_warnings.is_empty() {
             telemetry.emit(&RuleWarnings {
                 warnings: &rule_warnings,
@@ -323,6 +344,8 @@ impl App {
                     rules: rules.status(),
                 },
                 dispatch: dispatch.clone(),
+                ingest: ingest.clone(),
+                push_listener,
                 control: Arc::new(door.clone()),
                 telemetry: telemetry.clone(),
                 redactor: redactor.clone(),
@@ -342,7 +365,9 @@ impl App {
             board: board.clone(),
             rules: rules.clone(),
             dispatch: dispatch.clone(),
+            ingest: ingest.clone(),
             outward,
+            without_events: Problems::default(),
             failed_receivers: Vec::new(),
             scheduler: scheduler.clone(),
             serve: serve.clone(),
@@ -364,6 +389,7 @@ impl App {
             rules,
             dispatch,
             deliver,
+            ingest,
             store,
             serve,
             door,
@@ -376,6 +402,11 @@ impl App {
     /// Where it listens, with the real port.
     pub fn address(&self) -> SocketAddr {
         self.serve.address()
+    }
+
+    /// Where pushes are taken besides, with the real port.
+    pub fn push_address(&self) -> Option<SocketAddr> {
+        self.serve.push_address()
     }
 
     /// `http` or `https`.
@@ -415,6 +446,7 @@ impl App {
         self.watch = None;
         // Together: rules must not judge by what is no longer renewed, such as the checks that wait here for one long run.
         let (mut left, ()) = tokio::join!(self.scheduler.stop(RUNS_PATIENCE), self.rules.stop());
+        self.ingest.stop().await;
         self.deliver.stop().await;
         self.dispatch.stop().await;
         self.board.stop().await;

@@ -10,9 +10,10 @@ use super::reach;
 use crate::{
     board::SERIES_LIMIT_DEFAULT,
     capability::{log::LINES_DEFAULT, reach::Reach, state::QUOTA_BYTES_DEFAULT},
-    config::{Check, Limits, Loaded, PluginSource, PluginUse, Problem, Receiver, User},
+    config::{Check, Config, Limits, Loaded, PluginSource, PluginUse, Problem, Receiver, User},
+    ingest::derive,
     rule::Metrics,
-    sandbox::{LoadError, Plugin, Progress, RunLimits, Sandbox},
+    sandbox::{LoadError, NewsKind, Plugin, Progress, RunLimits, Sandbox},
 };
 
 /// A check, and what it will run or why it cannot.
@@ -61,9 +62,13 @@ pub fn effective_limits(check: &Check, plugin: Option<&Plugin>) -> Limits {
 const DYNAMIC_METRICS: &str = "dynamic-metrics";
 const DYNAMIC_METRICS_PREFIXES: &str = "dynamic-metrics-prefixes";
 
-/// The metrics that checks say they report; None: one of them may report any other.
-pub fn described_metrics(checks: &[LoadedCheck]) -> Option<Metrics> {
+/// The metrics that checks say they report, and those of sources of events; None: one of the checks may report any other.
+pub fn described_metrics(checks: &[LoadedCheck], config: &Config) -> Option<Metrics> {
     let mut metrics = Metrics::default();
+    if !config.sources.is_empty() {
+        let derived = [derive::ERRORS, derive::REQUESTS, derive::TRANSACTIONS];
+        metrics.families.extend(derived.map(str::to_owned));
+    }
     for LoadedCheck { check, plugin, .. } in checks {
         let description = plugin.as_ref().ok()?.description();
         let beginnings = description.detail(DYNAMIC_METRICS_PREFIXES).unwrap_or_default();
@@ -173,7 +178,10 @@ pub async fn load_receivers(
         let ready = prepare(sandbox, loaded, source, &uses, progress).await;
         all.extend(receivers.iter().zip(ready).map(|((receiver, _), ready)| {
             let (plugin, reach) = match ready {
-                Ok((plugin, reach)) => (Ok(plugin), reach),
+                Ok((plugin, reach)) => match uncarried(loaded, receiver, &plugin) {
+                    None => (Ok(plugin), reach),
+                    Some(problem) => (Err(vec![problem]), Arc::default()),
+                },
                 Err(problems) => (Err(problems), Arc::default()),
             };
             LoadedReceiver {
@@ -185,6 +193,43 @@ pub async fn load_receivers(
     }
     all.sort_by(|one, other| one.receiver.name.cmp(&other.receiver.name));
     all
+}
+
+/// Where a source hands its envelopes to a receiver whose plugin takes none.
+pub fn without_events(loaded: &Loaded, receivers: &[LoadedReceiver]) -> Vec<Problem> {
+    let takes_none = |name: &Arc<str>| {
+        let mut named = receivers.iter().filter(|loaded| loaded.receiver.name == *name);
+        named.any(|loaded| {
+            loaded
+                .plugin
+                .as_ref()
+                .is_ok_and(|plugin| !plugin.carries(NewsKind::Events))
+        })
+    };
+    let sources = loaded.config.sources.values();
+    let named = sources.flat_map(|source| source.receivers.iter().map(move |receiver| (source, receiver)));
+    named
+        .filter(|(_, receiver)| takes_none(receiver))
+        .map(|(source, receiver)| {
+            let message = format!(
+                "receiver `{receiver}` takes no events of applications, and gets none of `{}`",
+                source.name
+            );
+            let hint = "name one whose plugin exports `bellwether:plugin/events`, such as `sentry`";
+            Problem::at(loaded.locate_source_receiver(&source.name, receiver), message).with_hint(hint)
+        })
+        .collect()
+}
+
+/// A receiver that hears of runs, with a plugin that takes none.
+fn uncarried(loaded: &Loaded, receiver: &Receiver, plugin: &Plugin) -> Option<Problem> {
+    if receiver.runs.is_empty() || plugin.carries(NewsKind::Runs) {
+        return None;
+    }
+    let (name, plugin) = (&receiver.name, &plugin.description().name);
+    let message = format!("receiver `{name}`: plugin `{plugin}` does not carry runs of checks");
+    let place = loaded.locate(User::Receiver(name), "runs");
+    Some(Problem::at(place, message).with_hint("remove `runs`, or use a plugin that carries them, such as `sentry`"))
 }
 
 /// What somebody who uses a plugin gets: it, and what he may reach; or every problem.

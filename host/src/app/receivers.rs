@@ -18,16 +18,18 @@ use crate::{
     config::{Config, Connection, Receiver, ReceiverKind},
     deliver::{
         self, DeliverHandle,
-        configured::{self, Basis, Carrier, Tools},
+        configured::{self, Basis, Carrier, Tools, Ways},
         forwarder::{Forwarder, ForwarderTools},
         heartbeat::Heartbeat,
         key,
         outgoing::Outgoing,
         redact::Key,
+        stream::Carry,
         transport::{Sending, SharedTransport, Transport},
     },
     dispatch::Attempt,
     rule::RuleStatus,
+    sandbox::{ForwardedEvent, ForwardedRun, NewsKind},
     secret::Redactor,
     store::Store,
     supervisor::{CancellationToken, Supervisor},
@@ -63,6 +65,8 @@ impl Outward {
         let receivers = &mut first.dispatch.receivers;
         receivers.retain(|_, receiver| !matches!(receiver.kind, ReceiverKind::Plugin(_)));
         self.replace(&first, &[]);
+        // What comes for them meanwhile waits as well.
+        self.deliver.expect(config.dispatch.receivers.values());
     }
 
     /// What `config` says and nothing else, from now on.
@@ -155,25 +159,25 @@ impl Maker {
         plugins: &[LoadedReceiver],
         address: &str,
     ) -> deliver::Receiver {
-        let (carrier, transport) = self.transport(receiver, plugins);
+        let (carrier, ways) = self.ways(receiver, plugins);
         let basis = Basis {
             receiver: Arc::clone(receiver),
             hidden: config.dispatch.redact_labels.clone(),
             external_url: config.alerting.external_url.as_deref().unwrap_or(address).into(),
             carrier,
         };
-        configured::receiver(basis, transport, self.key.clone(), self.redactor.clone())
+        configured::receiver(basis, ways, self.key.clone(), self.redactor.clone())
     }
 
-    fn transport(&self, receiver: &Arc<Receiver>, plugins: &[LoadedReceiver]) -> (Carrier, SharedTransport) {
+    fn ways(&self, receiver: &Arc<Receiver>, plugins: &[LoadedReceiver]) -> (Carrier, Ways) {
         match configured::built_in(receiver, &self.tools) {
-            Ok(Some(transport)) => (Carrier::BuiltIn, transport),
+            Ok(Some(transport)) => (Carrier::BuiltIn, transport.into()),
             Ok(None) => self.plugin(receiver, plugins),
             Err(problem) => broken(problem),
         }
     }
 
-    fn plugin(&self, receiver: &Arc<Receiver>, plugins: &[LoadedReceiver]) -> (Carrier, SharedTransport) {
+    fn plugin(&self, receiver: &Arc<Receiver>, plugins: &[LoadedReceiver]) -> (Carrier, Ways) {
         let loaded = plugins.iter().find(|loaded| loaded.receiver.name == receiver.name);
         let (Some(loaded), ReceiverKind::Plugin(own)) = (loaded, &receiver.kind) else {
             return broken("its plugin is not loaded yet".to_owned());
@@ -183,7 +187,9 @@ impl Maker {
             Err(_) => return broken(problem(loaded).unwrap_or_default()),
         };
         let carrier = Carrier::Plugin(*plugin.sha256());
-        let forwarder = Forwarder {
+        let hears_runs = !receiver.runs.is_empty() && plugin.carries(NewsKind::Runs);
+        let hears_events = plugin.carries(NewsKind::Events);
+        let forwarder = Arc::new(Forwarder {
             receiver: Arc::clone(&receiver.name),
             location: receiver.location.as_str().into(),
             plugin,
@@ -191,13 +197,21 @@ impl Maker {
             limits: own.limits.clone(),
             reach: Arc::clone(&loaded.reach),
             tools: self.forwarders.clone(),
+        });
+        let ways = Ways {
+            transport: Arc::clone(&forwarder) as SharedTransport,
+            runs: hears_runs.then(|| Arc::clone(&forwarder) as Arc<dyn Carry<ForwardedRun>>),
+            events: hears_events.then_some(forwarder as Arc<dyn Carry<ForwardedEvent>>),
         };
-        (carrier, Arc::new(forwarder))
+        (carrier, ways)
     }
 }
 
-fn broken(problem: String) -> (Carrier, SharedTransport) {
-    (Carrier::Nothing(problem.clone()), Arc::new(Broken { problem }))
+fn broken(problem: String) -> (Carrier, Ways) {
+    let transport: SharedTransport = Arc::new(Broken {
+        problem: problem.clone(),
+    });
+    (Carrier::Nothing(problem), transport.into())
 }
 
 /// Of a receiver that cannot be used as it is configured.

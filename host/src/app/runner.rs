@@ -1,11 +1,12 @@
-//! Executes what the scheduler decides: finds the plugin and what it may reach, lends it state, keeps what it changed.
+//! Executes what the scheduler decides: finds the plugin and what it may reach, lends it state, keeps what it changed, and tells those
+//! who hear of runs.
 
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::plugins::LoadedCheck;
+use super::{plugins::LoadedCheck, runs::forwarded};
 use crate::{
     capability::{
         reach::Reach,
@@ -13,6 +14,7 @@ use crate::{
     },
     clock::Clock,
     config::{Check, Schedule},
+    deliver::DeliverHandle,
     outcome::{Failure, Outcome, Reason, Usage},
     sandbox::{Plugin, RunRequest},
     schedule::{BoxFuture, Job, Runner},
@@ -87,15 +89,23 @@ pub(super) struct SandboxRunner {
     roster: Roster,
     bank: StateBank,
     store: Store,
+    deliver: DeliverHandle,
     facts: Arc<Vec<(String, String)>>,
 }
 
 impl SandboxRunner {
-    pub(super) fn new(roster: Roster, bank: StateBank, store: Store, environment: &str) -> Self {
+    pub(super) fn new(
+        roster: Roster,
+        bank: StateBank,
+        store: Store,
+        deliver: DeliverHandle,
+        environment: &str,
+    ) -> Self {
         Self {
             roster,
             bank,
             store,
+            deliver,
             facts: Arc::new(facts(environment)),
         }
     }
@@ -119,6 +129,10 @@ impl SandboxRunner {
 impl Runner for SandboxRunner {
     fn run(&self, job: Job) -> BoxFuture<'static, Outcome> {
         Box::pin(self.clone().execute(job))
+    }
+
+    fn ended(&self, check: &Check, outcome: &Outcome) {
+        self.deliver.offer_run(&check.name, || forwarded(check, outcome));
     }
 }
 
@@ -145,7 +159,7 @@ pub(super) fn request(
     }
 }
 
-fn interval(check: &Check) -> Option<std::time::Duration> {
+pub(super) fn interval(check: &Check) -> Option<std::time::Duration> {
     match &check.schedule {
         Schedule::Interval { every, .. } => Some(*every),
         Schedule::Cron(_) => None,

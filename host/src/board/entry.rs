@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock::{Instant, Timestamp},
-    config::{Check, PluginOrigin, Schedule},
+    config::{Check, Heartbeat, Limits, PluginOrigin, PluginSource, Schedule},
     metric::{FamilyHead, LabelName, MetricName},
     outcome::{Outcome, Status, Verdict},
 };
@@ -41,6 +41,44 @@ pub struct BoardCheck {
     pub check: Arc<Check>,
     /// Why it could not be loaded; none: it runs.
     pub problem: Option<String>,
+    /// It is a heartbeat: the host itself reports it, when something is pushed, and nobody runs it.
+    pub is_pushed: bool,
+}
+
+/// What a heartbeat has in the place of a plugin.
+const HEARTBEAT: &str = "heartbeat";
+
+impl BoardCheck {
+    /// A heartbeat, shown as a check of its name. Its report never grows old: being late is a verdict.
+    pub fn heartbeat(heartbeat: &Heartbeat) -> Self {
+        let check = Check {
+            name: Arc::clone(&heartbeat.name),
+            plugin: PluginSource {
+                origin: PluginOrigin::Bundled(HEARTBEAT.to_owned()),
+                sha256: None,
+            },
+            plugin_edition: 0,
+            schedule: Schedule::Interval {
+                every: heartbeat.interval,
+                retry: None,
+            },
+            timeout: Duration::ZERO,
+            stale_after: Some(Duration::MAX),
+            prefix: String::new(),
+            labels: heartbeat.labels.clone(),
+            limits: Limits::default(),
+            allow: BTreeSet::new(),
+            connections: BTreeMap::new(),
+            required: heartbeat.required,
+            settings: "{}".into(),
+            location: heartbeat.location.clone(),
+        };
+        Self {
+            check: Arc::new(check),
+            problem: None,
+            is_pushed: true,
+        }
+    }
 }
 
 /// When the series of a check vanish.
@@ -142,6 +180,7 @@ impl Entry {
             status: spec.problem.is_some().then_some(Status::Unknown),
             message: spec.problem.clone().unwrap_or_default(),
             problem: spec.problem.clone(),
+            is_pushed: spec.is_pushed,
             ran: false,
             restored: false,
             outcome: None,

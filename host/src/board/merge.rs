@@ -18,6 +18,7 @@ use super::{
     gap::Gap,
     restore::Stored,
     snapshot::{Block, CheckState, Snapshot},
+    sources::Sources,
     taking::Taking,
     totals::Totals,
     turn::{Told, Turn},
@@ -68,6 +69,7 @@ pub(super) struct State {
     checks: HashMap<Arc<str>, Entry>,
     catalog: Catalog,
     host: Totals,
+    sources: Sources,
     /// Checks with totals that were not shown yet.
     unsettled: BTreeSet<Arc<str>>,
     /// Since the last snapshot.
@@ -334,6 +336,17 @@ impl State {
         self.show_host_totals();
     }
 
+    /// What a source of events reports.
+    pub(super) fn of_source(&mut self, source: &Arc<str>, families: Vec<ReportedFamily>, now: Now) {
+        self.changed |= self.sources.take(&mut self.catalog, source, families, now);
+    }
+
+    /// These sources of events and no others.
+    pub(super) fn retain_sources(&mut self, names: &BTreeSet<Arc<str>>) {
+        self.sources.retain(&mut self.catalog, names);
+        self.changed = true;
+    }
+
     /// No report grew older while nobody could make a newer one.
     pub(super) fn forgive(&mut self, gap: Gap, now: Now) {
         for entry in self.checks.values_mut() {
@@ -395,6 +408,7 @@ impl State {
             self.host.settle();
             self.show_host_totals();
         }
+        self.changed |= self.sources.settle(&mut self.catalog);
     }
 
     fn show_host_totals(&mut self) {

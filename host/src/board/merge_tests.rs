@@ -29,6 +29,7 @@ fn spec(check: Check) -> BoardCheck {
     BoardCheck {
         check: Arc::new(check),
         problem: None,
+        is_pushed: false,
     }
 }
 

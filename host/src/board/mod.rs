@@ -1,7 +1,7 @@
 //! The merged, current state of every check.
 //!
 //! One task owns it. Flows in: outcomes and missed ticks from `schedule`, the checks of the configuration from `app`, the
-//! host's own instruments. Flows out: immutable [`Snapshot`]s through a watch channel, and last reports through `store`.
+//! host's own instruments, measurements and heartbeats from `ingest`. Flows out: immutable [`Snapshot`]s through a watch channel, and last reports through `store`.
 //! It runs nothing, serves nothing, and nothing waits for it but what brings it news.
 
 mod account;
@@ -18,6 +18,7 @@ mod merge;
 mod owner;
 mod restore;
 mod snapshot;
+mod sources;
 mod taking;
 mod totals;
 mod turn;
@@ -31,7 +32,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::owner::{Command, Owner};
 use crate::{
     clock::Clock,
-    outcome::Outcome,
+    outcome::{Outcome, ReportedFamily},
     schedule::{News, Previous},
     store::Store,
     supervisor::Supervisor,
@@ -134,6 +135,19 @@ impl BoardHandle {
     /// the next time.
     pub async fn read_host(&self) {
         let _ = self.commands.send(Command::ReadHost).await;
+    }
+
+    /// What was derived from the pushes of sources since the last time, by source. Waits while the board is busy.
+    pub async fn take_sources(&self, reports: Vec<(Arc<str>, Vec<ReportedFamily>)>) {
+        if reports.iter().any(|(_, families)| !families.is_empty()) {
+            let _ = self.commands.send(Command::Sources(reports)).await;
+        }
+    }
+
+    /// These sources and no others: what the others reported vanishes.
+    pub async fn retain_sources(&self, names: Vec<Arc<str>>) {
+        let names = names.into_iter().collect();
+        let _ = self.commands.send(Command::RetainSources(names)).await;
     }
 
     /// The newest snapshot, always; it is never older than a second and ten when the host is alive.

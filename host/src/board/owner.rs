@@ -21,7 +21,7 @@ use super::{
 use crate::{
     clock::{Clock, Instant, Timestamp},
     config::Check,
-    outcome::Outcome,
+    outcome::{Outcome, ReportedFamily},
     schedule::{News, Previous},
     store::Store,
     supervisor::catch,
@@ -58,6 +58,8 @@ pub(super) enum Command {
     Missed(String, u64),
     Failed(String, String),
     ReadHost,
+    Sources(Vec<(Arc<str>, Vec<ReportedFamily>)>),
+    RetainSources(BTreeSet<Arc<str>>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -219,6 +221,8 @@ impl Owner {
             Command::Missed(check, ticks) => self.state.missed(&check, ticks, self.now()),
             Command::Failed(check, problem) => self.state.failed(&check, problem),
             Command::ReadHost => self.read_host(),
+            Command::Sources(reports) => self.take_sources(reports),
+            Command::RetainSources(names) => self.state.retain_sources(&names),
             Command::Stop(done) => self.stopped = Some(done),
         }
     }
@@ -259,6 +263,13 @@ impl Owner {
         // The last of the first runs makes the board complete, which is what those who wait for a start wait for.
         if outstanding > 0 && self.state.outstanding() == 0 {
             self.publish();
+        }
+    }
+
+    fn take_sources(&mut self, reports: Vec<(Arc<str>, Vec<ReportedFamily>)>) {
+        let now = self.now();
+        for (source, families) in reports {
+            self.state.of_source(&source, families, now);
         }
     }
 

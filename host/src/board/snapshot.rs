@@ -130,6 +130,8 @@ pub struct CheckState {
     pub required: bool,
     /// Why it could not be loaded, and so does not run.
     pub problem: Option<String>,
+    /// It is a heartbeat: nobody runs it.
+    pub is_pushed: bool,
     /// Whether it ran in this process. A restored report does not count.
     pub ran: bool,
     /// Whether what stands here is from before this process began.

@@ -82,7 +82,7 @@ impl<'s> Taking<'s> {
     ) {
         let name = family.head.name.clone();
         let taken = exported(family.head, &self.entry.labels).and_then(|head| {
-            if name.as_str().starts_with(RESERVED_PREFIX) {
+            if name.as_str().starts_with(RESERVED_PREFIX) && !self.entry.spec.is_pushed {
                 return Err(Refusal::Reserved);
             }
             self.catalog.admits(&head)?;

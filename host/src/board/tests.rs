@@ -38,6 +38,7 @@ fn specs(names: &[&str]) -> Vec<BoardCheck> {
         .map(|name| BoardCheck {
             check: Arc::new(testing::check(name)),
             problem: None,
+            is_pushed: false,
         })
         .collect()
 }
@@ -303,6 +304,7 @@ async fn a_report_of_other_settings_is_not_restored() {
         .replace_checks(vec![BoardCheck {
             check: Arc::new(changed),
             problem: None,
+            is_pushed: false,
         }])
         .await;
     let text = until(&second, "bellwether_check_series_limit").await;

@@ -103,6 +103,14 @@ impl StateBank {
         self.lock().insert(check, Arc::new(entries.into_iter().collect()));
     }
 
+    /// The values of the keys that begin so.
+    pub fn under(&self, check: &str, beginning: &str) -> Vec<Vec<u8>> {
+        let entries = self.lock().get(check).map(Arc::clone).unwrap_or_default();
+        let from = entries.range(beginning.to_owned()..);
+        let own = from.take_while(|(key, _)| key.starts_with(beginning));
+        own.map(|(_, value)| value.clone()).collect()
+    }
+
     /// All of a check's state, sorted by key.
     pub fn entries(&self, check: &str) -> Vec<(String, Vec<u8>)> {
         let entries = self.lock().get(check).map(Arc::clone).unwrap_or_default();
@@ -225,6 +233,16 @@ mod tests {
         run.delete("abc").expect("valid key");
         run.set("e", vec![0; 7]).expect("deleting frees");
         assert_eq!(run.bytes, 10);
+    }
+
+    #[test]
+    fn values_are_found_by_how_their_keys_begin() {
+        let bank = StateBank::default();
+        let entries = [("a", 1), ("ab", 2), ("b", 3), ("b.c", 4), ("ba", 5)];
+        bank.restore(name(), entries.map(|(key, value)| (key.to_owned(), vec![value])));
+        assert_eq!(bank.under("check", "b"), [vec![3], vec![4], vec![5]]);
+        assert_eq!(bank.under("check", "b."), [vec![4]]);
+        assert!(bank.under("check", "c").is_empty() && bank.under("other", "a").is_empty());
     }
 
     #[test]

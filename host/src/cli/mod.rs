@@ -5,6 +5,7 @@ mod completions;
 mod compile;
 mod exit;
 mod expression;
+mod happened;
 mod host;
 mod inspect;
 mod migrate;

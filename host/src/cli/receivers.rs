@@ -60,15 +60,15 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 
 fn ask(host: &Host) -> Result<Vec<Value>, Trouble> {
     let names = host.get_json("/api/v2/receivers", &[])?;
-    let groups = host.get("/api/v1/notifications", &[])?.data;
-    Ok(counted(&names, &groups["groups"]))
+    let told = host.get("/api/v1/notifications", &[])?.data;
+    Ok(counted(&names, &told))
 }
 
-/// Each receiver with what its groups say.
-fn counted(names: &Value, groups: &Value) -> Vec<Value> {
+/// Each receiver with what its groups say, and what happened once and waits for it.
+fn counted(names: &Value, all: &Value) -> Vec<Value> {
     let names = names.as_array().into_iter().flatten().map(|receiver| &receiver["name"]);
     let of = |name: &Value| {
-        let own = groups.as_array().into_iter().flatten();
+        let own = all["groups"].as_array().into_iter().flatten();
         let own: Vec<&Value> = own.filter(|group| group["receiver"] == *name).collect();
         let told: usize = own
             .iter()
@@ -76,10 +76,19 @@ fn counted(names: &Value, groups: &Value) -> Vec<Value> {
             .map(Vec::len)
             .sum();
         let waiting: u64 = own.iter().filter_map(|group| group["waiting"].as_u64()).sum();
+        let waiting = waiting + happened(all, name);
         let told_at = own.iter().filter_map(|group| group["told_at"].as_str()).max();
         json!({ "receiver": name, "told": told, "waiting": waiting, "told_at": told_at })
     };
     names.map(of).collect()
+}
+
+/// Things that happened once and of which a receiver is still to hear.
+fn happened(all: &Value, receiver: &Value) -> u64 {
+    let all = all["occurrences"].as_array().into_iter().flatten();
+    let hearings = all.filter_map(|one| one["receivers"].as_array()).flatten();
+    let waiting = hearings.filter(|own| own["receiver"] == *receiver && own["state"] == "waiting");
+    u64::try_from(waiting.count()).unwrap_or(u64::MAX)
 }
 
 fn show(receivers: &[Value], is_json: bool) -> Exit {
@@ -174,10 +183,13 @@ mod tests {
             {"receiver": "ops", "told": ["c"], "told_at": "3", "waiting": 0},
             {"receiver": "gone", "told": [], "told_at": null, "waiting": 7},
         ]);
-        let receivers = counted(&json!([{"name": "ops"}, {"name": "web"}]), &groups);
+        let heard = |receiver: &str, state: &str| json!({"receiver": receiver, "state": state});
+        let happened = json!([{"receivers": [heard("ops", "waiting"), heard("web", "delivered")]}]);
+        let all = json!({"groups": groups, "occurrences": happened});
+        let receivers = counted(&json!([{"name": "ops"}, {"name": "web"}]), &all);
         assert_eq!(
             table(&receivers),
-            "RECEIVER  KNOWS  WAITING  TOLD\nops       3      1        3\nweb       0      0        never\n"
+            "RECEIVER  KNOWS  WAITING  TOLD\nops       3      2        3\nweb       0      0        never\n"
         );
         assert_eq!(table(&[]), "no receiver is configured\n");
     }

@@ -85,6 +85,9 @@ async fn serve(options: Options, loaded: &Loaded, log: &LogWriter) -> (Exit, Dur
         }
     };
     report_panics(app.telemetry());
+    if let Some(address) = app.push_address() {
+        log.note(&format!("taking pushes on {}://{address}", app.scheme()));
+    }
     log.note(&format!("listening on {}://{}", app.scheme(), app.address()));
     signals.until_stop(&app).await;
     tokio::select! {

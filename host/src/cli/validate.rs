@@ -6,9 +6,11 @@ use serde_json::json;
 
 use super::{ConfigArgument, Exit, output, session};
 use crate::{
-    app::{LoadedCheck, LoadedReceiver, described_metrics, effective_limits, load_checks, load_receivers},
+    app::{
+        LoadedCheck, LoadedReceiver, described_metrics, effective_limits, load_checks, load_receivers, without_events,
+    },
     capability::grant::Grants,
-    config::{InForce, Loaded, Location, Problem, Problems, ReceiverKind, Severity, User},
+    config::{Config, InForce, Loaded, Location, Problem, Problems, ReceiverKind, Severity, User},
     expose::check_access,
     rule::{self, Group, Lints, Metrics, Replaced, RuleSet},
     sandbox::Plugin,
@@ -40,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Ok(loaded) => session::with_sandbox(Some(loaded.config.host.cache_dir.clone()), async |one_shot| {
             one_shot.redactor.learn(&loaded.config.secrets);
             let checks = load_checks(&one_shot.sandbox, &loaded, &session::progress).await;
-            let mut problems = of_host(&loaded, described_metrics(&checks));
+            let mut problems = of_host(&loaded, described_metrics(&checks, &loaded.config));
             problems.extend(
                 checks
                     .iter()
@@ -51,7 +53,9 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             for loaded_check in &checks {
                 problems.extend(ungranted(&loaded, loaded_check));
             }
-            for receiver in load_receivers(&one_shot.sandbox, &loaded, &session::progress).await {
+            let receivers = load_receivers(&one_shot.sandbox, &loaded, &session::progress).await;
+            problems.extend(without_events(&loaded, &receivers));
+            for receiver in receivers {
                 problems.extend(of_receiver(&loaded, receiver));
             }
             say(arguments, Some(&loaded), &checks, &problems)
@@ -157,7 +161,7 @@ fn say(arguments: &Arguments, loaded: Option<&Loaded>, checks: &[LoadedCheck], p
         Some(loaded) if arguments.print && !bad => first_bad(output::text(&print(loaded, checks, &rules)), exit),
         Some(loaded) if !bad => {
             rules.replaced.iter().for_each(|alert| output::note(&replaced(alert)));
-            output::text(&summary(loaded.config.checks.len(), &rules))
+            output::text(&summary(&loaded.config, &rules))
         }
         _ => {
             let count = problems
@@ -171,9 +175,15 @@ fn say(arguments: &Arguments, loaded: Option<&Loaded>, checks: &[LoadedCheck], p
 }
 
 /// `ok: 1 check, 2 rules, 9 bundled rules`.
-fn summary(checks: usize, rules: &RuleSet) -> String {
+fn summary(config: &Config, rules: &RuleSet) -> String {
     let (own, bundled) = rules.counts();
-    let parts = [(own, "rule"), (bundled, "bundled rule")];
+    let checks = config.checks.len();
+    let parts = [
+        (config.heartbeats.len(), "heartbeat"),
+        (config.sources.len(), "source"),
+        (own, "rule"),
+        (bundled, "bundled rule"),
+    ];
     let parts = parts.into_iter().filter(|(count, _)| *count > 0);
     let rules: String = parts
         .map(|(count, noun)| format!(", {}", counted(count, noun)))

@@ -1,4 +1,5 @@
 //! `bellwether why ALERT`: the condition with the values of its parts, what the check behind it says, since when, and who was told.
+//! For the name of what happens once, such as a new crash: what happened, and who was told.
 
 use std::fmt::Write as _;
 
@@ -6,7 +7,7 @@ use bellwether_promql::{labels::Labels, parse};
 use serde_json::{Value, json};
 
 use super::{
-    Exit, alerts, expression,
+    Exit, alerts, expression, happened,
     host::{Host, HostArgument, Trouble},
     output,
 };
@@ -39,7 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Err(trouble) => return trouble.report(),
     };
     if reasons.is_empty() {
-        return unknown(&host, &arguments.alert);
+        return happened_or_unknown(&host, arguments);
     }
     let printed = if arguments.json {
         output::json(&json!({ "alert": arguments.alert, "rules": reasons }))
@@ -49,6 +50,20 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     match printed {
         Exit::Ok if reasons.iter().any(|reason| reason["state"] == "firing") => Exit::Bad,
         other => other,
+    }
+}
+
+/// What has no rule may have happened once, such as a new crash.
+fn happened_or_unknown(host: &Host, arguments: &Arguments) -> Exit {
+    let known = host.get("/api/v1/notifications", &[]).map(|said| said.data);
+    let known = known.unwrap_or_default();
+    let happened = happened::of(&known, &arguments.alert);
+    if happened.is_empty() {
+        unknown(host, &arguments.alert)
+    } else if arguments.json {
+        output::json(&json!({ "alert": arguments.alert, "occurrences": happened }))
+    } else {
+        output::text(&happened::describe(&happened))
     }
 }
 

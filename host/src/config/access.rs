@@ -31,9 +31,9 @@ pub(super) struct FileAccess {
 
 /// One token, and how `--print` may show it.
 #[derive(Clone, Debug)]
-struct Token {
-    secret: At<Secret>,
-    shown: String,
+pub(super) struct Token {
+    pub(super) secret: At<Secret>,
+    pub(super) shown: String,
 }
 
 /// How the tokens are written in the file, with constants masked; in the order of [`Access`].
@@ -52,15 +52,16 @@ pub(super) fn read(root: &Reader<'_, '_>) -> FileAccess {
         return FileAccess::default();
     };
     FileAccess {
-        read: tokens(&access, "read"),
-        push: tokens(&access, "push"),
-        admin: tokens(&access, "admin"),
+        read: tokens(&access, "read", "BELLWETHER_READ_TOKEN"),
+        push: tokens(&access, "push", "BELLWETHER_PUSH_TOKEN"),
+        admin: tokens(&access, "admin", "BELLWETHER_ADMIN_TOKEN"),
         open: access.boolean("open"),
         tls: tls(&access),
     }
 }
 
-fn tokens(access: &Reader<'_, '_>, key: &str) -> Vec<Token> {
+/// One token or several; `variable` is where one could come from.
+pub(super) fn tokens(access: &Reader<'_, '_>, key: &str, variable: &str) -> Vec<Token> {
     let Some(node) = access.node(key) else {
         return Vec::new();
     };
@@ -68,10 +69,13 @@ fn tokens(access: &Reader<'_, '_>, key: &str) -> Vec<Token> {
         Value::Array(items) => items.as_slice(),
         _ => std::slice::from_ref(node),
     };
-    items.iter().filter_map(|item| token(access, key, item)).collect()
+    items
+        .iter()
+        .filter_map(|item| token(access, key, variable, item))
+        .collect()
 }
 
-fn token(access: &Reader<'_, '_>, key: &str, node: &Node) -> Option<Token> {
+fn token(access: &Reader<'_, '_>, key: &str, variable: &str, node: &Node) -> Option<Token> {
     let wanted = "a token in quotes, or an array of them";
     let expanded = access.text(key, node, wanted, Secrets::Allowed)?;
     let reading = access.reading;
@@ -94,10 +98,8 @@ fn token(access: &Reader<'_, '_>, key: &str, node: &Node) -> Option<Token> {
     }
     if expanded.constant {
         let hint = format!(
-            "keep it out of the file: {key} = \"${{secret:BELLWETHER_{}_TOKEN}}\" takes it from that variable, or from \
-             the file that BELLWETHER_{}_TOKEN_FILE names",
-            key.to_uppercase(),
-            key.to_uppercase()
+            "keep it out of the file: {key} = \"${{secret:{variable}}}\" takes it from that variable, or from the file that \
+             {variable}_FILE names"
         );
         let message = format!("a token in `{key}` stands in the file, where everybody who reads the file sees it");
         reading.warn(node.span, message, hint);

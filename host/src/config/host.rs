@@ -32,6 +32,7 @@ pub const CONCURRENCY_MAX: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct FileHost {
     pub(super) listen: Option<At<String>>,
+    pub(super) push_listen: Option<At<String>>,
     pub(super) environment: Option<At<String>>,
     state_dir: Option<At<PathBuf>>,
     cache_dir: Option<At<PathBuf>>,
@@ -53,7 +54,8 @@ pub(super) fn read(root: &Reader<'_, '_>) -> FileHost {
         return FileHost::default();
     };
     FileHost {
-        listen: read_listen(&host),
+        listen: read_listen(&host, "listen"),
+        push_listen: read_listen(&host, "push_listen"),
         environment: host.string("environment"),
         state_dir: host.path("state_dir"),
         cache_dir: host.path("cache_dir"),
@@ -63,14 +65,14 @@ pub(super) fn read(root: &Reader<'_, '_>) -> FileHost {
     }
 }
 
-fn read_listen(host: &Reader<'_, '_>) -> Option<At<String>> {
-    let node = host.node("listen")?;
+fn read_listen(host: &Reader<'_, '_>, key: &str) -> Option<At<String>> {
+    let node = host.node(key)?;
     if let Value::Integer(Ok(port)) = node.value {
         let hint = format!("write \"127.0.0.1:{port}\", or \":{port}\" for every address");
-        host.wrong("listen", node, "an address and a port", Some(hint));
+        host.wrong(key, node, "an address and a port", Some(hint));
         return None;
     }
-    host.string("listen")
+    host.string(key)
 }
 
 /// What the connection of `heartbeat_url` is called.
@@ -121,12 +123,15 @@ pub(super) fn includes(root: &Reader<'_, '_>) -> Vec<At<String>> {
 /// `None`: a problem was noted.
 pub(super) fn resolve(reading: &Reading<'_>, file: FileHost) -> Option<Host> {
     let listen = listen(reading, file.listen.as_ref());
+    let push_listen = push_listen(reading, file.push_listen.as_ref());
     let state_dir = state_dir(reading, file.state_dir);
     let (listen, state_dir) = (listen?, state_dir?);
+    refuse_one_address(reading, listen, push_listen.zip(file.push_listen.as_ref()));
     let cache_dir = cache_dir(reading, file.cache_dir, &state_dir);
     let concurrency = file.concurrency.and_then(|given| usize::try_from(given.value).ok());
     Some(Host {
         listen,
+        push_listen,
         environment: file.environment.map(|given| given.value).unwrap_or_default(),
         state_dir,
         cache_dir,
@@ -173,7 +178,7 @@ fn state_dir(reading: &Reading<'_>, given: Option<At<PathBuf>>) -> Option<PathBu
 
 fn listen(reading: &Reading<'_>, given: Option<&At<String>>) -> Option<SocketAddr> {
     let text = given.map_or(LISTEN_DEFAULT, |given| given.value.as_str());
-    match parse_listen(text) {
+    match parse_listen("listen", text) {
         Ok(address) => Some(address),
         Err((message, hint)) => {
             if let Some(given) = given {
@@ -184,14 +189,33 @@ fn listen(reading: &Reading<'_>, given: Option<&At<String>>) -> Option<SocketAdd
     }
 }
 
+/// None: it is not wanted, or a problem was noted.
+fn push_listen(reading: &Reading<'_>, given: Option<&At<String>>) -> Option<SocketAddr> {
+    let given = given?;
+    let parsed = parse_listen("push_listen", &given.value);
+    parsed
+        .map_err(|(message, hint)| reading.error(given.span, message, hint))
+        .ok()
+}
+
+/// What is taken there is taken on `listen` as well; a second listener is for another address.
+fn refuse_one_address(reading: &Reading<'_>, listen: SocketAddr, push: Option<(SocketAddr, &At<String>)>) {
+    if let Some((address, given)) = push.filter(|(address, _)| *address == listen && listen.port() != 0) {
+        let message = format!("`push_listen` is {address}, as `listen` is");
+        let hint =
+            "leave it out: `listen` takes pushes too; or give it another port, which may be open to others".to_owned();
+        reading.error(given.span, message, hint);
+    }
+}
+
 /// `host:port`, `:port`, `[v6]:port`. Names are looked up; `localhost` is always 127.0.0.1.
-fn parse_listen(text: &str) -> Result<SocketAddr, (String, String)> {
+fn parse_listen(key: &str, text: &str) -> Result<SocketAddr, (String, String)> {
     let text = text.trim();
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
     let shown = super::wording::excerpt(text);
-    let wrong = |why: String| format!("`listen` cannot be \"{shown}\": {why}");
+    let wrong = |why: String| format!("`{key}` cannot be \"{shown}\": {why}");
     let example = || "write ADDRESS:PORT, such as \"127.0.0.1:9920\"".to_owned();
     if text.contains("://") || text.contains('/') {
         return Err((wrong("it is an address and a port, not a URL".into()), example()));
@@ -249,7 +273,11 @@ mod tests {
             ("[::1]:9920", "[::1]:9920"),
             (" 10.0.0.1:1 ", "10.0.0.1:1"),
         ] {
-            assert_eq!(parse_listen(text).unwrap(), address.parse().unwrap(), "{text}");
+            assert_eq!(
+                parse_listen("listen", text).unwrap(),
+                address.parse().unwrap(),
+                "{text}"
+            );
         }
     }
 
@@ -265,7 +293,7 @@ mod tests {
             ("127.0.0.1:99999", "65535"),
             ("", "9920"),
         ] {
-            let (_, hint) = parse_listen(text).unwrap_err();
+            let (_, hint) = parse_listen("listen", text).unwrap_err();
             assert!(hint.contains(part), "{text}: {hint}");
         }
     }

@@ -17,7 +17,7 @@ use super::{
     reading::Reading,
     resolved::{BundledAlert, Check, PluginOrigin, Receiver, ReceiverKind, RuleTable},
     rule::RulePlace,
-    source::At,
+    source::{At, Span},
 };
 use crate::metric::LabelName;
 
@@ -204,7 +204,12 @@ pub(super) fn refuse_in_dispatch(
             in_receiver(reading, concealer, receiver, place);
         }
     }
-    for (span, text) in &dispatching.seen {
+    refuse_in_words(reading, concealer, &dispatching.seen);
+}
+
+/// Words that everybody may see.
+pub(super) fn refuse_in_words(reading: &Reading<'_>, concealer: &Concealer, seen: &[(Span, String)]) {
+    for (span, text) in seen {
         if concealer.finds_in(text) {
             let message = "this contains the value of a secret, and everybody may see it";
             reading.error(*span, message, HINT.to_owned());

@@ -18,6 +18,7 @@ use super::{
     guest::GuestPlace,
     history, host, include, leak, log,
     problem::Problems,
+    pushed::{self, Places},
     reader::Reader,
     reading::Reading,
     resolved::Config,
@@ -56,6 +57,7 @@ pub struct Loaded {
     pub(super) receivers_shown: BTreeMap<Arc<str>, Shown>,
     pub(super) periods: BTreeMap<String, Vec<FilePeriod>>,
     pub(super) heartbeat_shown: Option<String>,
+    pub(super) pushed: Places,
     pub(super) tokens: access::ShownTokens,
     pub(super) concealer: Concealer,
 }
@@ -113,6 +115,7 @@ fn resolve(
     let mut include_folders = include::folders(&reading, &file_host.include);
     include_folders.extend(include::folders(&reading, &file_alerting.rule_files));
     let listen_span = file_host.listen.as_ref().map(|listen| listen.span);
+    let push_span = file_host.push_listen.as_ref().map(|listen| listen.span);
     let environment = file_host.environment.clone();
     let heartbeat = file_host.heartbeat.clone();
     let host = host::resolve(&reading, file_host);
@@ -123,12 +126,20 @@ fn resolve(
     let mut checks = check::resolve(&reading, roots(), &defaults, &connections);
     let alerting = alerting::resolve(&reading, &file_alerting);
     let defaults = std::mem::take(&mut file_alerting.defaults);
-    let file = dispatch::read(&reading, main, defaults, &connections, &mut checks.used);
+    let file_pushed = pushed::read(&reading, main);
+    let mut file = dispatch::read(&reading, main, defaults, &connections, &mut checks.used);
+    file.handed_on = file_pushed.handed_on();
     let other = alertmanager.map(|other| taken(&reading, other, &file, &mut connections, &mut checks.used));
+    dispatch::follow_runs(&reading, &file, &checks);
     let beat = heartbeat.as_ref().map(|heartbeat| Arc::clone(&heartbeat.connection));
     let dispatching = dispatch::resolve(&reading, file, other, beat);
+    let push_listen = host.as_ref().and_then(|host| host.push_listen).zip(push_span);
+    let pushed = pushed::resolve(&reading, file_pushed, &dispatching, &checks, &access, push_listen);
     let (rules, rule_places) = rule::read(&reading, roots());
-    warn_of_nothing(&reading, &checks, &dispatching.places);
+    let is_pushed_to = !pushed.sources.is_empty() || !pushed.heartbeats.is_empty();
+    if !is_pushed_to {
+        warn_of_nothing(&reading, &checks, &dispatching.places);
+    }
     warn_of_unused(&reading, &checks, &connections);
     let concealer = Concealer::new(reading.secrets());
     leak::refuse(
@@ -143,6 +154,7 @@ fn resolve(
     leak::refuse_in_bundled(&reading, &concealer, &alerting.bundled, &file_alerting.bundled_places);
     let (url, labels) = (file_alerting.external_url.as_ref(), &file_alerting.external_labels);
     leak::refuse_in_dispatch(&reading, &concealer, &dispatching, url, labels);
+    leak::refuse_in_words(&reading, &concealer, &pushed.seen);
     let Some(host) = host.filter(|_| !reading.failed()) else {
         return Err(reading.problems(&concealer));
     };
@@ -155,6 +167,8 @@ fn resolve(
         checks: std::mem::take(&mut checks.checks),
         alerting,
         dispatch: dispatching.dispatch,
+        sources: pushed.sources,
+        heartbeats: pushed.heartbeats,
         rules,
         files: reading.sources.paths().cloned().collect(),
         secrets: reading.secrets(),
@@ -172,6 +186,7 @@ fn resolve(
         receivers_shown: dispatching.shown,
         periods: dispatching.periods,
         heartbeat_shown: heartbeat.map(|heartbeat| heartbeat.shown),
+        pushed: pushed.places,
         tokens,
         sources: reading.sources,
     })

@@ -119,6 +119,12 @@ impl Loaded {
         }
     }
 
+    /// Where `[source.NAME]` names a receiver.
+    pub fn locate_source_receiver(&self, source: &str, receiver: &str) -> Location {
+        let place = self.pushed.receivers.get(&(source.into(), receiver.into()));
+        place.map_or_else(|| self.main_file(), |span| self.sources.locate(*span))
+    }
+
     fn place(&self, user: User<'_>) -> Option<&GuestPlace> {
         match user {
             User::Check(name) => self.checks.places.get(name),

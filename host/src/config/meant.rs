@@ -10,6 +10,10 @@ const ALSO_SETTINGS: [&str; 7] = ["url", "methods", "headers", "query", "user", 
 /// Tables about who hears of alerts.
 const NEWS: [&str; 4] = ["receiver", "route", "inhibit", "time_interval"];
 
+/// Tables about what applications push, and keys that only these have.
+const PUSHED: [&str; 2] = ["source", "heartbeat"];
+const PUSHED_KEYS: [&str; 5] = ["project", "origins", "grace", "scrub", "envelopes_per_second"];
+
 /// Words people bring from other programs.
 static SYNONYMS: &[(&str, &str)] = &[
     ("every", "interval"),
@@ -130,6 +134,18 @@ static SYNONYMS: &[(&str, &str)] = &[
     ("receiver", "receivers"),
     ("heartbeat", "heartbeat_url"),
     ("alertmanager", "alertmanager_file"),
+    ("sources", "source"),
+    ("heartbeats", "heartbeat"),
+    ("project_id", "project"),
+    ("public_key", "key"),
+    ("keys", "key"),
+    ("dsn", "key"),
+    ("token", "key"),
+    ("allowed_origins", "origins"),
+    ("cors", "origins"),
+    ("grace_period", "grace"),
+    ("scrubbing", "scrub"),
+    ("push", "push_listen"),
 ];
 
 /// The candidate a word was probably meant to be.
@@ -199,6 +215,10 @@ fn likely_owner(spec: &TableSpec, other: &TableSpec, key: &str) -> bool {
     // Elsewhere these two are a check's.
     if other.path == HISTORY.path && ["interval", "memory"].contains(&key) {
         return false;
+    }
+    let is_pushed = |table: &TableSpec| table.path.first().is_some_and(|first| PUSHED.contains(first));
+    if is_pushed(other) {
+        return is_pushed(spec) || PUSHED_KEYS.contains(&key);
     }
     // Their keys are common words, which settings of plugins have as well.
     let about_news = |table: &TableSpec| table.path.first().is_some_and(|first| NEWS.contains(first));

@@ -5,7 +5,7 @@
 //! program uses ([`Config`]); only the second leaves this module.
 //!
 //! The way: `search` finds and reads files, `tree` parses them, `reader` reads tables and `reading` notes problems, `vocabulary`,
-//! `meant` and `unknown` know what was meant, `conceal` keeps secrets out of all of it, `host`, `access`, `log`, `history`, `connection`, `check` and `guest`, `alerting`, `dispatch` and `rule` resolve their tables, `leak` refuses secrets where they would get out, `print` and `locate` speak about the
+//! `meant` and `unknown` know what was meant, `conceal` keeps secrets out of all of it, `host`, `access`, `log`, `history`, `connection`, `check` and `guest`, `alerting`, `dispatch`, `pushed` and `rule` resolve their tables, `leak` refuses secrets where they would get out, `print` and `locate` speak about the
 //! result. It does not know which plugins exist, and it validates no settings against a schema: it only finds the place
 //! of what others found wrong.
 
@@ -30,8 +30,10 @@ mod log;
 mod meant;
 mod migrate;
 mod named;
+mod pattern;
 mod print;
 mod problem;
+mod pushed;
 mod reader;
 mod reading;
 mod reference;
@@ -72,8 +74,10 @@ pub use host::{CONCURRENCY_DEFAULT, CONCURRENCY_MAX, LISTEN_DEFAULT};
 pub use include::FILES_MAX;
 pub use load::{LoadRequest, Loaded, cache_dir, load};
 pub use migrate::{Migration, migrate};
+pub use pattern::NamePattern;
 pub use print::InForce;
 pub use problem::{Location, PROBLEMS_SHOWN_MAX, Problem, Problems, Severity};
+pub use pushed::{HEARTBEAT_GRACE_DEFAULT, HEARTBEATS_MAX, SOURCES_MAX};
 pub use resolved::*;
 pub use rule::{RULE_DURATION_MAX, RULES_MAX};
 pub use search::FILE_BYTES_MAX;

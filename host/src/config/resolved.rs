@@ -1,6 +1,7 @@
 //! What the program uses of a configuration. Only these types leave `config`.
 
 mod dispatch;
+mod pushed;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-pub use self::dispatch::*;
+pub use self::{dispatch::*, pushed::*};
 use super::Connection;
 use crate::{metric::LabelName, secret::Secret, telemetry::LogOptions};
 
@@ -33,6 +34,10 @@ pub struct Config {
     pub alerting: Alerting,
     /// Who hears of which alerts.
     pub dispatch: Dispatch,
+    /// `[source.NAME]`, by name.
+    pub sources: BTreeMap<Arc<str>, Arc<EventSource>>,
+    /// `[heartbeat.NAME]`, by name. None is called like a check.
+    pub heartbeats: BTreeMap<Arc<str>, Arc<Heartbeat>>,
     /// `[[rule]]`, in the order of the files.
     pub rules: Vec<RuleTable>,
     /// Every file that was read, for watching: the main one first.
@@ -46,6 +51,8 @@ pub struct Config {
 pub struct Host {
     /// Where HTTP is served. Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where pushes are taken besides, for those who must not reach the rest; None: nowhere.
+    pub push_listen: Option<SocketAddr>,
     /// A word for people, shown in `/health/detailed` and to plugins as a fact; "" when unset.
     pub environment: String,
     /// Locked while the host runs.

@@ -167,7 +167,7 @@ fn names_in(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, std::io::Error
 }
 
 /// Greedy with one point of return: linear for one star, never exponential.
-fn wildcard(name: &str, pattern: &str) -> bool {
+pub(super) fn wildcard(name: &str, pattern: &str) -> bool {
     let (name, pattern): (Vec<char>, Vec<char>) = (name.chars().collect(), pattern.chars().collect());
     let (mut at, mut in_pattern) = (0, 0);
     let mut star: Option<(usize, usize)> = None;

@@ -28,6 +28,8 @@ pub(super) static ROOT: TableSpec = TableSpec {
         "route",
         "inhibit",
         "time_interval",
+        "source",
+        "heartbeat",
     ],
     later: &[],
 };
@@ -36,6 +38,7 @@ pub(super) static HOST: TableSpec = TableSpec {
     path: &["host"],
     keys: &[
         "listen",
+        "push_listen",
         "environment",
         "state_dir",
         "cache_dir",
@@ -263,6 +266,7 @@ pub(super) static RECEIVER: TableSpec = TableSpec {
         "title",
         "text",
         "rate_limit",
+        "runs",
     ],
     later: &[],
 };
@@ -278,6 +282,30 @@ pub(super) static EMAIL: TableSpec = TableSpec {
     keys: &[
         "server", "security", "user", "password", "from", "to", "cc", "bcc", "reply_to", "hello", "tls",
     ],
+    later: &[],
+};
+
+pub(super) static SOURCE: TableSpec = TableSpec {
+    path: &["source", "NAME"],
+    keys: &["project", "key", "origins", "receivers", "limits", "scrub"],
+    later: &[],
+};
+
+pub(super) static SOURCE_LIMITS: TableSpec = TableSpec {
+    path: &["source", "NAME", "limits"],
+    keys: &["envelopes_per_second", "bytes_per_second", "series"],
+    later: &[],
+};
+
+pub(super) static SOURCE_SCRUB: TableSpec = TableSpec {
+    path: &["source", "NAME", "scrub"],
+    keys: &["emails", "ips", "bodies"],
+    later: &[],
+};
+
+pub(super) static HEARTBEAT: TableSpec = TableSpec {
+    path: &["heartbeat", "NAME"],
+    keys: &["interval", "grace", "key", "description", "labels", "required"],
     later: &[],
 };
 
@@ -304,7 +332,7 @@ pub(super) static RULE: TableSpec = TableSpec {
     later: &[],
 };
 
-pub(super) static ALL: [&TableSpec; 26] = [
+pub(super) static ALL: [&TableSpec; 30] = [
     &ROOT,
     &HOST,
     &ACCESS,
@@ -331,6 +359,10 @@ pub(super) static ALL: [&TableSpec; 26] = [
     &RECEIVER,
     &RECEIVER_LIMITS,
     &EMAIL,
+    &SOURCE,
+    &SOURCE_LIMITS,
+    &SOURCE_SCRUB,
+    &HEARTBEAT,
 ];
 
 impl PartialEq for TableSpec {

@@ -7,16 +7,19 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Log, Receiver,
+    clean::Cleans,
     email::{Email, Settings},
     limit::{self, RateLimit},
     outgoing::{TEXT_BYTES_OF_PLUGINS, TEXT_BYTES_WHOLE, Templates, Writer},
     redact::{Hiding, Key},
+    stream::Carry,
     transport::SharedTransport,
 };
 use crate::{
     capability::{dial::Dialer, tls::Trust},
     config::{self, Loaded, Location, PluginOrigin, Problem, ReceiverKind, User},
     rule::{NoticeFault, NoticeTemplate},
+    sandbox::{ForwardedEvent, ForwardedRun},
     secret::Redactor,
     telemetry::Telemetry,
 };
@@ -43,6 +46,28 @@ pub enum Carrier {
     Plugin([u8; 32]),
     /// Nothing: it cannot be used, for this reason.
     Nothing(String),
+}
+
+/// By which ways a receiver is reached.
+#[derive(Clone, Debug)]
+pub struct Ways {
+    /// Of notifications.
+    pub transport: SharedTransport,
+    /// Of runs; None: it takes none.
+    pub runs: Option<Arc<dyn Carry<ForwardedRun>>>,
+    /// Of what applications report; None: it takes nothing of it.
+    pub events: Option<Arc<dyn Carry<ForwardedEvent>>>,
+}
+
+impl From<SharedTransport> for Ways {
+    /// Of notifications alone.
+    fn from(transport: SharedTransport) -> Self {
+        Self {
+            transport,
+            runs: None,
+            events: None,
+        }
+    }
 }
 
 /// What built-in transports need.
@@ -112,13 +137,14 @@ pub fn built_in(receiver: &config::Receiver, tools: &Tools) -> Result<Option<Sha
 }
 
 /// Together. A template that is none was said before; its default stands in.
-pub fn receiver(basis: Basis, transport: SharedTransport, key: Key, redactor: Redactor) -> Receiver {
+pub fn receiver(basis: Basis, ways: Ways, key: Key, redactor: Redactor) -> Receiver {
     let hidden: Vec<Arc<str>> = basis.hidden.iter().cloned().collect();
+    let hiding = Hiding::new(&hidden, key, redactor);
     Receiver {
         name: Arc::clone(&basis.receiver.name),
         writer: Writer {
             templates: templates(&basis.receiver).unwrap_or_default(),
-            hiding: Hiding::new(&hidden, key, redactor),
+            hiding: hiding.clone(),
             external_url: Arc::clone(&basis.external_url),
             text_bytes: match basis.receiver.kind {
                 ReceiverKind::Plugin(_) => TEXT_BYTES_OF_PLUGINS,
@@ -127,7 +153,9 @@ pub fn receiver(basis: Basis, transport: SharedTransport, key: Key, redactor: Re
         },
         timeout: basis.receiver.timeout,
         limits: limits(&basis.receiver),
-        transport,
+        transport: ways.transport,
+        runs: ways.runs.map(|runs| Cleans::of(&hiding, runs)),
+        events: ways.events.map(|events| Cleans::of(&hiding, events)),
         basis,
     }
 }

@@ -4,15 +4,16 @@
 //! What the plugin remembers is kept as a check's state is, under the receiver's name. Plugins run where checks run, on threads that
 //! give way to everybody else's.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bellwether_promql::labels::Labels;
+use serde::Deserialize;
 use tokio::runtime::Handle;
 
 use super::{
     outgoing::Outgoing,
     stream::{Carry, Carrying},
-    transport::{Ends, Sending, Transport},
+    transport::{Ends, Sending, Transport, UpstreamLimit},
 };
 use crate::{
     alert::Annotations,
@@ -22,7 +23,7 @@ use crate::{
     },
     clock::{Clock, Instant, Timestamp},
     config::Limits,
-    dispatch::{Attempt, News, NewsReason},
+    dispatch::{Attempt, Message, News, NewsReason},
     sandbox::{
         self, DeliveryEnd, DeliveryFailure, ForwardRequest, ForwardedAlert, ForwardedEvent, ForwardedRun, Notification,
         Plugin, Refused,
@@ -170,6 +171,41 @@ impl Transport for Forwarder {
     fn lanes(&self) -> usize {
         LANES
     }
+
+    fn rate_limits(&self) -> Vec<UpstreamLimit> {
+        let now = self.tools.clock.wall();
+        let kept = self.tools.bank.under(&self.memory(), LIMITS);
+        let limits = kept.iter().filter_map(|value| serde_json::from_slice(value).ok());
+        in_force(limits, now)
+    }
+}
+
+/// How the keys begin under which a forwarder remembers, for the host to read as well, what the other side does not take.
+const LIMITS: &str = "limits";
+
+/// One of these values; all times in seconds since 1970.
+#[derive(Debug, Deserialize)]
+struct KeptLimits {
+    #[serde(default)]
+    all: u64,
+    #[serde(default)]
+    by_category: BTreeMap<String, u64>,
+}
+
+/// Of several on the same, the one that lasts longest. Pure.
+fn in_force(kept: impl Iterator<Item = KeptLimits>, now: Timestamp) -> Vec<UpstreamLimit> {
+    let mut longest: BTreeMap<String, u64> = BTreeMap::new();
+    for limits in kept {
+        for (category, until) in limits.by_category.into_iter().chain([(String::new(), limits.all)]) {
+            let known = longest.entry(category).or_default();
+            *known = until.max(*known);
+        }
+    }
+    let all = longest.into_iter().map(|(category, until)| UpstreamLimit {
+        category,
+        until: Timestamp::from_seconds(until),
+    });
+    all.filter(|limit| limit.until > now).collect()
 }
 
 impl Carry<ForwardedRun> for Forwarder {
@@ -205,7 +241,7 @@ fn notification(outgoing: &Outgoing) -> Notification {
     Notification {
         id: message.id.to_string(),
         receiver: Arc::clone(&message.receiver),
-        group_key: Arc::clone(&message.group_key),
+        group_key: group_key(message),
         reason: reason(message.reason),
         created_at: timestamp(message.created_at),
         group_labels: labels(&message.group_labels),
@@ -262,6 +298,14 @@ fn timestamp(millis: i64) -> Timestamp {
     Timestamp::from_nanos(u64::try_from(millis).unwrap_or(0).saturating_mul(1_000_000))
 }
 
+/// What happened once has a group of its own: what plugins remember of a group, or have others remember, is never about another.
+fn group_key(message: &Message) -> Arc<str> {
+    match message.reason {
+        NewsReason::Occurred => format!("{}#{}", message.group_key, message.id).into(),
+        _ => Arc::clone(&message.group_key),
+    }
+}
+
 const fn reason(reason: NewsReason) -> sandbox::NewsReason {
     match reason {
         NewsReason::First => sandbox::NewsReason::First,
@@ -270,6 +314,7 @@ const fn reason(reason: NewsReason) -> sandbox::NewsReason {
         NewsReason::Resolved => sandbox::NewsReason::Resolved,
         NewsReason::Refresh => sandbox::NewsReason::Refresh,
         NewsReason::Passed => sandbox::NewsReason::Passed,
+        NewsReason::Occurred => sandbox::NewsReason::Occurred,
         NewsReason::Test => sandbox::NewsReason::Test,
     }
 }
@@ -307,6 +352,38 @@ mod tests {
             told.alerts[0].fingerprint,
             outgoing.message.alerts[0].fingerprint().to_string()
         );
+    }
+
+    #[test]
+    fn what_happened_once_has_a_group_of_its_own() {
+        let mut outgoing = written(vec![news(&[("alertname", "NewCrash")])]);
+        let of_alerts = notification(&outgoing).group_key;
+        outgoing.message.reason = NewsReason::Occurred;
+        let told = notification(&outgoing);
+        assert_eq!(told.reason, sandbox::NewsReason::Occurred);
+        assert_eq!(*told.group_key, format!("{of_alerts}#{}", outgoing.message.id));
+        outgoing.message.id = crate::dispatch::MessageId::of("ops", "a", 2);
+        assert_ne!(
+            notification(&outgoing).group_key,
+            told.group_key,
+            "the next one is another"
+        );
+    }
+
+    #[test]
+    fn limits_that_a_plugin_remembers_are_read_and_the_longest_counts() {
+        let kept = [
+            r#"{"all":0,"by_category":{"error":100,"monitor":300}}"#,
+            r#"{"by_category":{"error":200,"session":150}}"#,
+            r#"{"all":160}"#,
+        ];
+        let kept = kept.iter().map(|text| serde_json::from_str(text).expect("limits"));
+        let limits = in_force(kept, Timestamp::from_seconds(150));
+        let said: Vec<(&str, u64)> = limits
+            .iter()
+            .map(|limit| (limit.category.as_str(), limit.until.as_nanos() / 1_000_000_000))
+            .collect();
+        assert_eq!(said, [("", 160), ("error", 200), ("monitor", 300)]);
     }
 
     #[test]

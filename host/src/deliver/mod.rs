@@ -4,15 +4,20 @@
 //! transports `log`, `email` and plugins, and what became of each, reported to the outbox. It decides neither who hears of what nor
 //! when a message is through: that is `dispatch`'s, which remembers it.
 //!
+//! Runs of checks and what applications report go another way, without outbox: who has them offers them, and `stream` carries them to
+//! receivers whose plugin takes such news (`feed` says which).
+//!
 //! Pure parts decide: `backoff` and `limit` how long to wait, `health` when a receiver is down, `redact` what may not leave, `outgoing`
 //! with `text`, `data` and `words` what is said, `fallback` what others hear. `worker` is the task.
 
 pub mod backoff;
+mod clean;
 pub mod configured;
 mod data;
 pub mod email;
 mod events;
 mod fallback;
+mod feed;
 pub mod forwarder;
 pub mod health;
 pub mod heartbeat;
@@ -43,19 +48,24 @@ use self::{
     configured::Basis,
     events::Dropped,
     fallback::Story,
+    feed::Feeds,
     health::Health,
     limit::RateLimit,
     outgoing::Writer,
+    stream::{Carry, Inlet, Stream, StreamOptions},
     transport::SharedTransport,
     worker::{Own, Worker},
 };
 pub use self::{
     fallback::{RECEIVER, RECEIVER_DOWN},
     log::Log,
+    transport::UpstreamLimit,
 };
 use crate::{
     clock::Clock,
+    config,
     dispatch::{Attempt, Message, MessageId, NewsReason, OutboxHandle},
+    sandbox::{ForwardedEvent, ForwardedRun},
     supervisor::{CancellationToken, Supervisor, Task},
     telemetry::Telemetry,
 };
@@ -77,6 +87,10 @@ pub struct Receiver {
     pub writer: Writer,
     /// What carries it out.
     pub transport: SharedTransport,
+    /// What carries runs to it; None: it hears of none.
+    pub runs: Option<Arc<dyn Carry<ForwardedRun>>>,
+    /// What carries to it what applications report; None: nothing does.
+    pub events: Option<Arc<dyn Carry<ForwardedEvent>>>,
     /// Of one attempt.
     pub timeout: Duration,
     /// How often it may be sent something.
@@ -127,6 +141,7 @@ struct Shared {
     telemetry: Telemetry,
     supervisor: Supervisor,
     roster: Mutex<Roster>,
+    feeds: Feeds,
 }
 
 /// Who is delivered to now.
@@ -141,6 +156,21 @@ struct Running {
     direct: mpsc::Sender<Own>,
     stop: CancellationToken,
     task: Task<()>,
+    /// Tasks of its other news.
+    streams: Streams,
+}
+
+/// Of one receiver.
+#[derive(Default)]
+struct Streams {
+    runs: Option<Stream>,
+    events: Option<Stream>,
+}
+
+impl Streams {
+    fn all(self) -> impl Iterator<Item = Stream> {
+        self.runs.into_iter().chain(self.events)
+    }
 }
 
 /// Why a receiver cannot be tested.
@@ -219,6 +249,7 @@ impl DeliverHandle {
                 telemetry,
                 supervisor,
                 roster: Mutex::default(),
+                feeds: Feeds::default(),
             }),
         }
     }
@@ -226,6 +257,7 @@ impl DeliverHandle {
     /// These receivers and no others. Those that are made of the same go on as they are; what others have under way is ended
     /// or given up within seconds. `fallback` hear when another one stays down.
     pub fn replace(&self, receivers: Vec<Receiver>, fallback: &[Arc<str>]) {
+        self.expect(receivers.iter().map(|receiver| &receiver.basis.receiver));
         let mut roster = self.shared.roster();
         roster.fallback = fallback.to_vec();
         let mut before = std::mem::take(&mut roster.running);
@@ -235,11 +267,12 @@ impl DeliverHandle {
             let running = match known {
                 Some(known) if known.receiver.basis == receiver.basis => known,
                 changed => {
-                    if let Some(changed) = changed {
+                    let before = changed.map(|changed| {
                         changed.stop.cancel();
-                    }
+                        changed.streams
+                    });
                     begun.push(Arc::clone(&receiver.name));
-                    self.start(receiver)
+                    self.start(receiver, before.unwrap_or_default())
                 }
             };
             roster.running.insert(Arc::clone(&running.receiver.name), running);
@@ -247,6 +280,7 @@ impl DeliverHandle {
         drop(roster);
         for (name, gone) in before {
             gone.stop.cancel();
+            gone.streams.all().for_each(|stream| self.leave(stream));
             instruments::forget(&self.shared, &name);
         }
         for name in begun {
@@ -254,7 +288,13 @@ impl DeliverHandle {
         }
     }
 
-    fn start(&self, receiver: Receiver) -> Running {
+    /// Runs and events for these receivers, and for no others, wait until there is something that carries them.
+    pub fn expect<'r>(&self, receivers: impl Iterator<Item = &'r Arc<config::Receiver>>) {
+        self.shared.feeds.replace(receivers, &self.shared.telemetry);
+    }
+
+    /// `before`: tasks that the receiver had until now.
+    fn start(&self, receiver: Receiver, before: Streams) -> Running {
         let (direct, inbox) = mpsc::channel(DIRECT_MAX);
         let stop = self.shared.supervisor.stopping().child_token();
         let receiver = Arc::new(receiver);
@@ -262,6 +302,7 @@ impl DeliverHandle {
         let name = format!("deliver {}", receiver.name);
         let task = self.shared.supervisor.spawn(&name, worker.run());
         Running {
+            streams: self.streams(&receiver, before),
             receiver,
             direct,
             stop,
@@ -269,14 +310,80 @@ impl DeliverHandle {
         }
     }
 
-    /// Takes nothing more, and waits until what is under way is reported or given up, which is seconds. The outbox hears of it:
+    fn streams(&self, receiver: &Receiver, before: Streams) -> Streams {
+        let Some(feed) = self.shared.feeds.of(&receiver.name) else {
+            before.all().for_each(|stream| self.leave(stream));
+            return Streams::default();
+        };
+        Streams {
+            runs: self.stream(receiver, feed.runs, receiver.runs.as_ref(), before.runs),
+            events: self.stream(receiver, feed.events, receiver.events.as_ref(), before.events),
+        }
+    }
+
+    fn stream<T: stream::Item>(
+        &self,
+        receiver: &Receiver,
+        inlet: Inlet<T>,
+        carrier: Option<&Arc<dyn Carry<T>>>,
+        before: Option<Stream>,
+    ) -> Option<Stream> {
+        let Some(carrier) = carrier else {
+            before.into_iter().for_each(|stream| self.leave(stream));
+            return None;
+        };
+        let options = StreamOptions {
+            inlet,
+            carrier: Arc::clone(carrier),
+            timeout: receiver.timeout,
+            clock: self.shared.clock.clone(),
+        };
+        Some(Stream::start(&self.shared.supervisor, options, before))
+    }
+
+    fn leave(&self, stream: Stream) {
+        drop(self.shared.supervisor.spawn("deliver: leave", stream.leave()));
+    }
+
+    /// A run of a check, to every receiver that hears of this check. It is made when there is one. Nobody waits: what finds no room
+    /// is counted.
+    pub fn offer_run(&self, check: &str, run: impl FnOnce() -> ForwardedRun) {
+        self.shared.feeds.offer_run(check, run);
+    }
+
+    /// What applications reported, scrubbed, to these receivers. Nobody waits: what finds no room is counted. A receiver that is not
+    /// there, or carries no such news, hears nothing.
+    pub fn offer_events(&self, receivers: &[Arc<str>], events: &[ForwardedEvent]) {
+        self.shared.feeds.offer_events(receivers, events);
+    }
+
+    /// What a receiver's other side does not take for a while, as far as its plugin says so.
+    pub fn rate_limited(&self, receiver: &str) -> Vec<UpstreamLimit> {
+        let known = self
+            .shared
+            .roster()
+            .running
+            .get(receiver)
+            .map(|running| Arc::clone(&running.receiver));
+        known.map_or_else(Vec::new, |receiver| receiver.transport.rate_limits())
+    }
+
+    /// Takes nothing more, and waits until what is under way is reported or given up and other news were tried once more, which is
+    /// seconds. The outbox hears of it:
     /// stop that after.
     pub async fn stop(&self) {
         let running = std::mem::take(&mut self.shared.roster().running);
-        running.values().for_each(|running| running.stop.cancel());
+        for running in running.values() {
+            running.stop.cancel();
+            let Streams { runs, events } = &running.streams;
+            runs.iter().chain(events).for_each(Stream::drain);
+        }
         for (_, running) in running {
             // A panic was reported by the supervisor.
             let _ = running.task.outcome().await;
+            for stream in running.streams.all() {
+                stream.ended().await;
+            }
         }
     }
 

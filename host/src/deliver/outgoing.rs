@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::{data, redact::Hiding, text, words};
 use crate::{
     alert::Annotations,
-    dispatch::{Message, News},
+    dispatch::{Message, News, NewsReason},
     rule::NoticeTemplate,
 };
 
@@ -61,7 +61,8 @@ pub struct Outgoing {
     pub text: String,
     /// The text is by the receiver's own template.
     pub has_own_text: bool,
-    /// The same for all messages about the group to this receiver: thirty-two hexadecimal digits.
+    /// The same for all messages about the group to this receiver, and another for each about what happened once: thirty-two
+    /// hexadecimal digits.
     pub thread: String,
     /// In which all alerts agree.
     pub common_labels: Labels,
@@ -166,8 +167,11 @@ impl Templates {
     }
 }
 
-/// A hash of receiver and group.
+/// A hash of receiver and group. Nothing follows what happened once, so that it is a thread of its own.
 fn thread(message: &Message) -> String {
+    if message.reason == NewsReason::Occurred {
+        return message.id.to_string();
+    }
     let mut hash = Sha256::new();
     hash.update(message.receiver.as_bytes());
     // It is in no UTF-8 text.

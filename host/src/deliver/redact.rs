@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     alert::ALERT_NAME,
     dispatch::{Message, News},
+    sandbox::{ForwardedEvent, ForwardedRun},
     secret::Redactor,
 };
 
@@ -79,15 +80,47 @@ impl Hiding {
         self.redactor.redact(text)
     }
 
+    /// A run as it may go out.
+    pub fn run(&self, run: ForwardedRun) -> ForwardedRun {
+        let own = run.labels.iter().filter(|(name, _)| self.is_named(name));
+        let hidden = self.values(own.map(|(_, value)| value.as_str()));
+        let label = |(name, value): &(String, String)| (name.clone(), hidden.label(name, &value.as_str().into()).to_string());
+        let text = |text: &str| hidden.text(&text.into()).to_string();
+        ForwardedRun {
+            message: text(&run.message),
+            labels: run.labels.iter().map(label).collect(),
+            details: run.details.iter().map(|(name, value)| (text(name), text(value))).collect(),
+            ..run
+        }
+    }
+
+    /// What an application reported, which is scrubbed already, without secrets of the host's. Its length stays, since parts of it
+    /// say how long they are.
+    pub fn event(&self, mut event: ForwardedEvent) -> ForwardedEvent {
+        event.message = self.secrets(&event.message).into_owned();
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        let mut at = 0;
+        for chunk in event.payload.utf8_chunks() {
+            let found = self.redactor.spans(chunk.valid());
+            spans.extend(found.into_iter().map(|span| at + span.start..at + span.end));
+            at += chunk.valid().len() + chunk.invalid().len();
+        }
+        for span in spans {
+            event.payload[span].fill(b'*');
+        }
+        event
+    }
+
     fn hidden(&self, message: &Message) -> Hidden<'_> {
-        let mut tokens: BTreeMap<&str, String> = BTreeMap::new();
         let sets = message.alerts.iter().map(|news| &news.labels);
-        for labels in sets.chain([&message.group_labels]) {
-            for name in self.names.iter() {
-                if let Some(value) = labels.get(name) {
-                    tokens.entry(value).or_insert_with(|| self.token(value));
-                }
-            }
+        let sets = sets.chain([&message.group_labels]);
+        self.values(sets.flat_map(|labels| self.names.iter().filter_map(|name| labels.get(name).map(|value| &**value))))
+    }
+
+    fn values<'v>(&self, values: impl Iterator<Item = &'v str>) -> Hidden<'_> {
+        let mut tokens: BTreeMap<&str, String> = BTreeMap::new();
+        for value in values {
+            tokens.entry(value).or_insert_with(|| self.token(value));
         }
         Hidden {
             hiding: self,
@@ -290,6 +323,43 @@ mod tests {
         one.generator_url = format!("https://x/?t={canary}").into();
         let clean = hiding(&[], &[canary]).message(&message(vec![one]));
         assert!(!format!("{clean:?}").contains(canary));
+    }
+
+    #[test]
+    fn a_run_goes_out_without_secrets_and_hidden_values() {
+        let canary = "canary-5f8e2b71";
+        let labels = [("team", "shop"), ("user", "alice@example.com")];
+        let run = crate::deliver::samples::run("web", &labels);
+        let run = ForwardedRun {
+            message: format!("alice@example.com cannot log in with {canary}"),
+            details: vec![("verdict.alice@example.com".to_owned(), canary.to_owned())],
+            ..run
+        };
+        let clean = hiding(&["user"], &[canary]).run(run.clone());
+        let shown = format!("{clean:?}");
+        assert!(!shown.contains("alice") && !shown.contains(canary), "{shown}");
+        assert_eq!(clean.labels[0], run.labels[0]);
+        assert_eq!((&clean.id, &clean.check), (&run.id, &run.check));
+        let hidden = &clean.labels[1].1;
+        assert!(clean.message.contains(hidden.as_str()), "the same value is the same hash: {shown}");
+    }
+
+    #[test]
+    fn an_event_goes_out_without_secrets_and_as_long_as_it_was() {
+        let canary = "canary-5f8e2b71";
+        let mut payload = format!("{{\"length\":20}}\n{canary} at first, ").into_bytes();
+        payload.extend_from_slice(b"\xff\xfe");
+        payload.extend_from_slice(format!("and {canary} behind what is no text").as_bytes());
+        let event = ForwardedEvent {
+            payload: payload.clone(),
+            message: canary.to_owned(),
+            ..crate::deliver::samples::event("e")
+        };
+        let clean = hiding(&[], &[canary]).event(event);
+        let text = String::from_utf8_lossy(&clean.payload).into_owned();
+        assert!(!text.contains(canary) && !clean.message.contains(canary), "{text}");
+        assert_eq!(clean.payload.len(), payload.len());
+        assert!(text.ends_with("behind what is no text") && text.contains(&format!("\n{} at first, ", "*".repeat(canary.len()))), "{text}");
     }
 
     #[test]

@@ -10,7 +10,8 @@ use tokio::sync::mpsc as channel;
 use super::{
     outgoing::{Outgoing, TEXT_BYTES_WHOLE, Templates},
     redact::{Hiding, KEY_BYTES, Key},
-    samples::{message, news},
+    samples::{self, message, news},
+    stream::Carrying,
     transport::{Sending, Transport},
     *,
 };
@@ -79,6 +80,7 @@ fn basis(name: &str, text: Option<&str>) -> Basis {
             title: None,
             text: text.map(Into::into),
             rate_limit: None,
+            runs: Vec::new(),
             location: String::new(),
         }),
         hidden: BTreeSet::new(),
@@ -155,6 +157,8 @@ impl World {
                 sent,
                 lanes,
             }),
+            runs: None,
+            events: None,
             timeout: Duration::from_secs(10),
             limits: Vec::new(),
         };
@@ -458,4 +462,121 @@ async fn a_receiver_that_is_changed_in_the_middle_of_an_attempt_holds_no_message
     assert!(changed_sent.try_recv().is_ok());
     let words: Vec<_> = world.reports().iter().map(Attempt::as_str).collect();
     assert_eq!(words, ["ambiguous", "delivered"]);
+}
+
+/// Takes everything, and shows it.
+#[derive(Debug)]
+struct Takes(channel::Sender<String>);
+
+impl Takes {
+    fn all<T: stream::Item>(&self, items: &[T]) -> Carrying<'_> {
+        for item in items {
+            self.0.try_send(item.id().to_owned()).expect("room");
+        }
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+}
+
+impl Carry<ForwardedRun> for Takes {
+    fn carry(&self, items: Vec<ForwardedRun>, _attempt: u32, _deadline: Instant) -> Carrying<'_> {
+        self.all(&items)
+    }
+}
+
+impl Carry<ForwardedEvent> for Takes {
+    fn carry(&self, items: Vec<ForwardedEvent>, _attempt: u32, _deadline: Instant) -> Carrying<'_> {
+        self.all(&items)
+    }
+}
+
+/// A receiver by a plugin that hears of runs of these checks.
+fn plugin(name: &str, runs: &[&str]) -> Arc<config::Receiver> {
+    let source = config::PluginSource {
+        origin: config::PluginOrigin::Bundled("sentry".to_owned()),
+        sha256: None,
+    };
+    let known = basis(name, None).receiver;
+    Arc::new(config::Receiver {
+        kind: config::ReceiverKind::Plugin(config::Forwarder {
+            plugin: source,
+            plugin_edition: 0,
+            limits: config::Limits::default(),
+            connections: BTreeMap::new(),
+            settings: "{}".into(),
+        }),
+        runs: runs.iter().map(|run| config::NamePattern::new(run)).collect(),
+        ..(*known).clone()
+    })
+}
+
+impl World {
+    fn hears(&self, configured: &Arc<config::Receiver>) -> (Receiver, channel::Receiver<String>) {
+        let (sender, seen) = channel::channel(1_000);
+        let takes = Arc::new(Takes(sender));
+        let (receiver, _) = self.receiver(&configured.name, &[Act::Take], 1);
+        let receiver = Receiver {
+            basis: Basis {
+                receiver: Arc::clone(configured),
+                ..basis(&configured.name, None)
+            },
+            runs: Some(Arc::clone(&takes) as Arc<dyn Carry<ForwardedRun>>),
+            events: Some(takes),
+            ..receiver
+        };
+        (receiver, seen)
+    }
+
+    fn offer_run(&self, check: &str) {
+        self.handle.offer_run(check, || samples::run(check, &[]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_go_to_those_who_want_them_and_events_to_those_who_are_named() {
+    let world = World::new();
+    let (all, few) = (plugin("all", &["*"]), plugin("few", &["web-*"]));
+    // Before anything is loaded.
+    world.handle.expect([&all, &few].into_iter());
+    world.offer_run("web-1");
+    let events = |ids: &[&str]| -> Vec<ForwardedEvent> { ids.iter().map(|id| samples::event(id)).collect() };
+    world.handle.offer_events(&["few".into(), "nobody".into()], &events(&["e1"]));
+    let ((one, mut all_seen), (other, mut few_seen)) = (world.hears(&all), world.hears(&few));
+    world.handle.replace(vec![one, other], &[]);
+    world.offer_run("db");
+    world.handle.offer_events(&["all".into()], &events(&["e2"]));
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let of = |seen: &mut channel::Receiver<String>| -> BTreeSet<String> {
+        std::iter::from_fn(|| seen.try_recv().ok()).collect()
+    };
+    let named = |ids: &[&str]| -> BTreeSet<String> { ids.iter().map(|id| (*id).to_owned()).collect() };
+    assert_eq!(of(&mut all_seen), named(&["web-1@1", "db@1", "e2"]));
+    assert_eq!(of(&mut few_seen), named(&["web-1@1", "e1"]));
+    // From now on the other way round.
+    let (one, mut all_seen) = world.hears(&plugin("all", &["db"]));
+    let (other, mut few_seen) = world.hears(&plugin("few", &[]));
+    world.handle.replace(vec![one, other], &[]);
+    world.offer_run("web-1");
+    world.offer_run("db");
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(of(&mut all_seen), named(&["db@1"]));
+    assert_eq!(of(&mut few_seen), named(&[]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_nobody_wants_is_not_even_made() {
+    let world = World::new();
+    world.handle.expect([&plugin("few", &["web"])].into_iter());
+    world.handle.offer_run("db", || panic!("made"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_sends_runs_and_events_that_wait() {
+    let world = World::new();
+    let (receiver, mut seen) = world.hears(&plugin("all", &["*"]));
+    world.handle.replace(vec![receiver], &[]);
+    world.offer_run("web");
+    world.handle.offer_events(&["all".into()], &[samples::event("e1")]);
+    world.handle.stop().await;
+    let sent: BTreeSet<String> = std::iter::from_fn(|| seen.try_recv().ok()).collect();
+    assert_eq!(sent.len(), 2, "{sent:?}");
 }

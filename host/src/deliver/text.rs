@@ -31,9 +31,26 @@ const SEVERITIES: [&str; 4] = ["critical", "error", "warning", "info"];
 pub(super) fn title(outgoing: &Outgoing) -> String {
     let what = match outgoing.message.reason {
         NewsReason::Test => format!("TEST: this is how receiver {} is told", outgoing.message.receiver),
+        NewsReason::Occurred => occurred(outgoing),
         _ => format!("{}: {}", state(outgoing), subject(outgoing)),
     };
     words::cut(&words::line(&what), TITLE_CHARS_MAX).into_owned()
+}
+
+/// `New crash in shop: ValueError: no such user (shop@1, production, app.login.check)`, or how many events.
+fn occurred(outgoing: &Outgoing) -> String {
+    match &*outgoing.message.alerts {
+        [one] => match summary(one) {
+            Some(summary) => summary,
+            None => format!("EVENT {}", one_subject(one)),
+        },
+        many => format!("{} events: {}", words::count(many.len()), subject(outgoing)),
+    }
+}
+
+fn summary(news: &News) -> Option<String> {
+    let summary = news.annotations.get(SUMMARY).map(|text| words::line(text));
+    summary.filter(|summary| !summary.is_empty())
 }
 
 /// `FIRING critical`, `STILL FIRING (3)`, `FIRING (2), RESOLVED (1)`.
@@ -106,9 +123,8 @@ fn subject(outgoing: &Outgoing) -> String {
 
 fn one_subject(news: &News) -> String {
     let name = words::name(news);
-    let summary = news.annotations.get(SUMMARY).map(|text| words::line(text));
     // What was true while it fired would mislead now.
-    match summary.filter(|summary| news.is_firing && !summary.is_empty()) {
+    match summary(news).filter(|_| news.is_firing) {
         Some(summary) => format!("{name}: {summary}"),
         None => {
             let about = words::labels(&news.labels, &Default::default());
@@ -140,7 +156,7 @@ pub(super) fn text(outgoing: &Outgoing, bytes_max: usize) -> String {
         shown += 1;
         parts.push(described);
     }
-    parts.extend(rest(&alerts[shown..]));
+    parts.extend(rest(&alerts[shown..], outgoing));
     parts.extend(withheld(outgoing));
     parts.extend(foot(outgoing));
     parts.join("\n\n")
@@ -154,7 +170,9 @@ pub(super) fn preface(outgoing: &Outgoing) -> Option<String> {
         NewsReason::Passed => {
             "This fired and was over before you could be told, because you could not be reached meanwhile."
         }
-        NewsReason::First | NewsReason::Changed | NewsReason::Resolved | NewsReason::Refresh => "",
+        NewsReason::First | NewsReason::Changed | NewsReason::Resolved | NewsReason::Refresh | NewsReason::Occurred => {
+            ""
+        }
     };
     let unjournaled = "The host cannot write to its store at the moment, so this may come twice.";
     let all: Vec<&str> = [(said, !said.is_empty()), (unjournaled, !outgoing.message.journaled)]
@@ -165,7 +183,10 @@ pub(super) fn preface(outgoing: &Outgoing) -> Option<String> {
 }
 
 /// How many are not described.
-pub(super) fn rest(left_out: &[News]) -> Option<String> {
+pub(super) fn rest(left_out: &[News], outgoing: &Outgoing) -> Option<String> {
+    if outgoing.message.reason == NewsReason::Occurred {
+        return (!left_out.is_empty()).then(|| format!("… and {} more.", words::count(left_out.len())));
+    }
     let firing = left_out.iter().filter(|news| news.is_firing).count();
     let over = left_out.len() - firing;
     let counts = match (firing, over) {
@@ -195,7 +216,8 @@ fn foot(outgoing: &Outgoing) -> Option<String> {
 
 /// One alert in lines: what it is, what is said about it, since when, its verdicts, its labels, links.
 pub(super) fn alert(news: &News, outgoing: &Outgoing) -> Vec<String> {
-    let mut lines = vec![headline(news)];
+    let has_occurred = outgoing.message.reason == NewsReason::Occurred;
+    let mut lines = vec![if has_occurred { named(news) } else { headline(news) }];
     let told = |name: &str| {
         let text = news.annotations.get(name).map(|text| words::lines(text));
         text.filter(|text| !text.is_empty())
@@ -210,8 +232,13 @@ pub(super) fn alert(news: &News, outgoing: &Outgoing) -> Vec<String> {
     };
     lines.extend(told(SUMMARY).map(was));
     lines.extend(told(DESCRIPTION).filter(|_| news.is_firing));
-    lines.push(times(news, outgoing.message.created_at));
-    lines.extend(details(news));
+    if has_occurred {
+        // Its only detail is its id, which says nothing to a person.
+        lines.push(format!("At {}", words::moment(news.starts_at)));
+    } else {
+        lines.push(times(news, outgoing.message.created_at));
+        lines.extend(details(news));
+    }
     let shared = if outgoing.message.alerts.len() > 1 {
         outgoing.common_labels.clone()
     } else {
@@ -226,19 +253,24 @@ pub(super) fn alert(news: &News, outgoing: &Outgoing) -> Vec<String> {
     lines
 }
 
-/// `FIRING QueueBackingUp (critical)`.
-pub(super) fn headline(news: &News) -> String {
+/// `NewCrash (error)`.
+fn named(news: &News) -> String {
     let severity = words::severity(news);
     let severity = if severity.is_empty() {
         severity
     } else {
         format!(" ({severity})")
     };
-    let name = words::name(news);
+    format!("{}{severity}", words::name(news))
+}
+
+/// `FIRING QueueBackingUp (critical)`.
+pub(super) fn headline(news: &News) -> String {
+    let named = named(news);
     match (news.is_firing, news.cause) {
-        (true, _) => format!("FIRING {name}{severity}"),
-        (false, Some(cause)) => format!("RESOLVED {name}{severity}: {}", words::cause(cause)),
-        (false, None) => format!("RESOLVED {name}{severity}"),
+        (true, _) => format!("FIRING {named}"),
+        (false, Some(cause)) => format!("RESOLVED {named}: {}", words::cause(cause)),
+        (false, None) => format!("RESOLVED {named}"),
     }
 }
 

@@ -148,6 +148,56 @@ fn a_repetition_and_a_test_cannot_be_taken_for_news() {
     assert!(sent.text.starts_with("This is a test: nothing is wrong."));
 }
 
+fn crash(said: &str) -> News {
+    let mut crash = news(&[("alertname", "NewCrash"), ("severity", "error"), ("source", "shop")]);
+    (crash.value, crash.details) = (None, vec![("id".into(), "crash/shop/7".into())]);
+    let summary = format!("New crash in shop: {said} (shop@1, production, app.login.check)");
+    crash.annotations.insert("summary".into(), summary.into());
+    crash.annotations.insert("culprit".into(), "app.login.check".into());
+    crash
+}
+
+#[test]
+fn what_happened_once_is_called_by_what_it_is_and_neither_fires_nor_is_over() {
+    let mut once = message(vec![crash("ValueError: no user 7")]);
+    once.reason = NewsReason::Occurred;
+    let sent = write(&once, Templates::default());
+    assert_eq!(
+        sent.title,
+        "New crash in shop: ValueError: no user 7 (shop@1, production, app.login.check)"
+    );
+    insta::assert_snapshot!(sent.text, @r"
+    NewCrash (error)
+    New crash in shop: ValueError: no user 7 (shop@1, production, app.login.check)
+    At 2026-11-28 02:53:00 UTC
+    severity=error, source=shop
+    culprit: app.login.check
+
+    Sent by Bellwether: https://watch.example.com
+    ");
+    assert_eq!(sent.thread, once.id.to_string(), "nothing follows it");
+}
+
+#[test]
+fn several_that_happened_are_counted_and_told_one_by_one() {
+    let mut once = message(vec![crash("ValueError: no user 7"), crash("KeyError: 'a'")]);
+    once.reason = NewsReason::Occurred;
+    let sent = write(&once, Templates::default());
+    assert_eq!(sent.title, "2 events: NewCrash");
+    assert!(
+        sent.text.contains("KeyError") && sent.text.contains("no user 7"),
+        "{}",
+        sent.text
+    );
+    assert!(!sent.text.contains("FIRING"), "{}", sent.text);
+    once.alerts = vec![crash("x"); 100].into();
+    let sent = write(&once, Templates::default());
+    assert!(sent.text.contains("… and 50 more."), "{}", sent.text);
+    let mut bare = message(vec![news(&[("alertname", "Once"), ("n", "1")])]);
+    bare.reason = NewsReason::Occurred;
+    assert_eq!(write(&bare, Templates::default()).title, "EVENT Once (n=1)");
+}
+
 #[test]
 fn five_thousand_alerts_are_bounded_and_counted() {
     let mut alerts: Vec<News> = (0..5_000).map(|at| backlog(&format!("q{at}"))).collect();

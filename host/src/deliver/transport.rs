@@ -3,7 +3,11 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
 use super::outgoing::Outgoing;
-use crate::{clock::Instant, dispatch::Attempt, supervisor::Task};
+use crate::{
+    clock::{Instant, Timestamp},
+    dispatch::Attempt,
+    supervisor::Task,
+};
 
 /// What an attempt comes to, once it is awaited.
 pub type Sending<'s> = Pin<Box<dyn Future<Output = Attempt> + Send + 's>>;
@@ -17,6 +21,20 @@ pub trait Transport: fmt::Debug + Send + Sync {
     fn lanes(&self) -> usize {
         1
     }
+
+    /// What the other side does not take for a while; nothing unless it says so.
+    fn rate_limits(&self) -> Vec<UpstreamLimit> {
+        Vec::new()
+    }
+}
+
+/// A limit that the other side of a receiver has put on what it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamLimit {
+    /// On what, in its own words, such as Sentry's `error` and `transaction`; "" for everything.
+    pub category: String,
+    /// How long.
+    pub until: Timestamp,
 }
 
 /// Shared by the worker and whoever tests the receiver.

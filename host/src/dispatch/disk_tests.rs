@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bellwether_promql::labels::Labels;
 
 use super::{
+    chronicle::OccurrenceRow,
     message::{Message, MessageId},
     posted::PostedRow,
     rows::{DeadLetter, GroupKey, GroupRow, Loaded, ToldRow, Write},
@@ -19,6 +20,7 @@ pub(super) struct Disk {
     messages: BTreeMap<MessageId, Message>,
     posted: BTreeMap<Labels, PostedRow>,
     silences: BTreeMap<std::sync::Arc<str>, Silence>,
+    occurrences: BTreeMap<std::sync::Arc<str>, OccurrenceRow>,
     sequence: u64,
     pub(super) dead: Vec<DeadLetter>,
 }
@@ -65,6 +67,8 @@ impl Disk {
             Write::ForgetPosted(labels) => drop(self.posted.remove(&labels)),
             Write::Silence(silence) => drop(self.silences.insert(silence.id.clone(), silence)),
             Write::ForgetSilence(id) => drop(self.silences.remove(&id)),
+            Write::Occurrence(row) => drop(self.occurrences.insert(row.id.clone(), (*row).clone())),
+            Write::ForgetOccurrence(id) => drop(self.occurrences.remove(&id)),
             Write::Dead(letter) => self.dead.push(*letter),
         }
     }
@@ -81,6 +85,7 @@ impl Disk {
             messages: self.messages.values().cloned().collect(),
             posted: self.posted.values().cloned().collect(),
             silences: self.silences.values().cloned().collect(),
+            occurrences: self.occurrences.values().cloned().collect(),
             sequence: self.sequence,
         }
     }

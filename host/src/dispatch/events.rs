@@ -6,6 +6,7 @@ use super::{
     core::{DropReason, Limit, Said},
     flush::Decision,
     message::Message,
+    occurrence::Fate,
 };
 use crate::{
     store::StoreError,
@@ -20,6 +21,7 @@ const MESSAGES: &str = "bellwether_dispatch_messages_total";
 const UNHEARD: &str = "bellwether_dispatch_unheard_alerts_total";
 const LIMITS: &str = "bellwether_dispatch_limit_hits_total";
 const POSTED: &str = "bellwether_dispatch_posted_alerts_total";
+const OCCURRENCES: &str = "bellwether_dispatch_occurrences_total";
 const UNJOURNALED: &str = "bellwether_dispatch_unjournaled_total";
 
 /// What the core says.
@@ -31,6 +33,7 @@ impl Event for CoreSaid<'_> {
             Said::Decided { .. } => Level::Trace,
             Said::Delivered(_) | Said::Dropped { .. } | Said::Unheard { .. } => Level::Debug,
             Said::Made(_) => Level::Info,
+            Said::Happened { fate, .. } => occurrence_level(fate),
             Said::Full(..) => Level::Warn,
             Said::Dead(..) => Level::Error,
         }
@@ -63,12 +66,16 @@ impl Event for CoreSaid<'_> {
                 ..
             } => "A notification was dropped: its receiver is gone.".into(),
             Said::Unheard { .. } => "Alerts were over before anybody was told of them.".into(),
+            Said::Happened { fate, .. } => occurrence_message(fate).into(),
             Said::Full(Limit::Alerts, _) => {
                 "No more alerts are held; new ones are passed over until others are over.".into()
             }
             Said::Full(Limit::Groups, _) => "No more groups are held; set `group_by` so that there are fewer.".into(),
             Said::Full(Limit::MessageAlerts, _) => {
                 "A group has more alerts than a notification holds; the others come with the next.".into()
+            }
+            Said::Full(Limit::Occurrences, _) => {
+                "Too much of what happened once waits to be delivered; more of it is not told.".into()
             }
         }
     }
@@ -95,6 +102,21 @@ impl Event for CoreSaid<'_> {
             }
             Said::Unheard { receiver, count } => {
                 fields.context("receiver", &**receiver).data("alerts", *count);
+            }
+            Said::Happened { id, labels, fate } => {
+                fields
+                    .context("occurrence", &**id)
+                    .data("labels", labels.to_string())
+                    .data("fate", fate.as_str());
+                match fate {
+                    Fate::Silenced(silence) => {
+                        fields.data("silence", &**silence);
+                    }
+                    Fate::Refused(error) => {
+                        fields.data("problem", error.to_string());
+                    }
+                    _ => {}
+                }
             }
             Said::Full(limit, times) => {
                 fields.data("limit", limit.as_str()).data("times", *times);
@@ -123,6 +145,12 @@ impl Event for CoreSaid<'_> {
                 vec![("receiver", receiver.to_string())],
                 *count,
             ),
+            Said::Happened { fate, .. } => (
+                OCCURRENCES,
+                "Things that happened once, such as new crashes, by what became of them.",
+                vec![("fate", fate.as_str().to_owned())],
+                1,
+            ),
             Said::Full(limit, times) => (
                 LIMITS,
                 "Times there was no room, by what there was no room for.",
@@ -136,6 +164,28 @@ impl Event for CoreSaid<'_> {
             labels,
             by: u64::try_from(by).unwrap_or(u64::MAX),
         })
+    }
+}
+
+const fn occurrence_level(fate: &Fate) -> Level {
+    match fate {
+        Fate::Told | Fate::Held => Level::Info,
+        Fate::Known | Fate::Silenced(_) | Fate::Inhibited | Fate::HandedOn => Level::Debug,
+        Fate::Unheard | Fate::Full | Fate::Refused(_) => Level::Warn,
+    }
+}
+
+const fn occurrence_message(fate: &Fate) -> &'static str {
+    match fate {
+        Fate::Told => "Something happened, and receivers are told.",
+        Fate::Held => "Something happened, and receivers are told when their mute times end.",
+        Fate::Known => "Something happened that was told of before.",
+        Fate::Silenced(_) => "Something happened that a silence covers; nobody is told.",
+        Fate::Inhibited => "Something happened that an alert inhibits; nobody is told.",
+        Fate::HandedOn => "Something happened that is handed on as it is to all who would be told.",
+        Fate::Unheard => "Something happened, and its routes name nobody.",
+        Fate::Full => "Something happened, and there is no room: too much waits to be delivered.",
+        Fate::Refused(_) => "Something is said to have happened that is not as it should be.",
     }
 }
 

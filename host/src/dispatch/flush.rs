@@ -354,7 +354,7 @@ mod tests {
                         NewsReason::Repeat | NewsReason::Refresh => prop_assert!(group.new == 0 && group.told_at.is_some()),
                         NewsReason::Passed => prop_assert!(group.new == 0 && group.over == 0),
                         NewsReason::Changed => prop_assert!(group.new > 0 || group.over > 0),
-                        NewsReason::Test => prop_assert!(false, "nobody asked for a test"),
+                        NewsReason::Occurred | NewsReason::Test => prop_assert!(false, "no group of alerts says that"),
                     }
                 }
                 Decision::Keep(_) if group.is_off_hours || group.is_waiting => {}

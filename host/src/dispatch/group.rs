@@ -42,6 +42,8 @@ pub(super) struct Member {
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     pub(super) key: GroupKey,
+    /// It is a line of what happened once: it has no members and is no group of alerts. See `core/occurrences.rs`.
+    pub(super) is_line: bool,
     pub(super) route_id: Arc<str>,
     /// The place of its route; None: there is none any more, or nobody knows yet.
     pub(super) route: Option<usize>,
@@ -89,6 +91,7 @@ impl Group {
     pub(super) fn new(key: GroupKey, route_id: Arc<str>, labels: Labels, flush_at: i64) -> Self {
         Self {
             key,
+            is_line: false,
             route_id,
             route: None,
             labels,

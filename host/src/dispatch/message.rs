@@ -82,19 +82,22 @@ pub enum NewsReason {
     Refresh,
     /// It fired and was over before the receiver could be told, because nothing could be delivered meanwhile.
     Passed,
+    /// Something happened, once: nothing follows it, and it has no end.
+    Occurred,
     /// Somebody wants to see whether messages arrive.
     Test,
 }
 
 impl NewsReason {
     /// All.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::First,
         Self::Changed,
         Self::Repeat,
         Self::Resolved,
         Self::Refresh,
         Self::Passed,
+        Self::Occurred,
         Self::Test,
     ];
 
@@ -107,6 +110,7 @@ impl NewsReason {
             Self::Resolved => "resolved",
             Self::Refresh => "refresh",
             Self::Passed => "passed",
+            Self::Occurred => "occurred",
             Self::Test => "test",
         }
     }
@@ -134,7 +138,8 @@ pub struct Message {
     pub created_at: i64,
     /// Labels in which all alerts of the group agree.
     pub group_labels: Labels,
-    /// Firing ones and those that are over since the receiver was told, by their labels. Never empty but for a test.
+    /// Firing ones and those that are over since the receiver was told, by their labels; or what occurred, in order. Never empty but
+    /// for a test.
     pub alerts: Arc<[News]>,
     /// Alerts of the group that the receiver knows, that fire on, and that are not here because they are silenced or inhibited now.
     pub withheld: usize,

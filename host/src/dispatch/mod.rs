@@ -7,6 +7,7 @@
 //! What is guaranteed for each receiver and group: messages are in order, one at a time; at least once the latest state, and the
 //! end of everything that was told; never an end of what was not told. All that decides is pure, and says why.
 
+pub mod chronicle;
 mod convert;
 pub mod core;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod group;
 mod handle;
 mod inhibit;
 mod message;
+pub mod occurrence;
 mod outbox;
 mod owner;
 pub mod posted;
@@ -31,9 +33,11 @@ mod store;
 #[cfg(test)]
 pub(crate) use self::handle::{Bells, OutboxRequest, outbox as outbox_for_tests};
 pub use self::{
+    chronicle::{Hearing, OccurrenceRow, Telling},
     core::{AlertView, GroupView, Overview},
     handle::OutboxHandle,
     message::{Attempt, Message, MessageId, News, NewsReason},
+    occurrence::{Fate, Occurrence, Told},
     owner::{Dispatch, DispatchHandle, DispatchOptions, Stopped},
     settings::Settings,
 };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bellwether_promql::labels::Labels;
 
 use super::{
+    chronicle::OccurrenceRow,
     message::{Message, MessageId, News},
     posted::PostedRow,
     silence::Silence,
@@ -89,6 +90,10 @@ pub enum Write {
     Silence(Silence),
     /// It has been over for long.
     ForgetSilence(Arc<str>),
+    /// New or different.
+    Occurrence(Arc<OccurrenceRow>),
+    /// It was noted long ago.
+    ForgetOccurrence(Arc<str>),
     /// See [`DeadLetter`].
     Dead(Box<DeadLetter>),
 }
@@ -106,6 +111,8 @@ pub struct Loaded {
     pub posted: Vec<PostedRow>,
     /// In any order.
     pub silences: Vec<Silence>,
+    /// In any order.
+    pub occurrences: Vec<OccurrenceRow>,
     /// Of the last message.
     pub sequence: u64,
 }

@@ -11,6 +11,7 @@ use rusqlite::{Connection, Row, Transaction, params};
 
 use self::body::{Body, labels_of, labels_text};
 use super::{
+    chronicle::OccurrenceRow,
     message::{Message, MessageId, News, NewsReason},
     posted::PostedRow,
     rows::{DeadLetter, GroupKey, GroupRow, Loaded, ToldRow, Write},
@@ -26,7 +27,8 @@ const DEAD_MAX: u32 = 1_000;
 /// How long, in milliseconds: 30 days.
 const DEAD_RETENTION: i64 = 30 * 86_400_000;
 
-const MIGRATIONS: &[&str] = &["CREATE TABLE dispatch_groups (
+const MIGRATIONS: &[&str] = &[
+    "CREATE TABLE dispatch_groups (
     receiver TEXT NOT NULL,
     group_key TEXT NOT NULL,
     route TEXT NOT NULL,
@@ -74,7 +76,13 @@ CREATE INDEX dispatch_dead_at ON dispatch_dead (at);
 CREATE TABLE dispatch_sequence (
     one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
     sequence INTEGER NOT NULL
-) STRICT"];
+) STRICT",
+    "CREATE TABLE dispatch_occurrences (
+    id TEXT NOT NULL PRIMARY KEY,
+    noted_at INTEGER NOT NULL,
+    body TEXT NOT NULL
+) STRICT, WITHOUT ROWID",
+];
 
 /// Makes the tables.
 pub(super) fn prepare(store: &Store) -> Result<(), StoreError> {
@@ -129,6 +137,17 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> {
         Write::ForgetSilence(id) => run(
             transaction,
             "DELETE FROM dispatch_silences WHERE id = ?1",
+            params![&**id],
+        ),
+        Write::Occurrence(row) => run(
+            transaction,
+            "INSERT INTO dispatch_occurrences (id, noted_at, body) VALUES (?1, ?2, ?3)
+             ON CONFLICT (id) DO UPDATE SET noted_at = excluded.noted_at, body = excluded.body",
+            params![&*row.id, row.noted_at, body::occurrence(row)?],
+        ),
+        Write::ForgetOccurrence(id) => run(
+            transaction,
+            "DELETE FROM dispatch_occurrences WHERE id = ?1",
             params![&**id],
         ),
         Write::Dead(letter) => put_dead(transaction, letter),
@@ -247,6 +266,7 @@ pub(super) fn load(store: &Store) -> Result<Loaded, StoreError> {
             )?,
             posted: all(connection, "SELECT labels, body FROM dispatch_posted", posted)?,
             silences: all(connection, "SELECT body FROM dispatch_silences", silence)?,
+            occurrences: all(connection, "SELECT id, noted_at, body FROM dispatch_occurrences", occurrence)?,
             sequence: all(connection, "SELECT sequence FROM dispatch_sequence", number)?.into_iter().next().unwrap_or(0),
         })
     })
@@ -316,6 +336,10 @@ fn posted(row: &Row<'_>) -> Option<PostedRow> {
 
 fn silence(row: &Row<'_>) -> Option<Silence> {
     body::read_silence(&text(row, 0)?)
+}
+
+fn occurrence(row: &Row<'_>) -> Option<OccurrenceRow> {
+    body::read_occurrence(&text(row, 2)?, text(row, 0)?.into(), row.get(1).ok()?)
 }
 
 fn number(row: &Row<'_>) -> Option<u64> {

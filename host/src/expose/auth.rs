@@ -193,6 +193,11 @@ impl Auth {
         Self { tokens, wall }
     }
 
+    /// Whether there is any: without them nothing asks for one.
+    pub(super) fn has_tokens(&self) -> bool {
+        self.wall == Wall::Tokens
+    }
+
     /// Whether a request with these claims gets what it needs.
     pub(super) fn decide(&self, need: Need, claims: &Claims<'_>) -> Result<(), Refusal> {
         if need == Need::Open {
@@ -229,7 +234,7 @@ impl Auth {
 }
 
 /// The token in an `Authorization` header. None: another scheme, or not readable.
-fn token(authorization: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn token(authorization: &[u8]) -> Option<Vec<u8>> {
     let space = authorization.iter().position(|&byte| byte == b' ')?;
     let (scheme, credentials) = (&authorization[..space], authorization[space..].trim_ascii());
     if scheme.eq_ignore_ascii_case(b"bearer") {
@@ -245,7 +250,7 @@ fn token(authorization: &[u8]) -> Option<Vec<u8>> {
 
 /// Browsers say where a request comes from and pages cannot change what they say; other clients say nothing, and no page
 /// can make them send a request.
-fn is_cross_site(claims: &Claims<'_>) -> bool {
+pub(super) fn is_cross_site(claims: &Claims<'_>) -> bool {
     match (claims.fetch_site, claims.origin) {
         (Some(site), _) => !matches!(site, "same-origin" | "none"),
         (None, Some(origin)) => {

@@ -3,7 +3,10 @@
 use std::{borrow::Cow, net::SocketAddr};
 
 use super::{auth::Refusal, connection::CloseReason, route::Surface, tls::TlsError};
-use crate::telemetry::{Count, Event, Fields, Level};
+use crate::{
+    ingest,
+    telemetry::{Count, Event, Fields, Level},
+};
 
 const MODULE: &str = "expose";
 
@@ -67,6 +70,39 @@ impl Event for Refused {
             name: "bellwether_http_refused_total",
             help: "HTTP requests refused for want of access, by reason.",
             labels: vec![("reason", self.refusal.as_str().to_owned())],
+            by: 1,
+        })
+    }
+}
+
+/// A push was not taken.
+pub(super) struct PushRefused<'r> {
+    pub(super) refused: &'r ingest::Refused,
+    pub(super) peer: SocketAddr,
+    /// Whether to bother a person: somebody tries keys, and not one of a flood.
+    pub(super) notable: bool,
+}
+
+impl Event for PushRefused<'_> {
+    fn level(&self) -> Level {
+        if self.notable { Level::Warn } else { Level::Debug }
+    }
+    fn message(&self) -> Cow<'_, str> {
+        format!("refused a push from {}: {}", self.peer.ip(), self.refused).into()
+    }
+    fn module(&self) -> &'static str {
+        MODULE
+    }
+    fn fields(&self, fields: &mut Fields) {
+        fields
+            .data("reason", self.refused.as_str())
+            .data("peer", self.peer.to_string());
+    }
+    fn count(&self) -> Option<Count> {
+        Some(Count {
+            name: "bellwether_pushes_refused_total",
+            help: "Pushes that were not taken, by reason.",
+            labels: vec![("reason", self.refused.as_str().to_owned())],
             by: 1,
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns the listener, its connections, who may do what, and the certificate. Flows in: snapshots from the board, by a
 //! watch channel. Flows out: answers, and through [`Control`] the two things a request may change: reload, and run a
-//! check now. Nothing is measured, merged or probed inside a request, and nothing that takes long happens on the thread
+//! check now; and pushes, to `ingest`. Nothing is measured, merged or probed inside a request, and nothing that takes long happens on the thread
 //! that answers: a check that burns a core must not delay a scrape.
 //!
 //! `listen` takes the port; `server` accepts and drains; `seats` says who may stay when many come; `connection` closes the
@@ -19,6 +19,7 @@ mod listen;
 mod metrics;
 mod negotiate;
 mod page;
+mod push;
 mod reply;
 mod route;
 mod seats;
@@ -54,12 +55,14 @@ use self::{
     connection::Patience,
     large::{Large, Made, NotMade},
     metrics::Cache,
+    push::Pushes,
+    route::Listener,
     tls::Tls,
     worker::{Jobs, Worker},
 };
 use crate::{
-    board::Snapshot, clock::Clock, config::Access, dispatch::DispatchHandle, outcome::Outcome, secret::Redactor,
-    supervisor::Supervisor, telemetry::Telemetry,
+    board::Snapshot, clock::Clock, config::Access, dispatch::DispatchHandle, ingest::IngestHandle, outcome::Outcome,
+    secret::Redactor, supervisor::Supervisor, telemetry::Telemetry,
 };
 
 /// A boxed future, as [`Control`] returns it.
@@ -106,6 +109,10 @@ pub struct ServeOptions {
     pub sources: Sources,
     /// Who knows alerts and silences.
     pub dispatch: DispatchHandle,
+    /// Who takes pushes.
+    pub ingest: IngestHandle,
+    /// Where pushes are taken besides, and nothing else is answered; None: nowhere.
+    pub push_listener: Option<TcpListener>,
     /// What requests may change.
     pub control: Arc<dyn Control>,
     /// For logs and counters.
@@ -165,6 +172,7 @@ impl Gate {
 /// What every request and connection may look at.
 struct Shared {
     address: SocketAddr,
+    push_address: Option<SocketAddr>,
     gate: Mutex<Arc<Gate>>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     cache: Cache,
@@ -172,6 +180,7 @@ struct Shared {
     large: Large,
     prometheus: Prometheus,
     alertmanager: Alertmanager,
+    pushes: Pushes,
     waiting: Waiting,
     control: Arc<dyn Control>,
     telemetry: Telemetry,
@@ -260,6 +269,11 @@ impl ServeHandle {
         self.shared.address
     }
 
+    /// Where pushes are taken besides, with the real port.
+    pub fn push_address(&self) -> Option<SocketAddr> {
+        self.shared.push_address
+    }
+
     /// `http` or `https`, as a new connection finds it.
     pub fn scheme(&self) -> &'static str {
         if self.shared.gate().tls.is_some() {
@@ -296,17 +310,20 @@ fn serve_with(
 ) -> Result<ServeHandle, ServeError> {
     let address = listener.local_addr()?;
     listener.set_nonblocking(true)?;
+    let push_address = options
+        .push_listener
+        .as_ref()
+        .map(TcpListener::local_addr)
+        .transpose()?;
     let gate = Gate::new(address, &options.access)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()?;
     let (worker, jobs) = Worker::new();
     let (large, large_jobs) = Large::new();
     let ServeOptions {
         snapshots,
         sources,
         dispatch,
+        ingest,
+        push_listener,
         control,
         telemetry,
         redactor,
@@ -318,6 +335,7 @@ fn serve_with(
     } = options;
     let shared = Arc::new(Shared {
         address,
+        push_address,
         gate: Mutex::new(Arc::new(gate)),
         snapshots,
         cache: Cache::default(),
@@ -328,6 +346,7 @@ fn serve_with(
             dispatch,
             started: clock.wall(),
         },
+        pushes: Pushes::new(ingest),
         waiting: Waiting::default(),
         control,
         telemetry,
@@ -341,14 +360,8 @@ fn serve_with(
     let handle = ServeHandle {
         shared: Arc::clone(&shared),
     };
-    let started = start(
-        listener,
-        runtime,
-        &shared,
-        (jobs, large_jobs),
-        certificate_poll,
-        supervisor,
-    );
+    let listeners = (listener, push_listener);
+    let started = start(listeners, &shared, (jobs, large_jobs), certificate_poll, supervisor);
     if started.is_err() {
         shared.stop_workers();
     }
@@ -356,10 +369,9 @@ fn serve_with(
     Ok(handle)
 }
 
-/// The threads: one answers, the others prepare what it answers with.
+/// The threads: one answers, another takes pushes where these have an address of their own, the others prepare what is answered with.
 fn start(
-    listener: TcpListener,
-    runtime: tokio::runtime::Runtime,
+    (listener, push_listener): (TcpListener, Option<TcpListener>),
     shared: &Arc<Shared>,
     (jobs, large_jobs): (Jobs, Jobs),
     certificate_poll: Duration,
@@ -371,10 +383,31 @@ fn start(
     })?;
     supervisor.thread("http-large", move || large_jobs.work_only())?;
     shared.prometheus.start(supervisor)?;
-    let (of_http, spawner) = (Arc::clone(shared), supervisor.clone());
+    if let Some(listener) = push_listener {
+        listener.set_nonblocking(true)?;
+        let run = served(listener, Listener::Pushes, shared, supervisor)?;
+        supervisor.thread("http-push", run)?;
+    }
+    let run = served(listener, Listener::Whole, shared, supervisor)?;
+    let of_http = Arc::clone(shared);
     supervisor.thread("http", move || {
-        runtime.block_on(server::run(listener, Arc::clone(&of_http), spawner));
+        run();
         of_http.stop_workers();
     })?;
     Ok(())
+}
+
+/// What a thread does that answers at one address, on a runtime of its own.
+fn served(
+    socket: TcpListener,
+    listener: Listener,
+    shared: &Arc<Shared>,
+    supervisor: &Supervisor,
+) -> io::Result<impl FnOnce() + Send + 'static> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()?;
+    let (shared, supervisor) = (Arc::clone(shared), supervisor.clone());
+    Ok(move || runtime.block_on(server::run(socket, listener, shared, supervisor)))
 }

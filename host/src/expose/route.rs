@@ -9,7 +9,16 @@ use axum::{
 };
 use hyper::{Method, StatusCode, Uri};
 
-use super::{Shared, api, auth::Need, health, metrics, page, reply};
+use super::{Shared, api, auth::Need, health, metrics, page, push, reply};
+
+/// To which of the host's addresses a connection came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listener {
+    /// Where everything is answered.
+    Whole,
+    /// Where pushes are taken and nothing else is answered.
+    Pushes,
+}
 
 /// Whether the caller may read; for surfaces that are open and say more to those who may.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +36,7 @@ pub(super) enum Surface {
     Alertmanager,
     Page,
     Admin,
+    Push,
     Other,
 }
 
@@ -40,6 +50,7 @@ impl Surface {
             Self::Alertmanager => "alertmanager",
             Self::Page => "page",
             Self::Admin => "admin",
+            Self::Push => "push",
             Self::Other => "other",
         }
     }
@@ -48,7 +59,7 @@ impl Surface {
     pub(super) const fn speaks_json(self) -> bool {
         match self {
             Self::Api | Self::Query | Self::Alertmanager | Self::Admin => true,
-            Self::Metrics | Self::Health | Self::Page | Self::Other => false,
+            Self::Metrics | Self::Health | Self::Page | Self::Push | Self::Other => false,
         }
     }
 }
@@ -69,7 +80,16 @@ const PATHS: [(&str, Need, Surface); 11] = [
 ];
 
 /// What a request needs and who answers it.
-pub(super) fn classify(method: &Method, path: &str) -> (Need, Surface) {
+pub(super) fn classify(listener: Listener, method: &Method, path: &str) -> (Need, Surface) {
+    match (push::classify(path), listener) {
+        (Some(push), _) => push,
+        // There is nothing to read, and nothing to learn from that.
+        (None, Listener::Pushes) => (Need::Open, Surface::Other),
+        (None, Listener::Whole) => of_whole(method, path),
+    }
+}
+
+fn of_whole(method: &Method, path: &str) -> (Need, Surface) {
     if let Some((_, need, surface)) = PATHS.iter().find(|(known, _, _)| *known == path) {
         return (*need, *surface);
     }
@@ -83,7 +103,15 @@ pub(super) fn classify(method: &Method, path: &str) -> (Need, Surface) {
     }
 }
 
-pub(super) fn routes(shared: Arc<Shared>) -> Router {
+/// Of one of the addresses.
+pub(super) fn routes(listener: Listener, shared: Arc<Shared>) -> Router {
+    match listener {
+        Listener::Whole => whole(shared),
+        Listener::Pushes => push::routes(shared),
+    }
+}
+
+fn whole(shared: Arc<Shared>) -> Router {
     let router = Router::new()
         .route("/", get(page::index))
         .route("/favicon.svg", get(page::favicon))
@@ -96,7 +124,7 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router {
         .route("/-/reload", post(api::reload).put(api::reload))
         .route("/api/v1/checks", get(api::checks))
         .route("/api/v1/checks/{name}/run", post(api::run));
-    api::add_routes(router)
+    push::add_routes(api::add_routes(router))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared)
@@ -116,11 +144,15 @@ async fn unknown(method: Method, uri: Uri) -> Response {
         Some((known, _)) => format!("nothing here; did you mean {known}?"),
         None => "nothing here; try /metrics, /health/detailed, /api/v1/checks or the page at /".to_owned(),
     };
-    reply::problem(StatusCode::NOT_FOUND, classify(&method, path).1.speaks_json(), &hint)
+    reply::problem(
+        StatusCode::NOT_FOUND,
+        classify(Listener::Whole, &method, path).1.speaks_json(),
+        &hint,
+    )
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Response {
-    let (_, surface) = classify(&method, uri.path());
+    let (_, surface) = classify(Listener::Whole, &method, uri.path());
     let message = format!("{method} is not what this path takes; see the Allow header");
     reply::problem(StatusCode::METHOD_NOT_ALLOWED, surface.speaks_json(), &message)
 }
@@ -144,7 +176,7 @@ mod tests {
             ("/health/live/", Need::Read, Surface::Other),
             ("//metrics", Need::Read, Surface::Other),
         ] {
-            assert_eq!(classify(&Method::GET, path), (need, surface), "{path}");
+            assert_eq!(classify(Listener::Whole, &Method::GET, path), (need, surface), "{path}");
         }
         for (method, path, need) in [
             (Method::GET, "/api/v2/alerts", Need::Read),
@@ -155,7 +187,29 @@ mod tests {
             (Method::DELETE, "/api/v2/silence/x", Need::Admin),
         ] {
             let wanted = (need, Surface::Alertmanager);
-            assert_eq!(classify(&method, path), wanted, "{method} {path}");
+            assert_eq!(classify(Listener::Whole, &method, path), wanted, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn where_pushes_are_taken_nothing_else_is() {
+        for path in [
+            "/api/1/envelope/",
+            "/api/1/store/",
+            "/heartbeat/etl",
+            "/heartbeat/etl/fail",
+        ] {
+            for listener in [Listener::Whole, Listener::Pushes] {
+                assert_eq!(
+                    classify(listener, &Method::POST, path),
+                    (Need::Open, Surface::Push),
+                    "{path}"
+                );
+            }
+        }
+        for path in ["/", "/metrics", "/api/v2/alerts", "/-/reload", "/health/live"] {
+            let wanted = (Need::Open, Surface::Other);
+            assert_eq!(classify(Listener::Pushes, &Method::GET, path), wanted, "{path}");
         }
     }
 }

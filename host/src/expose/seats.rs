@@ -21,7 +21,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::connection::Watch;
+use super::{connection::Watch, route::Listener};
 use crate::{
     clock::{Clock, Instant},
     supervisor::CancellationToken,
@@ -40,13 +40,18 @@ const DESCRIPTORS_PART: usize = 4;
 
 /// How many connections there may be when the process may have `descriptors` files open: a client that comes then finds a seat
 /// taken and displaces another one, instead of being left in the system's queue because the host has run out of files.
-pub(super) fn room(descriptors: Option<u64>) -> usize {
+///
+/// Where pushes are taken there are half as many: those who push come one by one, and their crowd must not cost the others seats.
+pub(super) fn room(listener: Listener, descriptors: Option<u64>) -> usize {
     let descriptors = descriptors.and_then(|limit| usize::try_from(limit).ok());
-    let Some(limit) = descriptors else {
-        return CONNECTIONS_MAX;
-    };
-    let beside = limit.saturating_sub(DESCRIPTORS_KEPT);
-    beside.max(limit / DESCRIPTORS_PART).clamp(1, CONNECTIONS_MAX)
+    let room = descriptors.map_or(CONNECTIONS_MAX, |limit| {
+        let beside = limit.saturating_sub(DESCRIPTORS_KEPT);
+        beside.max(limit / DESCRIPTORS_PART).clamp(1, CONNECTIONS_MAX)
+    });
+    match listener {
+        Listener::Whole => room,
+        Listener::Pushes => room.div_ceil(2),
+    }
 }
 
 /// What counts as one address: in IPv6 a network of the smallest size that is handed out, since whoever has one address
@@ -345,7 +350,12 @@ mod tests {
             (Some(64), 16),
             (Some(2), 1),
         ] {
-            assert_eq!(room(descriptors), expected, "{descriptors:?}");
+            assert_eq!(room(Listener::Whole, descriptors), expected, "{descriptors:?}");
+            assert_eq!(
+                room(Listener::Pushes, descriptors),
+                expected.div_ceil(2),
+                "{descriptors:?}"
+            );
         }
     }
 }

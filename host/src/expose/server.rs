@@ -26,8 +26,10 @@ use super::{
     api::{ALERTS_BYTES_MAX, FORM_BYTES_MAX},
     auth::{Claims, Need, Refusal},
     connection::{CloseReason, Look, Watch, Watched},
-    events, reply,
-    route::{self, Surface},
+    events,
+    push::Visit,
+    reply,
+    route::{self, Listener, Surface},
     seats::{self, Entry, Seat, Seats},
     tls::Tls,
 };
@@ -45,13 +47,14 @@ const HEADER_FIELDS_MAX: usize = 100;
 /// HTTP/2 streams at once on one connection.
 const STREAMS_MAX: u32 = 32;
 
-/// Nothing else that is served takes a body, but for queries and alerts. A small one is ignored, a larger one is refused unread.
+/// Nothing else that is served takes a body, but for queries, alerts and pushes, which have limits of their own. A small one is ignored, a larger one is refused unread.
 const BODY_BYTES_MAX: u64 = 64 * 1024;
 
 const fn body_bytes_max(surface: Surface) -> u64 {
     match surface {
         Surface::Query => FORM_BYTES_MAX,
         Surface::Alertmanager => ALERTS_BYTES_MAX,
+        Surface::Push => u64::MAX,
         _ => BODY_BYTES_MAX,
     }
 }
@@ -74,7 +77,7 @@ pub(super) struct Quiet(Mutex<Option<Instant>>);
 
 impl Quiet {
     /// Whether it is time to warn again.
-    fn may_warn(&self, clock: &Clock) -> bool {
+    pub(super) fn may_warn(&self, clock: &Clock) -> bool {
         let now = clock.monotonic();
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let may = last.is_none_or(|last| now.saturating_duration_since(last) >= WARN_EVERY);
@@ -99,29 +102,38 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Spawner {
 #[derive(Clone)]
 struct Server {
     shared: Arc<Shared>,
+    listener: Listener,
     routes: Router,
     supervisor: Supervisor,
 }
 
 /// Accepts until the supervisor stops, then waits [`DRAIN`] for the answers that are on their way.
-pub(super) async fn run(listener: std::net::TcpListener, shared: Arc<Shared>, supervisor: Supervisor) {
-    let listener = match TcpListener::from_std(listener) {
-        Ok(listener) => listener,
+pub(super) async fn run(
+    socket: std::net::TcpListener,
+    listener: Listener,
+    shared: Arc<Shared>,
+    supervisor: Supervisor,
+) {
+    let socket = match TcpListener::from_std(socket) {
+        Ok(socket) => socket,
         Err(error) => return shared.telemetry.emit(&events::AcceptFailed { error, notable: true }),
     };
-    let seats = Seats::new(seats::room(descriptors()));
+    let seats = Seats::new(seats::room(listener, descriptors()));
     let stopping = supervisor.stopping();
-    drop(supervisor.spawn("http text", make_ready(Arc::clone(&shared), supervisor.stopping())));
+    if listener == Listener::Whole {
+        drop(supervisor.spawn("http text", make_ready(Arc::clone(&shared), supervisor.stopping())));
+    }
     let server = Server {
-        routes: route::routes(Arc::clone(&shared)),
+        routes: route::routes(listener, Arc::clone(&shared)),
+        listener,
         shared,
         supervisor,
     };
     tokio::select! {
-        () = server.accept(&listener, &seats) => {}
+        () = server.accept(&socket, &seats) => {}
         () = stopping.cancelled() => {}
     }
-    drop(listener);
+    drop(socket);
     // Those that miss it end with the runtime; each has said so.
     let _ = tokio::time::timeout(DRAIN + Duration::from_millis(100), seats.emptied()).await;
 }
@@ -140,10 +152,10 @@ async fn make_ready(shared: Arc<Shared>, stopping: CancellationToken) {
 }
 
 impl Server {
-    async fn accept(&self, listener: &TcpListener, seats: &Seats) {
+    async fn accept(&self, socket: &TcpListener, seats: &Seats) {
         let (warnings, failures) = (Quiet::default(), Quiet::default());
         loop {
-            match listener.accept().await {
+            match socket.accept().await {
                 Ok((stream, peer)) => self.admit(stream, peer, seats, &warnings).await,
                 Err(error) => {
                     let notable = failures.may_warn(&self.shared.clock);
@@ -259,11 +271,12 @@ impl Server {
 
     /// The door, the route, the headers, the count.
     async fn answer(&self, peer: SocketAddr, mut request: Request<Incoming>) -> Response {
-        let (need, surface) = route::classify(request.method(), request.uri().path());
+        let (need, surface) = route::classify(self.listener, request.method(), request.uri().path());
         let is_json = surface.speaks_json();
         let gate = self.shared.gate();
         let claims = Claims::of(&request);
         let may_read = gate.auth.decide(Need::Read, &claims).is_ok();
+        let visit = (surface == Surface::Push).then(|| Visit::new(&gate.auth, &claims, self.listener, peer));
         let mut answer = match gate.auth.decide(need, &claims) {
             _ if is_ambiguous(&request) => {
                 reply::problem(StatusCode::BAD_REQUEST, is_json, "a request has one Host header")
@@ -276,6 +289,7 @@ impl Server {
             ),
             Ok(()) => {
                 request.extensions_mut().insert(route::MayRead(may_read));
+                visit.map(|visit| request.extensions_mut().insert(visit));
                 self.routed(request, is_json).await
             }
         };

@@ -214,7 +214,7 @@ impl From<&CheckState> for CheckView {
             denied: check.denied.iter().map(DeniedView::from).collect(),
             refused: check.refused.iter().map(RefusedView::from).collect(),
             verdicts: check.verdicts.iter().map(VerdictView::from).collect(),
-            can_run: check.problem.is_none(),
+            can_run: check.problem.is_none() && !check.is_pushed,
             checked: check.checked_at,
         }
     }

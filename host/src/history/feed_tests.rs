@@ -43,6 +43,7 @@ async fn board(checks: Vec<Check>) -> BoardHandle {
     let specs = checks.into_iter().map(|check| BoardCheck {
         check: Arc::new(check),
         problem: None,
+        is_pushed: false,
     });
     board.replace_checks(specs.collect()).await;
     board

@@ -34,19 +34,26 @@ pub struct Crash {
     pub title: String,
     /// Where: the innermost frame of the application's own, or the transaction; may be "".
     pub culprit: String,
+    /// `error` or `fatal`.
+    pub level: String,
     /// May be "".
     pub release: String,
     /// May be "".
     pub environment: String,
 }
 
+/// A kind is kept anew when it was last kept so long ago, so that a crash that comes every second is not a write every second.
+pub const KEEP_AFTER_SECONDS: u64 = 24 * HOUR_SECONDS;
+
 /// Why a crash is news, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Novelty {
     /// The first of its kind.
     New,
-    /// Seen before.
+    /// Seen before, and when it was kept last is recent enough.
     Known,
+    /// Seen before, and to be kept again, or it would seem to have been silent.
+    Aged,
     /// New, and one too many within the hour: it is counted, and remembered, and not told.
     Flood,
 }
@@ -54,8 +61,10 @@ pub enum Novelty {
 /// What is remembered of one source's.
 #[derive(Clone, Debug, Default)]
 pub struct Crashes {
-    /// By fingerprint, when it was last seen, in seconds since 1970.
+    /// By fingerprint, when it was last seen, in seconds since 1970, to a day.
     seen: BTreeMap<u64, u64>,
+    /// Forgotten for want of room since the last time somebody asked.
+    forgotten: Vec<u64>,
     hour: u64,
     told: u32,
 }
@@ -77,9 +86,14 @@ impl Crashes {
     /// One came.
     pub fn note(&mut self, fingerprint: u64, now: Timestamp) -> Novelty {
         let seconds = now.as_nanos() / 1_000_000_000;
-        if self.seen.insert(fingerprint, seconds).is_some() {
-            return Novelty::Known;
+        if let Some(seen) = self.seen.get_mut(&fingerprint) {
+            if seconds < *seen + KEEP_AFTER_SECONDS {
+                return Novelty::Known;
+            }
+            *seen = seconds;
+            return Novelty::Aged;
         }
+        self.seen.insert(fingerprint, seconds);
         self.forget_one();
         let hour = seconds / HOUR_SECONDS;
         if hour != self.hour {
@@ -92,12 +106,26 @@ impl Crashes {
         Novelty::New
     }
 
+    /// One that was news could not be told: the next of its kind is news again.
+    pub fn unsee(&mut self, fingerprint: u64) {
+        self.seen.remove(&fingerprint);
+        self.told = self.told.saturating_sub(1);
+    }
+
+    /// Kinds that had to give way to others since this was asked last.
+    pub fn take_forgotten(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.forgotten)
+    }
+
     fn forget_one(&mut self) {
         if self.seen.len() <= CRASHES_MAX {
             return;
         }
         let oldest = self.seen.iter().min_by_key(|(_, at)| **at).map(|(key, _)| *key);
-        oldest.map(|oldest| self.seen.remove(&oldest));
+        if let Some(oldest) = oldest {
+            self.seen.remove(&oldest);
+            self.forgotten.push(oldest);
+        }
     }
 }
 
@@ -124,6 +152,7 @@ impl Crash {
             fingerprint: fingerprint(event, kind, &culprit),
             title: title.chars().take(TITLE_CHARS_MAX).collect(),
             culprit: culprit.chars().take(TITLE_CHARS_MAX).collect(),
+            level: level.to_owned(),
             release: text(&event["release"]),
             environment: text(&event["environment"]),
         })
@@ -257,6 +286,17 @@ mod tests {
     }
 
     #[test]
+    fn one_that_could_not_be_told_is_news_again_and_one_that_goes_on_is_kept_once_a_day() {
+        let mut crashes = Crashes::default();
+        assert_eq!(crashes.note(1, at(0)), Novelty::New);
+        crashes.unsee(1);
+        assert_eq!(crashes.note(1, at(1)), Novelty::New);
+        assert_eq!(crashes.note(1, at(KEEP_AFTER_SECONDS)), Novelty::Known);
+        assert_eq!(crashes.note(1, at(KEEP_AFTER_SECONDS + 1)), Novelty::Aged);
+        assert_eq!(crashes.note(1, at(KEEP_AFTER_SECONDS + 2)), Novelty::Known);
+    }
+
+    #[test]
     fn a_flood_of_new_kinds_is_told_in_part() {
         let mut crashes = Crashes::default();
         let told = (0..100)
@@ -277,5 +317,6 @@ mod tests {
         assert_eq!(crashes.note(u64::MAX, at(0)), Novelty::New);
         assert_eq!(crashes.kept().count(), CRASHES_MAX);
         assert!(crashes.kept().all(|(kind, _)| kind != 0));
+        assert_eq!((crashes.take_forgotten(), crashes.take_forgotten()), (vec![0], vec![]));
     }
 }

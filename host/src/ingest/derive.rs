@@ -35,14 +35,15 @@ const DURATION_SECONDS_MAX: f64 = 86_400.0;
 /// A transaction whose name is a raw address: its name says nothing that could be counted.
 const UNNAMED: &str = "unnamed";
 
-const ERROR_LABELS: [&str; 4] = ["source", "release", "environment", "level"];
-const REQUEST_LABELS: [&str; 6] = ["source", "release", "environment", "method", "route", "status"];
-const TRANSACTION_LABELS: [&str; 5] = ["source", "release", "environment", "op", "transaction"];
+/// The board adds `source`.
+const ERROR_LABELS: [&str; 3] = ["release", "environment", "level"];
+const REQUEST_LABELS: [&str; 5] = ["release", "environment", "method", "route", "status"];
+const TRANSACTION_LABELS: [&str; 4] = ["release", "environment", "op", "transaction"];
 
 /// Which of the labels an application may have any number of values of.
-const ERROR_OPEN: [bool; 4] = [false, true, true, false];
-const REQUEST_OPEN: [bool; 6] = [false, true, true, true, true, false];
-const TRANSACTION_OPEN: [bool; 5] = [false, true, true, true, true];
+const ERROR_OPEN: [bool; 3] = [true, true, false];
+const REQUEST_OPEN: [bool; 5] = [true, true, true, true, false];
+const TRANSACTION_OPEN: [bool; 4] = [true, true, true, true];
 
 /// Levels that Sentry knows.
 const LEVELS: [&str; 5] = ["fatal", "error", "warning", "info", "debug"];
@@ -55,7 +56,6 @@ type LabelValues = Vec<Arc<str>>;
 /// What one source has reported since it was last taken.
 #[derive(Clone, Debug)]
 pub struct Derived {
-    source: Arc<str>,
     budget: SeriesBudget,
     errors: BTreeMap<LabelValues, u64>,
     requests: Vec<(LabelValues, f64)>,
@@ -65,9 +65,8 @@ pub struct Derived {
 
 impl Derived {
     /// Of a source with at most `series_max` label sets. A histogram's counts as one.
-    pub fn new(source: &str, series_max: usize) -> Self {
+    pub fn new(series_max: usize) -> Self {
         Self {
-            source: source.into(),
             budget: SeriesBudget::new(series_max),
             errors: BTreeMap::new(),
             requests: Vec::new(),
@@ -80,8 +79,7 @@ impl Derived {
     pub fn note_event(&mut self, event: &Value) {
         let level = event["level"].as_str().unwrap_or("error");
         let level = LEVELS.into_iter().find(|known| *known == level).unwrap_or("error");
-        let source = Arc::clone(&self.source);
-        let values = [&*source, text(&event["release"]), environment(event), level];
+        let values = [text(&event["release"]), environment(event), level];
         let labels = self.budget.admit(ERRORS, &values, &ERROR_OPEN);
         *self.errors.entry(labels).or_default() += 1;
     }
@@ -93,7 +91,6 @@ impl Derived {
             self.overflowed += 1;
             return;
         }
-        let source = Arc::clone(&self.source);
         let (release, environment, name) = (
             text(&transaction["release"]),
             environment(transaction),
@@ -102,11 +99,11 @@ impl Derived {
         let op = transaction["contexts"]["trace"]["op"].as_str().unwrap_or("default");
         if op == "http.server" {
             let status = status(transaction);
-            let values = [&*source, release, environment, method(transaction), name, &status];
+            let values = [release, environment, method(transaction), name, &status];
             let labels = self.budget.admit(REQUESTS, &values, &REQUEST_OPEN);
             self.requests.push((labels, duration));
         } else {
-            let values = [&*source, release, environment, op, name];
+            let values = [release, environment, op, name];
             let labels = self.budget.admit(TRANSACTIONS, &values, &TRANSACTION_OPEN);
             self.transactions.push((labels, duration));
         }
@@ -173,7 +170,13 @@ fn histogram(
     }))
 }
 
-fn head(name: &str, help: &str, unit: &str, kind: MetricKind, labels: &[&str]) -> Result<FamilyHead, NameError> {
+pub(super) fn head(
+    name: &str,
+    help: &str,
+    unit: &str,
+    kind: MetricKind,
+    labels: &[&str],
+) -> Result<FamilyHead, NameError> {
     Ok(FamilyHead {
         name: MetricName::new(name)?,
         help: help.into(),
@@ -286,12 +289,12 @@ mod tests {
 
     #[test]
     fn errors_are_counted_by_release_and_level() {
-        let mut derived = Derived::new("shop", 100);
+        let mut derived = Derived::new(100);
         for level in [json!("fatal"), json!("fatal"), json!("nonsense"), json!(null)] {
             derived.note_event(&json!({ "level": level, "release": "shop@2", "environment": "staging" }));
         }
         let expected = |level: &str| {
-            vec!["shop", "shop@2", "staging", level]
+            vec!["shop@2", "staging", level]
                 .into_iter()
                 .map(str::to_owned)
                 .collect::<Vec<_>>()
@@ -305,24 +308,19 @@ mod tests {
 
     #[test]
     fn requests_and_other_transactions_are_told_apart() {
-        let mut derived = Derived::new("shop", 100);
+        let mut derived = Derived::new(100);
         derived.note_transaction(&request("/user/{id}", 0.25));
         derived.note_transaction(&json!({
             "transaction": "nightly", "transaction_info": { "source": "task" }, "contexts": { "trace": { "op": "queue.task" } },
             "start_timestamp": "2023-11-14T22:13:20Z", "timestamp": "2023-11-14T22:13:22.500Z",
         }));
         let all = taken(&mut derived);
-        assert_eq!(
-            all[REQUESTS][0].0,
-            ["shop", "shop@2", "production", "GET", "/user/{id}", "503"]
-        );
+        assert_eq!(all[REQUESTS][0].0, ["shop@2", "production", "GET", "/user/{id}", "503"]);
         assert!((all[REQUESTS][0].1 - 0.25).abs() < 1e-6);
         assert_eq!(
             all[TRANSACTIONS],
             [(
-                ["shop", "", "production", "queue.task", "nightly"]
-                    .map(str::to_owned)
-                    .to_vec(),
+                ["", "production", "queue.task", "nightly"].map(str::to_owned).to_vec(),
                 2.5
             )]
         );
@@ -330,7 +328,7 @@ mod tests {
 
     #[test]
     fn raw_addresses_are_not_told_apart_and_odd_times_are_left_out() {
-        let mut derived = Derived::new("shop", 100);
+        let mut derived = Derived::new(100);
         let mut raw = request("/user/42", 0.1);
         raw["transaction_info"]["source"] = json!("url");
         derived.note_transaction(&raw);
@@ -346,12 +344,12 @@ mod tests {
             derived.note_transaction(&odd);
         }
         let all = taken(&mut derived);
-        assert_eq!((all[REQUESTS].len(), all[REQUESTS][0].0[4].as_str()), (1, UNNAMED));
+        assert_eq!((all[REQUESTS].len(), all[REQUESTS][0].0[3].as_str()), (1, UNNAMED));
     }
 
     #[test]
     fn a_source_keeps_its_limit_of_series_and_loses_no_point() {
-        let mut derived = Derived::new("shop", 10);
+        let mut derived = Derived::new(10);
         for number in 0..100 {
             derived.note_transaction(&request(&format!("/page-{number}"), 0.1));
             derived.note_event(&json!({ "release": format!("shop@{number}") }));
@@ -366,7 +364,7 @@ mod tests {
 
     #[test]
     fn durations_that_nobody_takes_are_bounded() {
-        let mut derived = Derived::new("shop", 10);
+        let mut derived = Derived::new(10);
         for _ in 0..OBSERVATIONS_MAX + 5 {
             derived.note_transaction(&request("/", 0.1));
         }
@@ -375,7 +373,7 @@ mod tests {
 
     #[test]
     fn whatever_has_the_form_of_json_is_survived() {
-        let mut derived = Derived::new("shop", 10);
+        let mut derived = Derived::new(10);
         for odd in [
             json!(null),
             json!([1]),

@@ -215,12 +215,20 @@ impl Envelope {
         Ok(Self { headers, items })
     }
 
-    /// The public key that the envelope itself names, of a browser that cannot send headers.
-    pub fn dsn_key(&self) -> Option<&str> {
-        let dsn = self.headers.get("dsn")?.as_str()?;
-        let (_, rest) = dsn.split_once("://")?;
+    /// The public key that the envelope itself names, of who cannot send headers. Nothing but its first line is looked at.
+    pub fn dsn_key(bytes: &[u8]) -> Option<String> {
+        let headers = object(line(bytes).0, String::new).ok()?;
+        let (_, rest) = headers.get("dsn")?.as_str()?.split_once("://")?;
         let (login, _) = rest.split_once('@')?;
-        Some(login.split(':').next().unwrap_or(login)).filter(|key| !key.is_empty())
+        let key = login.split(':').next().unwrap_or(login);
+        Some(key.to_owned()).filter(|key| !key.is_empty())
+    }
+
+    /// Of the event in it, if it says so.
+    pub fn event_id(&self) -> Option<&str> {
+        let id = self.headers.get("event_id")?.as_str()?;
+        let is_id = (32..=36).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        is_id.then_some(id)
     }
 
     /// What it is about: the first item that an envelope exists for, else the first.
@@ -321,7 +329,9 @@ mod tests {
             items,
             [("attachment", &b"a\nb\n"[..]), ("event", b"{}"), ("novelty", b"")]
         );
-        assert_eq!(envelope.dsn_key(), Some("key"));
+        assert_eq!(Envelope::dsn_key(text).as_deref(), Some("key"));
+        assert_eq!(Envelope::dsn_key(b"{\"dsn\":\"https://h/1\"}\n"), None);
+        assert_eq!(envelope.event_id(), None, "x is none");
         assert_eq!(envelope.principal().map(Item::kind), Some("event"));
         assert_eq!(envelope.items[2].category(), ItemCategory::Other);
     }

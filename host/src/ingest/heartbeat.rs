@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::{
     clock::Timestamp,
+    config,
     outcome::{Status, Verdict},
 };
 
@@ -17,6 +18,15 @@ pub struct Expectation {
     pub interval: Duration,
     /// How much later one may come.
     pub grace: Duration,
+}
+
+impl From<&config::Heartbeat> for Expectation {
+    fn from(heartbeat: &config::Heartbeat) -> Self {
+        Self {
+            interval: heartbeat.interval,
+            grace: heartbeat.grace,
+        }
+    }
 }
 
 impl Expectation {
@@ -97,9 +107,9 @@ impl Heartbeat {
         self.count += 1;
     }
 
-    /// When the last one came, also before a restart.
-    pub fn last_at(&self) -> Option<Timestamp> {
-        self.last.map(|beat| beat.at)
+    /// When the last one came, also before a restart, and whether it was good.
+    pub fn last(&self) -> Option<(Timestamp, bool)> {
+        self.last.map(|beat| (beat.at, beat.is_good))
     }
 
     /// Beats since the start of the host.
@@ -124,29 +134,41 @@ impl Heartbeat {
         }
     }
 
-    /// As a person and `bellwether_check_status` see it.
-    pub fn verdict(&self, name: &str, expected: Expectation, now: Timestamp) -> Verdict {
+    /// Nothing could be heard until now, so nothing is late for that: the host stood still, or somebody expects something else.
+    pub fn listen_anew(&mut self, now: Timestamp) {
+        self.since = now;
+    }
+
+    /// As a person and `bellwether_check_status` see it. Times in it do not age, so that it stays right until the state changes.
+    pub fn verdict(&self, description: &str, expected: Expectation, now: Timestamp) -> Verdict {
         let state = self.state(expected, now);
-        let said = self.last.map(|beat| format!("{} ago", span(now.since(beat.at))));
-        let heard = said.unwrap_or_else(|| "never".to_owned());
-        let (status, summary) = match state {
+        let heard = self
+            .last
+            .map_or("never heard".to_owned(), |beat| format!("last heard {}", beat.at));
+        let (status, said) = match state {
             HeartbeatState::Waiting => (Status::Unknown, "waiting for the first heartbeat".to_owned()),
-            HeartbeatState::Ok => (Status::Ok, format!("last heard {heard}")),
-            HeartbeatState::Failed => (Status::Critical, format!("reported a failure {heard}")),
+            HeartbeatState::Ok => (Status::Ok, heard),
+            HeartbeatState::Failed => (Status::Critical, format!("reported a failure, {heard}")),
             HeartbeatState::Late => {
                 let every = span(expected.interval);
-                (Status::Critical, format!("last heard {heard}; expected every {every}"))
+                (Status::Critical, format!("{heard}; expected every {every}"))
             }
         };
+        let is_ok = status == Status::Ok;
+        let about = if description.is_empty() {
+            said
+        } else {
+            format!("{description}: {said}")
+        };
         Verdict {
-            target: name.into(),
+            target: "".into(),
             status,
-            code: if status == Status::Ok {
+            code: if is_ok {
                 String::new()
             } else {
                 state.as_str().to_owned()
             },
-            summary,
+            summary: about,
             latency: None,
             details: Vec::new(),
         }
@@ -196,7 +218,7 @@ mod tests {
         assert_eq!(state(&heartbeat, 9_201), HeartbeatState::Late);
         heartbeat.beat(true, at(10_000));
         assert_eq!(state(&heartbeat, 10_000), HeartbeatState::Ok);
-        assert_eq!((heartbeat.count(), heartbeat.last_at()), (2, Some(at(10_000))));
+        assert_eq!((heartbeat.count(), heartbeat.last()), (2, Some((at(10_000), true))));
     }
 
     #[test]
@@ -217,6 +239,15 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_heard_while_the_host_stood_still_is_not_late() {
+        let mut heartbeat = Heartbeat::new(at(0));
+        heartbeat.beat(true, at(0));
+        heartbeat.listen_anew(at(50_000));
+        assert_eq!(heartbeat.state(HOURLY, at(54_200)), HeartbeatState::Ok);
+        assert_eq!(heartbeat.state(HOURLY, at(54_201)), HeartbeatState::Late);
+    }
+
+    #[test]
     fn a_clock_that_was_set_back_is_no_lateness() {
         let mut heartbeat = Heartbeat::new(at(10_000));
         heartbeat.beat(true, at(10_000));
@@ -226,14 +257,16 @@ mod tests {
     #[test]
     fn verdicts_say_since_when_and_what_was_expected() {
         let mut heartbeat = Heartbeat::new(at(0));
-        let verdict = heartbeat.verdict("etl", HOURLY, at(1));
+        let verdict = heartbeat.verdict("nightly import", HOURLY, at(1));
         assert_eq!((verdict.status, verdict.code.as_str()), (Status::Unknown, "waiting"));
         heartbeat.beat(true, at(0));
-        assert_eq!(heartbeat.verdict("etl", HOURLY, at(60)).code, "");
-        let late = heartbeat.verdict("etl", HOURLY, at(7_200));
+        assert_eq!(heartbeat.verdict("", HOURLY, at(60)).code, "");
+        let late = heartbeat.verdict("nightly import", HOURLY, at(7_200));
         assert_eq!((late.status, late.code.as_str()), (Status::Critical, "late"));
-        assert_eq!(late.summary, "last heard 2 h ago; expected every 60 min");
-        assert_eq!(&*late.target, "etl");
+        assert_eq!(
+            late.summary,
+            "nightly import: last heard 2023-11-14T22:13:20.000Z; expected every 60 min"
+        );
     }
 
     #[test]

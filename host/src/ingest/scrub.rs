@@ -7,6 +7,8 @@
 use regex::Regex;
 use serde_json::{Map, Value};
 
+use crate::config::Scrub;
+
 /// Stands where something was; the word that Sentry's own scrubbing uses.
 pub const BLANK: &str = "[Filtered]";
 
@@ -61,13 +63,14 @@ pub struct ScrubOptions {
 }
 
 impl Default for ScrubOptions {
-    /// As Sentry's SDKs without `send_default_pii`.
     fn default() -> Self {
-        Self {
-            emails: true,
-            ips: true,
-            bodies: true,
-        }
+        Scrub::default().into()
+    }
+}
+
+impl From<Scrub> for ScrubOptions {
+    fn from(Scrub { emails, ips, bodies }: Scrub) -> Self {
+        Self { emails, ips, bodies }
     }
 }
 

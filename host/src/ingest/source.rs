@@ -1,7 +1,6 @@
 //! One source of envelopes: what it may send, and what becomes of it.
 //!
-//! Flows in: an envelope's bytes, decompressed, and the time. Flows out: [`Taken`], or a [`Refusal`] whose status and wait go back to the
-//! SDK. Who the source is, by its key, is decided before.
+//! Flows in: an envelope's bytes, decompressed, and the time. Flows out: [`Taken`], or a [`Refusal`], which goes back to the SDK. Who the source is, by its key, is decided before.
 
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::{
     rate::Bucket,
     scrub::{ScrubOptions, Scrubber},
 };
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, config::EventLimits};
 
 /// What a source may send.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,12 +30,17 @@ pub struct SourceLimits {
 const BURST_SECONDS: f64 = 30.0;
 
 impl Default for SourceLimits {
-    /// An application with a hundred requests a second, of which a share is reported, and room for a bad minute.
     fn default() -> Self {
+        EventLimits::default().into()
+    }
+}
+
+impl From<EventLimits> for SourceLimits {
+    fn from(limits: EventLimits) -> Self {
         Self {
-            envelopes_per_second: 50.0,
-            bytes_per_second: 1_048_576.0,
-            series: 1_000,
+            envelopes_per_second: f64::from(limits.envelopes_per_second),
+            bytes_per_second: limits.bytes_per_second as f64,
+            series: limits.series,
         }
     }
 }
@@ -53,38 +57,6 @@ pub enum Refusal {
     Malformed(EnvelopeError),
 }
 
-impl Refusal {
-    /// Of the answer.
-    pub const fn status(&self) -> u16 {
-        match self {
-            Self::TooFast { .. } => 429,
-            Self::Malformed(error) => error.status(),
-        }
-    }
-
-    /// As a label.
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::TooFast { .. } => "rate_limited",
-            Self::Malformed(
-                EnvelopeError::TooLong(_) | EnvelopeError::ItemTooLong { .. } | EnvelopeError::TooManyItems,
-            ) => "too_large",
-            Self::Malformed(_) => "malformed",
-        }
-    }
-
-    /// What Sentry's SDKs read to be quiet for a while: a limit on everything.
-    pub fn rate_limits_header(&self) -> Option<String> {
-        match self {
-            Self::TooFast { retry_after } => {
-                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-                Some(format!("{}::organization:bellwether", seconds.max(1)))
-            }
-            Self::Malformed(_) => None,
-        }
-    }
-}
-
 /// What became of an envelope.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Taken {
@@ -95,9 +67,49 @@ pub struct Taken {
     /// New kinds that are not told, because too many came within the hour.
     pub untold: u32,
     /// Items that were left out because they are no JSON and should be.
-    pub damaged: u32,
+    pub damaged: Vec<ItemCategory>,
     /// By category, in order.
     pub categories: Vec<ItemCategory>,
+    /// Kinds of crashes to keep, and not told: seen before and long ago, or too many to tell.
+    pub seen: Vec<u64>,
+    /// Kinds to forget, for want of room.
+    pub forgotten: Vec<u64>,
+    /// What the first event or transaction says, cleaned.
+    pub said: Said,
+}
+
+/// An item in a line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// `error`, `info`, …; "" when there is neither event nor transaction.
+    pub level: String,
+    /// May be "".
+    pub message: String,
+}
+
+/// Longest message of [`Said`], in characters: it is a line.
+const SAID_CHARS_MAX: usize = 200;
+
+impl Said {
+    fn of(category: ItemCategory, payload: &Value) -> Option<Self> {
+        let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let (level, message) = match category {
+            ItemCategory::Error => {
+                let crash = Crash::of(payload).map(|crash| crash.title);
+                let places = [
+                    &payload["logentry"]["formatted"],
+                    &payload["logentry"]["message"],
+                    &payload["message"],
+                ];
+                let message = crash.or_else(|| places.into_iter().find_map(text));
+                (text(&payload["level"]).unwrap_or_else(|| "error".to_owned()), message)
+            }
+            ItemCategory::Transaction => ("info".to_owned(), text(&payload["transaction"])),
+            _ => return None,
+        };
+        let message = message.unwrap_or_default().chars().take(SAID_CHARS_MAX).collect();
+        Some(Self { level, message })
+    }
 }
 
 /// See the module.
@@ -112,14 +124,14 @@ pub struct Source {
 
 impl Source {
     /// `crashes` are those that were seen before.
-    pub fn new(name: &str, limits: SourceLimits, scrub: ScrubOptions, crashes: Crashes, now: Timestamp) -> Self {
+    pub fn new(limits: SourceLimits, scrub: ScrubOptions, crashes: Crashes, now: Timestamp) -> Self {
         let bucket = |pace: f64| Bucket::new(pace, pace * BURST_SECONDS, now);
         Self {
             envelopes: bucket(limits.envelopes_per_second),
             bytes: bucket(limits.bytes_per_second),
             scrubber: Scrubber::new(scrub),
             crashes,
-            derived: Derived::new(name, limits.series),
+            derived: Derived::new(limits.series),
         }
     }
 
@@ -140,12 +152,16 @@ impl Source {
             },
             crashes: Vec::new(),
             untold: 0,
-            damaged: 0,
+            damaged: Vec::new(),
             categories: envelope.items.iter().map(Item::category).collect(),
+            seen: Vec::new(),
+            forgotten: Vec::new(),
+            said: Said::default(),
         };
         for item in envelope.items {
             self.take_item(item, &mut taken, now);
         }
+        taken.forgotten = self.crashes.take_forgotten();
         Ok(taken)
     }
 
@@ -153,7 +169,7 @@ impl Source {
         let category = item.category();
         if category.is_json() {
             let Ok(mut payload) = serde_json::from_slice::<Value>(&item.payload) else {
-                taken.damaged += 1;
+                taken.damaged.push(category);
                 return;
             };
             match category {
@@ -162,6 +178,9 @@ impl Source {
                 _ => {}
             }
             self.scrubber.scrub(&mut payload);
+            if taken.said.level.is_empty() {
+                taken.said = Said::of(category, &payload).unwrap_or_default();
+            }
             item.payload = payload.to_string().into_bytes();
         }
         taken.envelope.items.push(item);
@@ -172,7 +191,11 @@ impl Source {
         let Some(mut crash) = Crash::of(event) else { return };
         match self.crashes.note(crash.fingerprint, now) {
             Novelty::Known => {}
-            Novelty::Flood => taken.untold += 1,
+            Novelty::Aged => taken.seen.push(crash.fingerprint),
+            Novelty::Flood => {
+                taken.untold += 1;
+                taken.seen.push(crash.fingerprint);
+            }
             Novelty::New => {
                 // It goes into messages.
                 let mut said = Value::from(std::mem::take(&mut crash.title));
@@ -188,9 +211,19 @@ impl Source {
         &mut self.derived
     }
 
-    /// To keep over a restart.
+    /// What is remembered of crashes.
     pub const fn crashes(&self) -> &Crashes {
         &self.crashes
+    }
+
+    /// See [`Crashes::unsee`].
+    pub fn unsee(&mut self, crash: &Crash) {
+        self.crashes.unsee(crash.fingerprint);
+    }
+
+    /// The same, for a source of another configuration.
+    pub fn into_crashes(self) -> Crashes {
+        self.crashes
     }
 }
 
@@ -204,7 +237,6 @@ mod tests {
 
     fn source() -> Source {
         Source::new(
-            "shop",
             SourceLimits::default(),
             ScrubOptions::default(),
             Crashes::default(),
@@ -233,6 +265,10 @@ mod tests {
             "what is not known is kept: {text}"
         );
         assert_eq!(first.categories, [ItemCategory::Error, ItemCategory::Other]);
+        assert_eq!(
+            (first.said.level.as_str(), first.said.message.as_str()),
+            ("error", "ValueError: for [Filtered]")
+        );
         let second = source.take(&crash("for john@example.com"), NOW).expect("taken");
         assert_eq!((second.crashes.len(), second.untold), (0, 0));
         let families = source.derived().take().expect("good names");
@@ -246,10 +282,11 @@ mod tests {
         let taken = (0..5_000).filter(|_| source.take(b"{}\n", NOW).is_ok()).count();
         assert_eq!(taken, 1_500);
         let refusal = source.take(b"{}\n", NOW).expect_err("refused");
-        assert_eq!((refusal.status(), refusal.as_str()), (429, "rate_limited"));
         assert_eq!(
-            refusal.rate_limits_header().as_deref(),
-            Some("1::organization:bellwether")
+            refusal,
+            Refusal::TooFast {
+                retry_after: Duration::from_secs(1)
+            }
         );
         let later = Timestamp::from_nanos(NOW.as_nanos() + 2_000_000_000);
         assert!(source.take(b"{}\n", later).is_ok());
@@ -274,13 +311,11 @@ mod tests {
     fn what_is_no_envelope_is_refused_by_name() {
         let mut source = source();
         let refusal = source.take(b"nonsense", NOW).expect_err("refused");
-        assert_eq!(
-            (refusal.status(), refusal.as_str(), refusal.rate_limits_header()),
-            (400, "malformed", None)
-        );
+        assert!(matches!(refusal, Refusal::Malformed(_)), "{refusal:?}");
         let damaged = source
             .take(b"{}\n{\"type\":\"event\"}\nnot JSON\n", NOW)
             .expect("taken");
-        assert_eq!((damaged.damaged, damaged.envelope.items.len()), (1, 0));
+        assert_eq!(damaged.damaged, [ItemCategory::Error]);
+        assert!(damaged.envelope.items.is_empty());
     }
 }

@@ -32,8 +32,12 @@ const FILE: &str = "bundled:";
 /// The pack of what is the same in all of them.
 const SHARED: &str = "host";
 
-/// What the host watches about itself where there are receivers.
+/// What the host watches about itself where there are receivers, and about what is pushed to it.
 const OF_HOST: Pack = (SHARED, include_str!("../../rules.yml"));
+
+/// Of heartbeats, and of sources of events.
+const OF_HEARTBEATS: [&str; 2] = ["HeartbeatMissed", "HeartbeatFailed"];
+const OF_SOURCES: [&str; 3] = ["AppErrorRate", "AppSlow", "SourceRefused"];
 
 /// Fires always, so it is evaluated only where somebody asks for it by a table of its own.
 const WATCHDOG: &str = "Watchdog";
@@ -80,6 +84,8 @@ fn of_host(loaded: &Loaded, interval: i64, problems: &mut Vec<Problem>) -> Vec<R
     let config = &loaded.config;
     let is_wanted = |rule: &Arc<Rule>| match &*rule.name {
         WATCHDOG => config.alerting.bundled.contains_key(WATCHDOG),
+        heartbeat if OF_HEARTBEATS.contains(&heartbeat) => !config.heartbeats.is_empty(),
+        source if OF_SOURCES.contains(&source) => !config.sources.is_empty(),
         _ => !config.dispatch.receivers.is_empty(),
     };
     let (pack, text) = OF_HOST;

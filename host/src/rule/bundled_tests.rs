@@ -167,5 +167,9 @@ fn a_host_with_receivers_watches_them_and_barks_only_when_asked_to() {
     assert_eq!(rules(&good("[alerting.bundled.Watchdog]\n"), "Watchdog").len(), 1);
     assert!(rules(&good("[alerting.bundled.Watchdog]\nenabled = false\n"), "Watchdog").is_empty());
     assert!(names(&good("")).iter().all(|name| *name == "bundled/host"));
+    let heartbeat = "[heartbeat.etl]\ninterval = \"1h\"\n";
+    assert_eq!(rules(&good(heartbeat), "HeartbeatMissed").len(), 1);
+    assert!(rules(&good(heartbeat), "AppErrorRate").is_empty());
+    assert!(rules(&host, "HeartbeatMissed").is_empty());
     assert!(rules(&good(""), "ReceiverDown").is_empty());
 }

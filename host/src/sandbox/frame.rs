@@ -28,7 +28,7 @@ use crate::{
     },
     clock::{Instant, Timestamp},
     config::Limits,
-    outcome::{Denied, Failure, Usage},
+    outcome::{CallSpan, Denied, Failure, Usage},
 };
 
 /// Who calls: of a check or a receiver, what stays when the call has begun.
@@ -100,6 +100,8 @@ impl Plugin {
             postgres: self.machine.postgres.clone(),
             database_calls: 0,
             http: Arc::new(http),
+            clock: self.machine.clock.clone(),
+            calls: Vec::new(),
             supervisor: self.machine.supervisor.clone(),
             denied: Vec::new(),
             context: RunContext {
@@ -149,7 +151,7 @@ impl Plugin {
         let guest = store.data_mut();
         let memory_peak_bytes = guest.limiter.peak_bytes();
         let (logs, log_lines_dropped) = stdio::lock(&guest.log).take();
-        let left = take_parts(guest);
+        let left = take_parts(guest, began);
         drop(store);
         let usage = Usage {
             duration: self.machine.clock.monotonic().saturating_duration_since(began),
@@ -163,7 +165,7 @@ impl Plugin {
 }
 
 /// What the call wrote, and what it asked for.
-fn take_parts(guest: &mut Guest) -> Left {
+fn take_parts(guest: &mut Guest, began: Instant) -> Left {
     let Some(parts) = guest.run.take() else {
         return Left {
             usage: Usage::default(),
@@ -178,7 +180,9 @@ fn take_parts(guest: &mut Guest) -> Left {
         .refusals()
         .into_iter()
         .map(|hint| Denied { capability, hint });
+    let calls = asked(&parts, began);
     let usage = Usage {
+        calls,
         denied: parts.denied.into_iter().chain(refused).collect(),
         requests: parts.http.outcomes(),
         ..Usage::default()
@@ -189,4 +193,31 @@ fn take_parts(guest: &mut Guest) -> Left {
         state: parts.state.into_changes(),
         logs: Vec::new(),
     }
+}
+
+/// What it asked of others, since `began`.
+fn asked(parts: &RunParts, began: Instant) -> Vec<CallSpan> {
+    let requests = parts.http.timed().into_iter().map(|timed| {
+        let phases = timed.phases;
+        let each = [
+            ("resolve", phases.resolve),
+            ("connect", phases.connect),
+            ("tls", phases.tls),
+            ("processing", phases.processing),
+            ("transfer", phases.transfer),
+        ];
+        CallSpan {
+            kind: Wanted::Http.as_str(),
+            began: timed.began.saturating_duration_since(began),
+            took: timed.took,
+            phases: each.into_iter().filter_map(|(name, took)| Some((name, took?))).collect(),
+        }
+    });
+    let queries = parts.calls.iter().map(|call| CallSpan {
+        kind: call.kind,
+        began: call.began.saturating_duration_since(began),
+        took: call.took,
+        phases: Vec::new(),
+    });
+    requests.chain(queries).collect()
 }

@@ -27,6 +27,7 @@ use crate::{
         state::StateScratch,
         system::SystemReader,
     },
+    clock::{Clock, Instant},
     config::Connection,
     outcome::Denied,
     supervisor::Supervisor,
@@ -38,6 +39,18 @@ const DENIED_NOTED_MAX: usize = 32;
 /// Most calls of one run to databases, as many as requests over HTTP: a loop that asks and asks is a mistake that somebody
 /// else's server would pay for.
 const DATABASE_CALLS_MAX: u32 = 1_000;
+
+/// Calls to databases whose times are kept, as many as of requests over HTTP.
+const CALLS_TIMED_MAX: usize = 16;
+
+/// A call to a database that ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DatabaseCall {
+    /// `redis` or `postgres`.
+    pub(super) kind: &'static str,
+    pub(super) began: Instant,
+    pub(super) took: Duration,
+}
 
 /// What a run has and a call of `describe` has not.
 #[derive(Debug)]
@@ -53,6 +66,9 @@ pub(super) struct RunParts {
     /// How often databases were asked.
     pub(super) database_calls: u32,
     pub(super) http: Arc<HttpRun>,
+    pub(super) clock: Clock,
+    /// Calls to databases that ended.
+    pub(super) calls: Vec<DatabaseCall>,
     pub(super) supervisor: Supervisor,
     /// Refused calls, without repeats.
     pub(super) denied: Vec<Denied>,
@@ -84,6 +100,18 @@ impl RunParts {
     {
         let supervisor = self.supervisor.clone();
         async move { supervisor.apart(name, work).await }
+    }
+
+    /// Remembers how long a call to a database took that began at `began` and ends now.
+    pub(super) fn called(&mut self, wanted: Wanted, began: Instant) {
+        if self.calls.len() < CALLS_TIMED_MAX {
+            let took = self.clock.monotonic() - began;
+            self.calls.push(DatabaseCall {
+                kind: wanted.as_str(),
+                began,
+                took,
+            });
+        }
     }
 
     /// Remembers a refused call.

@@ -36,6 +36,10 @@ pub type BoxFuture<'f, T> = Pin<Box<dyn Future<Output = T> + Send + 'f>>;
 pub trait Runner: Send + Sync {
     /// Called once per run, on the plugins' runtime. A panic becomes an outcome with reason `host`.
     fn run(&self, job: Job) -> BoxFuture<'static, Outcome>;
+
+    /// Told of every outcome that counts, retries and runs that somebody asked for among them, in order: one whose check was changed or
+    /// removed meanwhile does not. Called in the scheduler's own task, so it must not take long.
+    fn ended(&self, _check: &Check, _outcome: &Outcome) {}
 }
 
 /// One run that is to be made.

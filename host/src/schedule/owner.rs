@@ -18,7 +18,7 @@ use crate::{
     clock::{Clock, Instant},
     config::Check,
     outcome::{Failure, Outcome, Reason, Usage},
-    supervisor::{Panic, Supervisor, Task, catch_async},
+    supervisor::{Panic, Supervisor, Task, catch, catch_async},
     telemetry::Telemetry,
 };
 
@@ -318,6 +318,12 @@ impl Owner {
     }
 
     fn publish(&mut self, check: Arc<Check>, outcome: Outcome) {
+        if let Err(panic) = catch("run ended", || self.runner.ended(&check, &outcome)) {
+            self.telemetry.emit(&RunPanicked {
+                check: &check.name,
+                panic: &panic,
+            });
+        }
         for waiter in self.waiting_for.remove(&*check.name).unwrap_or_default() {
             let _ = waiter.send(Ok(outcome.clone()));
         }

@@ -1,8 +1,8 @@
-//! The `sentry` plugin as a component, under the limits of a run, judged by others: Sentry's own parser of envelopes and Relay's
-//! normaliser, and two servers on loopback that take what is meant for Sentry.
+//! The `sentry` plugin as a component, under the limits of a run, and a whole host that hands alerts, runs and events on by it; judged by
+//! others: Sentry's own parser of envelopes and Relay's normaliser, and two servers on loopback that take what is meant for Sentry.
 //!
 //! Needs: sentry-doubles
-//! Budget: 8 min
+//! Budget: 12 min
 
 #![expect(
     clippy::disallowed_methods,
@@ -13,9 +13,17 @@
 #[path = "../support/bench.rs"]
 mod bench;
 mod doubles;
+mod envelopes;
+mod handed_on;
 #[expect(dead_code, reason = "shared with the suite of all forwarders")]
 #[path = "../forwarders/server.rs"]
 mod server;
+#[path = "../support"]
+mod support {
+    #[expect(dead_code, reason = "each suite uses a part of it")]
+    pub(crate) mod host;
+}
+mod through;
 
 use std::{
     path::{Path, PathBuf},

@@ -216,6 +216,7 @@ impl Bench {
         let check = BoardCheck {
             check: check(name, &Given::default()),
             problem: None,
+            is_pushed: false,
         };
         board.replace_checks(vec![check]).await;
         board

@@ -136,7 +136,7 @@ fn end_of(child: &mut Child) -> Option<ExitStatus> {
 }
 
 /// Compiled plugins are shared by all tests of one build: compiling is what takes long.
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
     std::fs::create_dir_all(&dir).expect("a cache directory");
     #[cfg(unix)]
@@ -336,7 +336,8 @@ pub(crate) fn exchange(stream: &mut (impl Read + Write), head: &str) -> Answer {
     parse(&answer)
 }
 
-fn parse(answer: &[u8]) -> Answer {
+/// What came back, whole.
+pub(crate) fn parse(answer: &[u8]) -> Answer {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let status = head.split(' ').nth(1).expect("a status").parse().expect("a number");

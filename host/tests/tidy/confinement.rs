@@ -41,6 +41,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "board/restore",
             "rule/store",
             "dispatch/store",
+            "ingest/store",
         ],
     ),
     ("toml", &["config"]),

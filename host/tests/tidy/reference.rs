@@ -29,7 +29,7 @@ pub(crate) fn missing_keys(vocabulary: &str, reference: &str) -> Vec<Breach> {
 
 /// What stands in quotes in `keys: &[…]` and `LIMIT_KEYS`, but for the names of whole tables.
 fn keys_of(vocabulary: &str) -> Vec<(usize, &str)> {
-    const TABLES: [&str; 13] = [
+    const TABLES: [&str; 15] = [
         "host",
         "access",
         "log",
@@ -43,6 +43,8 @@ fn keys_of(vocabulary: &str) -> Vec<(usize, &str)> {
         "route",
         "inhibit",
         "time_interval",
+        "source",
+        "heartbeat",
     ];
     let mut inside = false;
     let mut keys = Vec::new();

@@ -15,6 +15,7 @@ impl Notification {
         }
         let firing = self.firing().count();
         let state = match firing {
+            some if self.has_occurred() => format!("NEW:{some}"),
             0 => "RESOLVED".to_owned(),
             some => format!("FIRING:{some}"),
         };

@@ -120,6 +120,11 @@ impl Notification {
         self.alerts.iter().any(Alert::is_firing)
     }
 
+    /// Whether it is about something that happened once: nothing follows it, and it has no end. Its alerts count as firing.
+    pub fn has_occurred(&self) -> bool {
+        self.reason == Reason::Occurred
+    }
+
     /// Those that fire.
     pub fn firing(&self) -> impl Iterator<Item = &Alert> {
         self.alerts.iter().filter(|alert| alert.is_firing())
@@ -176,6 +181,7 @@ pub fn reason_word(reason: Reason) -> &'static str {
         Reason::Resolved => "resolved",
         Reason::Refresh => "refresh",
         Reason::Passed => "passed",
+        Reason::Occurred => "occurred",
         Reason::Test => "test",
     }
 }

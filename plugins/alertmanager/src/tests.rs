@@ -9,6 +9,7 @@ use bellwether_sdk::{
         no_answer,
     },
     http::{self, Request},
+    news::Reason,
 };
 use serde_json::Value;
 
@@ -44,6 +45,16 @@ fn bodies(sent: &Sent) -> Vec<Value> {
     sent.iter()
         .map(|request| serde_json::from_slice(&request.body).expect("JSON"))
         .collect()
+}
+
+#[test]
+fn what_happened_once_fires_for_as_long_as_an_alert_that_is_not_said_again() {
+    let (mut fake, sent) = host(&[("default", 200)]);
+    let mut news = notification(vec![alert("NewCrash")]);
+    news.reason = Reason::Occurred;
+    fake.deliver::<Alertmanager>(json!({}), news).taken();
+    let ends: Vec<Value> = bodies(&sent).iter().map(|body| body[0]["endsAt"].clone()).collect();
+    assert_eq!(ends, [json!("2026-01-01T00:04:00.000Z")]);
 }
 
 #[test]

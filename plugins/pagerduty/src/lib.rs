@@ -64,7 +64,8 @@ impl Forwarder for PagerDuty {
 }
 
 /// What is over leaves a record, and nobody is woken by a test for longer than it takes. An incident stays open while alerts of its
-/// group fire that are only silenced or inhibited now: it is resolved with the last of them.
+/// group fire that are only silenced or inhibited now: it is resolved with the last of them. What happened once opens one that a person
+/// closes, who has looked at it: nothing else ends it.
 fn actions(notification: &Notification) -> &'static [Action] {
     let is_over = !notification.is_firing() && !has_withheld(notification);
     match (notification.reason, is_over) {

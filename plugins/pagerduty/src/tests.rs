@@ -128,6 +128,24 @@ fn a_test_and_what_has_passed_open_an_incident_and_close_it() {
 }
 
 #[test]
+fn what_happened_once_opens_an_incident_that_only_a_person_closes() {
+    let mut crash = alert("NewCrash");
+    crash.labels.set("severity", "error");
+    let mut news = notification(vec![crash]);
+    news.reason = Reason::Occurred;
+    news.group_key = format!("once/{{}}:{{}}#{}", news.id);
+    let event = one(news.clone());
+    assert_eq!(
+        (
+            &event["event_action"],
+            &event["dedup_key"],
+            &event["payload"]["severity"]
+        ),
+        (&json!("trigger"), &json!(news.group_key), &json!("error"))
+    );
+}
+
+#[test]
 fn severities_are_pagerdutys_words_and_can_be_configured() {
     let severity = |settings: Value, word: &str| {
         let mut down = alert("Down");

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bellwether_sdk::{
     Refused, context,
     delivery::{self, DeliveryFailure},
+    http::Response,
 };
 
 use crate::{
@@ -19,6 +20,18 @@ use crate::{
 
 /// Left for what must be kept when a batch does not end in time, beside one more request.
 const RESERVE: Duration = Duration::from_millis(500);
+
+/// Envelopes that are under way at once, but for the first, which shows whether anybody listens and what is limited: at this width a
+/// slow answer does not make a batch late, and a limit lets no more than these through.
+const WIDTH: usize = 8;
+
+/// One envelope of a batch.
+pub(crate) struct Outgoing {
+    /// Of the item that it is about.
+    pub(crate) id: String,
+    pub(crate) envelope: Envelope,
+    pub(crate) counted: Counted,
+}
 
 /// What an envelope holds, by category, for those who count what was lost.
 pub(crate) type Counted = Vec<(Category, u64)>;
@@ -61,14 +74,52 @@ impl<'u, 's> Batch<'u, 's> {
         limited
     }
 
-    /// Sends an envelope that `id` is about. Whether it was taken.
-    pub(crate) fn send(&mut self, id: &str, envelope: Envelope, counted: &Counted) -> bool {
+    /// Sends what `make` makes of each, which is asked just before: the answers to those before it may have made a difference. Ids of
+    /// those that were taken.
+    pub(crate) fn send_each<T>(
+        &mut self,
+        news: impl IntoIterator<Item = T>,
+        mut make: impl FnMut(&mut Self, T) -> Option<Outgoing>,
+    ) -> Vec<String> {
+        let mut news = news.into_iter().peekable();
+        let (mut taken, mut width) = (Vec::new(), 1);
+        while news.peek().is_some() {
+            let mut wave = Vec::new();
+            while wave.len() < width
+                && let Some(next) = news.next()
+            {
+                wave.extend(make(self, next));
+            }
+            if !wave.is_empty() {
+                width = WIDTH;
+            }
+            self.send_wave(wave, &mut taken);
+        }
+        taken
+    }
+
+    fn send_wave(&mut self, wave: Vec<Outgoing>, taken: &mut Vec<String>) {
         if let Some(failure) = self.stopped() {
             let failure = failure.clone();
-            self.refuse(id, failure);
-            return false;
+            return wave.iter().for_each(|outgoing| self.refuse(&outgoing.id, failure.clone()));
         }
-        match self.upstream.send(envelope) {
+        let mut about = Vec::new();
+        let mut envelopes = Vec::new();
+        for Outgoing { id, envelope, counted } in wave {
+            about.push((id, counted));
+            envelopes.push(envelope);
+        }
+        let sent = self.upstream.send_all(envelopes);
+        for ((id, counted), sent) in about.into_iter().zip(sent) {
+            if self.judge(&id, &counted, sent) {
+                taken.push(id);
+            }
+        }
+    }
+
+    /// Whether it was taken.
+    fn judge(&mut self, id: &str, counted: &Counted, sent: Result<Response, Unsent>) -> bool {
+        match sent {
             Ok(_) => return true,
             Err(Unsent::Refused(response)) => {
                 // Of a 429 the other side keeps count itself.

@@ -163,6 +163,7 @@ fn message(notification: &Notification) -> String {
 fn tags(notification: &Notification) -> Map<String, Value> {
     let state = match notification.reason {
         Reason::Test => "test",
+        Reason::Occurred => "occurred",
         _ => notification.status(),
     };
     let own = [

@@ -31,7 +31,7 @@ use category::Category;
 use envelope::{Envelope, Item};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use upstream::{SLOT, Upstream};
+use upstream::{News, SLOT, Upstream};
 
 /// The plugin.
 #[derive(Debug)]
@@ -61,8 +61,8 @@ pub struct Settings {
     /// Before the names of checks in those of monitors, for projects that several hosts share.
     #[schemars(regex(pattern = r"^[a-z0-9_-]{0,30}$"))]
     monitor_prefix: String,
-    /// Minutes that a check-in may be late.
-    #[schemars(range(min = 1, max = 1440))]
+    /// Minutes that a check-in may be late. One of them may be used up, since no more than one is sent within a minute.
+    #[schemars(range(min = 2, max = 1440))]
     checkin_margin: u32,
     /// Check-ins in a row that failed or are missing before there is an issue.
     #[schemars(range(min = 1, max = 720))]
@@ -121,7 +121,7 @@ impl Forwarder for Sentry {
         if is_over && !settings.resolved {
             return Ok(Receipt::new().with("not_sent", "settings.resolved is false"));
         }
-        let mut upstream = Upstream::open(&settings);
+        let mut upstream = Upstream::open(&settings, News::Alerts);
         let told = tell(&settings, &mut upstream, &notification);
         upstream.close();
         told
@@ -148,7 +148,7 @@ fn tell(
 
 impl ForwardRuns for Sentry {
     fn deliver_runs(settings: Settings, runs: Vec<Run>) -> Result<Refused, DeliveryFailure> {
-        let mut upstream = Upstream::open(&settings);
+        let mut upstream = Upstream::open(&settings, News::Runs);
         let mut batch = Batch::new(&mut upstream);
         if settings.takes("check_in") {
             monitor::check_in(&settings, &mut batch, &runs);
@@ -164,7 +164,7 @@ impl ForwardRuns for Sentry {
 
 impl ForwardEvents for Sentry {
     fn deliver_events(settings: Settings, events: Vec<Event>) -> Result<Refused, DeliveryFailure> {
-        let mut upstream = Upstream::open(&settings);
+        let mut upstream = Upstream::open(&settings, News::Events);
         let mut batch = Batch::new(&mut upstream);
         pass::forward(&settings, &mut batch, events);
         let refused = batch.finish();

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Settings,
-    batch::Batch,
+    batch::{Batch, Outgoing},
     category::Category,
     envelope::{Envelope, Item},
     event,
@@ -107,30 +107,42 @@ pub(crate) fn check_in(settings: &Settings, batch: &mut Batch<'_, '_>, runs: &[R
             told.insert(slug, run);
         }
     }
-    for (slug, run) in told {
-        one(settings, batch, &mut monitors, &slug, run, now);
+    let slugs: BTreeMap<&str, &String> = told.iter().map(|(slug, run)| (run.id.as_str(), slug)).collect();
+    let taken = batch.send_each(&told, |batch, (slug, run)| one(settings, batch, &monitors, slug, run, now));
+    for slug in taken.iter().filter_map(|id| slugs.get(id.as_str())) {
+        monitors.told(slug, now);
     }
     if monitors != known {
         save(KEY, &monitors);
     }
 }
 
-fn one(settings: &Settings, batch: &mut Batch<'_, '_>, monitors: &mut Monitors, slug: &str, run: &Run, now: u64) {
+fn one(
+    settings: &Settings,
+    batch: &mut Batch<'_, '_>,
+    monitors: &Monitors,
+    slug: &str,
+    run: &Run,
+    now: u64,
+) -> Option<Outgoing> {
     let counted = vec![(Category::Monitor, 1)];
     let failed = match monitors.due(slug, now) {
-        Due::TooSoon => return,
-        Due::NoRoom => return batch.lose(Loss::BufferOverflow, &counted),
+        Due::TooSoon => return None,
+        Due::NoRoom => {
+            batch.lose(Loss::BufferOverflow, &counted);
+            return None;
+        }
         Due::Now { failed } => failed,
     };
     if batch.is_limited(Category::Monitor, &counted) {
-        return;
+        return None;
     }
-    let Some(item) = log_of_item(Item::new("check_in", &payload(settings, slug, run, failed))) else {
-        return;
-    };
-    if batch.send(&run.id, Envelope::of(None, item), &counted) {
-        monitors.told(slug, now);
-    }
+    let item = log_of_item(Item::new("check_in", &payload(settings, slug, run, failed)))?;
+    Some(Outgoing {
+        id: run.id.clone(),
+        envelope: Envelope::of(None, item),
+        counted,
+    })
 }
 
 /// Whether the check did not find what it looks for, or could not look.

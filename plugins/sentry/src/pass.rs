@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Settings,
-    batch::{Batch, Counted},
+    batch::{Batch, Counted, Outgoing},
     category::Category,
     envelope::{Envelope, Item},
     losses::Loss,
@@ -23,17 +23,15 @@ const COMPANIONS: [&str; 2] = ["attachment", "user_report"];
 
 /// Hands a batch on.
 pub(crate) fn forward(settings: &Settings, batch: &mut Batch<'_, '_>, events: Vec<Event>) {
-    for event in events {
-        if let Some(failure) = batch.stopped() {
-            let failure = failure.clone();
-            batch.refuse(&event.id, failure);
-            continue;
-        }
+    batch.send_each(events, |batch, event| {
         match envelope(&event.kind, &event.content_type, event.payload, &event.id) {
-            Ok(envelope) => one(settings, batch, &event.id, envelope),
-            Err(why) => batch.refuse(&event.id, DeliveryFailure::permanent(why)),
+            Ok(envelope) => one(settings, batch, event.id, envelope),
+            Err(why) => {
+                batch.refuse(&event.id, DeliveryFailure::permanent(why));
+                None
+            }
         }
-    }
+    });
 }
 
 fn envelope(kind: &str, content_type: &str, payload: Vec<u8>, id: &str) -> Result<Envelope, String> {
@@ -55,7 +53,7 @@ fn event_id(item: &Item, id: &str) -> String {
     said.map_or_else(|| text::digest(id), str::to_owned)
 }
 
-fn one(settings: &Settings, batch: &mut Batch<'_, '_>, id: &str, mut envelope: Envelope) {
+fn one(settings: &Settings, batch: &mut Batch<'_, '_>, id: String, mut envelope: Envelope) -> Option<Outgoing> {
     let mut is_limited = false;
     let mut is_orphaned = false;
     let mut taken = Vec::new();
@@ -80,15 +78,19 @@ fn one(settings: &Settings, batch: &mut Batch<'_, '_>, id: &str, mut envelope: E
     if taken.is_empty() {
         if is_limited {
             batch.refuse(
-                id,
+                &id,
                 DeliveryFailure::permanent("dropped: a limit of the other side is in force"),
             );
         }
-        return;
+        return None;
     }
     let (items, counted): (Vec<Item>, Vec<Counted>) = taken.into_iter().unzip();
     envelope.items = items;
-    batch.send(id, envelope, &counted.concat());
+    Some(Outgoing {
+        id,
+        envelope,
+        counted: counted.concat(),
+    })
 }
 
 /// What it counts as when it is lost. A transaction is as many spans as it has, and one more.

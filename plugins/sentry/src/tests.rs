@@ -228,6 +228,20 @@ fn levels_follow_the_worst_of_what_fires() {
 }
 
 #[test]
+fn what_happened_once_is_an_event_of_its_own() {
+    let mut crash = alert("NewCrash");
+    crash.labels.set("severity", "error");
+    let mut news = notification(vec![crash]);
+    news.reason = Reason::Occurred;
+    news.group_key = "once/{}:{}#7".to_owned();
+    let event = event(json!({}), news);
+    assert_eq!(
+        (&event["level"], &event["tags"]["state"], &event["fingerprint"][1]),
+        (&json!("error"), &json!("occurred"), &json!("once/{}:{}#7"))
+    );
+}
+
+#[test]
 fn the_end_of_a_group_is_told_only_when_asked_for() {
     let (mut fake, sent) = host(&[]);
     let over = notification(vec![resolved("Down")]);
@@ -322,43 +336,69 @@ fn a_script_of_limits_is_obeyed_by_category_and_what_was_dropped_is_reported() {
     let refused = fake.deliver_runs::<Sentry>(settings.clone(), vec![run("web", 1, "ok")]);
     assert_eq!(refused.taken().iter().len(), 0);
     assert_eq!(kinds(&sent), ["check_in"], "the transaction was limited by then");
-    // Errors are free, and carry the report.
+    // Errors are free.
     fake.deliver::<Sentry>(settings.clone(), notification(vec![alert("Down")]))
         .taken();
-    let report = items(&sent).pop().expect("a report");
-    assert_eq!(
-        report,
-        (
-            "client_report".to_owned(),
-            json!({ "timestamp": 1_767_225_600.0, "discarded_events": [
-                { "reason": "ratelimit_backoff", "category": "transaction", "quantity": 1 },
-                { "reason": "ratelimit_backoff", "category": "span", "quantity": 2 },
-            ] })
-        )
-    );
-    // At 30 s transactions are free again, and monitors are not.
+    assert_eq!(kinds(&sent), ["check_in", "event"]);
+    // At 30 s transactions are free again, and monitors are not. What was lost is told with the next of its kind.
     fake.advance(Duration::from_secs(70));
     let refused = fake.deliver_runs::<Sentry>(settings.clone(), vec![run("web", 2, "ok")]);
     assert_eq!(refused.taken().iter().len(), 1, "429: dropped, and not tried again");
     assert!(refused.taken().iter().all(|(_, failure)| failure.is_permanent()));
-    assert_eq!(kinds(&sent)[3..], ["transaction", "client_report"]);
-    // That 429 named no categories: 20 s for all, and Sentry counts what it refused itself.
+    assert_eq!(kinds(&sent)[2..], ["transaction", "client_report"]);
+    let lost = json!({ "timestamp": 1_767_225_670.0, "discarded_events": [
+        { "reason": "ratelimit_backoff", "category": "transaction", "quantity": 1 },
+        { "reason": "ratelimit_backoff", "category": "span", "quantity": 2 },
+        { "reason": "ratelimit_backoff", "category": "monitor", "quantity": 1 },
+    ] });
+    assert_eq!(items(&sent).pop().expect("a report").1, lost);
+    // That 429 named no categories: 20 s for all, also of other kinds, and Sentry counts what it refused itself.
     let crash = whole("e1", CRASH);
     fake.deliver_events::<Sentry>(settings.clone(), vec![crash.clone()])
         .taken();
     assert_eq!(sent.borrow().len(), 3, "nothing was sent");
     fake.advance(Duration::from_secs(20));
-    fake.deliver_events::<Sentry>(settings, vec![crash]).taken();
+    fake.deliver_events::<Sentry>(settings.clone(), vec![crash]).taken();
     let report = items(&sent).pop().expect("a report").1;
     assert_eq!(
         report["discarded_events"],
         json!([
             { "reason": "ratelimit_backoff", "category": "error", "quantity": 1 },
-            { "reason": "ratelimit_backoff", "category": "monitor", "quantity": 1 },
             { "reason": "ratelimit_backoff", "category": "attachment", "quantity": 3 },
-        ]),
+        ])
+    );
+    fake.deliver_runs::<Sentry>(settings, vec![run("web", 3, "ok")]).taken();
+    assert_eq!(kinds(&sent)[7..], ["check_in", "client_report", "transaction"]);
+    assert_eq!(
+        items(&sent)[8].1["discarded_events"], lost["discarded_events"],
         "with what the refused envelope could not report"
     );
+}
+
+#[test]
+fn many_go_at_once_after_the_first_and_a_limit_stops_those_behind_it() {
+    let limited: Answer = (Some(200), &[("X-Sentry-Rate-Limits", "60:monitor:key")]);
+    let runs = |count: u64| -> Vec<Run> { (0..count).map(|number| run(&format!("web-{number}"), 1, "ok")).collect() };
+    for (answers, asked) in [(&[limited][..], 1), (&[OK, limited], 9), (&[], 20)] {
+        let (mut fake, sent) = host(answers);
+        fake.deliver_runs::<Sentry>(json!({}), runs(20)).taken();
+        assert_eq!(sent.borrow().len(), asked, "{answers:?}");
+        let lost = fake.state("losses.runs").map_or(Value::Null, |bytes| serde_json::from_slice(bytes).expect("JSON"));
+        let expected = if asked < 20 { json!(20 - asked) } else { Value::Null };
+        assert_eq!(lost["ratelimit_backoff"]["monitor"], expected);
+    }
+}
+
+#[test]
+fn a_limit_that_one_kind_is_told_of_holds_for_all_and_each_keeps_its_own() {
+    let (mut fake, sent) = host(&[(Some(200), &[("X-Sentry-Rate-Limits", "60:error:key")])]);
+    fake.deliver_runs::<Sentry>(json!({}), vec![run("web", 1, "ok")]).taken();
+    let delivery = fake.deliver::<Sentry>(json!({}), notification(vec![alert("Down")]));
+    assert!(!delivery.failure().is_permanent());
+    fake.deliver_events::<Sentry>(json!({}), vec![whole("e1", CRASH)]).taken();
+    assert_eq!(kinds(&sent), ["check_in"]);
+    let keys: Vec<&str> = fake.all_state().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["limits.runs", "losses.events", "monitors"]);
 }
 
 #[test]
@@ -467,7 +507,7 @@ fn more_monitors_than_can_be_remembered_are_dropped_and_counted() {
         .map(|(key, value)| key.len() + value.len())
         .sum();
     assert!(size < 60_000, "{size}");
-    let losses: Value = serde_json::from_slice(fake.state("losses").expect("losses")).expect("JSON");
+    let losses: Value = serde_json::from_slice(fake.state("losses.runs").expect("losses")).expect("JSON");
     assert_eq!(losses, json!({ "buffer_overflow": { "monitor": 10 } }));
 }
 
@@ -502,7 +542,9 @@ fn a_share_of_runs_is_sent_as_transactions_with_their_phases() {
     one.details = vec![
         ("phase.connect".to_owned(), "1000000+20000000".to_owned()),
         ("phase.nonsense".to_owned(), "soon".to_owned()),
-        ("other".to_owned(), "1+2".to_owned()),
+        ("phase.http 2".to_owned(), "30000000+40000000".to_owned()),
+        ("phase.http 2/tls".to_owned(), "35000000+5000000".to_owned()),
+        ("code".to_owned(), "too_slow".to_owned()),
     ];
     let settings = json!({ "items": ["transaction"], "traces_sample_rate": 1.0 });
     fake.deliver_runs::<Sentry>(settings, vec![one]).taken();
@@ -519,10 +561,7 @@ fn a_share_of_runs_is_sent_as_transactions_with_their_phases() {
         .expect("spans")
         .iter()
         .map(|span| {
-            assert_eq!(
-                (&span["trace_id"], &span["parent_span_id"]),
-                (&trace["trace_id"], &trace["span_id"])
-            );
+            assert_eq!(span["trace_id"], trace["trace_id"]);
             let length =
                 span["timestamp"].as_f64().expect("a time") - span["start_timestamp"].as_f64().expect("a time");
             (
@@ -531,7 +570,12 @@ fn a_share_of_runs_is_sent_as_transactions_with_their_phases() {
             )
         })
         .collect();
-    assert_eq!(spans, [("wait", 2), ("connect", 20)]);
+    assert_eq!(spans, [("wait", 2), ("connect", 20), ("http 2", 40), ("tls", 5)]);
+    let parents: Vec<&Value> = (0..4).map(|at| &transaction["spans"][at]["parent_span_id"]).collect();
+    let (root, request) = (&trace["span_id"], &transaction["spans"][2]["span_id"]);
+    assert_eq!(parents, [root, root, root, request], "a part stands below its whole");
+    assert_eq!(transaction["spans"][2]["op"], "http.client");
+    assert_eq!(trace["data"], json!({ "code": "too_slow" }));
 }
 
 #[test]
@@ -556,7 +600,7 @@ fn about_as_many_runs_are_chosen_as_asked_for_and_the_others_counted() {
         lost += report["discarded_events"][0]["quantity"].as_u64().expect("a number");
     }
     let kept: Value = fake
-        .state("losses")
+        .state("losses.runs")
         .map_or(Value::Null, |bytes| serde_json::from_slice(bytes).expect("JSON"));
     lost += kept["sample_rate"]["transaction"].as_u64().unwrap_or(0);
     assert_eq!(lost, 400 - chosen as u64);
@@ -614,7 +658,7 @@ fn only_items_on_the_list_are_sent() {
     fake.deliver_runs::<Sentry>(bugsink.clone(), vec![run("web", 1, "ok")])
         .taken();
     assert_eq!(kinds(&sent), ["event"]);
-    assert_eq!(fake.state("losses"), None, "what is not wanted was not lost");
+    assert!(fake.all_state().keys().all(|key| !key.starts_with("losses")), "what is not wanted was not lost");
     let wrong = fake.deliver::<Sentry>(json!({ "items": ["check_in"] }), notification(vec![alert("Down")]));
     assert!(wrong.failure().is_permanent() && wrong.failure().message().contains("settings.items"));
 }
@@ -638,7 +682,7 @@ fn an_application_cannot_ask_for_the_key_and_a_bad_envelope_costs_itself_alone()
 #[test]
 fn a_state_that_is_damaged_or_full_costs_no_message() {
     let (fake, sent) = host(&[(Some(200), &[("X-Sentry-Rate-Limits", "60:session")])]);
-    let mut fake = fake.with_state("limits", "no JSON").with_state_quota(10);
+    let mut fake = fake.with_state("limits.alerts", "no JSON").with_state_quota(10);
     let delivery = fake.deliver::<Sentry>(json!({}), notification(vec![alert("Down")]));
     delivery.taken();
     assert!(!delivery.logs.is_empty());
@@ -652,7 +696,7 @@ fn limits_last_from_one_delivery_to_the_next() {
     let (mut fake, _) = host(&[(Some(200), &[("X-Sentry-Rate-Limits", "60:session")])]);
     fake.deliver::<Sentry>(json!({}), notification(vec![alert("Down")]))
         .taken();
-    let limits: Limits = serde_json::from_slice(fake.state("limits").expect("limits")).expect("JSON");
+    let limits: Limits = serde_json::from_slice(fake.state("limits.alerts").expect("limits")).expect("JSON");
     assert!(limits != Limits::default());
 }
 

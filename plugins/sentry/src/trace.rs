@@ -1,9 +1,9 @@
 //! Runs as transactions, of which a share is sent, with a span for each phase.
 //!
 //! A run waits for its turn and then executes; what it did meanwhile stands in its details as `phase.NAME`, with the value
-//! `START+DURATION` in nanoseconds since it began.
+//! `START+DURATION` in nanoseconds since it began. `phase.NAME/PART` is a part of it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use bellwether_sdk::{
     news::{Run, Timestamp},
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Settings,
-    batch::{Batch, Counted},
+    batch::{Batch, Outgoing},
     category::Category,
     envelope::{self, Envelope, Item},
     event,
@@ -31,7 +31,10 @@ const SPANS_MAX: usize = 100;
 /// A wait for a turn that is worth a span.
 const WAIT_MIN: Duration = Duration::from_millis(1);
 
-/// Of a message in the transaction's data.
+/// Details in the transaction's data.
+const DETAILS_MAX: usize = 50;
+
+/// Of a text in it.
 const MESSAGE_UNITS_MAX: usize = 1_000;
 
 /// Thirty-two hexadecimal digits, the same on every attempt.
@@ -46,23 +49,26 @@ pub(crate) fn span_id(run: &Run, phase: &str) -> String {
 
 /// Sends those runs of a batch that are chosen.
 pub(crate) fn trace(settings: &Settings, batch: &mut Batch<'_, '_>, runs: &[Run]) {
-    for run in runs {
-        let spans = spans(run);
-        let counted = vec![(Category::Transaction, 1), (Category::Span, spans.len() as u64 + 1)];
-        if !is_chosen(settings.traces_sample_rate, run) {
-            batch.lose(Loss::SampleRate, &counted);
-        } else if !batch.is_limited(Category::Transaction, &counted) {
-            one(settings, batch, run, &spans, &counted);
-        }
-    }
+    batch.send_each(runs, |batch, run| one(settings, batch, run));
 }
 
-fn one(settings: &Settings, batch: &mut Batch<'_, '_>, run: &Run, spans: &[Value], counted: &Counted) {
-    let id = text::digest(&format!("transaction {}", run.id));
-    let transaction = transaction(settings, run, &id, spans);
-    if let Some(item) = log_of_item(Item::new("transaction", &transaction)) {
-        batch.send(&run.id, Envelope::of(Some(&id), item), counted);
+fn one(settings: &Settings, batch: &mut Batch<'_, '_>, run: &Run) -> Option<Outgoing> {
+    let spans = spans(run);
+    let counted = vec![(Category::Transaction, 1), (Category::Span, spans.len() as u64 + 1)];
+    if !is_chosen(settings.traces_sample_rate, run) {
+        batch.lose(Loss::SampleRate, &counted);
+        return None;
     }
+    if batch.is_limited(Category::Transaction, &counted) {
+        return None;
+    }
+    let id = text::digest(&format!("transaction {}", run.id));
+    let item = log_of_item(Item::new("transaction", &transaction(settings, run, &id, &spans)))?;
+    Some(Outgoing {
+        id: run.id.clone(),
+        envelope: Envelope::of(Some(&id), item),
+        counted,
+    })
 }
 
 /// By the run's id, so that another attempt chooses the same.
@@ -108,9 +114,13 @@ fn data(run: &Run) -> Value {
         .iter()
         .map(|(name, value)| (format!("label.{name}"), value.into()));
     let mut data: Map<String, Value> = labels.collect();
-    if !run.message.is_empty() {
-        let message = text::cut(&run.message, MESSAGE_UNITS_MAX);
-        data.insert("message".to_owned(), message.into());
+    let details = run.details.iter().filter(|(name, _)| !name.starts_with(PHASE));
+    let message = ("message", run.message.as_str());
+    let texts = details.map(|(name, value)| (name.as_str(), value.as_str()));
+    for (name, text) in texts.take(DETAILS_MAX).chain([message]) {
+        if !text.is_empty() {
+            data.insert(name.to_owned(), text::cut(text, MESSAGE_UNITS_MAX).into());
+        }
     }
     Value::Object(data)
 }
@@ -144,29 +154,42 @@ fn status(run: &Run) -> &'static str {
 }
 
 fn spans(run: &Run) -> Vec<Value> {
-    let span = |name: &str, op: &str, from: Timestamp, length: Duration| {
+    let phases: Vec<(&str, Timestamp, Duration)> = run.details.iter().filter_map(|detail| phase(run, detail)).collect();
+    let names: BTreeSet<&str> = phases.iter().map(|(name, ..)| *name).collect();
+    let wait = ("wait", "queue", "", run.scheduled_at, waited(run));
+    let wait = (waited(run) >= WAIT_MIN).then_some(wait);
+    let said = phases.iter().map(|(name, from, length)| match name.rsplit_once('/') {
+        Some((whole, _)) if names.contains(whole) => (*name, "check.phase", whole, *from, *length),
+        _ => (*name, operation(name), "", *from, *length),
+    });
+    let span = |(name, op, parent, from, length): (&str, &str, &str, Timestamp, Duration)| {
         json!({
             "trace_id": trace_id(run),
             "span_id": span_id(run, name),
-            "parent_span_id": span_id(run, ""),
+            "parent_span_id": span_id(run, parent),
             "op": op,
-            "description": name,
+            "description": name.rsplit('/').next().unwrap_or(name),
             "start_timestamp": from.as_seconds_f64(),
             "timestamp": from.plus(length).as_seconds_f64(),
             "status": "ok",
         })
     };
-    let wait = (waited(run) >= WAIT_MIN).then(|| span("wait", "queue", run.scheduled_at, waited(run)));
-    let said = run.details.iter().filter_map(|(name, value)| {
-        let (start, length) = value.split_once('+')?;
-        let (start, length) = (start.trim().parse().ok()?, length.trim().parse().ok()?);
-        let from = run.started_at.plus(Duration::from_nanos(start));
-        Some(span(
-            name.strip_prefix(PHASE)?,
-            "check.phase",
-            from,
-            Duration::from_nanos(length),
-        ))
-    });
-    wait.into_iter().chain(said).take(SPANS_MAX).collect()
+    wait.into_iter().chain(said).map(span).take(SPANS_MAX).collect()
+}
+
+fn phase<'r>(run: &Run, (name, value): &'r (String, String)) -> Option<(&'r str, Timestamp, Duration)> {
+    let (start, length) = value.split_once('+')?;
+    let (start, length) = (start.trim().parse().ok()?, length.trim().parse().ok()?);
+    let from = run.started_at.plus(Duration::from_nanos(start));
+    Some((name.strip_prefix(PHASE)?, from, Duration::from_nanos(length)))
+}
+
+/// Sentry's word for what the host calls `http 2`.
+fn operation(name: &str) -> &'static str {
+    match name.split(' ').next() {
+        Some("http") => "http.client",
+        Some("redis") => "db.redis",
+        Some("postgres") => "db",
+        _ => "check.phase",
+    }
 }

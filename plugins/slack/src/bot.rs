@@ -76,7 +76,9 @@ pub(crate) fn deliver(
     notification: &Notification,
 ) -> Result<Receipt, DeliveryFailure> {
     let message = Message::new(settings, notification);
-    if !settings.threads || notification.reason == Reason::Test {
+    // Nothing follows what happened once.
+    let is_alone = matches!(notification.reason, Reason::Occurred | Reason::Test);
+    if !settings.threads || is_alone {
         return post(channel, &message).map(|posted| receipt(&posted.said));
     }
     let mut threads = Threads::load();

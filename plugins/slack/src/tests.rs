@@ -239,6 +239,18 @@ fn threads_and_their_echo_in_the_channel_can_be_switched_off() {
 }
 
 #[test]
+fn what_happened_once_stands_alone_in_the_channel_and_takes_no_place_among_the_threads() {
+    let (mut fake, sent) = api(&[]);
+    for reason in [Reason::Occurred, Reason::Occurred, Reason::First, Reason::Changed] {
+        fake.deliver::<Slack>(bot(), of(reason, vec![alert("NewCrash")]))
+            .taken();
+    }
+    let post = || ("chat.postMessage".to_owned(), None, None, false);
+    assert_eq!(calls(&sent)[..3], [post(), post(), post()]);
+    assert_eq!(calls(&sent)[3].1.as_deref(), Some("1767225600.000003"), "of the alert");
+}
+
+#[test]
 fn a_first_message_that_is_gone_is_replaced() {
     for gone in [&["", "message_not_found"][..], &["", "", "thread_not_found"]] {
         let (mut fake, sent) = api(gone);

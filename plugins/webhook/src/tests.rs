@@ -9,6 +9,7 @@ use bellwether_sdk::{
         no_answer,
     },
     http::{self, Request, Response},
+    news::Reason,
     prelude::*,
 };
 use serde_json::Value;
@@ -40,6 +41,22 @@ fn deliver(settings: Value, news: Notification) -> (Delivery<Receipt>, Request) 
 
 fn body(request: &Request) -> Value {
     serde_json::from_slice(&request.body).expect("JSON")
+}
+
+#[test]
+fn what_happened_once_fires_and_says_why_where_that_is_asked_for() {
+    let mut news = notification(vec![alert("NewCrash")]);
+    news.reason = Reason::Occurred;
+    let (_, request) = deliver(json!({ "extended": true }), news);
+    let body = body(&request);
+    assert_eq!(
+        (
+            &body["status"],
+            &body["alerts"][0]["endsAt"],
+            &body["bellwether"]["reason"]
+        ),
+        (&json!("firing"), &json!("0001-01-01T00:00:00Z"), &json!("occurred"))
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::{brotli::Brotli, members::Members};
 
 /// What a server says its body is wrapped in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(crate) enum Encoding {
     Identity,
     Gzip,
     /// Zlib by the standard, bare by widespread mistake: told apart by the first bytes.
@@ -24,7 +24,7 @@ pub(super) const OFFERED: &str = "gzip, br, deflate";
 
 impl Encoding {
     /// Of a `content-encoding`; `None`: one that cannot be undone here, or several.
-    pub(super) fn of(value: &str) -> Option<Self> {
+    pub(crate) fn of(value: &str) -> Option<Self> {
         match value.trim().to_ascii_lowercase().as_str() {
             "" | "identity" => Some(Self::Identity),
             "gzip" | "x-gzip" => Some(Self::Gzip),
@@ -37,7 +37,7 @@ impl Encoding {
 
 /// Why decoding ended before the data did.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(crate) enum Ended {
     /// The cap was reached.
     Full,
     /// The data is not what it was said to be.
@@ -50,11 +50,11 @@ pub(super) enum Ended {
 
 /// How much of a body comes out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Cap {
+pub(crate) struct Cap {
     /// Bytes that are kept.
-    pub(super) keep: usize,
+    pub(crate) keep: usize,
     /// Bytes that are decoded; what is beyond `keep` is counted and let go.
-    pub(super) most: usize,
+    pub(crate) most: usize,
 }
 
 /// Collects up to a cap.
@@ -98,7 +98,7 @@ enum Inner {
 }
 
 /// Decodes one body.
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     inner: Inner,
 }
 
@@ -112,7 +112,7 @@ impl std::fmt::Debug for Decoder {
 
 impl Decoder {
     /// No more comes out than `cap` says.
-    pub(super) fn new(encoding: Encoding, cap: Cap) -> Self {
+    pub(crate) fn new(encoding: Encoding, cap: Cap) -> Self {
         let sink = Sink { cap, ..Sink::default() };
         let inner = match encoding {
             Encoding::Identity => Inner::Identity(sink),
@@ -124,7 +124,7 @@ impl Decoder {
     }
 
     /// Takes the next piece.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), Ended> {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Ended> {
         self.decide(bytes);
         let written = match &mut self.inner {
             Inner::Identity(sink) => sink.write_all(bytes),
@@ -141,7 +141,7 @@ impl Decoder {
     }
 
     /// The end of the body. Nothing at all is an empty body, whatever the encoding.
-    pub(super) fn finish(&mut self, any: bool) -> Result<(), Ended> {
+    pub(crate) fn finish(&mut self, any: bool) -> Result<(), Ended> {
         if !any {
             return Ok(());
         }
@@ -167,7 +167,7 @@ impl Decoder {
     }
 
     /// What came out.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    pub(crate) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.sink_mut().bytes)
     }
 

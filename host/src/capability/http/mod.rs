@@ -18,7 +18,7 @@ mod announced;
 mod body;
 mod brotli;
 mod credentials;
-mod decode;
+pub(crate) mod decode;
 mod exchange;
 mod explain;
 #[cfg(test)]
@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 pub use self::{
     message::{Error, Failure, Header, Phase, Phases, Request, Response, Version},
-    run::HttpRun,
+    run::{HttpRun, Timed},
 };
 use self::{pool::Pool, seats::Seats, share::Share, wire::Connector};
 use super::{dial::Dialer, reach::Reach, tls::Trust};

@@ -38,6 +38,20 @@ use crate::{capability::reach::Reach, clock::Instant};
 /// Refused requests that a run is reported to have made: who reads them mends the first and tries again.
 const REFUSALS_MAX: usize = 32;
 
+/// Requests of one run whose times are kept: who looks at them wants to see where a run spent its time, and one page shows no more.
+const TIMED_MAX: usize = 16;
+
+/// A request that ended.
+#[derive(Clone, Debug)]
+pub struct Timed {
+    /// When it had its seat.
+    pub began: Instant,
+    /// All hops included.
+    pub took: Duration,
+    /// Of the last hop.
+    pub phases: Phases,
+}
+
 /// Of a request that begins when the run's calls have no time any more.
 const TOO_LATE: &str = "the time that this run has for its calls was up before this one began, so it was not asked. Raise the \
                         check's `timeout`, or ask for less";
@@ -60,6 +74,7 @@ pub struct HttpRun {
     /// Requests under way, and those that may have arrived although no answer did.
     unanswered: AtomicU32,
     refusals: Mutex<Vec<String>>,
+    timed: Mutex<Vec<Timed>>,
 }
 
 impl HttpRun {
@@ -78,6 +93,7 @@ impl HttpRun {
             outcomes: Mutex::default(),
             unanswered: AtomicU32::new(0),
             refusals: Mutex::default(),
+            timed: Mutex::default(),
         }
     }
 
@@ -116,7 +132,16 @@ impl HttpRun {
         let began = self.now();
         let deadline = self.deadline(began, request.timeout);
         let ended = timeout_at(deadline, self.follow(request, deadline, trace)).await;
-        (ended.unwrap_or(Err(Error::Timeout(trace.phase))), self.now() - began)
+        let took = self.now() - began;
+        let mut timed = self.timed.lock().unwrap_or_else(PoisonError::into_inner);
+        if timed.len() < TIMED_MAX {
+            timed.push(Timed {
+                began,
+                took,
+                phases: trace.phases,
+            });
+        }
+        (ended.unwrap_or(Err(Error::Timeout(trace.phase))), took)
     }
 
     /// One of the run's own seats, and one of the host's. That others take their time, or that the run has none left, says
@@ -157,6 +182,11 @@ impl HttpRun {
     /// How requests ended, by the word for it: `ok`, or an error's.
     pub fn outcomes(&self) -> BTreeMap<&'static str, u64> {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The first requests that ended, in that order.
+    pub fn timed(&self) -> Vec<Timed> {
+        self.timed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A request that ended before it came here, for what there was of it was too much already.

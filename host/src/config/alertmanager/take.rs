@@ -48,6 +48,7 @@ pub(in super::super) fn take(reading: &Reading<'_>, file: FileId, read: Alertman
             inhibitions: read.inhibitions,
             intervals: read.intervals,
             receivers,
+            handed_on: Vec::new(),
         },
         connections: taking.connections,
     }
@@ -62,6 +63,7 @@ fn silent(silent: Silent) -> FileReceiver {
         place: place(silent.span),
         resolved: None,
         shown: None,
+        runs: Vec::new(),
         of: Some(silent.name),
         is_silent: true,
     }
@@ -115,9 +117,11 @@ impl Taking<'_, '_> {
                 title: way.title.map(Arc::from),
                 text: way.text.map(Arc::from),
                 rate_limit: None,
+                runs: Vec::new(),
                 location: self.reading.sources.file_and_line(way.span),
             }),
             shown: None,
+            runs: Vec::new(),
             of: Some(way.of),
             is_silent: false,
         }

@@ -29,6 +29,7 @@ use super::{
 pub use schedule::{
     INTERVAL_DEFAULT, INTERVAL_MAX, INTERVAL_MIN, STALE_AFTER_MAX, TIMEOUT_DEFAULT, TIMEOUT_MAX, TIMEOUT_MIN,
 };
+pub(super) use tuning::labels;
 pub use tuning::{LABELS_MAX, PREFIX_BYTES_MAX};
 
 /// Longest name of a check, in bytes: it is a label value on each of its series, part of file names and of URLs.

@@ -91,7 +91,7 @@ fn prefix(reader: &Reader<'_, '_>) -> Option<String> {
     None
 }
 
-fn labels(reader: &Reader<'_, '_>) -> BTreeMap<LabelName, String> {
+pub(in super::super) fn labels(reader: &Reader<'_, '_>) -> BTreeMap<LabelName, String> {
     let Some(node) = reader.node("labels") else {
         return BTreeMap::new();
     };

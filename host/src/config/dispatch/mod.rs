@@ -12,6 +12,7 @@ mod inhibit;
 mod interval;
 mod receiver;
 mod route;
+mod runs;
 mod words;
 
 use std::{
@@ -31,6 +32,7 @@ pub(super) use {
     interval::{FileInterval, FilePeriod, refuse_twice},
     receiver::FileReceiver,
     route::{FileGroupBy, FilePolicy, FileRoute, Parent, group_by_of},
+    runs::follow as follow_runs,
     words::{in_a_line, matchers},
 };
 
@@ -74,6 +76,8 @@ pub(super) struct FileDispatch {
     pub(super) inhibitions: Vec<FileInhibit>,
     pub(super) intervals: Vec<FileInterval>,
     pub(super) receivers: Vec<FileReceiver>,
+    /// What sources of events name, by source.
+    pub(super) handed_on: Vec<(String, Vec<At<String>>)>,
 }
 
 impl FileDispatch {
@@ -95,6 +99,8 @@ pub(super) struct Dispatching {
     pub(super) seen: Vec<(Span, String)>,
     /// Time intervals as written.
     pub(super) periods: BTreeMap<String, Vec<FilePeriod>>,
+    /// Receivers that sources of events name and that are there, by source, with their places.
+    pub(super) handed_on: BTreeMap<String, Vec<(Arc<str>, Span)>>,
 }
 
 pub(super) fn read_defaults(alerting: &Reader<'_, '_>) -> FileDefaults {
@@ -124,6 +130,7 @@ pub(super) fn read(
         inhibitions: inhibit::read(reading, main),
         intervals: interval::read(reading, main),
         receivers: receiver::read(reading, main, connections, used),
+        handed_on: Vec::new(),
     }
 }
 
@@ -140,6 +147,10 @@ pub(super) fn resolve(
     let names = Names::of(&own);
     let (root, routes) = route::resolve(reading, &own.defaults, &own.routes, &names);
     let fallback_receivers = names.receivers(reading, &own.defaults.fallback_receivers);
+    let handed_on = own.handed_on.iter();
+    let handed_on = handed_on
+        .map(|(source, named)| (source.clone(), names.placed(reading, named)))
+        .collect();
     receiver::warn_of_unheard(reading, &own);
     let mut places = BTreeMap::new();
     let mut shown = BTreeMap::new();
@@ -179,6 +190,7 @@ pub(super) fn resolve(
         shown,
         seen,
         periods,
+        handed_on,
     }
 }
 
@@ -246,6 +258,16 @@ impl<'f> Names<'f> {
             }
         }
         all
+    }
+
+    /// Those that exist, each with the place that names it; the others are noted.
+    fn placed(&self, reading: &Reading<'_>, named: &[At<String>]) -> Vec<(Arc<str>, Span)> {
+        let found = |name: &At<String>| {
+            let span = name.span;
+            let receivers = self.receivers(reading, std::slice::from_ref(name));
+            receivers.into_iter().map(move |receiver| (receiver, span))
+        };
+        named.iter().flat_map(found).collect()
     }
 
     /// Those that do not exist are noted.

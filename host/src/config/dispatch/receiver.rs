@@ -22,7 +22,7 @@ use super::{
         vocabulary::{RECEIVER, RECEIVER_LIMITS},
         wording::excerpt,
     },
-    FileDispatch, email,
+    FileDispatch, email, runs,
 };
 
 /// Most receivers: each has queues and a task of its own.
@@ -47,7 +47,7 @@ const KIND: Kind = Kind {
 };
 
 /// Keys that only a plugin has.
-const PLUGIN_KEYS: [&str; 5] = ["sha256", "limits", "connection", "connections", "settings"];
+const PLUGIN_KEYS: [&str; 6] = ["sha256", "limits", "connection", "connections", "settings", "runs"];
 
 /// A receiver as a file says it.
 #[derive(Debug)]
@@ -57,6 +57,8 @@ pub(in super::super) struct FileReceiver {
     /// None: a problem was noted, or nobody hears.
     pub(in super::super) resolved: Option<Receiver>,
     pub(in super::super) shown: Option<Shown>,
+    /// Checks whose runs it hears.
+    pub(in super::super) runs: Vec<At<String>>,
     /// What Alertmanager's file calls it, if it comes from there: it may have several ways, and each is a receiver here.
     pub(in super::super) of: Option<String>,
     /// It is there to be named, and nobody hears.
@@ -86,6 +88,7 @@ pub(super) fn read(
         let table = KIND.table(reading, entry)?;
         let reader = Reader::new(reading, table, &RECEIVER, &["receiver", &entry.key]);
         let mut shown = Shown::default();
+        let runs = runs::read(&reader);
         Some(FileReceiver {
             name: At {
                 value: entry.key.clone(),
@@ -95,8 +98,12 @@ pub(super) fn read(
                 name: entry.key_span,
                 table: table.clone(),
             },
-            resolved: one(&reader, entry, connections, used, &mut shown),
+            resolved: one(&reader, entry, connections, used, &mut shown).map(|receiver| Receiver {
+                runs: runs::patterns(&runs),
+                ..receiver
+            }),
             shown: Some(shown),
+            runs,
             of: None,
             is_silent: false,
         })
@@ -125,6 +132,7 @@ fn one(
         title,
         text,
         rate_limit,
+        runs: Vec::new(),
         location: reader.reading.sources.file_and_line(entry.key_span),
     })
 }
@@ -258,7 +266,8 @@ fn parse_rate(text: &str) -> Option<RateLimit> {
     (limit.messages > 0 && !limit.per.is_zero() && limit.per <= RATE_PER_MAX).then_some(limit)
 }
 
-/// A receiver that nobody names is one too many, or a name is missing somewhere. Those of Alertmanager's file are its own affair.
+/// A receiver that nobody names is one too many, or a name is missing somewhere; one that hears of runs has its use. Those of
+/// Alertmanager's file are its own affair.
 pub(super) fn warn_of_unheard(reading: &Reading<'_>, file: &FileDispatch) {
     let named: BTreeMap<&str, ()> = file
         .routes
@@ -266,10 +275,12 @@ pub(super) fn warn_of_unheard(reading: &Reading<'_>, file: &FileDispatch) {
         .filter_map(|route| route.receivers.as_ref())
         .chain(&file.defaults.receivers)
         .chain([&file.defaults.fallback_receivers])
+        .chain(file.handed_on.iter().map(|(_, named)| named))
         .flatten()
         .map(|name| (name.value.as_str(), ()))
         .collect();
-    for receiver in file.receivers.iter().filter(|receiver| receiver.of.is_none()) {
+    let is_for_alerts = |receiver: &&FileReceiver| receiver.of.is_none() && receiver.runs.is_empty();
+    for receiver in file.receivers.iter().filter(is_for_alerts) {
         if !named.contains_key(receiver.name.value.as_str()) && !reading.failed() {
             let name = &receiver.name.value;
             let message = format!("no route names the receiver `{name}`, so it hears nothing");

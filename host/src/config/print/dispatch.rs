@@ -48,6 +48,10 @@ fn print_receiver(page: &mut Page, receiver: &Receiver, shown: &Shown) {
         ),
         None => page.comment("rate_limit: what its kind is known to take"),
     }
+    if !receiver.runs.is_empty() {
+        let runs: Vec<String> = receiver.runs.iter().map(ToString::to_string).collect();
+        page.raw("runs", &list(&runs));
+    }
     match &receiver.kind {
         ReceiverKind::Plugin(forwarder) => print_forwarder(page, &receiver.name, forwarder),
         ReceiverKind::Email(email) => print_email(page, &receiver.name, email, shown),
@@ -199,7 +203,7 @@ fn fields(period: &FilePeriod) -> Vec<(&'static str, String)> {
     fields
 }
 
-fn list<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
+pub(super) fn list<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
     let texts = texts.into_iter().map(|text| quoted(&escaped(text.as_ref())));
     format!("[{}]", texts.collect::<Vec<_>>().join(", "))
 }

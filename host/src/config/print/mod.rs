@@ -3,6 +3,7 @@
 
 mod connection;
 mod dispatch;
+mod pushed;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -46,6 +47,8 @@ impl Loaded {
             checks,
             alerting,
             dispatch,
+            sources,
+            heartbeats,
             rules,
             files: _,
             secrets: _,
@@ -72,6 +75,8 @@ impl Loaded {
                 title(&["check".to_owned(), name.to_string()])
             ));
         }
+        pushed::heartbeats(&mut page, heartbeats, &self.pushed.heartbeat_keys);
+        pushed::sources(&mut page, sources, &self.pushed.source_keys);
         dispatch::receivers(&mut page, dispatch, &self.receivers_shown);
         print_alerting(&mut page, alerting, dispatch);
         dispatch::tables(&mut page, dispatch, &self.periods);
@@ -143,6 +148,9 @@ fn quoted(value: &str) -> String {
 fn print_host(page: &mut Page, host: &Host) {
     page.table(&["host"]);
     page.text("listen", &host.listen.to_string());
+    if let Some(address) = host.push_listen {
+        page.text("push_listen", &address.to_string());
+    }
     page.text("environment", &host.environment);
     page.text("state_dir", &shown(&host.state_dir));
     page.text("cache_dir", &shown(&host.cache_dir));
@@ -162,6 +170,15 @@ fn print_history(page: &mut Page, history: &History) {
     }
 }
 
+/// As the file may have it: alone, or in an array.
+fn one_or_list(texts: &[String]) -> String {
+    let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+    match texts.as_slice() {
+        [one] => one.clone(),
+        many => format!("[{}]", many.join(", ")),
+    }
+}
+
 fn print_access(page: &mut Page, access: &Access, written: &ShownTokens) {
     page.table(&["access"]);
     for (key, tokens) in [
@@ -169,11 +186,9 @@ fn print_access(page: &mut Page, access: &Access, written: &ShownTokens) {
         ("push", &written.push),
         ("admin", &written.admin),
     ] {
-        let tokens: Vec<String> = tokens.iter().map(|token| quoted(token)).collect();
         match tokens.as_slice() {
             [] => page.comment(&format!("{key}: no token")),
-            [one] => page.raw(key, one),
-            many => page.raw(key, &format!("[{}]", many.join(", "))),
+            tokens => page.raw(key, &one_or_list(tokens)),
         }
     }
     page.raw("open", &access.open.to_string());

@@ -10,7 +10,7 @@ use std::{
 use super::{Limits, PluginSource};
 use crate::{
     alert::{Matcher, TimeInterval},
-    config::{Connection, TlsOptions},
+    config::{Connection, NamePattern, TlsOptions},
     secret::Secret,
 };
 
@@ -114,6 +114,8 @@ pub struct Receiver {
     pub text: Option<Arc<str>>,
     /// At most so many messages; None: what its kind is known to take.
     pub rate_limit: Option<RateLimit>,
+    /// Checks whose runs it hears, beside alerts. None: it hears of no run.
+    pub runs: Vec<NamePattern>,
     /// Where it stands, for messages.
     pub location: String,
 }
@@ -129,6 +131,7 @@ impl PartialEq for Receiver {
             title,
             text,
             rate_limit,
+            runs,
             location: _,
         } = self;
         *name == other.name
@@ -138,6 +141,7 @@ impl PartialEq for Receiver {
             && *title == other.title
             && *text == other.text
             && *rate_limit == other.rate_limit
+            && *runs == other.runs
     }
 }
 

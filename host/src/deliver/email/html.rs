@@ -51,7 +51,7 @@ fn described(outgoing: &Outgoing) -> String {
         shown += 1;
         parts.push(block(news, &lines));
     }
-    let ends = [text::rest(&alerts[shown..]), text::withheld(outgoing)];
+    let ends = [text::rest(&alerts[shown..], outgoing), text::withheld(outgoing)];
     parts.extend(ends.into_iter().flatten().map(|text| paragraph(&text)));
     if let Some(problem) = &outgoing.template_problem {
         parts.push(paragraph(&format!("({problem}; the default stands here instead.)")));

@@ -138,7 +138,12 @@ impl Core {
     pub(super) fn add_group(&mut self, group: Group) -> u64 {
         let id = self.next_group;
         self.next_group += 1;
-        self.by_key.insert(group.key.clone(), id);
+        let by_key = if group.is_line {
+            &mut self.lines
+        } else {
+            &mut self.by_key
+        };
+        by_key.insert(group.key.clone(), id);
         self.schedule.insert((group.flush_at, id));
         self.groups.insert(id, group);
         id
@@ -190,13 +195,17 @@ impl Core {
     pub(super) fn remove_group(&mut self, id: u64) {
         let Some(group) = self.groups.remove(&id) else { return };
         self.schedule.remove(&(group.flush_at, id));
-        self.by_key.remove(&group.key);
         if let Some((due_at, sequence)) = group.offered
             && let Some(offers) = self.offers.get_mut(&group.key.receiver)
         {
             offers.remove(&(due_at, sequence, id));
         }
-        self.effects.writes.push(Write::ForgetGroup(group.key));
+        if group.is_line {
+            self.lines.remove(&group.key);
+        } else {
+            self.by_key.remove(&group.key);
+            self.effects.writes.push(Write::ForgetGroup(group.key));
+        }
     }
 
     /// Forgets an alert that is over and in no group.

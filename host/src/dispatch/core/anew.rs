@@ -12,12 +12,14 @@ impl Core {
     pub fn write_anew(&mut self) {
         let mut writes = vec![Write::Sequence(self.sequence)];
         for group in self.groups.values() {
-            writes.push(Write::Group(group.row()));
-            writes.push(Write::Told {
-                group: group.key.clone(),
-                firing: self.told_of(group),
-                over: Vec::new(),
-            });
+            if !group.is_line {
+                writes.push(Write::Group(group.row()));
+                writes.push(Write::Told {
+                    group: group.key.clone(),
+                    firing: self.told_of(group),
+                    over: Vec::new(),
+                });
+            }
             writes.extend(group.slot.iter().cloned().map(Arc::new).map(Write::Message));
         }
         for (labels, held) in &self.alerts {
@@ -26,6 +28,7 @@ impl Core {
             writes.extend(row.map(Box::new).map(Write::Posted));
         }
         writes.extend(self.silences.iter().cloned().map(Write::Silence));
+        writes.extend(self.chronicle.iter().cloned().map(Write::Occurrence));
         self.effects.writes.extend(writes);
         self.effects.must_keep = true;
     }

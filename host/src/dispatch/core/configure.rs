@@ -3,7 +3,7 @@
 use bellwether_promql::labels::Labels;
 
 use super::{
-    super::{inhibit::Inhibitor, record::Held, route::Routes, rows::Write, settings::Settings},
+    super::{chronicle::Telling, inhibit::Inhibitor, record::Held, route::Routes, rows::Write, settings::Settings},
     Core, DropReason,
 };
 use crate::rule::inhibition::INHIBITIONS;
@@ -23,7 +23,7 @@ impl Core {
 
     /// Every alert to the groups that the routes say.
     pub(super) fn lead_anew(&mut self, now: i64) {
-        self.drop_unknown_receivers();
+        self.drop_unknown_receivers(now);
         for group in self.groups.values_mut() {
             group.route = None;
             group.members.values_mut().for_each(|member| member.is_routed = false);
@@ -42,6 +42,10 @@ impl Core {
         for id in ids {
             self.route_by_id(id);
             self.hand_on(id);
+            if self.is_line(id) {
+                // Its mute times may be others now.
+                self.offer(id, now);
+            }
             let members: Vec<Labels> = self
                 .groups
                 .get(&id)
@@ -62,7 +66,7 @@ impl Core {
         group.route = nodes.next().map(|(at, _)| at);
     }
 
-    fn drop_unknown_receivers(&mut self) {
+    fn drop_unknown_receivers(&mut self, now: i64) {
         let unknown = self
             .groups
             .iter()
@@ -76,6 +80,7 @@ impl Core {
             let members: Vec<Labels> = group.members.keys().cloned().collect();
             for message in messages {
                 self.in_air.remove(&message.id);
+                self.heard(&message, Telling::Dropped, now);
                 self.drop_message(message, DropReason::ReceiverRemoved);
             }
             self.remove_group(id);

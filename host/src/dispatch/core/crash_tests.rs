@@ -9,11 +9,18 @@
 use std::time::Duration;
 
 use super::{
-    super::{disk_tests::Disk, message::NewsReason, posted::PostedAlert, settings::ReceiverTraits},
+    super::{
+        disk_tests::Disk,
+        message::NewsReason,
+        occurrence::Occurrence,
+        posted::PostedAlert,
+        settings::{ReceiverTraits, Route},
+    },
     *,
 };
 use crate::{
-    alert::{Alert, AlertState, Annotations, Matcher, ResolveCause},
+    alert::{Alert, AlertState, Annotations, Matcher, ResolveCause, TimeInterval, times},
+    clock::Timestamp,
     rule::outlet::RulesUpdate,
 };
 
@@ -116,6 +123,8 @@ struct Ear {
 struct Receiver {
     ears: BTreeMap<Arc<str>, Ear>,
     heard: BTreeSet<MessageId>,
+    /// What happened once, by its id, and the message that said so.
+    once: BTreeMap<Arc<str>, MessageId>,
     down_until: i64,
     messages: usize,
 }
@@ -133,6 +142,9 @@ struct Trial {
     is_settled: bool,
     evaluated_at: i64,
     posted_at: i64,
+    /// What happened once: all of it, and what nobody has acknowledged yet.
+    happened: u64,
+    unacknowledged: Vec<Occurrence>,
     receivers: BTreeMap<&'static str, Receiver>,
     kills: u32,
     now: i64,
@@ -153,8 +165,23 @@ fn settings() -> Settings {
             group_interval: 2 * M,
             repeat_interval: 30 * M,
         },
+        routes: vec![Route {
+            matchers: Matcher::parse_list("alertname=Once").unwrap(),
+            mute_times: vec!["siesta".into()],
+            ..Route::default()
+        }],
+        intervals: [("siesta".into(), siesta())].into(),
         ..Settings::default()
     }
+}
+
+/// Twenty minutes of the rough ones in which nobody hears of what happens once: they begin at 22:13:20.
+fn siesta() -> TimeInterval {
+    let period = times::Period {
+        times: vec![times::TimeRange::parse("23:00-23:20", times::Dialect::Toml).unwrap()],
+        ..times::Period::default()
+    };
+    TimeInterval { any: vec![period] }
 }
 
 impl Trial {
@@ -171,6 +198,8 @@ impl Trial {
             is_settled: false,
             evaluated_at: T0,
             posted_at: T0,
+            happened: 0,
+            unacknowledged: Vec::new(),
             receivers: RECEIVERS.map(|name| (name, Receiver::default())).into(),
             kills: 0,
             now: T0,
@@ -278,6 +307,29 @@ impl Trial {
         assert_eq!(self.core.post(&posts, self.now), []);
     }
 
+    /// Something happens now and then. Whoever notices says it until it is acknowledged.
+    fn happen(&mut self) {
+        if self.is_rough && self.dice.once_in(25) {
+            self.happened += 1;
+            let n = self.happened;
+            self.unacknowledged.push(Occurrence {
+                labels: Labels::new([("alertname", "Once"), ("n", n.to_string().as_str())]),
+                annotations: Annotations::new(),
+                at: Timestamp::from_nanos(u64::try_from(self.now).unwrap() * 1_000_000),
+                id: format!("once {n}").into(),
+                generator_url: "".into(),
+                handed_to: Vec::new(),
+            });
+        }
+        let fates = self.core.tell(&self.unacknowledged, self.now);
+        assert!(
+            fates
+                .iter()
+                .all(|fate| matches!(fate, Fate::Told | Fate::Held | Fate::Known)),
+            "{fates:?}"
+        );
+    }
+
     fn commit(&mut self) {
         if let Some(alerts) = self.queued_alerts.take() {
             self.kept_alerts = alerts;
@@ -288,6 +340,7 @@ impl Trial {
     fn step(&mut self) -> Result<(), Killed> {
         self.evaluate();
         self.post();
+        self.happen();
         self.maybe_killed()?;
         self.settle()?;
         for name in RECEIVERS {
@@ -318,6 +371,10 @@ impl Trial {
             self.commit();
             self.maybe_killed()?;
             self.must_keep = false;
+            // The answer may be lost all the same; then it is said again.
+            if !self.dice.once_in(5) {
+                self.unacknowledged.clear();
+            }
             self.core.kept(effects.batch, true, self.now);
         }
         Ok(())
@@ -375,6 +432,9 @@ impl Trial {
             return;
         }
         ear.may_come_again = 0;
+        if message.reason == NewsReason::Occurred {
+            return self.hear_once(name, message);
+        }
         let mut says_more = false;
         for news in &*message.alerts {
             let labels = &news.labels;
@@ -401,6 +461,22 @@ impl Trial {
                 ear.known.is_empty(),
                 "seed {seed}: {name} is told that all is over: {message:?}"
             );
+        }
+    }
+
+    /// Each in one message, which may come again; none while the calendar mutes it, and none as over.
+    fn hear_once(&mut self, name: &'static str, message: &Message) {
+        let seed = self.seed;
+        assert!(
+            !siesta().contains(self.now),
+            "seed {seed}: {name} hears {message:?} in its mute time"
+        );
+        let receiver = self.receivers.get_mut(name).unwrap();
+        for news in &*message.alerts {
+            let (_, id) = news.details.iter().find(|(name, _)| **name == *ID).unwrap();
+            let before = receiver.once.insert(Arc::clone(id), message.id);
+            assert_eq!(before, None, "seed {seed}: {name} hears of {id} in {message:?} as well");
+            assert!(news.is_firing, "seed {seed}: {message:?}");
         }
     }
 
@@ -458,6 +534,15 @@ impl Trial {
             assert_eq!(
                 known, firing,
                 "seed {}: what {name} believes, and what is so",
+                self.seed
+            );
+        }
+        assert!(self.unacknowledged.is_empty(), "seed {}", self.seed);
+        for (name, receiver) in &self.receivers {
+            let heard = receiver.once.len();
+            assert_eq!(
+                heard as u64, self.happened,
+                "seed {}: what {name} heard of what happened",
                 self.seed
             );
         }

@@ -21,6 +21,9 @@ const INTERVAL_MIN: i64 = 100;
 impl Core {
     /// Looks at a group and sets when it is looked at next.
     pub(super) fn flush(&mut self, id: u64, now: i64) {
+        if self.is_line(id) {
+            return self.look_at_line(id, now);
+        }
         let Some((survey, timings, traits)) = self.surveyed(id, now) else {
             self.schedule.retain(|(_, own)| *own != id);
             return;
@@ -74,15 +77,14 @@ impl Core {
     }
 
     fn send(&mut self, id: u64, reason: NewsReason, survey: &Survey, now: i64) {
-        // It grows with time, so that a sequence is not used again even by a host that forgot everything.
-        self.sequence = (self.sequence + 1).max(u64::try_from(now).unwrap_or(0));
+        let sequence = self.next_sequence(now);
         let Some(group) = self.groups.get(&id) else { return };
         let (alerts, withheld) = group.compose(survey, &self.eyes(now));
         let message = Message {
-            id: MessageId::of(&group.key.receiver, &group.key.key, self.sequence),
+            id: MessageId::of(&group.key.receiver, &group.key.key, sequence),
             receiver: Arc::clone(&group.key.receiver),
             group_key: Arc::clone(&group.key.key),
-            sequence: self.sequence,
+            sequence,
             reason,
             created_at: now,
             group_labels: group.labels.clone(),
@@ -98,7 +100,7 @@ impl Core {
         self.put(id, message, now);
     }
 
-    fn put(&mut self, id: u64, message: Message, now: i64) {
+    pub(super) fn put(&mut self, id: u64, message: Message, now: i64) {
         let batch = self.next_batch();
         let Some(group) = self.groups.get_mut(&id) else { return };
         let replaced = group.slot.put(message.clone());
@@ -106,11 +108,12 @@ impl Core {
         if group.slot.len() == 1 {
             group.ready_after = batch;
         }
-        let row = group.row();
+        // A line is known by its messages.
+        let row = (!group.is_line).then(|| group.row());
         let message = Arc::new(message);
         self.effects.writes.push(Write::Sequence(self.sequence));
         self.effects.writes.push(Write::Message(Arc::clone(&message)));
-        self.effects.writes.push(Write::Group(row));
+        self.effects.writes.extend(row.map(Write::Group));
         self.effects.must_keep = true;
         self.say(Said::Made(message));
         if let Some(replaced) = replaced {

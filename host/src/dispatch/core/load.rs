@@ -6,8 +6,9 @@ use std::collections::HashMap;
 
 use super::{
     super::{
+        chronicle::Chronicle,
         group::{Group, Member},
-        message::Message,
+        message::{Message, NewsReason},
         outbox::Slot,
         posted,
         record::{Held, Record, Source},
@@ -24,6 +25,7 @@ impl Core {
         self.now = now;
         self.sequence = loaded.sequence;
         self.silences = Silences::restored(loaded.silences, now);
+        self.chronicle = Chronicle::restored(loaded.occurrences);
         for row in loaded.groups {
             self.add_group(Group::restored(row));
         }
@@ -83,16 +85,21 @@ impl Core {
 
     fn restore_messages(&mut self, mut messages: Vec<Message>, now: i64) {
         messages.sort_by_key(|message| message.sequence);
-        let mut of_group: HashMap<GroupKey, Vec<Message>> = HashMap::new();
+        let mut of_group: HashMap<(GroupKey, bool), Vec<Message>> = HashMap::new();
         for message in messages {
             let key = GroupKey {
                 receiver: message.receiver.clone(),
                 key: message.group_key.clone(),
             };
             self.sequence = self.sequence.max(message.sequence);
-            of_group.entry(key).or_default().push(message);
+            let is_line = message.reason == NewsReason::Occurred;
+            of_group.entry((key, is_line)).or_default().push(message);
         }
-        for (key, messages) in of_group {
+        for ((key, is_line), messages) in of_group {
+            if is_line {
+                self.restore_line(key, messages, now);
+                continue;
+            }
             let id = self.group_of(key, now);
             for news in messages.iter().flat_map(|message| message.alerts.to_vec()) {
                 let member = self

@@ -9,6 +9,7 @@ mod anew;
 mod configure;
 mod flush;
 mod load;
+mod occurrences;
 mod outbox;
 mod overview;
 mod posted;
@@ -22,12 +23,17 @@ use std::{
 
 use bellwether_promql::labels::Labels;
 
-pub use self::overview::{AlertView, Counts, GroupView, Overview};
+pub use self::{
+    occurrences::{ID, LINE_OCCURRENCES_MAX, OCCURRENCES_MAX},
+    overview::{AlertView, Counts, GroupView, Overview},
+};
 use super::{
+    chronicle::Chronicle,
     flush::Decision,
     group::{Group, Sight},
     inhibit::Inhibitor,
     message::{Attempt, Message, MessageId},
+    occurrence::Fate,
     record::Held,
     route::Routes,
     rows::{GroupKey, Write},
@@ -78,6 +84,15 @@ pub enum Said {
         /// How many.
         count: usize,
     },
+    /// Something happened once.
+    Happened {
+        /// Which.
+        id: Arc<str>,
+        /// What it is.
+        labels: Labels,
+        /// What became of it.
+        fate: Fate,
+    },
     /// There is no room: how often since it was said last.
     Full(Limit, usize),
 }
@@ -119,11 +134,13 @@ pub enum Limit {
     Groups,
     /// A message holds no more alerts; the others are told with the next.
     MessageAlerts,
+    /// See [`OCCURRENCES_MAX`] and [`LINE_OCCURRENCES_MAX`].
+    Occurrences,
 }
 
 impl Limit {
     /// All.
-    pub const ALL: [Self; 3] = [Self::Alerts, Self::Groups, Self::MessageAlerts];
+    pub const ALL: [Self; 4] = [Self::Alerts, Self::Groups, Self::MessageAlerts, Self::Occurrences];
 
     /// As in metrics.
     pub const fn as_str(self) -> &'static str {
@@ -131,6 +148,7 @@ impl Limit {
             Self::Alerts => "alerts",
             Self::Groups => "groups",
             Self::MessageAlerts => "message_alerts",
+            Self::Occurrences => "occurrences",
         }
     }
 }
@@ -165,6 +183,9 @@ pub struct Core {
     restored: HashMap<Arc<str>, HashSet<Labels>>,
     groups: HashMap<u64, Group>,
     by_key: HashMap<GroupKey, u64>,
+    /// Groups that are lines of what happened once; they are not in `by_key`.
+    lines: HashMap<GroupKey, u64>,
+    chronicle: Chronicle,
     next_group: u64,
     schedule: BTreeSet<(i64, u64)>,
     /// When posted alerts are over.
@@ -182,6 +203,8 @@ pub struct Core {
     now: i64,
     /// Most alerts held: [`ALERTS_MAX`].
     alerts_max: usize,
+    /// Most occurrences that wait: [`OCCURRENCES_MAX`].
+    occurrences_max: usize,
     /// What there was no room for since it was said last, and whether something was passed over that may fit later.
     full: BTreeMap<Limit, usize>,
     passed_over: bool,
@@ -233,6 +256,8 @@ impl Core {
             restored: HashMap::new(),
             groups: HashMap::new(),
             by_key: HashMap::new(),
+            lines: HashMap::new(),
+            chronicle: Chronicle::default(),
             next_group: 0,
             schedule: BTreeSet::new(),
             ends: BTreeSet::new(),
@@ -246,6 +271,7 @@ impl Core {
             tidied_at: 0,
             now: 0,
             alerts_max: ALERTS_MAX,
+            occurrences_max: OCCURRENCES_MAX,
             full: BTreeMap::new(),
             passed_over: false,
             generation: 0,
@@ -271,6 +297,7 @@ impl Core {
             self.tidied_at = now;
             let gone = self.silences.tidy(now);
             self.effects.writes.extend(gone.into_iter().map(Write::ForgetSilence));
+            self.tidy_chronicle(now);
             self.say_full();
             self.look_at_passed_over(now);
         }
@@ -343,7 +370,7 @@ impl Core {
 
     fn no_room(&mut self, limit: Limit) {
         *self.full.entry(limit).or_default() += 1;
-        self.passed_over |= limit != Limit::MessageAlerts;
+        self.passed_over |= matches!(limit, Limit::Alerts | Limit::Groups);
     }
 
     /// Not each time: what does not fit comes again with every evaluation.
@@ -351,6 +378,12 @@ impl Core {
         for (limit, times) in std::mem::take(&mut self.full) {
             self.say(Said::Full(limit, times));
         }
+    }
+
+    /// It grows with time, so that a sequence is not used again even by a host that forgot everything.
+    fn next_sequence(&mut self, now: i64) -> u64 {
+        self.sequence = (self.sequence + 1).max(u64::try_from(now).unwrap_or(0));
+        self.sequence
     }
 
     /// The batch that the next writes are part of.
@@ -385,5 +418,7 @@ impl Core {
 
 #[cfg(test)]
 mod crash_tests;
+#[cfg(test)]
+mod occurrence_tests;
 #[cfg(test)]
 mod tests;

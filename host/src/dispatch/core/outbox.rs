@@ -26,6 +26,7 @@ impl Core {
 
     /// Puts the first message of a group on offer, as it is now.
     pub(super) fn offer(&mut self, id: u64, now: i64) {
+        let is_held = self.is_held(id, now);
         let Some(group) = self.groups.get_mut(&id) else { return };
         let receiver = Arc::clone(&group.key.receiver);
         let offers = self.offers.entry(Arc::clone(&receiver)).or_default();
@@ -38,6 +39,9 @@ impl Core {
         if group.ready_after > self.kept {
             self.unkept.insert((group.ready_after, id));
             self.effects.must_keep = true;
+            return;
+        }
+        if is_held {
             return;
         }
         group.offered = Some((due_at, first.sequence));
@@ -65,10 +69,15 @@ impl Core {
                 return None;
             }
             offers.pop_first();
+            let is_held = self.is_held(id, now);
             let Some(group) = self.groups.get_mut(&id) else {
                 continue;
             };
             group.offered = None;
+            if is_held {
+                // It is offered again at a look after the mute time.
+                continue;
+            }
             let is_journaled = group.is_journaled;
             if let Some(message) = group.slot.take_off(now, is_journaled) {
                 self.in_air.insert(message.id, id);
@@ -85,6 +94,9 @@ impl Core {
             return;
         }
         self.generation += 1;
+        if group.is_line {
+            return self.report_of_line(id, attempt, now);
+        }
         match group.slot.report(attempt, now) {
             Outcome::Delivered(message) => self.delivered(id, message, now),
             Outcome::Again { dropped } => self.rebuild(id, dropped, now),
@@ -119,7 +131,7 @@ impl Core {
         self.let_go(id, ended);
     }
 
-    fn dead(&mut self, message: Message, attempt: &Attempt, now: i64) {
+    pub(super) fn dead(&mut self, message: Message, attempt: &Attempt, now: i64) {
         let reason = match attempt {
             Attempt::Permanent { message } | Attempt::Transient { message, .. } => message.clone(),
             Attempt::Delivered { .. } => String::new(),

@@ -8,6 +8,7 @@ use bellwether_promql::labels::Labels;
 
 use super::{
     super::{
+        chronicle::OccurrenceRow,
         group::Group,
         record::Held,
         silence::{Silence, SilenceState},
@@ -77,6 +78,8 @@ pub struct Overview {
     pub alerts: Vec<AlertView>,
     /// By receiver and key.
     pub groups: Vec<GroupView>,
+    /// What happened once, newest first.
+    pub occurrences: Vec<Arc<OccurrenceRow>>,
     /// By id.
     pub silences: Vec<Silence>,
     /// Names of all there are, sorted.
@@ -98,6 +101,8 @@ pub struct Counts {
     pub groups: usize,
     /// Messages that are not delivered yet.
     pub messages: usize,
+    /// Things that happened once and are not delivered yet, each counted for each of its receivers.
+    pub occurrences: usize,
     /// Silences by state, in the order of [`SilenceState::ALL`].
     pub silences: [usize; 3],
 }
@@ -120,7 +125,8 @@ impl Core {
         Counts {
             firing,
             over: self.alerts.len() - firing,
-            groups: self.groups.len(),
+            groups: self.groups.len() - self.lines.len(),
+            occurrences: self.occurrences_waiting(),
             messages: self.groups.values().map(|group| group.slot.len()).sum(),
             silences: SilenceState::ALL.map(of_state),
         }
@@ -137,12 +143,14 @@ impl Core {
         let mut groups: Vec<GroupView> = self
             .groups
             .values()
+            .filter(|group| !group.is_line)
             .map(|group| self.group_view(group, &places, now))
             .collect();
         groups.sort_by(|one, other| (&one.receiver, &one.key).cmp(&(&other.receiver, &other.key)));
         Overview {
             alerts,
             groups,
+            occurrences: self.chronicle.iter().cloned().collect(),
             silences: self.silences.iter().cloned().collect(),
             receivers: self.settings.known.keys().cloned().collect(),
             default_receivers: self.settings.receivers.clone(),

@@ -16,8 +16,8 @@ use crate::{
     rule::outlet::RulesUpdate,
 };
 
-const S: i64 = 1_000;
-const M: i64 = 60 * S;
+pub(super) const S: i64 = 1_000;
+pub(super) const M: i64 = 60 * S;
 /// Long after the epoch, so that nothing is taken for unset.
 const T0: i64 = 1_700_000_000_000;
 
@@ -25,7 +25,7 @@ pub(super) fn labels(text: &str) -> Labels {
     Labels::new(text.split(',').filter_map(|label| label.split_once('=')))
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         receivers: vec!["ops".into()],
         known: [
@@ -38,10 +38,10 @@ fn settings() -> Settings {
 }
 
 /// A core with a disk and a clock.
-struct Host {
-    core: Core,
-    disk: Disk,
-    now: i64,
+pub(super) struct Host {
+    pub(super) core: Core,
+    pub(super) disk: Disk,
+    pub(super) now: i64,
     alerts: BTreeMap<Labels, Alert>,
 }
 
@@ -60,7 +60,7 @@ fn alert(labels: &Labels, fired_at: i64) -> Alert {
 }
 
 impl Host {
-    fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: Settings) -> Self {
         Self {
             core: Core::new(settings, Box::new(|_| Vec::new())),
             disk: Disk::default(),
@@ -70,13 +70,13 @@ impl Host {
     }
 
     /// A new process over what is on disk. Rules say nothing yet.
-    fn restart(&mut self, settings: Settings) {
+    pub(super) fn restart(&mut self, settings: Settings) {
         self.core = Core::new(settings, Box::new(|_| Vec::new()));
         self.core.restore(self.disk.load(), self.now);
         self.settle();
     }
 
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         self.core.on_time(self.now);
         let effects = self.core.take_effects();
         self.disk.queue(effects.writes);
@@ -102,13 +102,13 @@ impl Host {
         self.settle();
     }
 
-    fn fire(&mut self, text: &str) {
+    pub(super) fn fire(&mut self, text: &str) {
         let labels = labels(&format!("alertname=A,{text}"));
         self.alerts.insert(labels.clone(), alert(&labels, self.now));
         self.say(true, true);
     }
 
-    fn end(&mut self, text: &str) {
+    pub(super) fn end(&mut self, text: &str) {
         let labels = labels(&format!("alertname=A,{text}"));
         let now = self.now;
         if let Some(alert) = self.alerts.get_mut(&labels) {
@@ -119,7 +119,7 @@ impl Host {
     }
 
     /// Time passes, with everything done when it is due.
-    fn pass(&mut self, span: i64) {
+    pub(super) fn pass(&mut self, span: i64) {
         let until = self.now + span;
         while let Some(at) = self.core.wake_at().filter(|at| *at <= until) {
             self.now = self.now.max(at);
@@ -129,17 +129,17 @@ impl Host {
         self.settle();
     }
 
-    fn take(&mut self, receiver: &str) -> Option<Message> {
+    pub(super) fn take(&mut self, receiver: &str) -> Option<Message> {
         self.core.next(receiver, self.now)
     }
 
-    fn report(&mut self, message: &Message, attempt: &Attempt) {
+    pub(super) fn report(&mut self, message: &Message, attempt: &Attempt) {
         self.core.report(message.id, attempt, self.now);
         self.settle();
     }
 
     /// Delivers what is due; what it said.
-    fn deliver(&mut self, receiver: &str) -> Option<String> {
+    pub(super) fn deliver(&mut self, receiver: &str) -> Option<String> {
         let message = self.take(receiver)?;
         self.report(&message, &Attempt::Delivered { receipt: Vec::new() });
         Some(told(&message))
@@ -147,7 +147,7 @@ impl Host {
 }
 
 /// `reason firing+firing -over`.
-fn told(message: &Message) -> String {
+pub(super) fn told(message: &Message) -> String {
     let name = |news: &News| {
         let others = news.labels.iter().filter(|(name, _)| &**name != "alertname");
         let others: Vec<String> = others.map(|(name, value)| format!("{name}{value}")).collect();
@@ -163,7 +163,7 @@ fn told(message: &Message) -> String {
     words.join(" ")
 }
 
-fn refused() -> Attempt {
+pub(super) fn refused() -> Attempt {
     Attempt::Transient {
         message: "503".to_owned(),
         retry_after: Some(Duration::from_secs(10)),
@@ -171,7 +171,7 @@ fn refused() -> Attempt {
     }
 }
 
-fn timed_out() -> Attempt {
+pub(super) fn timed_out() -> Attempt {
     Attempt::Transient {
         message: "timeout".to_owned(),
         retry_after: Some(Duration::from_secs(10)),

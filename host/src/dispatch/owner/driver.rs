@@ -9,6 +9,7 @@ use super::{
         core::{Core, Overview},
         events::{CoreSaid, Posted, Unjournaled},
         handle::{Bells, OutboxRequest},
+        occurrence::{Fate, Occurrence, Told},
         posted::PostError,
         silence::SilenceState,
     },
@@ -41,7 +42,11 @@ pub(super) struct Parts {
 }
 
 /// What is done once a batch is kept.
-type Answer = Box<dyn FnOnce() + Send>;
+type Answer = Box<dyn FnOnce(Kept) + Send>;
+
+/// Whether what was decided in a turn is on disk. False as well when nothing of it had to be.
+#[derive(Clone, Copy)]
+struct Kept(bool);
 
 pub(super) struct Driver {
     parts: Parts,
@@ -119,9 +124,9 @@ impl Driver {
                 Err(_) => break,
             }
         }
-        self.settle().await;
+        let kept = self.settle().await;
         for answer in self.answers.drain(..) {
-            answer();
+            answer(kept);
         }
         self.look_after_store().await;
         self.count();
@@ -151,19 +156,26 @@ impl Driver {
             Command::Post(alerts, answer) => {
                 let refused = self.parts.core.post(&alerts, now);
                 self.say_posted(alerts.len(), &refused);
-                self.answers.push(Box::new(move || drop(answer.send(refused))));
+                self.answers.push(Box::new(move |_| drop(answer.send(refused))));
+            }
+            Command::Tell(occurrences, answer) => {
+                let fates = self.tell(&occurrences, now);
+                self.answers.push(Box::new(move |Kept(is_kept)| {
+                    // Whoever asked may have gone.
+                    let _ = answer.send(Told { fates, is_kept });
+                }));
             }
             Command::Silence(new, answer) => {
                 let set = self.parts.core.silence(&new, now);
-                self.answers.push(Box::new(move || drop(answer.send(set))));
+                self.answers.push(Box::new(move |_| drop(answer.send(set))));
             }
             Command::Expire(id, answer) => {
                 let ended = self.parts.core.expire_silence(&id, now);
-                self.answers.push(Box::new(move || drop(answer.send(ended))));
+                self.answers.push(Box::new(move |_| drop(answer.send(ended))));
             }
             Command::Configure(settings, answer) => {
                 self.guarded("configure", |driver| driver.parts.core.configure(*settings, now));
-                self.answers.push(Box::new(move || {
+                self.answers.push(Box::new(move |_| {
                     // Whoever asked may have gone.
                     let _ = answer.send(());
                 }));
@@ -171,6 +183,14 @@ impl Driver {
             Command::Overview(answer) => drop(answer.send(self.overview(now))),
             Command::Stop(answer) => self.stop = Some(answer),
         }
+    }
+
+    /// What a bug of ours kept from being taken may be told again.
+    fn tell(&mut self, occurrences: &[Occurrence], now: i64) -> Vec<Fate> {
+        let mut fates = Vec::new();
+        self.guarded("tell", |driver| fates = driver.parts.core.tell(occurrences, now));
+        fates.resize(occurrences.len(), Fate::Full);
+        fates
     }
 
     /// The same one while nothing changed, for a second: what is silenced depends on the time as well.
@@ -197,7 +217,7 @@ impl Driver {
         }
     }
 
-    async fn settle(&mut self) {
+    async fn settle(&mut self) -> Kept {
         let now = millis(&self.parts.clock);
         self.guarded("time", |driver| driver.parts.core.on_time(now));
         if self.parts.journal.is_begun_anew() {
@@ -208,6 +228,7 @@ impl Driver {
             self.parts.telemetry.emit(&CoreSaid(said));
         }
         self.parts.journal.queue(effects.batch, effects.writes);
+        let mut kept = Kept(false);
         if effects.must_keep {
             let is_kept = self.parts.journal.keep().await;
             if let Some(problem) = self.parts.journal.problem() {
@@ -218,9 +239,11 @@ impl Driver {
             }
             self.was_failing = self.parts.journal.problem().is_some();
             self.parts.core.kept(effects.batch, is_kept, millis(&self.parts.clock));
+            kept = Kept(is_kept);
         }
         let rung = effects.rings.into_iter().chain(self.parts.core.take_rings());
         rung.for_each(|receiver| self.parts.bells.ring(&receiver));
+        kept
     }
 
     /// Tries the store now and then, and says by an alert when it fails.
@@ -281,6 +304,12 @@ impl Driver {
         );
         let waiting = "Notifications that are not delivered yet.";
         set("bellwether_dispatch_messages_waiting", waiting, &[], counts.messages);
+        set(
+            "bellwether_dispatch_occurrences_waiting",
+            "Things that happened once and are not delivered yet, each counted for each of its receivers.",
+            &[],
+            counts.occurrences,
+        );
         for (state, count) in SilenceState::ALL.iter().zip(counts.silences) {
             let silences = "Silences by state; those that are over are kept for 120 hours.";
             set(

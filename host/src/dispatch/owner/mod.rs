@@ -20,6 +20,7 @@ use super::{
     core::{Core, Overview},
     events::NotRestored,
     handle::{OutboxHandle, outbox},
+    occurrence::{Occurrence, Told},
     posted::{PostError, PostedAlert},
     settings::Settings,
     silence::{NewSilence, SilenceError},
@@ -63,6 +64,7 @@ impl fmt::Debug for DispatchOptions {
 /// What people and reloads want.
 pub(super) enum Command {
     Post(Vec<PostedAlert>, oneshot::Sender<Vec<(usize, PostError)>>),
+    Tell(Vec<Occurrence>, oneshot::Sender<Told>),
     Silence(NewSilence, oneshot::Sender<Result<Arc<str>, SilenceError>>),
     Expire(Arc<str>, oneshot::Sender<Result<(), SilenceError>>),
     Configure(Box<Settings>, oneshot::Sender<()>),
@@ -193,6 +195,15 @@ impl DispatchHandle {
     /// The host is stopping; none was taken.
     pub async fn post(&self, alerts: Vec<PostedAlert>) -> Result<Vec<(usize, PostError)>, Stopped> {
         self.ask(|answer| Command::Post(alerts, answer)).await
+    }
+
+    /// Tells of things that happened once, and returns when that is on disk, or the disk fails. What became of each comes back, in order.
+    ///
+    /// # Errors
+    ///
+    /// The host is stopping; none was taken.
+    pub async fn tell(&self, occurrences: Vec<Occurrence>) -> Result<Told, Stopped> {
+        self.ask(|answer| Command::Tell(occurrences, answer)).await
     }
 
     /// Sets or changes a silence, and returns its id when it is on disk.

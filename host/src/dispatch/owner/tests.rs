@@ -7,7 +7,7 @@ use crate::{
     alert::{Alert, AlertState, Annotations, Matcher},
     clock::Timestamp,
     dispatch::{
-        Attempt, Message,
+        Attempt, Fate, Message,
         settings::{ReceiverTraits, Timings},
     },
     rule::outlet::RuleAlerts,
@@ -193,6 +193,49 @@ async fn posted_alerts_and_silences_are_answered_when_they_are_kept() {
     );
     let overview = world.handle.overview().await.unwrap();
     assert!(overview.alerts[0].silenced_by.is_empty());
+}
+
+fn happened(id: &str) -> Occurrence {
+    Occurrence {
+        labels: Labels::new([("alertname", "Once")]),
+        annotations: Annotations::new(),
+        at: Timestamp::from_seconds(START),
+        id: id.into(),
+        generator_url: "".into(),
+        handed_to: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn what_happened_once_is_answered_when_it_is_kept_and_then_told() {
+    let world = World::new();
+    let told = world.handle.tell(vec![happened("1"), happened("1")]).await.unwrap();
+    assert_eq!(told.fates, [Fate::Told, Fate::Known]);
+    assert!(told.is_kept);
+    let kept = store::load(&world.store).unwrap();
+    assert_eq!((kept.messages.len(), kept.occurrences.len()), (1, 1));
+    let message = world.next().await;
+    assert!(message.journaled);
+    assert_eq!((message.id, message.alerts.len()), (kept.messages[0].id, 1));
+    world.report(&message, Attempt::Delivered { receipt: Vec::new() }).await;
+    let again = world.handle.tell(vec![happened("1")]).await.unwrap();
+    assert_eq!((again.fates, again.is_kept), (vec![Fate::Known], true));
+    let overview = world.handle.overview().await.unwrap();
+    assert_eq!((overview.alerts.len(), overview.occurrences.len()), (0, 1));
+    world.handle.stop().await;
+    assert_eq!(world.handle.tell(vec![happened("2")]).await, Err(Stopped));
+}
+
+#[tokio::test]
+async fn a_store_that_is_gone_holds_back_nothing_that_happened_and_the_answer_says_so() {
+    let store = Store::in_memory(&Supervisor::new(|panic| panic!("{panic}")), &Telemetry::silent()).unwrap();
+    store.close().await.unwrap();
+    let world = World::over(store, Clock::anchored(Timestamp::from_seconds(START)));
+    let told = world.handle.tell(vec![happened("1")]).await.unwrap();
+    assert_eq!((told.fates, told.is_kept), (vec![Fate::Told], false));
+    let messages = [world.next().await, world.next().await];
+    assert!(messages.iter().any(|message| message.alerts[0].details.len() == 1));
+    assert!(messages.iter().all(|message| !message.journaled));
 }
 
 #[tokio::test]

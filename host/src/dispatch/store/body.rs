@@ -6,7 +6,12 @@ use std::{borrow::Cow, sync::Arc};
 use bellwether_promql::labels::Labels;
 use serde::{Deserialize, Serialize};
 
-use super::super::{message::News, posted::PostedRow, silence::Silence};
+use super::super::{
+    chronicle::{Hearing, OccurrenceRow, Telling},
+    message::News,
+    posted::PostedRow,
+    silence::Silence,
+};
 use crate::alert::{Matcher, ResolveCause};
 
 type Texts<'t> = Vec<(Cow<'t, str>, Cow<'t, str>)>;
@@ -170,6 +175,52 @@ pub(super) fn read_silence(text: &str) -> Option<Silence> {
         updated_at: body.updated_at,
         created_by: body.created_by.into(),
         comment: body.comment.into(),
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct OccurrenceBody<'t> {
+    at: i64,
+    labels: Texts<'t>,
+    annotations: Texts<'t>,
+    generator_url: Cow<'t, str>,
+    fate: Cow<'t, str>,
+    /// Receiver, how far its message has come, and since when.
+    hearings: Vec<(Cow<'t, str>, Cow<'t, str>, i64)>,
+}
+
+pub(super) fn occurrence(row: &OccurrenceRow) -> rusqlite::Result<String> {
+    let hearings = row.hearings.iter();
+    json(&OccurrenceBody {
+        at: row.at,
+        labels: texts(row.labels.iter().map(|(name, value)| (name, value))),
+        annotations: texts(&row.annotations),
+        generator_url: (&*row.generator_url).into(),
+        fate: (&*row.fate).into(),
+        hearings: hearings
+            .map(|own| ((&*own.receiver).into(), own.telling.as_str().into(), own.at))
+            .collect(),
+    })
+}
+
+pub(super) fn read_occurrence(text: &str, id: Arc<str>, noted_at: i64) -> Option<OccurrenceRow> {
+    let body: OccurrenceBody<'_> = serde_json::from_str(text).ok()?;
+    let hearings = body.hearings.into_iter().map(|(receiver, telling, at)| {
+        Some(Hearing {
+            receiver: receiver.into(),
+            telling: Telling::of(&telling)?,
+            at,
+        })
+    });
+    Some(OccurrenceRow {
+        id,
+        noted_at,
+        at: body.at,
+        labels: Labels::new(kept(body.labels)),
+        annotations: kept(body.annotations).collect(),
+        generator_url: body.generator_url.into(),
+        fate: body.fate.into(),
+        hearings: hearings.collect::<Option<_>>()?,
     })
 }
 

@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use super::*;
+use super::{
+    super::chronicle::{Hearing, Telling},
+    *,
+};
 use crate::{
     alert::{Annotations, Matcher, ResolveCause},
     supervisor::Supervisor,
@@ -89,6 +92,23 @@ fn posted(name: &str) -> PostedRow {
     }
 }
 
+fn occurrence(id: &str) -> OccurrenceRow {
+    OccurrenceRow {
+        id: id.into(),
+        noted_at: 4,
+        at: 3,
+        labels: Labels::new([("alertname", "NewCrash")]),
+        annotations: [("summary".into(), "it \"broke\"".into())].into(),
+        generator_url: "http://x".into(),
+        fate: "told".into(),
+        hearings: vec![Hearing {
+            receiver: "ops".into(),
+            telling: Telling::Waiting,
+            at: 4,
+        }],
+    }
+}
+
 #[tokio::test]
 async fn everything_survives_the_way_through_the_tables() {
     let store = store();
@@ -104,6 +124,7 @@ async fn everything_survives_the_way_through_the_tables() {
         Write::Sequence(8),
         Write::Posted(Box::new(posted("P"))),
         Write::Silence(silence("s")),
+        Write::Occurrence(Arc::new(occurrence("o"))),
     ];
     save(&store, 1, writes);
     store.flush().await.unwrap();
@@ -121,6 +142,7 @@ async fn everything_survives_the_way_through_the_tables() {
         messages: vec![message("ops", 8)],
         posted: vec![posted("P")],
         silences: vec![silence("s")],
+        occurrences: vec![occurrence("o")],
         sequence: 8,
     };
     assert_eq!(loaded, expected);
@@ -162,7 +184,12 @@ async fn what_is_forgotten_is_gone_in_the_order_of_the_writes() {
     save(
         &store,
         4,
-        vec![Write::Silence(silence("s")), Write::ForgetSilence("s".into())],
+        vec![
+            Write::Silence(silence("s")),
+            Write::ForgetSilence("s".into()),
+            Write::Occurrence(Arc::new(occurrence("o"))),
+            Write::ForgetOccurrence("o".into()),
+        ],
     );
     store.flush().await.unwrap();
     let loaded = load(&store).unwrap();
@@ -171,9 +198,10 @@ async fn what_is_forgotten_is_gone_in_the_order_of_the_writes() {
             loaded.told.len(),
             loaded.messages.len(),
             loaded.posted.len(),
-            loaded.silences.len()
+            loaded.silences.len(),
+            loaded.occurrences.len()
         ),
-        (0, 0, 0, 0)
+        (0, 0, 0, 0, 0)
     );
     assert_eq!(loaded.groups.len(), 1);
     save(&store, 5, vec![told(Vec::new()), Write::ForgetGroup(key("ops"))]);

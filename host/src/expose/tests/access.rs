@@ -188,6 +188,8 @@ fn nothing_is_served_off_loopback_without_tokens() {
         access: Access::default(),
         snapshots: donor.snapshots.subscribe(),
         dispatch: started(&donor.supervisor, dispatch::Settings::default(), &donor.telemetry),
+        ingest: Setup::default().ingest,
+        push_listener: None,
         control: Arc::clone(&donor.control) as Arc<dyn Control>,
         telemetry: Telemetry::silent(),
         redactor: Redactor::default(),

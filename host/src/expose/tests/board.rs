@@ -13,6 +13,7 @@ pub(in crate::expose) fn check(name: &str, status: Option<Status>) -> CheckState
         plugin: "http".into(),
         required: true,
         problem: None,
+        is_pushed: false,
         ran: status.is_some(),
         restored: false,
         status,

@@ -114,6 +114,7 @@ pub(super) struct Host {
     control: Arc<FakeControl>,
     telemetry: Telemetry,
     log: Arc<Mutex<Vec<u8>>>,
+    pub(super) dispatch: DispatchHandle,
 }
 
 pub(super) struct Setup {
@@ -123,6 +124,8 @@ pub(super) struct Setup {
     pub(super) redactor: Redactor,
     pub(super) sources: Sources,
     pub(super) dispatch: dispatch::Settings,
+    pub(super) ingest: IngestHandle,
+    pub(super) push_listener: Option<TcpListener>,
 }
 
 impl Default for Setup {
@@ -137,6 +140,8 @@ impl Default for Setup {
                 rules: watch::channel(Arc::default()).1,
             },
             dispatch: dispatch::Settings::default(),
+            ingest: IngestHandle::deaf(Default::default()),
+            push_listener: None,
         }
     }
 }
@@ -150,11 +155,14 @@ impl Setup {
         let log: Arc<Mutex<Vec<u8>>> = Arc::default();
         let sink = Sink::Memory(Arc::clone(&log));
         let telemetry = Telemetry::new(sink, LogOptions::default(), self.redactor.clone(), Clock::system());
+        let dispatch = started(&supervisor, self.dispatch, &telemetry);
         let options = ServeOptions {
             access: self.access,
             snapshots: receiver,
             sources: self.sources,
-            dispatch: started(&supervisor, self.dispatch, &telemetry),
+            dispatch: dispatch.clone(),
+            ingest: self.ingest,
+            push_listener: self.push_listener,
             control: Arc::clone(&control) as Arc<dyn Control>,
             telemetry: telemetry.clone(),
             redactor: self.redactor,
@@ -171,6 +179,7 @@ impl Setup {
             control,
             telemetry,
             log,
+            dispatch,
         }
     }
 }

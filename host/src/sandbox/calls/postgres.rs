@@ -24,9 +24,10 @@ impl wit::Host for Guest {
             Ok(connection) => connection,
             Err(why) => return Ok(Err(wit::Error::Denied(why))),
         };
-        let postgres = run.postgres.clone();
+        let (postgres, began) = (run.postgres.clone(), run.clock.monotonic());
         let asking = async move { postgres.query(&check, &connection, &sql, &parameters, deadline).await };
         let answered = run.apart("postgres query", asking).await;
+        run.called(Wanted::Postgres, began);
         if let Err(Error::Denied(why)) = &answered {
             run.note(Denied {
                 capability: Wanted::Postgres.as_str(),

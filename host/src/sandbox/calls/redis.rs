@@ -21,9 +21,10 @@ impl wit::Host for Guest {
             Ok(connection) => connection,
             Err(why) => return Ok(Err(wit::Error::Denied(why))),
         };
-        let redis = run.redis.clone();
+        let (redis, began) = (run.redis.clone(), run.clock.monotonic());
         let asking = async move { redis.pipeline(&check, &connection, &commands, deadline).await };
         let answered = run.apart("redis pipeline", asking).await;
+        run.called(Wanted::Redis, began);
         for refusal in answered.iter().flat_map(|answer| &answer.refused) {
             run.note(Denied {
                 capability: Wanted::Redis.as_str(),

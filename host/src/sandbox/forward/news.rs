@@ -24,6 +24,8 @@ pub enum NewsReason {
     Refresh,
     /// It fired and was over before the receiver could be told.
     Passed,
+    /// It happened once and has no end.
+    Occurred,
     /// Somebody wants to see whether messages arrive.
     Test,
 }
@@ -156,6 +158,7 @@ impl From<NewsReason> for wit::Reason {
             NewsReason::Resolved => Self::Resolved,
             NewsReason::Refresh => Self::Refresh,
             NewsReason::Passed => Self::Passed,
+            NewsReason::Occurred => Self::Occurred,
             NewsReason::Test => Self::Test,
         }
     }

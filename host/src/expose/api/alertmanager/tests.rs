@@ -5,9 +5,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::{
+    clock::Timestamp,
     config::Access,
-    dispatch::settings::{ReceiverTraits, Settings},
+    dispatch::{
+        Occurrence,
+        settings::{ReceiverTraits, Settings},
+    },
     expose::tests::{Host, Setup, client::Answer},
+    ingest::Crash,
     secret::Secret,
 };
 
@@ -329,4 +334,45 @@ fn who_was_told_stands_beside_alertmanagers_api() {
     assert_eq!((&group["told"], &group["off_hours"]), (&json!([]), &json!(false)));
     let is_due = group["waiting"] == 1 || group["next_at"].is_string();
     assert!(is_due, "{group}");
+}
+
+#[test]
+fn what_happened_once_is_no_alert_and_stands_among_what_was_told() {
+    let host = host();
+    let crash = Crash {
+        fingerprint: 7,
+        title: "ValueError: x".to_owned(),
+        culprit: String::new(),
+        level: "fatal".to_owned(),
+        release: String::new(),
+        environment: String::new(),
+    };
+    let crash = Occurrence::new_crash("shop", "1", &crash, Timestamp::from_seconds(1_700_000_000));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    let told = runtime.block_on(host.dispatch.tell(vec![crash])).expect("it runs");
+    assert_eq!(told.fates.len(), 1);
+    assert_eq!(host.get("/api/v2/alerts").json(), json!([]));
+    assert_eq!(host.get("/api/v2/alerts/groups").json(), json!([]));
+    let happened = host.get("/api/v1/notifications").json()["data"]["occurrences"][0].clone();
+    assert_eq!(
+        (
+            &happened["id"],
+            &happened["at"],
+            &happened["labels"]["severity"],
+            &happened["fate"]
+        ),
+        (
+            &json!("crash/shop/0000000000000007"),
+            &json!("2023-11-14T22:13:20Z"),
+            &json!("critical"),
+            &json!("told")
+        )
+    );
+    let receiver = &happened["receivers"][0];
+    assert_eq!(
+        (&receiver["receiver"], &receiver["state"]),
+        (&json!("ops"), &json!("waiting"))
+    );
 }
