@@ -104,7 +104,10 @@ fn phases(call: &CallSpan, number: usize, details: &mut Pairs) {
         more => format!("{} {more}", call.kind),
     };
     let mut put = |name: String, began: Duration, took: Duration| {
-        details.push((format!("phase.{name}"), format!("{}+{}", began.as_nanos(), took.as_nanos())));
+        details.push((
+            format!("phase.{name}"),
+            format!("{}+{}", began.as_nanos(), took.as_nanos()),
+        ));
     };
     put(name.clone(), call.began, call.took);
     let parts: Duration = call.phases.iter().map(|(_, took)| *took).sum();
@@ -167,7 +170,10 @@ mod tests {
             },
         ];
         let run = forwarded(&testing::check("web"), &outcome);
-        assert_eq!((run.outcome.as_str(), run.message.as_str()), ("critical", "c: c is slow"));
+        assert_eq!(
+            (run.outcome.as_str(), run.message.as_str()),
+            ("critical", "c: c is slow")
+        );
         let details: Vec<(&str, &str)> = run
             .details
             .iter()
@@ -199,7 +205,10 @@ mod tests {
             retryable: true,
         });
         let run = forwarded(&testing::check("web"), &outcome);
-        assert_eq!((run.outcome.as_str(), run.message.as_str()), ("timeout", "no end within 10 s"));
+        assert_eq!(
+            (run.outcome.as_str(), run.message.as_str()),
+            ("timeout", "no end within 10 s")
+        );
         assert!(run.details.contains(&("code".to_owned(), "slow".to_owned())));
     }
 }

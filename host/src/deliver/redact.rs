@@ -84,12 +84,17 @@ impl Hiding {
     pub fn run(&self, run: ForwardedRun) -> ForwardedRun {
         let own = run.labels.iter().filter(|(name, _)| self.is_named(name));
         let hidden = self.values(own.map(|(_, value)| value.as_str()));
-        let label = |(name, value): &(String, String)| (name.clone(), hidden.label(name, &value.as_str().into()).to_string());
+        let label =
+            |(name, value): &(String, String)| (name.clone(), hidden.label(name, &value.as_str().into()).to_string());
         let text = |text: &str| hidden.text(&text.into()).to_string();
         ForwardedRun {
             message: text(&run.message),
             labels: run.labels.iter().map(label).collect(),
-            details: run.details.iter().map(|(name, value)| (text(name), text(value))).collect(),
+            details: run
+                .details
+                .iter()
+                .map(|(name, value)| (text(name), text(value)))
+                .collect(),
             ..run
         }
     }
@@ -114,7 +119,11 @@ impl Hiding {
     fn hidden(&self, message: &Message) -> Hidden<'_> {
         let sets = message.alerts.iter().map(|news| &news.labels);
         let sets = sets.chain([&message.group_labels]);
-        self.values(sets.flat_map(|labels| self.names.iter().filter_map(|name| labels.get(name).map(|value| &**value))))
+        self.values(sets.flat_map(|labels| {
+            self.names
+                .iter()
+                .filter_map(|name| labels.get(name).map(|value| &**value))
+        }))
     }
 
     fn values<'v>(&self, values: impl Iterator<Item = &'v str>) -> Hidden<'_> {
@@ -341,7 +350,10 @@ mod tests {
         assert_eq!(clean.labels[0], run.labels[0]);
         assert_eq!((&clean.id, &clean.check), (&run.id, &run.check));
         let hidden = &clean.labels[1].1;
-        assert!(clean.message.contains(hidden.as_str()), "the same value is the same hash: {shown}");
+        assert!(
+            clean.message.contains(hidden.as_str()),
+            "the same value is the same hash: {shown}"
+        );
     }
 
     #[test]
@@ -359,7 +371,11 @@ mod tests {
         let text = String::from_utf8_lossy(&clean.payload).into_owned();
         assert!(!text.contains(canary) && !clean.message.contains(canary), "{text}");
         assert_eq!(clean.payload.len(), payload.len());
-        assert!(text.ends_with("behind what is no text") && text.contains(&format!("\n{} at first, ", "*".repeat(canary.len()))), "{text}");
+        assert!(
+            text.ends_with("behind what is no text")
+                && text.contains(&format!("\n{} at first, ", "*".repeat(canary.len()))),
+            "{text}"
+        );
     }
 
     #[test]

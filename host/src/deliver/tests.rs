@@ -539,7 +539,9 @@ async fn runs_go_to_those_who_want_them_and_events_to_those_who_are_named() {
     world.handle.expect([&all, &few].into_iter());
     world.offer_run("web-1");
     let events = |ids: &[&str]| -> Vec<ForwardedEvent> { ids.iter().map(|id| samples::event(id)).collect() };
-    world.handle.offer_events(&["few".into(), "nobody".into()], &events(&["e1"]));
+    world
+        .handle
+        .offer_events(&["few".into(), "nobody".into()], &events(&["e1"]));
     let ((one, mut all_seen), (other, mut few_seen)) = (world.hears(&all), world.hears(&few));
     world.handle.replace(vec![one, other], &[]);
     world.offer_run("db");

@@ -210,7 +210,10 @@ fn asked(parts: &RunParts, began: Instant) -> Vec<CallSpan> {
             kind: Wanted::Http.as_str(),
             began: timed.began.saturating_duration_since(began),
             took: timed.took,
-            phases: each.into_iter().filter_map(|(name, took)| Some((name, took?))).collect(),
+            phases: each
+                .into_iter()
+                .filter_map(|(name, took)| Some((name, took?)))
+                .collect(),
         }
     });
     let queries = parts.calls.iter().map(|call| CallSpan {

@@ -35,16 +35,27 @@ fn one_that_does_not_come_is_missed_shown_and_alerted_and_over_when_it_comes() {
     let soon = shown(&host, "soon");
     assert_eq!(soon["status"], "critical");
     let message = soon["message"].as_str().expect("a text");
-    assert!(message.starts_with("the nightly import: never heard; expected every 2 s"), "{message}");
+    assert!(
+        message.starts_with("the nightly import: never heard; expected every 2 s"),
+        "{message}"
+    );
     assert!(host.get("/").body.contains("the nightly import"));
     let alerts = host.eventually("/api/v1/alerts", |body| body.contains("HeartbeatMissed"));
     let alerts: serde_json::Value = serde_json::from_str(&alerts).expect("JSON");
     let alert = &alerts["data"]["alerts"][0];
-    assert_eq!((&alert["labels"]["check"], &alert["labels"]["team"]), (&"soon".into(), &"data".into()));
+    assert_eq!(
+        (&alert["labels"]["check"], &alert["labels"]["team"]),
+        (&"soon".into(), &"data".into())
+    );
     assert_eq!(alert["annotations"]["summary"], "Heartbeat soon is missed");
     assert_eq!(beat(&host, "soon").status, 200);
     assert_eq!(beat(&host, "daily").status, 200);
-    host.eventually("/api/v1/alerts", |body| !body.contains("HeartbeatMissed") || { beat(&host, "soon"); false });
+    host.eventually("/api/v1/alerts", |body| {
+        !body.contains("HeartbeatMissed") || {
+            beat(&host, "soon");
+            false
+        }
+    });
     assert_eq!(shown(&host, "daily")["status"], "ok");
 }
 
@@ -62,12 +73,19 @@ fn a_beat_says_how_it_went() {
         assert_eq!(beat(&host, path).status, status, "{path}");
         host.reaches(&state("daily", result), 1.0);
     }
-    assert_eq!(request(host.address(), "GET", "/heartbeat/daily", &[]).status, 200, "many can do nothing else");
+    assert_eq!(
+        request(host.address(), "GET", "/heartbeat/daily", &[]).status,
+        200,
+        "many can do nothing else"
+    );
     assert_eq!(beat(&host, "daily/what").status, 400);
     assert_eq!(beat(&host, "nothing").status, 404);
     assert_eq!(beat(&host, "daily/fail").status, 200);
     host.eventually("/api/v1/alerts", |body| body.contains("HeartbeatFailed"));
-    host.reaches("bellwether_heartbeat_beats_total{check=\"daily\",result=\"failed\"}", 4.0);
+    host.reaches(
+        "bellwether_heartbeat_beats_total{check=\"daily\",result=\"failed\"}",
+        4.0,
+    );
     // It is run by nobody.
     assert!(!host.get("/").body.contains("/api/v1/checks/daily/run"));
     assert_eq!(host.post("/api/v1/checks/daily/run").status, 409);
@@ -80,26 +98,51 @@ fn who_may_send_one() {
     let host = run(&Place::new(guarded));
     let key = format!("Bearer {BEAT_KEY}");
     for address in [host.address(), push_address(&host)] {
-        let ask = |name: &str, headers: &[(&str, &str)]| request(address, "GET", &format!("/heartbeat/{name}"), headers);
+        let ask =
+            |name: &str, headers: &[(&str, &str)]| request(address, "GET", &format!("/heartbeat/{name}"), headers);
         assert_eq!(ask("guarded", &[("Authorization", &key)]).status, 200);
         let bare = ask("guarded", &[]);
         assert_eq!(bare.status, 401);
         assert!(header(&bare, "WWW-Authenticate").is_some());
-        assert_eq!(ask("guarded", &[("Authorization", "Bearer other-key-0123456789")]).status, 401);
+        assert_eq!(
+            ask("guarded", &[("Authorization", "Bearer other-key-0123456789")]).status,
+            401
+        );
         assert_eq!(ask("open", &[]).status, 200);
         let page = [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example")];
-        assert_eq!(ask("open", &page).status, 403, "no page sends one from somebody's browser");
+        assert_eq!(
+            ask("open", &page).status,
+            403,
+            "no page sends one from somebody's browser"
+        );
     }
-    let with_tokens = format!("{guarded}[access]\npush = \"push-token-0123456789\"\nread = \"read-token-0123456789\"\n");
+    let with_tokens =
+        format!("{guarded}[access]\npush = \"push-token-0123456789\"\nread = \"read-token-0123456789\"\n");
     let host = run(&Place::new(&with_tokens));
     let ask = |name: &str, token: &str| {
         let token = format!("Bearer {token}");
-        request(host.address(), "POST", &format!("/heartbeat/{name}"), &[("Authorization", &token)]).status
+        request(
+            host.address(),
+            "POST",
+            &format!("/heartbeat/{name}"),
+            &[("Authorization", &token)],
+        )
+        .status
     };
-    assert_eq!((ask("guarded", BEAT_KEY), ask("guarded", "push-token-0123456789")), (200, 200));
-    assert_eq!((ask("open", "push-token-0123456789"), ask("open", BEAT_KEY)), (200, 401));
+    assert_eq!(
+        (ask("guarded", BEAT_KEY), ask("guarded", "push-token-0123456789")),
+        (200, 200)
+    );
+    assert_eq!(
+        (ask("open", "push-token-0123456789"), ask("open", BEAT_KEY)),
+        (200, 401)
+    );
     assert_eq!(ask("open", "read-token-0123456789"), 403);
-    assert_eq!(request(host.address(), "POST", "/heartbeat/nothing", &[]).status, 401, "strangers learn no names");
+    assert_eq!(
+        request(host.address(), "POST", "/heartbeat/nothing", &[]).status,
+        401,
+        "strangers learn no names"
+    );
 }
 
 #[test]
@@ -122,13 +165,20 @@ fn a_reload_adds_keeps_and_removes() {
     let host = run(&place);
     assert_eq!(beat(&host, "daily").status, 200);
     host.reaches(&state("daily", "ok"), 1.0);
-    let one = |name: &str| format!("push_listen = \"127.0.0.1:0\"\n\n[heartbeat.daily]\ninterval = \"1d\"\n\n[heartbeat.{name}]\ninterval = \"1h\"\n");
+    let one = |name: &str| {
+        format!(
+            "push_listen = \"127.0.0.1:0\"\n\n[heartbeat.daily]\ninterval = \"1d\"\n\n[heartbeat.{name}]\ninterval = \"1h\"\n"
+        )
+    };
     place.configure(&one("fresh"));
     let answer = host.post("/-/reload");
     assert_eq!(answer.status, 200, "{answer:?}");
     let summary: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
     let data = &summary["data"];
-    assert_eq!((&data["added"], &data["removed"]), (&serde_json::json!(["fresh"]), &serde_json::json!(["soon"])));
+    assert_eq!(
+        (&data["added"], &data["removed"]),
+        (&serde_json::json!(["fresh"]), &serde_json::json!(["soon"]))
+    );
     assert_eq!(data["unchanged"], 1);
     let body = host.eventually("/metrics", |body| sample(body, &state("fresh", "waiting")) == Some(1.0));
     assert_eq!(sample(&body, &state("daily", "ok")), Some(1.0), "it goes on as it was");

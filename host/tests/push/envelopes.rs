@@ -40,11 +40,18 @@ fn sdks_say_who_they_are_in_three_ways_and_strangers_are_told_what_is_wrong() {
             ("/api/8/envelope/", &[("X-Sentry-Auth", &auth)], 400),
             ("/api/7/envelope/", &[], 401),
             ("/api/7/store/", &[("X-Sentry-Auth", &auth)], 410),
-            ("/api/99999999999999999999999/envelope/", &[("X-Sentry-Auth", &auth)], 400),
+            (
+                "/api/99999999999999999999999/envelope/",
+                &[("X-Sentry-Auth", &auth)],
+                400,
+            ),
         ] {
             let answer = send(address, "POST", path, headers, bare);
             assert_eq!(answer.status, status, "{path} {headers:?}: {answer:?}");
-            assert!(header(&answer, "X-Sentry-Error").is_some_and(|said| !said.is_empty()), "{answer:?}");
+            assert!(
+                header(&answer, "X-Sentry-Error").is_some_and(|said| !said.is_empty()),
+                "{answer:?}"
+            );
         }
         assert_eq!(send(address, "GET", "/api/7/envelope/", &[], b"").status, 405);
     }
@@ -68,13 +75,22 @@ fn bodies_are_taken_however_they_are_packed_and_sent() {
     assert_eq!(post("deflate", &zlib).status, 200);
     let unknown = post("zstd", &body);
     assert_eq!(unknown.status, 415);
-    assert!(header(&unknown, "X-Sentry-Error").is_some_and(|said| said.contains("gzip")), "{unknown:?}");
+    assert!(
+        header(&unknown, "X-Sentry-Error").is_some_and(|said| said.contains("gzip")),
+        "{unknown:?}"
+    );
     assert_eq!(post("gzip", &body).status, 400, "it is none");
     // As Node's SDK sends what it compresses on the way: without a length.
     let packed = gzip(&body);
     let mut stream = TcpStream::connect(host.address()).expect("connect");
     let headers = [("X-Sentry-Auth", auth.as_str()), ("Content-Encoding", "gzip")];
-    let start = head(host.address(), "POST", "/api/7/envelope/", &headers, "Transfer-Encoding: chunked\r\n");
+    let start = head(
+        host.address(),
+        "POST",
+        "/api/7/envelope/",
+        &headers,
+        "Transfer-Encoding: chunked\r\n",
+    );
     stream.write_all(start.as_bytes()).expect("written");
     for piece in packed.chunks(50) {
         write!(stream, "{:x}\r\n", piece.len()).expect("written");
@@ -91,14 +107,21 @@ fn what_is_no_envelope_or_too_large_is_refused_by_name() {
     let auth = format!("Sentry sentry_key={KEY}");
     for (body, status, part) in [
         (&b"nonsense"[..], 400, "no object of JSON"),
-        (b"{}\n{\"type\":\"event\",\"length\":9}\n{}\n", 400, "ends before the length"),
+        (
+            b"{}\n{\"type\":\"event\",\"length\":9}\n{}\n",
+            400,
+            "ends before the length",
+        ),
         (b"", 400, "no object of JSON"),
     ] {
         let answer = push(&host, body);
         assert_eq!(answer.status, status, "{answer:?}");
         assert!(answer.body.contains(part), "{answer:?}");
     }
-    let long = format!("{{}}\n{{\"type\":\"check_in\"}}\n{{\"a\":\"{}\"}}\n", "x".repeat(200_000));
+    let long = format!(
+        "{{}}\n{{\"type\":\"check_in\"}}\n{{\"a\":\"{}\"}}\n",
+        "x".repeat(200_000)
+    );
     let answer = push(&host, long.as_bytes());
     assert_eq!(answer.status, 413);
     assert!(answer.body.contains("item 1 (check_in)"), "{answer:?}");
@@ -113,8 +136,14 @@ fn what_is_no_envelope_or_too_large_is_refused_by_name() {
     let bomb = gzip(&vec![b'x'; 30 << 20]);
     let answer = send(host.address(), "POST", "/api/7/envelope/", &headers, &bomb);
     assert_eq!(answer.status, 413, "{answer:?}");
-    host.reaches("bellwether_source_envelopes_total{source=\"shop\",outcome=\"malformed\"}", 3.0);
-    host.reaches("bellwether_source_envelopes_total{source=\"shop\",outcome=\"too_large\"}", 3.0);
+    host.reaches(
+        "bellwether_source_envelopes_total{source=\"shop\",outcome=\"malformed\"}",
+        3.0,
+    );
+    host.reaches(
+        "bellwether_source_envelopes_total{source=\"shop\",outcome=\"too_large\"}",
+        3.0,
+    );
 }
 
 #[test]
@@ -128,10 +157,17 @@ fn errors_and_requests_become_series() {
     assert_eq!(push(&host, &crash("ValueError")).status, 200);
     let errors = "app_errors_total{source=\"shop\",release=\"shop@1\",environment=\"production\",level=\"error\"}";
     host.reaches(errors, 1.0);
-    let labels = "source=\"shop\",release=\"shop@1\",environment=\"staging\",method=\"GET\",route=\"/user/{id}\",status=\"503\"";
+    let labels =
+        "source=\"shop\",release=\"shop@1\",environment=\"staging\",method=\"GET\",route=\"/user/{id}\",status=\"503\"";
     host.reaches(&format!("app_request_duration_seconds_count{{{labels}}}"), 1.0);
-    host.reaches(&format!("app_request_duration_seconds_bucket{{{labels},le=\"0.25\"}}"), 1.0);
-    host.reaches("bellwether_source_items_total{source=\"shop\",category=\"transaction\",outcome=\"taken\"}", 1.0);
+    host.reaches(
+        &format!("app_request_duration_seconds_bucket{{{labels},le=\"0.25\"}}"),
+        1.0,
+    );
+    host.reaches(
+        "bellwether_source_items_total{source=\"shop\",category=\"transaction\",outcome=\"taken\"}",
+        1.0,
+    );
 }
 
 #[test]
@@ -147,7 +183,10 @@ fn a_crash_is_new_once_and_a_restart_still_knows_it() {
     assert_eq!(push(&host, &crash("ValueError")).status, 200);
     assert_eq!(push(&host, &crash("TypeError")).status, 200);
     host.reaches(TAKEN, 2.0);
-    assert_eq!(host.reaches("bellwether_source_crashes_total{source=\"shop\",fate=\"told\"}", 1.0), 1.0);
+    assert_eq!(
+        host.reaches("bellwether_source_crashes_total{source=\"shop\",fate=\"told\"}", 1.0),
+        1.0
+    );
 }
 
 #[test]
@@ -167,7 +206,13 @@ fn nobody_sees_a_key() {
         said += &format!("{}\n{}\n", answer.head, answer.body);
     }
     host.reaches(TAKEN, 2.0);
-    for path in ["/metrics", "/health/detailed", "/api/v1/checks", "/api/v1/notifications", "/"] {
+    for path in [
+        "/metrics",
+        "/health/detailed",
+        "/api/v1/checks",
+        "/api/v1/notifications",
+        "/",
+    ] {
         said += &host.get(path).body;
     }
     let printed = place.finish_with(&["validate", "--print"], |command| {
@@ -183,5 +228,9 @@ fn nobody_sees_a_key() {
     }
     assert!(said.contains("shop"), "that is where it would be");
     let place = said.find(KEY);
-    assert!(place.is_none(), "{}", &said[place.unwrap_or(0).saturating_sub(200)..][..400]);
+    assert!(
+        place.is_none(),
+        "{}",
+        &said[place.unwrap_or(0).saturating_sub(200)..][..400]
+    );
 }

@@ -18,7 +18,13 @@ fn begun(host: &Running) -> TcpStream {
     stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
     let auth = format!("Sentry sentry_key={KEY}");
     let headers = [("X-Sentry-Auth", auth.as_str())];
-    let start = head(host.address(), "POST", "/api/7/envelope/", &headers, "Content-Length: 1000\r\n");
+    let start = head(
+        host.address(),
+        "POST",
+        "/api/7/envelope/",
+        &headers,
+        "Content-Length: 1000\r\n",
+    );
     stream.write_all(start.as_bytes()).expect("written");
     stream
 }
@@ -50,7 +56,10 @@ fn who_sends_slowly_is_given_up_and_others_are_answered_meanwhile() {
     let mut answer = Vec::new();
     slow.read_to_end(&mut answer).expect("closed");
     assert_eq!(parse(&answer).status, 408);
-    host.reaches("bellwether_source_envelopes_total{source=\"shop\",outcome=\"slow\"}", 1.0);
+    host.reaches(
+        "bellwether_source_envelopes_total{source=\"shop\",outcome=\"slow\"}",
+        1.0,
+    );
 }
 
 #[test]

@@ -52,7 +52,11 @@ fn run(place: &Place) -> Running {
 /// Where pushes are taken besides.
 fn push_address(host: &Running) -> SocketAddr {
     let line = host.seen.iter().find(|line| line.starts_with("taking pushes on "));
-    let at = line.expect("said before it listens").split("://").nth(1).expect("an address");
+    let at = line
+        .expect("said before it listens")
+        .split("://")
+        .nth(1)
+        .expect("an address");
     at.trim().parse().expect("a socket address")
 }
 
@@ -61,7 +65,9 @@ fn send(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)],
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).expect("connect");
     stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
     let length = format!("Content-Length: {}\r\n", body.len());
-    stream.write_all(head(address, method, path, headers, &length).as_bytes()).expect("written");
+    stream
+        .write_all(head(address, method, path, headers, &length).as_bytes())
+        .expect("written");
     // A host that has answered already may not read the rest.
     let _ = stream.write_all(body);
     let mut answer = Vec::new();
@@ -80,7 +86,13 @@ fn head(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)],
 /// As SDKs on servers send it.
 fn push(host: &Running, body: &[u8]) -> Answer {
     let auth = format!("Sentry sentry_version=7, sentry_client=test/1.0, sentry_key={KEY}");
-    send(host.address(), "POST", "/api/7/envelope/", &[("X-Sentry-Auth", &auth)], body)
+    send(
+        host.address(),
+        "POST",
+        "/api/7/envelope/",
+        &[("X-Sentry-Auth", &auth)],
+        body,
+    )
 }
 
 /// An envelope with an exception of this type.

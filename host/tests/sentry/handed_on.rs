@@ -80,12 +80,16 @@ impl Here {
         let of = |family: &&bellwether::outcome::ReportedFamily| {
             family.head.name.as_str() == "bellwether_forwarded_items_total"
         };
-        let Some(family) = families.iter().find(of) else { return 0.0 };
+        let Some(family) = families.iter().find(of) else {
+            return 0.0;
+        };
         let bellwether::outcome::ReportedPoints::Values(samples) = &family.points else {
             return 0.0;
         };
         let is_it = |values: &[std::sync::Arc<str>]| {
-            [receiver, "events", outcome].iter().all(|wanted| values.iter().any(|value| **value == **wanted))
+            [receiver, "events", outcome]
+                .iter()
+                .all(|wanted| values.iter().any(|value| **value == **wanted))
         };
         let own = samples.iter().find(|sample| is_it(&sample.label_values));
         own.map_or(0.0, |sample| sample.value)
@@ -117,7 +121,10 @@ fn crash(id: &str, message: &str) -> ForwardedEvent {
         id,
         &[
             (json!({ "type": "event", "length": event.len() }), event),
-            (json!({ "type": "attachment", "length": 3, "filename": "a.txt" }), "abc".to_owned()),
+            (
+                json!({ "type": "attachment", "length": 3, "filename": "a.txt" }),
+                "abc".to_owned(),
+            ),
         ],
     )
 }
@@ -130,7 +137,10 @@ fn session(id: &str) -> ForwardedEvent {
 
 fn envelope(id: &str, items: &[(Value, String)]) -> ForwardedEvent {
     let head = json!({ "event_id": ID, "dsn": "https://public@shop.example.com/1", "sdk": { "name": "sentry.python", "version": "2" } });
-    let items: Vec<String> = items.iter().map(|(head, payload)| format!("{head}\n{payload}")).collect();
+    let items: Vec<String> = items
+        .iter()
+        .map(|(head, payload)| format!("{head}\n{payload}"))
+        .collect();
     ForwardedEvent {
         id: id.to_owned(),
         at: now(),
@@ -171,7 +181,14 @@ async fn what_comes_before_plugins_are_loaded_arrives_whole_and_each_connection_
         .iter()
         .map(|heard| items_of(heard).into_iter().map(|(kind, _)| kind).collect())
         .collect();
-    assert_eq!(kinds, [vec!["event", "attachment"], vec!["session"], vec!["event", "attachment"]]);
+    assert_eq!(
+        kinds,
+        [
+            vec!["event", "attachment"],
+            vec!["session"],
+            vec!["event", "attachment"]
+        ]
+    );
     let only: Vec<String> = items(&bugsink).into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(only, ["event", "event"]);
     for heard in sentry.heard().iter().chain(&bugsink.heard()) {
@@ -202,7 +219,12 @@ async fn a_limit_on_errors_holds_for_errors_and_whoever_takes_them_in_can_say_so
     let categories: Vec<&str> = limits.iter().map(|limit| limit.category.as_str()).collect();
     assert_eq!(categories, ["error", "replay"]);
     let later = |seconds| Timestamp::from_nanos(began.as_nanos() + seconds * 1_000_000_000);
-    assert!(limits.iter().all(|limit| limit.until > later(590) && limit.until < later(900)), "{limits:?}");
+    assert!(
+        limits
+            .iter()
+            .all(|limit| limit.until > later(590) && limit.until < later(900)),
+        "{limits:?}"
+    );
     host.offer(&["sentry"], &[crash("2", "dropped"), session("3")]);
     let reports = heard(&server, "client_report", 1).await;
     assert_eq!(
@@ -227,7 +249,9 @@ async fn a_receiver_that_is_away_for_a_while_misses_nothing_and_keeps_the_order(
     };
     let server = Server::start(answer).await;
     let host = Here::start(&receiver("sentry", &server.url("sentry/api/7/"), ""), KEY).await;
-    let sent: Vec<ForwardedEvent> = (0..5).map(|number| crash(&number.to_string(), &number.to_string())).collect();
+    let sent: Vec<ForwardedEvent> = (0..5)
+        .map(|number| crash(&number.to_string(), &number.to_string()))
+        .collect();
     host.offer(&["sentry"], &sent[..2]);
     until("it was tried", || !server.heard().is_empty()).await;
     host.offer(&["sentry"], &sent[2..]);
@@ -236,7 +260,11 @@ async fn a_receiver_that_is_away_for_a_while_misses_nothing_and_keeps_the_order(
         .into_iter()
         .map(|event| event["exception"]["values"][0]["value"].clone())
         .collect();
-    assert_eq!(order[..3], [json!("0"), json!("0"), json!("0")], "the first is tried until it is taken");
+    assert_eq!(
+        order[..3],
+        [json!("0"), json!("0"), json!("0")],
+        "the first is tried until it is taken"
+    );
     let mut last: Vec<&Value> = order[2..].iter().collect();
     // Those behind the first go out together.
     last.sort_by_key(|value| value.to_string());

@@ -46,7 +46,9 @@ fn runs_of(host: &Running, check: &str) -> f64 {
     let body = host.get("/metrics").body;
     let of = format!("bellwether_check_runs_total{{check=\"{check}\"");
     let counts = body.lines().filter(|line| line.starts_with(&of));
-    counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    counts
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
 }
 
 /// Some more runs of a check end, so that what they would have caused is there.
@@ -85,13 +87,18 @@ async fn runs_become_check_ins_once_a_minute_and_transactions_with_what_they_ask
     .await;
     assert_eq!(host.post("/api/v1/checks/web-asked/run").status, 200);
     until("what was asked for", || {
-        of_type(&server, "check_in").iter().any(|one| one["monitor_slug"] == json!("web-asked"))
+        of_type(&server, "check_in")
+            .iter()
+            .any(|one| one["monitor_slug"] == json!("web-asked"))
     })
     .await;
     let transactions = heard(&server, "transaction", 20).await;
     let check_ins = of_type(&server, "check_in");
     let told = monitors(&check_ins);
-    assert_eq!(told.keys().copied().collect::<Vec<_>>(), ["web", "web-asked", "web-denied"]);
+    assert_eq!(
+        told.keys().copied().collect::<Vec<_>>(),
+        ["web", "web-asked", "web-denied"]
+    );
     assert_eq!((told["web"][0], told["web-denied"][0]), ("ok", "error"));
     let config = |slug: &str| {
         let one = check_ins.iter().find(|one| one["monitor_slug"] == json!(slug));
@@ -102,8 +109,14 @@ async fn runs_become_check_ins_once_a_minute_and_transactions_with_what_they_ask
         json!({ "type": "interval", "value": 1, "unit": "minute" })
     );
     assert_eq!(
-        (config("web-asked")["schedule"].clone(), config("web-asked")["timezone"].clone()),
-        (json!({ "type": "crontab", "value": "5 4 1 1 *" }), json!("Europe/Berlin"))
+        (
+            config("web-asked")["schedule"].clone(),
+            config("web-asked")["timezone"].clone()
+        ),
+        (
+            json!({ "type": "crontab", "value": "5 4 1 1 *" }),
+            json!("Europe/Berlin")
+        )
     );
     has_parts(&transactions);
     every_part_is_accepted(&server);
@@ -122,10 +135,11 @@ async fn runs_become_check_ins_once_a_minute_and_transactions_with_what_they_ask
 fn of_receiver(metrics: &str, series: &str) -> f64 {
     let (name, labels) = series.trim_end_matches('}').split_once('{').expect("labels");
     let labels: Vec<&str> = labels.split(',').collect();
-    let own = metrics.lines().find(|line| {
-        line.starts_with(&format!("{name}{{")) && labels.iter().all(|label| line.contains(label))
-    });
-    own.and_then(|line| sample(metrics, line.rsplit_once(' ')?.0)).unwrap_or(0.0)
+    let own = metrics
+        .lines()
+        .find(|line| line.starts_with(&format!("{name}{{")) && labels.iter().all(|label| line.contains(label)));
+    own.and_then(|line| sample(metrics, line.rsplit_once(' ')?.0))
+        .unwrap_or(0.0)
 }
 
 /// Of each page that was asked for: the request, and below it its parts, within it.
@@ -140,19 +154,32 @@ fn has_parts(transactions: &[Value]) {
         found.unwrap_or_else(|| panic!("no span {name}: {spans:#?}"))
     };
     let request = named("http");
-    assert_eq!((&request["op"], &request["parent_span_id"]), (&json!("http.client"), &one["contexts"]["trace"]["span_id"]));
+    assert_eq!(
+        (&request["op"], &request["parent_span_id"]),
+        (&json!("http.client"), &one["contexts"]["trace"]["span_id"])
+    );
     let time = |of: &Value, end: &str| of[end].as_f64().expect("a time");
     for part in ["processing", "transfer"] {
         let part = named(part);
         assert_eq!(part["parent_span_id"], request["span_id"]);
-        assert!(time(part, "start_timestamp") >= time(request, "start_timestamp") - 1e-6, "{part}");
+        assert!(
+            time(part, "start_timestamp") >= time(request, "start_timestamp") - 1e-6,
+            "{part}"
+        );
         assert!(time(part, "timestamp") <= time(request, "timestamp") + 1e-6, "{part}");
     }
     assert_eq!(one["contexts"]["trace"]["status"], json!("ok"));
-    let denied = transactions.iter().find(|one| one["transaction"] == json!("check web-denied"));
+    let denied = transactions
+        .iter()
+        .find(|one| one["transaction"] == json!("check web-denied"));
     let trace = &denied.expect("a transaction")["contexts"]["trace"];
     assert_eq!(trace["status"], json!("permission_denied"));
-    assert!(trace["data"]["message"].as_str().is_some_and(|why| why.contains("allow")), "{trace}");
+    assert!(
+        trace["data"]["message"]
+            .as_str()
+            .is_some_and(|why| why.contains("allow")),
+        "{trace}"
+    );
 }
 
 /// The first envelope of each sort, before Sentry's parser and Relay's normaliser; and the key where it belongs, and nowhere else.
@@ -197,7 +224,11 @@ async fn a_killed_host_is_silent_and_one_that_is_back_does_not_tell_a_monitor_tw
     ));
     let mut host = run(&place);
     let first = heard(&server, "check_in", 1).await;
-    assert_eq!(first[0]["monitor_config"]["checkin_margin"], json!(3), "how long Sentry waits for the next");
+    assert_eq!(
+        first[0]["monitor_config"]["checkin_margin"],
+        json!(3),
+        "how long Sentry waits for the next"
+    );
     // Another batch came after it, so that what the plugin remembers is on disk.
     let before = of_type(&server, "transaction").len();
     heard(&server, "transaction", before + 6).await;
@@ -233,17 +264,30 @@ async fn limits_by_category_are_obeyed_while_alerts_still_go_and_what_was_droppe
     assert_eq!(transactions[0]["transaction"], json!("check web"));
     let reports = heard(&server, "client_report", 1).await;
     let lost = |category: &str| -> u64 {
-        let all = reports.iter().filter_map(|report| report["discarded_events"].as_array()).flatten();
-        let own = all.filter(|lost| {
-            lost["category"] == json!(category) && lost["reason"] == json!("ratelimit_backoff")
-        });
+        let all = reports
+            .iter()
+            .filter_map(|report| report["discarded_events"].as_array())
+            .flatten();
+        let own =
+            all.filter(|lost| lost["category"] == json!(category) && lost["reason"] == json!("ratelimit_backoff"));
         own.filter_map(|lost| lost["quantity"].as_u64()).sum()
     };
-    assert!(lost("transaction") >= 3 && lost("span") > lost("transaction"), "{reports:#?}");
-    assert_eq!(of_type(&server, "check_in").len(), 1, "monitors are limited for ten minutes");
+    assert!(
+        lost("transaction") >= 3 && lost("span") > lost("transaction"),
+        "{reports:#?}"
+    );
+    assert_eq!(
+        of_type(&server, "check_in").len(),
+        1,
+        "monitors are limited for ten minutes"
+    );
     let heard = server.heard();
     let (first, second) = (items_of(&heard[0]), items_of(&heard[1]));
-    assert_eq!((first[0].0.as_str(), second[0].0.as_str()), ("check_in", "event"), "alerts go meanwhile");
+    assert_eq!(
+        (first[0].0.as_str(), second[0].0.as_str()),
+        ("check_in", "event"),
+        "alerts go meanwhile"
+    );
     host.stop();
 }
 
@@ -272,7 +316,8 @@ async fn a_reload_ends_and_begins_what_a_receiver_hears_and_a_stop_sends_what_wa
     host.line("The configuration was reloaded.");
     until("the other release", || {
         let all = of_type(&server, "transaction");
-        all.iter().any(|one| one["release"] == json!("shop@2") && one["transaction"] == json!("check api"))
+        all.iter()
+            .any(|one| one["release"] == json!("shop@2") && one["transaction"] == json!("check api"))
     })
     .await;
     place.configure(&with("[]", "settings.release = \"shop@3\"\n"));
@@ -289,8 +334,14 @@ async fn a_reload_ends_and_begins_what_a_receiver_hears_and_a_stop_sends_what_wa
     goes_on(&host, "web", 1.0).await;
     host.stop();
     let all = of_type(&server, "transaction");
-    assert!(all.iter().any(|one| one["release"] == json!("shop@4")), "what waited was sent before the end");
-    assert!(all.iter().all(|one| one["release"] != json!("shop@3")), "what nobody wants any more was not");
+    assert!(
+        all.iter().any(|one| one["release"] == json!("shop@4")),
+        "what waited was sent before the end"
+    );
+    assert!(
+        all.iter().all(|one| one["release"] != json!("shop@3")),
+        "what nobody wants any more was not"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -302,7 +353,8 @@ async fn runs_are_refused_where_nobody_carries_them() {
     let said = place.finish(&["validate"]);
     assert_ne!(said.code, 0);
     assert!(
-        said.stderr.contains("plugin `webhook` does not carry runs of checks") && said.stderr.contains("bellwether.toml:"),
+        said.stderr.contains("plugin `webhook` does not carry runs of checks")
+            && said.stderr.contains("bellwether.toml:"),
         "{}",
         said.stderr
     );

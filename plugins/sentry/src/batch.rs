@@ -101,7 +101,9 @@ impl<'u, 's> Batch<'u, 's> {
     fn send_wave(&mut self, wave: Vec<Outgoing>, taken: &mut Vec<String>) {
         if let Some(failure) = self.stopped() {
             let failure = failure.clone();
-            return wave.iter().for_each(|outgoing| self.refuse(&outgoing.id, failure.clone()));
+            return wave
+                .iter()
+                .for_each(|outgoing| self.refuse(&outgoing.id, failure.clone()));
         }
         let mut about = Vec::new();
         let mut envelopes = Vec::new();

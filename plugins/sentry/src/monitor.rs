@@ -108,7 +108,9 @@ pub(crate) fn check_in(settings: &Settings, batch: &mut Batch<'_, '_>, runs: &[R
         }
     }
     let slugs: BTreeMap<&str, &String> = told.iter().map(|(slug, run)| (run.id.as_str(), slug)).collect();
-    let taken = batch.send_each(&told, |batch, (slug, run)| one(settings, batch, &monitors, slug, run, now));
+    let taken = batch.send_each(&told, |batch, (slug, run)| {
+        one(settings, batch, &monitors, slug, run, now)
+    });
     for slug in taken.iter().filter_map(|id| slugs.get(id.as_str())) {
         monitors.told(slug, now);
     }

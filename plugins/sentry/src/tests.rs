@@ -370,7 +370,8 @@ fn a_script_of_limits_is_obeyed_by_category_and_what_was_dropped_is_reported() {
     fake.deliver_runs::<Sentry>(settings, vec![run("web", 3, "ok")]).taken();
     assert_eq!(kinds(&sent)[7..], ["check_in", "client_report", "transaction"]);
     assert_eq!(
-        items(&sent)[8].1["discarded_events"], lost["discarded_events"],
+        items(&sent)[8].1["discarded_events"],
+        lost["discarded_events"],
         "with what the refused envelope could not report"
     );
 }
@@ -378,12 +379,18 @@ fn a_script_of_limits_is_obeyed_by_category_and_what_was_dropped_is_reported() {
 #[test]
 fn many_go_at_once_after_the_first_and_a_limit_stops_those_behind_it() {
     let limited: Answer = (Some(200), &[("X-Sentry-Rate-Limits", "60:monitor:key")]);
-    let runs = |count: u64| -> Vec<Run> { (0..count).map(|number| run(&format!("web-{number}"), 1, "ok")).collect() };
+    let runs = |count: u64| -> Vec<Run> {
+        (0..count)
+            .map(|number| run(&format!("web-{number}"), 1, "ok"))
+            .collect()
+    };
     for (answers, asked) in [(&[limited][..], 1), (&[OK, limited], 9), (&[], 20)] {
         let (mut fake, sent) = host(answers);
         fake.deliver_runs::<Sentry>(json!({}), runs(20)).taken();
         assert_eq!(sent.borrow().len(), asked, "{answers:?}");
-        let lost = fake.state("losses.runs").map_or(Value::Null, |bytes| serde_json::from_slice(bytes).expect("JSON"));
+        let lost = fake
+            .state("losses.runs")
+            .map_or(Value::Null, |bytes| serde_json::from_slice(bytes).expect("JSON"));
         let expected = if asked < 20 { json!(20 - asked) } else { Value::Null };
         assert_eq!(lost["ratelimit_backoff"]["monitor"], expected);
     }
@@ -392,10 +399,12 @@ fn many_go_at_once_after_the_first_and_a_limit_stops_those_behind_it() {
 #[test]
 fn a_limit_that_one_kind_is_told_of_holds_for_all_and_each_keeps_its_own() {
     let (mut fake, sent) = host(&[(Some(200), &[("X-Sentry-Rate-Limits", "60:error:key")])]);
-    fake.deliver_runs::<Sentry>(json!({}), vec![run("web", 1, "ok")]).taken();
+    fake.deliver_runs::<Sentry>(json!({}), vec![run("web", 1, "ok")])
+        .taken();
     let delivery = fake.deliver::<Sentry>(json!({}), notification(vec![alert("Down")]));
     assert!(!delivery.failure().is_permanent());
-    fake.deliver_events::<Sentry>(json!({}), vec![whole("e1", CRASH)]).taken();
+    fake.deliver_events::<Sentry>(json!({}), vec![whole("e1", CRASH)])
+        .taken();
     assert_eq!(kinds(&sent), ["check_in"]);
     let keys: Vec<&str> = fake.all_state().keys().map(String::as_str).collect();
     assert_eq!(keys, ["limits.runs", "losses.events", "monitors"]);
@@ -658,7 +667,10 @@ fn only_items_on_the_list_are_sent() {
     fake.deliver_runs::<Sentry>(bugsink.clone(), vec![run("web", 1, "ok")])
         .taken();
     assert_eq!(kinds(&sent), ["event"]);
-    assert!(fake.all_state().keys().all(|key| !key.starts_with("losses")), "what is not wanted was not lost");
+    assert!(
+        fake.all_state().keys().all(|key| !key.starts_with("losses")),
+        "what is not wanted was not lost"
+    );
     let wrong = fake.deliver::<Sentry>(json!({ "items": ["check_in"] }), notification(vec![alert("Down")]));
     assert!(wrong.failure().is_permanent() && wrong.failure().message().contains("settings.items"));
 }

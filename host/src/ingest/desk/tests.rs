@@ -165,7 +165,10 @@ async fn what_could_not_be_told_is_told_with_the_next_and_is_not_called_taken_wh
     *lock(&world.onward.fates) = [None, Some(CrashFate::Full)].into();
     let refused = world.push(Some(KEY), &crash("ValueError")).await.expect_err("refused");
     assert_eq!(refused, Refused::Stopping);
-    world.push(Some(KEY), &crash("ValueError")).await.expect("there is no room to tell, and it is taken");
+    world
+        .push(Some(KEY), &crash("ValueError"))
+        .await
+        .expect("there is no room to tell, and it is taken");
     world.push(Some(KEY), &crash("ValueError")).await.expect("taken");
     world.push(Some(KEY), &crash("ValueError")).await.expect("taken");
     assert_eq!(world.told().len(), 3, "until it was settled");
@@ -178,7 +181,11 @@ async fn the_key_may_stand_in_the_envelope_and_no_other_key_does() {
     assert!(world.push(None, &with(KEY)).await.is_ok());
     assert_eq!(world.push(None, &with("other")).await, Err(Refused::WrongKey));
     assert_eq!(world.push(None, b"{}\n").await, Err(Refused::NoKey));
-    assert_eq!(world.push(Some("other"), &with(KEY)).await, Err(Refused::WrongKey), "what is said first counts");
+    assert_eq!(
+        world.push(Some("other"), &with(KEY)).await,
+        Err(Refused::WrongKey),
+        "what is said first counts"
+    );
     let elsewhere = PushedEnvelope {
         project: 2,
         ..world.envelope(None, &with(KEY))
@@ -199,7 +206,9 @@ async fn envelopes_are_handed_on_cleaned_with_what_receivers_do_not_take() {
         until: Clock::system().wall() + Duration::from_secs(600),
     });
     let body = crash("ValueError");
-    let secret = String::from_utf8(body).expect("text").replace("no user", "for jane@example.com");
+    let secret = String::from_utf8(body)
+        .expect("text")
+        .replace("no user", "for jane@example.com");
     let accepted = world.push(Some(KEY), secret.as_bytes()).await.expect("taken");
     assert!(accepted.rate_limits.is_some_and(|limits| limits.contains(":session:")));
     let handed_on = lock(&world.onward.handed_on);
@@ -208,7 +217,10 @@ async fn envelopes_are_handed_on_cleaned_with_what_receivers_do_not_take() {
     assert_eq!((event.kind.as_str(), event.level.as_str()), ("event", "error"));
     assert_eq!(event.message, "ValueError: for [Filtered]");
     let payload = String::from_utf8(event.payload.clone()).expect("text");
-    assert!(payload.contains("ValueError") && !payload.contains("jane@"), "{payload}");
+    assert!(
+        payload.contains("ValueError") && !payload.contains("jane@"),
+        "{payload}"
+    );
     assert_eq!(lock(&world.onward.told)[0].handed_to, [Arc::from("sentry")]);
 }
 
@@ -228,11 +240,18 @@ async fn a_source_has_series_until_it_is_gone_and_a_heartbeat_is_a_check() {
     let text = world
         .until("bellwether_source_envelopes_total{source=\"shop\",outcome=\"malformed\"} 1\n")
         .await;
-    assert!(text.contains("bellwether_heartbeat_state{check=\"etl\",state=\"waiting\"} 1\n"), "{text}");
+    assert!(
+        text.contains("bellwether_heartbeat_state{check=\"etl\",state=\"waiting\"} 1\n"),
+        "{text}"
+    );
     assert_eq!(world.handle.beat("etl", false).await, Ok(true));
     assert_eq!(world.handle.beat("other", true).await, Ok(false));
-    world.until("bellwether_heartbeat_state{check=\"etl\",state=\"failed\"} 1\n").await;
-    world.until("bellwether_heartbeat_beats_total{check=\"etl\",result=\"failed\"} 1\n").await;
+    world
+        .until("bellwether_heartbeat_state{check=\"etl\",state=\"failed\"} 1\n")
+        .await;
+    world
+        .until("bellwether_heartbeat_beats_total{check=\"etl\",result=\"failed\"} 1\n")
+        .await;
     let snapshot = Arc::clone(&world.board.snapshots().borrow());
     let state = snapshot.check("etl").expect("shown");
     assert_eq!((state.status, state.is_pushed), (Some(Status::Critical), true));
@@ -241,9 +260,14 @@ async fn a_source_has_series_until_it_is_gone_and_a_heartbeat_is_a_check() {
     settings.sources.clear();
     world.handle.configure(settings).await;
     world.board.read_host().await;
-    let text = world.until("bellwether_heartbeat_state{check=\"etl\",state=\"ok\"} 1\n").await;
+    let text = world
+        .until("bellwether_heartbeat_state{check=\"etl\",state=\"ok\"} 1\n")
+        .await;
     let gone = !text.contains("source=\"shop\"");
-    assert!(gone || !world.until("bellwether_build_info").await.contains("source=\"shop\""), "{text}");
+    assert!(
+        gone || !world.until("bellwether_build_info").await.contains("source=\"shop\""),
+        "{text}"
+    );
 }
 
 fn desk_with_heartbeat() -> Desk {
@@ -311,7 +335,11 @@ fn a_heartbeat_knows_its_last_beat_after_a_restart_and_after_an_edit() {
     assert_eq!(desk.configure(settings(60), at(5_000)), [gone]);
     assert_eq!(desk.look(at(5_000))[0].word(), "ok");
     desk.configure(settings(30), at(5_001));
-    assert_eq!(desk.look(at(5_001))[0].word(), "ok", "shown anew, since the board may have begun it anew");
+    assert_eq!(
+        desk.look(at(5_001))[0].word(),
+        "ok",
+        "shown anew, since the board may have begun it anew"
+    );
     let late = (5_002..5_100).find(|second| !desk.look(at(*second)).is_empty());
     assert_eq!(late, Some(5_042), "from the edit on");
     assert_eq!(desk.all_rows().len(), 1);
