@@ -6,7 +6,7 @@
 //! took, what Bugsink keeps, and every byte that went there.
 //!
 //! Needs: deno, redis-server, python, sentry-doubles
-//! Budget: 8 min
+//! Budget: 12 min
 
 #![cfg(target_os = "linux")]
 #![expect(
@@ -39,7 +39,6 @@ mod smtp;
 mod stage;
 #[path = "../support"]
 mod support {
-    #[expect(dead_code, reason = "this suite uses a part of it")]
     pub(crate) mod certificates;
     #[expect(dead_code, reason = "each suite uses a part of it")]
     pub(crate) mod host;
@@ -56,8 +55,9 @@ use setting::{PENDING, Setting};
 use stage::{CANARY, MODEL_REASON, USERS};
 use support::host::Running;
 
-/// How long it may take until everybody was told of everything: Slack takes one message a second.
-const PATIENCE: Duration = Duration::from_secs(150);
+/// How long it may take until everybody was told of everything: Slack takes one message a second, and a share of errors is one of the latest
+/// 64 calls.
+const PATIENCE: Duration = Duration::from_secs(200);
 
 /// How often is looked. Bugsink is asked for everything it has each time.
 const LOOK: Duration = Duration::from_secs(1);
@@ -127,7 +127,7 @@ fn rows(setting: &Setting) -> Vec<Row> {
             "A40",
             ("MlDataStopped", warning),
             &["check=models", "target=items", "kind=freshness"],
-            &["code data_stale"],
+            &["code data_stopped"],
         ),
         Row::new(
             "A41",
@@ -140,7 +140,7 @@ fn rows(setting: &Setting) -> Vec<Row> {
             "B15",
             ("SlowAPIResponse", warning),
             &[],
-            &["The API answers slowly: p95 is 4."],
+            &["The API answers slowly: p95 is "],
         ),
         Row::new(
             "B17",
@@ -224,7 +224,7 @@ fn until_all_is_well(host: &Running) {
     };
     host.eventually("/metrics", is_well);
     host.eventually("/health/detailed", |body| {
-        body.contains("\"status\":\"ok\"") || body.contains("\"status\": \"ok\"")
+        serde_json::from_str::<serde_json::Value>(body).is_ok_and(|health| health["status"] == "healthy")
     });
 }
 

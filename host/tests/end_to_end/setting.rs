@@ -212,21 +212,20 @@ annotations.summary = "{{{{ $labels.user_email }}}} has failed {{{{ $value }}}} 
 [check.machine]
 plugin = "system"
 allow = ["system"]
-interval = "1s"
+interval = "3s"
 {thresholds}
 
 [check.api]
 plugin = "http"
-interval = "7s"
-timeout = "7s"
+interval = "10s"
 settings.expect.latency_seconds = {{ warning = 2, critical = 5 }}
 settings.targets = [{{ name = "search", url = "{stage}/slow" }}, {{ name = "recommend", url = "{stage}/very-slow" }}]
 
 [check.edge]
 plugin = "supabase-edge"
 connection = "supabase"
-interval = "3s"
-timeout = "3s"
+interval = "5s"
+timeout = "5s"
 
 [check.edge.settings.functions.sync]
 slug = "calls"
@@ -262,8 +261,7 @@ always = true
 [check.edge-load]
 plugin = "supabase-edge"
 connection = "supabase"
-interval = "500ms"
-timeout = "500ms"
+interval = "1s"
 
 [check.edge-load.settings.functions.like]
 slug = "calls"
@@ -272,21 +270,19 @@ json = {{ url = "{stage}/sometimes" }}
 
 [check.models]
 plugin = "ml-pipeline"
-interval = "2s"
-timeout = "2s"
+interval = "3s"
 settings.ready.two_tower = {{ url = "{stage}/", preset = "triton", model = "two_tower_768" }}
 settings.freshness.items = {{ url = "{stage}/data", at = "/newest" }}
 
 [check.shop]
 plugin = "prometheus"
-interval = "1s"
+interval = "3s"
 settings.url = "{stage}/metrics"
 
 [check.reservations]
 plugin = "redis-queue"
 connection = "cache"
-interval = "2s"
-timeout = "2s"
+interval = "3s"
 prefix = "osakamenesu_"
 settings = {{ backend = "celery", queues = ["reservations"], workers = false }}
 "#,

@@ -79,7 +79,8 @@ impl Stage {
 
     pub(crate) fn recovers(&self) {
         let mut state = self.state.lock().expect("no panic");
-        state.failed += state.failing.take().map_or(Duration::ZERO, |since| since.elapsed());
+        let since = state.failing.take();
+        state.failed += since.map_or(Duration::ZERO, |since| since.elapsed());
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
