@@ -249,3 +249,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_receiver_that_a_source_names_is_found() {
+    let loaded = loaded(
+        "[source.shop]\nproject = 1\nkey = \"0123456789abcdef0123456789abcdef\"\nreceivers = [\n  \"one\",\n  \"two\",\n]\n\n\
+         [receiver.one]\nplugin = \"plugins/one.wasm\"\n\n[receiver.two]\nplugin = \"plugins/two.wasm\"\n",
+    );
+    let place = |receiver| {
+        let location = loaded.locate_source_receiver("shop", receiver);
+        (location.line, location.column)
+    };
+    assert_eq!((place("one"), place("two")), ((5, 3), (6, 3)));
+    assert_eq!(place("three"), (0, 0), "the main file");
+    let source = &loaded.config.sources["shop"];
+    assert_eq!(source.receivers.len(), 2);
+}
+
+#[test]
+fn a_source_or_a_heartbeat_that_moves_in_its_file_changes_nothing() {
+    let text = "[source.shop]\nproject = 1\nkey = \"0123456789abcdef0123456789abcdef\"\n\n[heartbeat.etl]\ninterval = \"1h\"\n";
+    let (one, other) = (loaded(text), loaded(&format!("# a comment\n{text}")));
+    assert_eq!(one.config.sources, other.config.sources);
+    assert_eq!(one.config.heartbeats, other.config.heartbeats);
+    let changed = loaded(&text.replace("1h", "2h"));
+    assert_ne!(one.config.heartbeats, changed.config.heartbeats);
+}

@@ -16,6 +16,7 @@ use super::{
         LoadedCheck, LoadedReceiver, by_source, described_metrics, load_checks, load_receivers, load_source,
         without_events,
     },
+    pushed,
     receivers::{self, Outward},
     runner::Roster,
     watch::{WatchHandle, Watched},
@@ -208,7 +209,7 @@ impl Conductor {
         let all = self.current.config.checks.values();
         let checks = all.map(|check| board_check(check, None));
         self.board
-            .replace_checks(checks.chain(heartbeats(&self.current.config)).collect())
+            .replace_checks(checks.chain(pushed::heartbeats(&self.current.config)).collect())
             .await;
         self.ingest.configure(IngestSettings::of(&self.current.config)).await;
         let loaded = Arc::new(self.current.clone());
@@ -392,7 +393,9 @@ impl Conductor {
     async fn swap(&mut self, checks: Vec<LoadedCheck>, config: &Config) {
         let all = checks.iter();
         let all = all.map(|loaded| board_check(&loaded.check, loaded.problem()));
-        self.board.replace_checks(all.chain(heartbeats(config)).collect()).await;
+        self.board
+            .replace_checks(all.chain(pushed::heartbeats(config)).collect())
+            .await;
         self.ingest.configure(IngestSettings::of(config)).await;
         let ready = checks.iter().filter(|loaded| loaded.plugin.is_ok());
         self.scheduler
@@ -427,14 +430,6 @@ fn board_check(check: &Arc<Check>, problem: Option<String>) -> BoardCheck {
         problem,
         is_pushed: false,
     }
-}
-
-/// Shown as checks are.
-fn heartbeats(config: &Config) -> impl Iterator<Item = BoardCheck> {
-    config
-        .heartbeats
-        .values()
-        .map(|heartbeat| BoardCheck::heartbeat(heartbeat))
 }
 
 /// A check that could not be loaded before may stay so, unless it was edited; one that runs, or is new, may not become so.
@@ -473,21 +468,8 @@ fn summarise(old: &Config, new: &Loaded, mended: &BTreeSet<Arc<str>>) -> ReloadS
             Some(_) => summary.changed.push(name.to_string()),
         }
     }
-    summarise_heartbeats(old, new, &mut summary);
+    pushed::summarise(old, new, &mut summary);
     summary
-}
-
-/// They are shown as checks are, and so they are told.
-fn summarise_heartbeats(old: &Config, new: &Config, summary: &mut ReloadSummary) {
-    let gone = old.heartbeats.keys().filter(|name| !new.heartbeats.contains_key(*name));
-    summary.removed.extend(gone.map(ToString::to_string));
-    for (name, heartbeat) in &new.heartbeats {
-        match old.heartbeats.get(name) {
-            None => summary.added.push(name.to_string()),
-            Some(before) if before == heartbeat => summary.unchanged += 1,
-            Some(_) => summary.changed.push(name.to_string()),
-        }
-    }
 }
 
 /// Keys that are read once, at start.

@@ -7,8 +7,8 @@ mod conductor;
 mod editions;
 mod events;
 mod oneshot;
-mod onward;
 mod plugins;
+mod pushed;
 mod reach;
 mod receivers;
 mod runner;
@@ -52,7 +52,7 @@ use crate::{
     dispatch::{self, Dispatch, DispatchHandle, DispatchOptions},
     expose::{self, CERTIFICATE_POLL, ListenError, ServeError, ServeHandle, ServeOptions, Sources},
     history::{self, Reporter},
-    ingest::{Ingest, IngestHandle, IngestOptions, IngestSettings},
+    ingest::IngestHandle,
     rule::{self, Externals, RuleOptions, RuleWarnings, Rules, RulesHandle, outlet::Outlet},
     sandbox::{
         COMPILE_CPU_DEFAULT, COMPILE_WALL_DEFAULT, CompilerOptions, Progress, Sandbox, SandboxError, SandboxOptions,
@@ -311,21 +311,15 @@ impl App {
             telemetry.clone(),
         );
         scheduler.restore(board.previous()).await;
-        let ingest = Ingest::start(
-            &supervisor,
-            IngestOptions {
-                settings: IngestSettings::of(config),
-                board: board.clone(),
-                store: Some(store.clone()),
-                onward: Arc::new(onward::Wired {
-                    dispatch: dispatch.clone(),
-                    deliver: deliver.clone(),
-                }),
-                clock: clock.clone(),
-                telemetry: telemetry.clone(),
-            },
-        )
-        .map_err(StartError::Threads)?;
+        let onward = pushed::Parts {
+            board: &board,
+            store: &store,
+            dispatch: &dispatch,
+            deliver: &deliver,
+            clock: &clock,
+            telemetry: &telemetry,
+        };
+        let ingest = pushed::start(&supervisor, config, &onward).map_err(StartError::Threads)?;
         if !rule_warnings.is_empty() {
             telemetry.emit(&RuleWarnings {
                 warnings: &rule_warnings,

@@ -18,7 +18,7 @@ use super::{
     gap::Gap,
     restore::Stored,
     snapshot::{Block, CheckState, Snapshot},
-    sources::Sources,
+    sources::{SourceReport, Sources},
     taking::Taking,
     totals::Totals,
     turn::{Told, Turn},
@@ -337,8 +337,8 @@ impl State {
     }
 
     /// What a source of events reports.
-    pub(super) fn of_source(&mut self, source: &Arc<str>, families: Vec<ReportedFamily>, now: Now) {
-        self.changed |= self.sources.take(&mut self.catalog, source, families, now);
+    pub(super) fn of_source(&mut self, report: SourceReport, now: Now) {
+        self.changed |= self.sources.take(&mut self.catalog, report, now);
     }
 
     /// These sources of events and no others.

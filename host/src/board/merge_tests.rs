@@ -861,3 +861,41 @@ proptest! {
         }
     }
 }
+
+fn errors(release: &str, by: f64) -> ReportedFamily {
+    let label = LabelName::new("release").expect("valid");
+    let head = family("app_errors_total", MetricKind::Counter, &[]).head;
+    ReportedFamily {
+        head: FamilyHead {
+            label_names: [label].into(),
+            ..head
+        },
+        points: ReportedPoints::Increments(vec![sample(&[release.into()], by)]),
+    }
+}
+
+#[test]
+fn what_a_source_reports_begins_at_zero_grows_is_given_up_and_goes_with_it() {
+    let mut state = State::default();
+    let report = |families, silent| SourceReport {
+        source: "shop".into(),
+        families,
+        silent,
+    };
+    let series = |release, value| format!("app_errors_total{{source=\"shop\",release=\"{release}\"}} {value}");
+    state.of_source(report(vec![errors("1", 2.0)], vec![]), now());
+    assert!(
+        has(&text(&mut state), &series("1", 0)),
+        "so that its first increase is one"
+    );
+    assert!(has(&settled(&mut state), &series("1", 2)));
+    let silent = vec![("app_errors_total", vec!["1".into()])];
+    state.of_source(report(vec![errors("2", 1.0)], silent), now());
+    let after = settled(&mut state);
+    assert!(
+        has(&after, &series("2", 1)) && !after.contains("release=\"1\""),
+        "{after}"
+    );
+    state.retain_sources(&BTreeSet::new());
+    assert!(!text(&mut state).contains("app_errors_total"));
+}

@@ -27,12 +27,13 @@ use std::{fmt, sync::Arc};
 
 pub use entry::{BoardCheck, SERIES_LIMIT_DEFAULT};
 pub use snapshot::{Block, CheckState, Snapshot, SnapshotFamily};
+pub use sources::SourceReport;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::owner::{Command, Owner};
 use crate::{
     clock::Clock,
-    outcome::{Outcome, ReportedFamily},
+    outcome::Outcome,
     schedule::{News, Previous},
     store::Store,
     supervisor::Supervisor,
@@ -138,8 +139,9 @@ impl BoardHandle {
     }
 
     /// What was derived from the pushes of sources since the last time, by source. Waits while the board is busy.
-    pub async fn take_sources(&self, reports: Vec<(Arc<str>, Vec<ReportedFamily>)>) {
-        if reports.iter().any(|(_, families)| !families.is_empty()) {
+    pub async fn take_sources(&self, mut reports: Vec<SourceReport>) {
+        reports.retain(|report| !report.is_empty());
+        if !reports.is_empty() {
             let _ = self.commands.send(Command::Sources(reports)).await;
         }
     }

@@ -17,11 +17,12 @@ use super::{
     host,
     merge::{Notice, State},
     restore::{self, Stored},
+    sources::SourceReport,
 };
 use crate::{
     clock::{Clock, Instant, Timestamp},
     config::Check,
-    outcome::{Outcome, ReportedFamily},
+    outcome::Outcome,
     schedule::{News, Previous},
     store::Store,
     supervisor::catch,
@@ -58,7 +59,7 @@ pub(super) enum Command {
     Missed(String, u64),
     Failed(String, String),
     ReadHost,
-    Sources(Vec<(Arc<str>, Vec<ReportedFamily>)>),
+    Sources(Vec<SourceReport>),
     RetainSources(BTreeSet<Arc<str>>),
     Stop(oneshot::Sender<()>),
 }
@@ -266,10 +267,10 @@ impl Owner {
         }
     }
 
-    fn take_sources(&mut self, reports: Vec<(Arc<str>, Vec<ReportedFamily>)>) {
+    fn take_sources(&mut self, reports: Vec<SourceReport>) {
         let now = self.now();
-        for (source, families) in reports {
-            self.state.of_source(&source, families, now);
+        for report in reports {
+            self.state.of_source(report, now);
         }
     }
 

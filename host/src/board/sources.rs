@@ -21,6 +21,24 @@ use crate::{
 /// Places of sources lie behind those of all checks.
 const FIRST_PLACE: u32 = 1 << 31;
 
+/// What one source reports since the last time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SourceReport {
+    /// NAME of `[source.NAME]`.
+    pub source: Arc<str>,
+    /// Added to what is there, or in its place.
+    pub families: Vec<ReportedFamily>,
+    /// Running totals that are given up: a family, and the values of its labels.
+    pub silent: Vec<(&'static str, Vec<Arc<str>>)>,
+}
+
+impl SourceReport {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.families.is_empty() && self.silent.is_empty()
+    }
+}
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
@@ -39,21 +57,22 @@ struct OfSource {
 
 impl Sources {
     /// What one source reports. True: something changed.
-    pub(super) fn take(
-        &mut self,
-        catalog: &mut Catalog,
-        source: &Arc<str>,
-        families: Vec<ReportedFamily>,
-        now: Now,
-    ) -> bool {
-        if families.is_empty() {
+    pub(super) fn take(&mut self, catalog: &mut Catalog, report: SourceReport, now: Now) -> bool {
+        if report.is_empty() {
             return false;
         }
+        let SourceReport {
+            source,
+            families,
+            silent,
+        } = report;
         let Self { by_name, begun } = self;
-        let known = by_name.entry(Arc::clone(source)).or_insert_with(|| {
+        let known = by_name.entry(Arc::clone(&source)).or_insert_with(|| {
             *begun += 1;
-            OfSource::new(source, *begun)
+            OfSource::new(&source, *begun)
         });
+        // What comes in this report is of now, and a label set that was given up may be among it.
+        known.totals.forget_series(&silent);
         for family in families {
             known.family(catalog, family, now);
         }

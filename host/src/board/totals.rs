@@ -250,6 +250,28 @@ impl Totals {
         }
     }
 
+    /// Forgets single series, by the family and the values of its labels: whoever reports them has given them up. One that comes back
+    /// begins anew.
+    pub(super) fn forget_series(&mut self, gone: &[(&'static str, Vec<Arc<str>>)]) {
+        let mut by_family: BTreeMap<&str, BTreeSet<&[Arc<str>]>> = BTreeMap::new();
+        for (family, labels) in gone {
+            by_family.entry(family).or_default().insert(labels);
+        }
+        for family in &mut self.families {
+            let Some(gone) = by_family.get(family.head.name.as_str()) else {
+                continue;
+            };
+            let before = family.points().series();
+            match &mut family.kept {
+                Kept::Counters(series) => series.retain(|(labels, _)| !gone.contains(&**labels)),
+                Kept::Histograms { series, .. } => series.retain(|(labels, _)| !gone.contains(&**labels)),
+            }
+            let lost = before - family.points().series();
+            family.has_changed |= lost > 0;
+            self.series -= lost;
+        }
+    }
+
     /// Names of all families.
     pub(super) fn names(&self) -> impl Iterator<Item = &MetricName> {
         self.families.iter().map(|family| &family.head.name)

@@ -170,8 +170,9 @@ impl Event for CoreSaid<'_> {
 const fn occurrence_level(fate: &Fate) -> Level {
     match fate {
         Fate::Told | Fate::Held => Level::Info,
-        Fate::Known | Fate::Silenced(_) | Fate::Inhibited | Fate::HandedOn => Level::Debug,
-        Fate::Unheard | Fate::Full | Fate::Refused(_) => Level::Warn,
+        // That there is no room is said once a minute, and what finds none comes again and again.
+        Fate::Known | Fate::Silenced(_) | Fate::Inhibited | Fate::HandedOn | Fate::Full => Level::Debug,
+        Fate::Unheard | Fate::Refused(_) => Level::Warn,
     }
 }
 

@@ -8,8 +8,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
-use super::series::SeriesBudget;
+use super::series::{SeriesBudget, SeriesKey};
 use crate::{
+    clock::Timestamp,
     metric::{FamilyHead, LabelName, MetricKind, MetricName, NameError, Sample},
     outcome::{ReportedFamily, ReportedPoints},
 };
@@ -76,16 +77,16 @@ impl Derived {
     }
 
     /// An item `event`.
-    pub fn note_event(&mut self, event: &Value) {
+    pub fn note_event(&mut self, event: &Value, now: Timestamp) {
         let level = event["level"].as_str().unwrap_or("error");
         let level = LEVELS.into_iter().find(|known| *known == level).unwrap_or("error");
         let values = [text(&event["release"]), environment(event), level];
-        let labels = self.budget.admit(ERRORS, &values, &ERROR_OPEN);
+        let labels = self.budget.admit(ERRORS, &values, &ERROR_OPEN, now);
         *self.errors.entry(labels).or_default() += 1;
     }
 
     /// An item `transaction`. One whose times make no sense is left out.
-    pub fn note_transaction(&mut self, transaction: &Value) {
+    pub fn note_transaction(&mut self, transaction: &Value, now: Timestamp) {
         let Some(duration) = duration(transaction) else { return };
         if self.requests.len() + self.transactions.len() >= OBSERVATIONS_MAX {
             self.overflowed += 1;
@@ -100,13 +101,18 @@ impl Derived {
         if op == "http.server" {
             let status = status(transaction);
             let values = [release, environment, method(transaction), name, &status];
-            let labels = self.budget.admit(REQUESTS, &values, &REQUEST_OPEN);
+            let labels = self.budget.admit(REQUESTS, &values, &REQUEST_OPEN, now);
             self.requests.push((labels, duration));
         } else {
             let values = [release, environment, op, name];
-            let labels = self.budget.admit(TRANSACTIONS, &values, &TRANSACTION_OPEN);
+            let labels = self.budget.admit(TRANSACTIONS, &values, &TRANSACTION_OPEN, now);
             self.transactions.push((labels, duration));
         }
+    }
+
+    /// Label sets that were given up since this was asked last, with their families.
+    pub fn take_silent(&mut self) -> Vec<SeriesKey> {
+        self.budget.take_silent()
     }
 
     /// Label sets so far, and points that had to be told as `other`.
@@ -264,6 +270,8 @@ mod tests {
 
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
     fn request(route: &str, seconds: f64) -> Value {
         json!({
             "type": "transaction", "transaction": route, "transaction_info": { "source": "route" }, "release": "shop@2",
@@ -291,7 +299,10 @@ mod tests {
     fn errors_are_counted_by_release_and_level() {
         let mut derived = Derived::new(100);
         for level in [json!("fatal"), json!("fatal"), json!("nonsense"), json!(null)] {
-            derived.note_event(&json!({ "level": level, "release": "shop@2", "environment": "staging" }));
+            derived.note_event(
+                &json!({ "level": level, "release": "shop@2", "environment": "staging" }),
+                NOW,
+            );
         }
         let expected = |level: &str| {
             vec!["shop@2", "staging", level]
@@ -309,11 +320,11 @@ mod tests {
     #[test]
     fn requests_and_other_transactions_are_told_apart() {
         let mut derived = Derived::new(100);
-        derived.note_transaction(&request("/user/{id}", 0.25));
+        derived.note_transaction(&request("/user/{id}", 0.25), NOW);
         derived.note_transaction(&json!({
             "transaction": "nightly", "transaction_info": { "source": "task" }, "contexts": { "trace": { "op": "queue.task" } },
             "start_timestamp": "2023-11-14T22:13:20Z", "timestamp": "2023-11-14T22:13:22.500Z",
-        }));
+        }), NOW);
         let all = taken(&mut derived);
         assert_eq!(all[REQUESTS][0].0, ["shop@2", "production", "GET", "/user/{id}", "503"]);
         assert!((all[REQUESTS][0].1 - 0.25).abs() < 1e-6);
@@ -331,7 +342,7 @@ mod tests {
         let mut derived = Derived::new(100);
         let mut raw = request("/user/42", 0.1);
         raw["transaction_info"]["source"] = json!("url");
-        derived.note_transaction(&raw);
+        derived.note_transaction(&raw, NOW);
         for (start, end) in [
             (json!(2), json!(1)),
             (json!(0), json!(100_000)),
@@ -341,7 +352,7 @@ mod tests {
             let mut odd = request("/", 1.0);
             odd["start_timestamp"] = start;
             odd["timestamp"] = end;
-            derived.note_transaction(&odd);
+            derived.note_transaction(&odd, NOW);
         }
         let all = taken(&mut derived);
         assert_eq!((all[REQUESTS].len(), all[REQUESTS][0].0[3].as_str()), (1, UNNAMED));
@@ -351,8 +362,8 @@ mod tests {
     fn a_source_keeps_its_limit_of_series_and_loses_no_point() {
         let mut derived = Derived::new(10);
         for number in 0..100 {
-            derived.note_transaction(&request(&format!("/page-{number}"), 0.1));
-            derived.note_event(&json!({ "release": format!("shop@{number}") }));
+            derived.note_transaction(&request(&format!("/page-{number}"), 0.1), NOW);
+            derived.note_event(&json!({ "release": format!("shop@{number}") }), NOW);
         }
         let all = taken(&mut derived);
         let labels: std::collections::BTreeSet<_> = all.values().flatten().map(|(labels, _)| labels.clone()).collect();
@@ -366,7 +377,7 @@ mod tests {
     fn durations_that_nobody_takes_are_bounded() {
         let mut derived = Derived::new(10);
         for _ in 0..OBSERVATIONS_MAX + 5 {
-            derived.note_transaction(&request("/", 0.1));
+            derived.note_transaction(&request("/", 0.1), NOW);
         }
         assert_eq!(derived.overflowed(), 5);
     }
@@ -380,8 +391,8 @@ mod tests {
             json!("x"),
             json!({ "contexts": [], "timestamp": {}, "level": 7, "release": [] }),
         ] {
-            derived.note_event(&odd);
-            derived.note_transaction(&odd);
+            derived.note_event(&odd, NOW);
+            derived.note_transaction(&odd, NOW);
         }
         assert_eq!(taken(&mut derived).len(), 1);
     }

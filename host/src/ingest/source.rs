@@ -172,12 +172,16 @@ impl Source {
                 taken.damaged.push(category);
                 return;
             };
-            match category {
-                ItemCategory::Error => self.note_event(&payload, taken, now),
-                ItemCategory::Transaction => self.derived.note_transaction(&payload),
-                _ => {}
+            // Kinds of crashes are told apart by what differs, and everything else is made of what is clean.
+            if category == ItemCategory::Error {
+                self.note_crash(&payload, taken, now);
             }
             self.scrubber.scrub(&mut payload);
+            match category {
+                ItemCategory::Error => self.derived.note_event(&payload, now),
+                ItemCategory::Transaction => self.derived.note_transaction(&payload, now),
+                _ => {}
+            }
             if taken.said.level.is_empty() {
                 taken.said = Said::of(category, &payload).unwrap_or_default();
             }
@@ -186,8 +190,7 @@ impl Source {
         taken.envelope.items.push(item);
     }
 
-    fn note_event(&mut self, event: &Value, taken: &mut Taken, now: Timestamp) {
-        self.derived.note_event(event);
+    fn note_crash(&mut self, event: &Value, taken: &mut Taken, now: Timestamp) {
         let Some(mut crash) = Crash::of(event) else { return };
         match self.crashes.note(crash.fingerprint, now) {
             Novelty::Known => {}
@@ -197,13 +200,23 @@ impl Source {
                 taken.seen.push(crash.fingerprint);
             }
             Novelty::New => {
-                // It goes into messages.
-                let mut said = Value::from(std::mem::take(&mut crash.title));
-                self.scrubber.scrub(&mut said);
-                said.as_str().unwrap_or_default().clone_into(&mut crash.title);
+                // They go into messages.
+                let texts = [
+                    &mut crash.title,
+                    &mut crash.culprit,
+                    &mut crash.release,
+                    &mut crash.environment,
+                ];
+                texts.into_iter().for_each(|text| self.clean(text));
                 taken.crashes.push(crash);
             }
         }
+    }
+
+    fn clean(&self, text: &mut String) {
+        let mut said = Value::from(std::mem::take(text));
+        self.scrubber.scrub(&mut said);
+        said.as_str().unwrap_or_default().clone_into(text);
     }
 
     /// What was derived since the last time is taken from here.

@@ -48,7 +48,7 @@ fn value(secret: &str) -> String {
     if secret.ends_with("_URL") {
         format!("https://{}.example.com/", secret.to_ascii_lowercase().replace('_', "-"))
     } else {
-        format!("value-of-{secret}")
+        format!("value_of_{secret}")
     }
 }
 

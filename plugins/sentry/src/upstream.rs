@@ -166,12 +166,12 @@ impl<'s> Upstream<'s> {
         let mut answers = http::send_all(&requests).into_iter();
         let ended = unwritten.into_iter().filter_map(|unwritten| match unwritten {
             Some(why) => Some(Err(Unsent::Unanswered(DeliveryFailure::permanent(why)))),
-            None => Some(self.judge(answers.next()?.map_err(|failure| *failure))),
+            None => Some(self.judge(answers.next()?)),
         });
         ended.collect()
     }
 
-    fn judge(&mut self, answer: Result<Response, Failure>) -> Result<Response, Unsent> {
+    fn judge(&mut self, answer: Result<Response, Box<Failure>>) -> Result<Response, Unsent> {
         let response = answer.map_err(|failure| Unsent::Unanswered(failure.into()))?;
         self.limits.note(&response, self.now.as_seconds());
         match response.status {

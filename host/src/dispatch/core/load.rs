@@ -37,6 +37,17 @@ impl Core {
         }
         self.restore_messages(loaded.messages, now);
         self.lead_anew(now);
+        self.release_strays();
+    }
+
+    /// Alerts of others that were over before anybody heard of them, and of which the earlier process had not come to write that.
+    fn release_strays(&mut self) {
+        let strays = self
+            .alerts
+            .iter()
+            .filter(|(_, held)| !held.is_firing() && held.groups.is_empty());
+        let strays: Vec<_> = strays.map(|(labels, _)| labels.clone()).collect();
+        strays.iter().for_each(|labels| self.release(labels));
     }
 
     fn restore_posted(&mut self, row: &posted::PostedRow, now: i64) {

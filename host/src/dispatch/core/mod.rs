@@ -203,7 +203,7 @@ pub struct Core {
     now: i64,
     /// Most alerts held: [`ALERTS_MAX`].
     alerts_max: usize,
-    /// Most occurrences that wait: [`OCCURRENCES_MAX`].
+    /// Most occurrences that wait for one receiver: [`OCCURRENCES_MAX`].
     occurrences_max: usize,
     /// What there was no room for since it was said last, and whether something was passed over that may fit later.
     full: BTreeMap<Limit, usize>,

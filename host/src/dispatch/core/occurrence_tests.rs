@@ -389,7 +389,7 @@ fn what_there_is_no_room_for_is_not_taken_and_may_come_again() {
 }
 
 #[test]
-fn all_lines_together_have_a_limit_and_other_receivers_hear_all_the_same() {
+fn a_receiver_that_is_down_takes_no_room_from_others() {
     let mut settings = to_both();
     settings.group_by = GroupBy::All;
     let mut host = Host::new(settings);
@@ -399,11 +399,13 @@ fn all_lines_together_have_a_limit_and_other_receivers_hear_all_the_same() {
         assert!(host.deliver("mail").is_some(), "it keeps up");
     }
     assert_eq!(host.core.counts(host.now).occurrences, 10);
-    assert_eq!(tell(&mut host, &[plain("late")]), ["full"]);
+    assert_eq!(tell(&mut host, &[plain("late")]), ["told"], "somebody hears");
+    assert_eq!(hearings(&host, "once late"), ["ops dropped", "mail waiting"]);
+    assert_eq!(host.deliver("mail").as_deref(), Some("occurred +nlate"));
     let first = host.take("ops").unwrap();
     host.report(&first, &DELIVERED);
-    assert_eq!(tell(&mut host, &[plain("late")]), ["told"], "somebody hears");
-    assert_eq!(hearings(&host, "once late"), ["ops waiting", "mail dropped"]);
+    assert_eq!(tell(&mut host, &[plain("later")]), ["told"]);
+    assert_eq!(hearings(&host, "once later"), ["ops waiting", "mail waiting"]);
 }
 
 #[test]

@@ -24,9 +24,9 @@ use super::{
     Attempt, Core, DropReason, Limit, Said,
 };
 
-/// Most occurrences that wait to be delivered, each counted for each of its receivers. Ten sources that report as many new crashes as
-/// they may would need two days without any receiver; each takes about a kilobyte.
-pub const OCCURRENCES_MAX: usize = 10_000;
+/// Most occurrences that wait for one receiver, about a kilobyte each: as many as a source may report in four days while the receiver is
+/// down. One that is down takes no room from others.
+pub const OCCURRENCES_MAX: usize = 2_000;
 
 /// Most of them in one line. They may become one message, which is one row of the store: at their largest, eight megabytes.
 pub const LINE_OCCURRENCES_MAX: usize = 500;
@@ -128,7 +128,7 @@ impl Core {
 
     /// The line in which it waits for a receiver. None: there is no room.
     fn line(&mut self, receiver: &Arc<str>, at: usize, labels: &Labels, now: i64) -> Option<u64> {
-        if self.occurrences_waiting() >= self.occurrences_max {
+        if self.waiting_for(receiver) >= self.occurrences_max {
             self.no_room(Limit::Occurrences);
             return None;
         }
@@ -156,6 +156,11 @@ impl Core {
     /// Occurrences that are not delivered yet, each counted for each of its receivers.
     pub(super) fn occurrences_waiting(&self) -> usize {
         self.lines.values().map(|id| self.waiting_in(*id)).sum()
+    }
+
+    fn waiting_for(&self, receiver: &str) -> usize {
+        let own = self.lines.iter().filter(|(key, _)| *key.receiver == *receiver);
+        own.map(|(_, id)| self.waiting_in(*id)).sum()
     }
 
     fn waiting_in(&self, id: u64) -> usize {

@@ -650,6 +650,30 @@ fn downtime_does_not_end_posted_alerts() {
 }
 
 #[test]
+fn a_posted_alert_that_was_over_before_anybody_heard_is_forgotten_by_the_next_process() {
+    let mut host = Host::new(settings());
+    for ends_at in [host.now + 5 * M, host.now] {
+        let posted = PostedAlert {
+            labels: labels("alertname=P"),
+            annotations: Annotations::new(),
+            starts_at: None,
+            ends_at: Some(ends_at),
+            generator_url: "".into(),
+        };
+        assert_eq!(host.core.post(&[posted], host.now), []);
+        host.settle();
+    }
+    assert_eq!(
+        host.disk.load().posted.len(),
+        1,
+        "the kill comes before the group is looked at"
+    );
+    host.restart(settings());
+    assert_eq!(host.core.counts(host.now).over, 0);
+    assert_eq!(host.disk.load().posted, []);
+}
+
+#[test]
 fn an_alert_of_two_sources_is_over_when_it_is_over_for_both() {
     let mut host = Host::new(settings());
     host.fire("i=1");

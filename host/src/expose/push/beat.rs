@@ -12,7 +12,7 @@ use axum::{
 };
 use hyper::{Request, StatusCode, header};
 
-use super::{Visit, claims, visit};
+use super::{Visit, claims};
 use crate::{
     expose::{
         Shared,
@@ -42,15 +42,15 @@ pub(super) async fn ended(
 }
 
 async fn beat(shared: &Shared, name: &str, said: Option<&str>, request: Request<Body>) -> Response {
-    let Some(visit) = visit(&request) else {
+    // What it carries besides is not read.
+    let (head, _body) = request.into_parts();
+    let Some(visit) = head.extensions.get::<Visit>().copied() else {
         return reply::text(StatusCode::NOT_FOUND, "nothing here\n");
     };
     let directory = shared.pushes.ingest.directory();
     let door = directory.heartbeat(name);
-    let authorization = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .map(header::HeaderValue::as_bytes);
+    let authorization = head.headers.get(header::AUTHORIZATION);
+    let authorization = authorization.map(header::HeaderValue::as_bytes);
     if let Err(refusal) = decide(&visit, door.map(|door| &door.keys), authorization) {
         return denied(shared, &visit, refusal);
     }

@@ -19,9 +19,10 @@ use super::{
     IngestSettings, PushedEnvelope, shown,
 };
 use crate::{
+    board::SourceReport,
     clock::Timestamp,
     config::{self, EventSource},
-    outcome::{Outcome, ReportedFamily},
+    outcome::Outcome,
     sandbox::ForwardedEvent,
 };
 
@@ -294,9 +295,8 @@ impl Desk {
     }
 
     /// What sources reported since the last time.
-    pub(super) fn reports(&mut self) -> Vec<(Arc<str>, Vec<ReportedFamily>)> {
-        let report = |served: &mut Served| (Arc::clone(&served.config.name), served.report());
-        self.sources.values_mut().map(report).collect()
+    pub(super) fn reports(&mut self) -> Vec<SourceReport> {
+        self.sources.values_mut().map(Served::report).collect()
     }
 
     /// All that would be lost without a database.
@@ -380,19 +380,25 @@ impl Served {
         Some((self.config.receivers.clone(), event))
     }
 
-    fn report(&mut self) -> Vec<ReportedFamily> {
+    fn report(&mut self) -> SourceReport {
         for (reason, count) in self.step.take_turned_away() {
             self.tally.refused(reason, count);
         }
-        let (series, folded) = self.source.derived().series();
+        let derived = self.source.derived();
+        let (series, folded) = derived.series();
         let derivation = Derivation {
             series,
             folded,
-            overflowed: self.source.derived().overflowed(),
+            overflowed: derived.overflowed(),
         };
+        let silent = derived.take_silent();
         // Names are constants, and tests of both show a bad one.
-        let derived = self.source.derived().take().unwrap_or_default();
-        let own = self.tally.take(derivation).unwrap_or_default();
-        derived.into_iter().chain(own).collect()
+        let mut families = derived.take().unwrap_or_default();
+        families.extend(self.tally.take(derivation).unwrap_or_default());
+        SourceReport {
+            source: Arc::clone(&self.config.name),
+            families,
+            silent,
+        }
     }
 }

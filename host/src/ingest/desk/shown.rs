@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_beat_is_a_report_with_its_state_its_time_and_a_count() {
-        let at = |seconds| Timestamp::from_seconds(1_700_000_000 + seconds);
+        let at = |seconds: u64| Timestamp::from_seconds(1_700_000_000 + seconds);
         let config = samples::heartbeat("etl");
         let mut heartbeat = Heartbeat::new(at(0));
         heartbeat.beat(true, at(5));
