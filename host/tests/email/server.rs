@@ -118,8 +118,14 @@ impl Server {
         serde_json::from_str(&line).expect("JSON")
     }
 
+    /// All that it took since somebody asked last.
+    pub(crate) fn taken_meanwhile(&mut self) -> Vec<Taken> {
+        let lines = self.lines.try_iter();
+        lines.map(|line| serde_json::from_str(&line).expect("JSON")).collect()
+    }
+
     /// Whether it took no other until now.
     pub(crate) fn nothing_taken(&mut self) -> bool {
-        self.lines.try_recv().is_err()
+        self.taken_meanwhile().is_empty()
     }
 }

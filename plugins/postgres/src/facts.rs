@@ -51,6 +51,8 @@ pub(crate) struct Facts {
     pub(crate) custom: Vec<Option<Table>>,
     /// What could not be asked, and why.
     pub(crate) refused: Vec<(String, Error)>,
+    /// What could.
+    pub(crate) answered: Vec<String>,
 }
 
 impl Facts {
@@ -59,6 +61,7 @@ impl Facts {
         let mut facts = Self::default();
         match query(server::SQL) {
             Ok(table) => {
+                facts.answered.push("section server".to_owned());
                 facts.latency = Some(Duration::from_nanos(table.latency_ns()));
                 facts.server = table.first().map(Server::of);
             }
@@ -130,7 +133,10 @@ impl Facts {
                 self.refused.push((what.to_owned(), Error::Denied(CUT.to_owned())));
                 None
             }
-            Ok(table) => Some(table),
+            Ok(table) => {
+                self.answered.push(what.to_owned());
+                Some(table)
+            }
             Err(error) => {
                 self.refused.push((what.to_owned(), error));
                 None

@@ -24,6 +24,8 @@ const WRAPAROUND_PERCENT: Levels = Levels {
     critical: Some(75.0),
 };
 
+const STANDBY_CONNECTION: &str = "standby connection";
+
 /// How many transactions there are before their numbers come round.
 const WRAPAROUND_AT: f64 = 2_147_483_648.0;
 
@@ -87,6 +89,13 @@ pub(crate) fn report(facts: &Facts, settings: &Settings, report: &mut Report) {
     );
     replication(facts, settings, report);
     databases(facts, settings, report);
+}
+
+/// Targets that have a verdict only while something is wrong, and were seen to be fine.
+pub(crate) fn well(facts: &Facts) -> Vec<String> {
+    let receiving = facts.standby.is_some_and(|standby| standby.receiving);
+    let standby = receiving.then(|| STANDBY_CONNECTION.to_owned());
+    facts.answered.iter().cloned().chain(standby).collect()
 }
 
 /// Whoever asks a pooler that has nothing to give is made to wait.
@@ -203,7 +212,7 @@ fn replication(facts: &Facts, settings: &Settings, report: &mut Report) {
         );
         if !standby.receiving {
             report.warning(
-                "standby connection",
+                STANDBY_CONNECTION,
                 &BROKEN,
                 "this standby is not connected to the server it receives from",
             );

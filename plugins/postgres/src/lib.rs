@@ -65,7 +65,7 @@ impl Check for Postgres {
         deadlocks::report(&facts, &mut report);
         custom::report(&settings.queries, &facts, &mut report)?;
         judge::report(&facts, &settings, &mut report);
-        streak::report(&verdict::RUNS, &mut report);
+        streak::report_with(&verdict::RUNS, &mut report, &judge::well(&facts));
         Ok(report)
     }
 }

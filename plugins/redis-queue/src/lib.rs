@@ -70,10 +70,12 @@ impl Check for RedisQueue {
         let (mut after, changes) = Memory::learn(before.as_ref(), &picture, target.now);
         let mut report = Report::new();
         let found = judge::report(&target, &picture, &changes, &mut report);
-        let found = after.count(before.as_ref(), found);
+        let counted = after.count(before.as_ref(), &found, |of| {
+            judge::is_judged(&target, &picture, &found, of)
+        });
         after.save();
         metrics::report(&target, &picture, &changes, &mut report);
-        metrics::findings(&found, &mut report);
+        metrics::findings(&counted, &mut report);
         server::report(&picture, target.settings.name_sets(), &mut report);
         Ok(report)
     }

@@ -14,7 +14,13 @@ use crate::{
 };
 
 /// Where it is kept. A change of shape takes a new key.
-const KEY: &str = "memory-1";
+const KEY: &str = "memory-2";
+
+/// How long it is still said that something is over, in seconds: whoever reads reports more seldom than they are made must see it too.
+const OVER_SECONDS: f64 = 3_600.0;
+
+/// How long what was found is remembered while nobody can tell how it is, in seconds. Alerts are held no longer either.
+const UNKNOWN_SECONDS: f64 = 86_400.0;
 
 /// Runs over which growth is measured: one run alone says more about chance than about the queue.
 const RUNS: usize = 10;
@@ -30,8 +36,61 @@ pub(crate) struct Memory {
     evicted: Option<u64>,
     rejected: Option<u64>,
     queues: BTreeMap<String, Trend>,
-    /// By target and code: runs in a row in which it was found.
-    found: BTreeMap<String, BTreeMap<String, u32>>,
+    /// By target and code.
+    found: BTreeMap<String, BTreeMap<String, Seen>>,
+}
+
+/// Something that was found, and may be over.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Seen {
+    /// Runs in a row in which it was found; 0 when it was not found last.
+    #[serde(rename = "r", skip_serializing_if = "is_zero")]
+    runs: u32,
+    /// How bad it was when it was found last, and when that was.
+    #[serde(rename = "s")]
+    severity: String,
+    #[serde(rename = "t")]
+    at: f64,
+    /// Since when it is not that bad any more, by severity.
+    #[serde(rename = "o", skip_serializing_if = "BTreeMap::is_empty")]
+    over: BTreeMap<String, f64>,
+}
+
+impl Seen {
+    fn found(&mut self, severity: &str, now: f64) {
+        if !self.severity.is_empty() && self.severity != severity {
+            self.over.insert(std::mem::take(&mut self.severity), now);
+        }
+        self.over.remove(severity);
+        severity.clone_into(&mut self.severity);
+        self.runs = self.runs.saturating_add(1);
+        self.at = now;
+    }
+
+    /// `is_judged`: somebody looked, so that it is over.
+    fn missed(&mut self, is_judged: bool, now: f64) {
+        self.runs = 0;
+        if is_judged && !self.severity.is_empty() {
+            self.over.insert(std::mem::take(&mut self.severity), now);
+        }
+    }
+
+    /// Whether there is still something to say.
+    fn age(&mut self, now: f64) -> bool {
+        self.over.retain(|_, since| now - *since < OVER_SECONDS);
+        let is_open = !self.severity.is_empty() && now - self.at < UNKNOWN_SECONDS;
+        is_open || !self.over.is_empty()
+    }
+}
+
+/// For how many runs something was found; 0: it is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) target: String,
+    pub(crate) code: String,
+    pub(crate) severity: String,
+    pub(crate) runs: u32,
 }
 
 /// How one queue moved. Short names, and nothing that is not known: the state of 500 queues must fit into 64 KiB.
@@ -150,22 +209,59 @@ impl Memory {
         (after, changes)
     }
 
-    /// Counts the runs in a row of what was found, this one included.
-    pub(crate) fn count(&mut self, before: Option<&Self>, found: Vec<Found>) -> Vec<(Found, u32)> {
-        let before = before.filter(|before| before.at() < self.at());
-        let runs = |found: &Found| before?.found.get(&found.target)?.get(found.code).copied();
-        let counted: Vec<(Found, u32)> = found
-            .into_iter()
-            .map(|found| {
-                let runs = runs(&found).unwrap_or(0).saturating_add(1);
-                (found, runs)
-            })
-            .collect();
-        for (found, runs) in &counted {
-            let of_target = self.found.entry(found.target.clone()).or_default();
-            of_target.insert(found.code.to_owned(), *runs);
+    /// Counts the runs in a row of what was found, this one included, and says what is over: what `is_judged` by its target and was not
+    /// found. What is found comes first.
+    pub(crate) fn count(
+        &mut self,
+        before: Option<&Self>,
+        found: &[Found],
+        is_judged: impl Fn(&str) -> bool,
+    ) -> Vec<Counted> {
+        let now = self.at();
+        let goes_on = before.is_some_and(|before| before.at() < now);
+        self.found = before.map(|before| before.found.clone()).unwrap_or_default();
+        // One code may be found twice of one target, as with refused commands; the first is as good.
+        let mut current: BTreeMap<(&str, &str), &Found> = BTreeMap::new();
+        for found in found {
+            current.entry((&found.target, found.code)).or_insert(found);
         }
+        for (target, codes) in &mut self.found {
+            let is_judged = is_judged(target);
+            for (code, seen) in codes.iter_mut() {
+                seen.runs = if goes_on { seen.runs } else { 0 };
+                if !current.contains_key(&(target.as_str(), code.as_str())) {
+                    seen.missed(is_judged, now);
+                }
+            }
+        }
+        for found in current.values() {
+            let of_target = self.found.entry(found.target.clone()).or_default();
+            let seen = of_target.entry(found.code.to_owned()).or_default();
+            seen.found(found.severity, now);
+        }
+        for codes in self.found.values_mut() {
+            codes.retain(|_, seen| seen.age(now));
+        }
+        self.found.retain(|_, codes| !codes.is_empty());
+        let mut counted = self.counted();
+        counted.sort_by_key(|counted| counted.runs == 0);
         counted
+    }
+
+    fn counted(&self) -> Vec<Counted> {
+        let each = self.found.iter().flat_map(|(target, codes)| {
+            codes.iter().flat_map(move |(code, seen)| {
+                let found = (seen.runs > 0).then_some((&seen.severity, seen.runs));
+                let over = seen.over.keys().map(|severity| (severity, 0));
+                found.into_iter().chain(over).map(move |(severity, runs)| Counted {
+                    target: target.clone(),
+                    code: code.clone(),
+                    severity: severity.clone(),
+                    runs,
+                })
+            })
+        });
+        each.collect()
     }
 }
 
@@ -303,34 +399,87 @@ mod tests {
         assert_eq!(Trend::default().step(&with(Some(10), 5), &[1.0]).1.failed, None);
     }
 
-    #[test]
-    fn what_is_found_again_is_counted() {
-        let found = |code| Found {
-            target: "queue mail".into(),
-            queue: "mail".into(),
-            code,
-            severity: "warning",
-        };
-        let at = |at| Memory {
+    fn at(at: f64) -> Memory {
+        Memory {
             times: vec![at],
             ..Memory::default()
-        };
-        let (mut first, mut second, mut third) = (at(1.0), at(2.0), at(3.0));
-        first.count(None, vec![found("growing")]);
-        let counted = second.count(Some(&first), vec![found("growing"), found("too_old")]);
-        let runs: Vec<u32> = counted.iter().map(|(_, runs)| *runs).collect();
-        assert_eq!(runs, [2, 1]);
-        third.count(Some(&second), vec![]);
+        }
+    }
+
+    fn found(code: &'static str, severity: &'static str) -> Found {
+        Found {
+            target: "queue mail".into(),
+            code,
+            severity,
+        }
+    }
+
+    /// What is said after runs at these times, each with what was found and whether somebody could look.
+    fn said(runs: &[(f64, &[(&'static str, &'static str)], bool)]) -> Vec<(String, String, u32)> {
+        let mut before: Option<Memory> = None;
+        let mut last = Vec::new();
+        for (time, findings, is_judged) in runs {
+            let findings: Vec<Found> = findings.iter().map(|(code, severity)| found(code, severity)).collect();
+            let mut after = at(*time);
+            last = after.count(before.as_ref(), &findings, |_| *is_judged);
+            before = Some(after);
+        }
+        last.into_iter()
+            .map(|said| (said.code, said.severity, said.runs))
+            .collect()
+    }
+
+    fn one(code: &str, severity: &str, runs: u32) -> (String, String, u32) {
+        (code.to_owned(), severity.to_owned(), runs)
+    }
+
+    #[test]
+    fn what_is_found_again_is_counted() {
+        let growing: &[_] = &[("growing", "warning")];
+        let both: &[_] = &[("growing", "warning"), ("too_old", "warning")];
+        let counted = said(&[(1.0, growing, true), (2.0, both, true)]);
+        assert_eq!(counted, [one("growing", "warning", 2), one("too_old", "warning", 1)]);
+        let anew = said(&[
+            (1.0, growing, true),
+            (2.0, growing, true),
+            (3.0, &[], true),
+            (4.0, growing, true),
+        ]);
+        assert_eq!(anew, [one("growing", "warning", 1)], "it begins anew");
+        let again = said(&[(1.0, growing, true), (1.0, growing, true)]);
+        assert_eq!(again, [one("growing", "warning", 1)], "the same run again");
+    }
+
+    #[test]
+    fn what_is_over_is_said_for_an_hour_and_only_by_who_looked() {
+        let growing: &[_] = &[("growing", "warning")];
         assert_eq!(
-            at(4.0).count(Some(&third), vec![found("growing")])[0].1,
-            1,
-            "it begins anew"
+            said(&[(1.0, growing, true), (2.0, &[], true)]),
+            [one("growing", "warning", 0)]
         );
         assert_eq!(
-            at(3.0).count(Some(&third), vec![found("growing")])[0].1,
-            1,
-            "the same run again"
+            said(&[(1.0, growing, true), (2.0, &[], true), (3_700.0, &[], true)]),
+            []
         );
+        assert_eq!(said(&[(1.0, growing, true), (2.0, &[], false)]), [], "nobody can tell");
+        let seen_again = said(&[(1.0, growing, true), (2.0, &[], false), (3.0, &[], true)]);
+        assert_eq!(seen_again, [one("growing", "warning", 0)]);
+        let forgotten = said(&[
+            (1.0, growing, true),
+            (2.0, &[], false),
+            (90_000.0, &[], false),
+            (90_001.0, &[], true),
+        ]);
+        assert_eq!(forgotten, [], "a day later");
+    }
+
+    #[test]
+    fn what_gets_worse_is_no_longer_what_it_was() {
+        let worse = said(&[
+            (1.0, &[("growing", "warning")], true),
+            (2.0, &[("growing", "critical")], true),
+        ]);
+        assert_eq!(worse, [one("growing", "critical", 2), one("growing", "warning", 0)]);
     }
 
     #[test]

@@ -3,16 +3,13 @@
 //! Flows in: the picture of a run and what changed since the one before. Flows out: families. What is not known has no sample:
 //! a refused command leaves a gap, never a zero.
 
-use std::collections::BTreeSet;
-
 use bellwether_sdk::{
     Description, Report,
     metric::{Counter, Gauge},
 };
 
 use crate::{
-    judge::Found,
-    memory::{Change, Changes},
+    memory::{Change, Changes, Counted},
     picture::{ALL, Picture, Queue, State},
     streams::Stream,
     target::Target,
@@ -128,7 +125,7 @@ const STREAM_DELIVERIES: Gauge<2> = Gauge::new(
 );
 const FINDINGS: Gauge<4> = Gauge::new(
     "queue_finding_runs",
-    "Runs in a row in which a verdict had this code; absent while all is well.",
+    "Runs in a row in which a verdict had this code; 0 for an hour after that, and absent while all is well or nobody can tell.",
     ["target", "queue", "code", "severity"],
 );
 const REFUSED: Gauge<0> = Gauge::new("queue_commands_refused", "Commands of this run that Redis refused.", []);
@@ -222,14 +219,16 @@ fn of_queue(name: &str, queue: &Queue, now: f64, report: &mut Report) {
 }
 
 /// What was found, and for how many runs: rules count runs, whatever the interval.
-pub(crate) fn findings(found: &[(Found, u32)], report: &mut Report) {
-    let mut said = BTreeSet::new();
-    for (found, runs) in found {
-        // One code may be found twice of one target, as with refused commands.
-        if said.insert((&found.target, found.code)) {
-            let labels = [found.target.as_str(), &found.queue, found.code, found.severity];
-            report.gauge(&FINDINGS).set(labels, *runs);
-        }
+pub(crate) fn findings(found: &[Counted], report: &mut Report) {
+    for found in found {
+        let queue = found.target.strip_prefix("queue ").unwrap_or_default();
+        let labels = [
+            found.target.as_str(),
+            queue,
+            found.code.as_str(),
+            found.severity.as_str(),
+        ];
+        report.gauge(&FINDINGS).set(labels, found.runs);
     }
 }
 

@@ -4,13 +4,13 @@ use bellwether_sdk::{
     Code, Description, Report,
     metric::Gauge,
     streak,
-    system::{Disk, Snapshot},
+    system::{Disk, Section, Snapshot},
 };
 
 use crate::{
     percent::fullest,
     selection::{Selection, disk_usage, memory_usage},
-    settings::{Levels, Thresholds},
+    settings::{self, Levels, Thresholds},
 };
 
 const CPU_HIGH: Code = Code::new(
@@ -54,7 +54,8 @@ pub(crate) fn describe(about: &mut Description) {
     }
 }
 
-pub(crate) fn report(selection: &Selection<'_>, thresholds: &Thresholds, report: &mut Report) {
+/// `wanted`: the sections that were asked for.
+pub(crate) fn report(selection: &Selection<'_>, thresholds: &Thresholds, wanted: Section, report: &mut Report) {
     let snapshot = selection.snapshot;
     report.ok("").summary(summary(selection));
     let cpu = snapshot.cpu.as_ref().and_then(|cpu| cpu.usage_ratio);
@@ -81,7 +82,19 @@ pub(crate) fn report(selection: &Selection<'_>, thresholds: &Thresholds, report:
     }
     silent_disks(selection, report);
     unreadable_sections(snapshot, report);
-    streak::report(&RUNS, report);
+    streak::report_with(&RUNS, report, &well(selection, wanted));
+}
+
+/// Targets that have a verdict only while something is wrong, and were read.
+fn well(selection: &Selection<'_>, wanted: Section) -> Vec<String> {
+    let missing = &selection.snapshot.missing;
+    let is_read = |name: &str| !missing.iter().any(|(section, _)| section == name);
+    let sections = settings::section_names().filter(|(name, section)| wanted.contains(*section) && is_read(name));
+    let disks = selection.disks.iter().filter(|disk| disk.problem.is_none());
+    sections
+        .map(|(name, _)| format!("section {name}"))
+        .chain(disks.map(|disk| format!("disk {}", disk.mount_point)))
+        .collect()
 }
 
 /// Nothing without levels, and nothing where there is no value yet.

@@ -51,7 +51,7 @@ impl Check for System {
                 NameSet::Percent => percent::report(&selection, &settings.disk_percent_of, &mut report),
             }
         }
-        judge::report(&selection, &settings.thresholds, &mut report);
+        judge::report(&selection, &settings.thresholds, wanted, &mut report);
         Ok(report)
     }
 }

@@ -65,7 +65,7 @@ impl NameSet {
 pub(crate) struct SectionName(Section);
 
 /// What may be written for each section: `disk_io` for the contract's `disk-io`.
-fn section_names() -> impl Iterator<Item = (String, Section)> {
+pub(crate) fn section_names() -> impl Iterator<Item = (String, Section)> {
     let all = Section::all().iter_names();
     all.map(|(name, section)| (name.to_ascii_lowercase(), section))
 }

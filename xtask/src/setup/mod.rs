@@ -60,6 +60,8 @@ pub(crate) enum Need {
     Mlserver,
     /// What `xtask/requirements-sentry.txt` names, in an environment of its own.
     SentryDoubles,
+    /// Sentry's SDK for Node.js, as `xtask/sentry` names it.
+    SentryNode,
     /// A `node` with `npm`, for the toolchain of JavaScript components.
     Node,
     /// The `deno` program.
@@ -74,7 +76,7 @@ pub(crate) enum Need {
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Promtool,
         Self::Prometheus,
         Self::Prometheus3,
@@ -88,6 +90,7 @@ impl Need {
         Self::Mlflow,
         Self::Mlserver,
         Self::SentryDoubles,
+        Self::SentryNode,
         Self::Node,
         Self::Deno,
         Self::QueueLibraries,
@@ -111,6 +114,7 @@ impl Need {
             Self::Mlflow => "mlflow",
             Self::Mlserver => "mlserver",
             Self::SentryDoubles => "sentry-doubles",
+            Self::SentryNode => "sentry-node",
             Self::Node => "node",
             Self::Deno => "deno",
             Self::QueueLibraries => "queue-libraries",
@@ -148,6 +152,7 @@ impl Need {
             Self::Mlflow => python::MLFLOW.is_ready(workspace),
             Self::Mlserver => python::MLSERVER.is_ready(workspace),
             Self::SentryDoubles => python::SENTRY.is_ready(workspace),
+            Self::SentryNode => npm::SENTRY.is_ready(workspace),
             Self::Node => ["node", "npm"].iter().all(|tool| program::find(tool, &[]).is_some()),
             Self::Deno => npm::is_ready(workspace),
             Self::QueueLibraries => queues::is_ready(workspace),
@@ -175,6 +180,7 @@ impl Need {
             Self::Mlflow => python::MLFLOW.add(workspace),
             Self::Mlserver => python::MLSERVER.add(workspace),
             Self::SentryDoubles => python::SENTRY.add(workspace),
+            Self::SentryNode => npm::SENTRY.add(workspace),
             Self::Node => bail!("install Node.js 20 or later, with npm"),
             Self::Deno => npm::add(workspace),
             Self::QueueLibraries => queues::add(workspace),
@@ -265,6 +271,7 @@ pub(crate) fn test_environment(workspace: &Workspace) -> Result<Vec<(&'static st
             "BELLWETHER_TEST_SENTRY",
             python::SENTRY.programs(workspace).join("python").into(),
         ),
+        ("BELLWETHER_TEST_SENTRY_NODE", npm::SENTRY.folder(workspace).into()),
         // For servers that were unpacked, and for nothing else: cargo and rustc have libraries of their own.
         ("BELLWETHER_TEST_LIBRARIES", libraries),
         ("BELLWETHER_TEST_QUEUES", queues::folder(workspace).into()),

@@ -1,12 +1,12 @@
 //! Queue libraries under `target/queues`, each set as its recipe in `xtask/queues` names it: two Python environments, since arq
 //! wants an older client than the others, and a folder of npm.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use super::{debian, is_stamped, python::Environment, stamp};
-use crate::{console::step, program, workspace::Workspace};
+use super::{debian, npm::Libraries, python::Environment};
+use crate::workspace::Workspace;
 
 /// Environments of Python.
 const PYTHONS: [Environment; 2] = [
@@ -22,8 +22,12 @@ const PYTHONS: [Environment; 2] = [
     },
 ];
 
-/// What npm installs, by its manifest under `xtask/queues`.
-const MANIFEST: &str = "package.json";
+/// What npm installs.
+const NODE: Libraries = Libraries {
+    folder: "queues/node",
+    recipe: "queues",
+    cost: "BullMQ (about 15 MB, seconds)",
+};
 
 /// What Sidekiq runs on, as Debian 12 has it.
 const RUBY: [&str; 6] = [
@@ -58,40 +62,13 @@ pub(super) fn folder(workspace: &Workspace) -> PathBuf {
 
 /// Whether every set is what its recipe asks for now.
 pub(super) fn is_ready(workspace: &Workspace) -> bool {
-    let recipe = fs::read_to_string(manifest(workspace)).unwrap_or_default();
-    PYTHONS.iter().all(|set| set.is_ready(workspace)) && is_stamped(&node(workspace), &recipe)
+    PYTHONS.iter().all(|set| set.is_ready(workspace)) && NODE.is_ready(workspace)
 }
 
 /// Makes them.
 pub(super) fn add(workspace: &Workspace) -> Result<()> {
-    if program::find("npm", &[]).is_none() {
-        bail!("there is no npm: install Node.js 20 or later with npm");
-    }
     for set in PYTHONS.iter().filter(|set| !set.is_ready(workspace)) {
         set.add(workspace)?;
     }
-    add_node(workspace)
-}
-
-fn node(workspace: &Workspace) -> PathBuf {
-    folder(workspace).join("node")
-}
-
-fn manifest(workspace: &Workspace) -> PathBuf {
-    workspace.root().join("xtask/queues").join(MANIFEST)
-}
-
-fn add_node(workspace: &Workspace) -> Result<()> {
-    step("adding BullMQ under target/queues/node (about 15 MB, seconds)");
-    let (folder, manifest) = (node(workspace), manifest(workspace));
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    fs::copy(&manifest, folder.join(MANIFEST)).with_context(|| format!("cannot copy {}", manifest.display()))?;
-    let mut install = Command::new("npm");
-    // No scripts of packages run: the one that wants to compiles an addition that is not needed.
-    install
-        .args(["install", "--ignore-scripts", "--no-audit", "--no-fund"])
-        .args(["--loglevel=error", "--prefix"])
-        .arg(&folder);
-    program::run(&mut install)?;
-    stamp(&folder, &fs::read_to_string(&manifest)?)
+    NODE.add(workspace)
 }

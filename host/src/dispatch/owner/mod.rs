@@ -27,7 +27,12 @@ use super::{
     store,
 };
 use crate::{
-    board::Snapshot, clock::Clock, outcome::Status, rule::outlet::Outlet, store::Store, supervisor::Supervisor,
+    board::Snapshot,
+    clock::Clock,
+    outcome::{Status, Verdict},
+    rule::outlet::Outlet,
+    store::Store,
+    supervisor::Supervisor,
     telemetry::Telemetry,
 };
 
@@ -134,7 +139,8 @@ fn opened(
     }
 }
 
-/// The verdict that an alert is about, by its labels `check` and `target`; without a target the worst of the check.
+/// The verdict that an alert is about, by its labels `check` and `target`, or `check`, `kind` and `target` where a plugin has targets of
+/// several kinds; without a target the worst of the check.
 fn details(snapshots: Option<&watch::Receiver<Arc<Snapshot>>>, labels: &Labels) -> Vec<(Arc<str>, Arc<str>)> {
     let Some((snapshots, check)) = snapshots.zip(labels.get("check")) else {
         return Vec::new();
@@ -144,10 +150,15 @@ fn details(snapshots: Option<&watch::Receiver<Arc<Snapshot>>>, labels: &Labels) 
         return Vec::new();
     };
     let target = labels.get("target");
-    let verdicts = state
-        .verdicts
-        .iter()
-        .filter(|verdict| target.is_none_or(|target| *verdict.target == **target));
+    let of_kind = labels
+        .get("kind")
+        .zip(target)
+        .map(|(kind, target)| format!("{kind} {target}"));
+    let is_it = |verdict: &&Verdict| {
+        let said = &*verdict.target;
+        target.is_none_or(|target| *said == **target) || of_kind.as_deref() == Some(said)
+    };
+    let verdicts = state.verdicts.iter().filter(is_it);
     let Some(verdict) = verdicts
         .max_by_key(|verdict| verdict.status)
         .filter(|verdict| verdict.status != Status::Ok)

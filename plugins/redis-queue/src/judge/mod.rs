@@ -8,7 +8,7 @@ mod whole;
 
 use bellwether_sdk::{Code, Description, Report, Status, settings::Levels};
 
-use crate::{memory::Changes, picture::Picture, target::Target};
+use crate::{memory::Changes, picture::Picture, target::Target, workers::Workers};
 
 /// How bad something is; the worse is the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,8 +63,6 @@ impl Finding {
 pub(crate) struct Found {
     /// Of the verdict.
     pub(crate) target: String,
-    /// The queue it is about; "" for none.
-    pub(crate) queue: String,
     pub(crate) code: &'static str,
     /// `critical`, `warning` or `unknown`.
     pub(crate) severity: &'static str,
@@ -77,11 +75,10 @@ struct Book<'r> {
 }
 
 impl Book<'_> {
-    /// As [`verdict`], of a queue.
-    fn of_queue(&mut self, queue: &str, target: &str, findings: Vec<Finding>, well: &str) {
+    /// As [`verdict`].
+    fn verdict(&mut self, target: &str, findings: Vec<Finding>, well: &str) {
         self.found.extend(findings.iter().map(|finding| Found {
             target: target.to_owned(),
-            queue: queue.to_owned(),
             code: finding.code.name(),
             severity: finding.severity.name(),
         }));
@@ -91,7 +88,7 @@ impl Book<'_> {
     /// As [`verdict`], of nothing unless something was found.
     fn unwell(&mut self, target: &str, findings: Vec<Finding>) {
         if !findings.is_empty() {
-            self.of_queue("", target, findings, "");
+            self.verdict(target, findings, "");
         }
     }
 }
@@ -133,6 +130,23 @@ pub(crate) fn report(target: &Target, picture: &Picture, changes: &Changes, repo
     queue::report(target, picture, changes, &mut book);
     redis::report(target, picture, changes, &mut book);
     book.found
+}
+
+/// Whether this run could see how something is, by the target of its verdict: what was not found of it then is not so any more. A
+/// command that is refused hides what only it could tell, and never more than that was ever known.
+pub(crate) fn is_judged(target: &Target, picture: &Picture, found: &[Found], of: &str) -> bool {
+    if picture.incomplete.is_some() {
+        return false;
+    }
+    match of.strip_prefix("queue ") {
+        Some(queue) => {
+            let is_unreadable = |found: &Found| found.target == of && found.code == queue::UNREADABLE.name();
+            picture.queues.contains_key(queue) && !found.iter().any(is_unreadable)
+        }
+        None if of == "workers" => Workers::of(target, picture).is_some(),
+        None if of.starts_with("redis") => picture.server.is_some(),
+        None => true,
+    }
 }
 
 /// Seconds as people say them: `95 s`, `12 min`, `3.5 h`, `2 d`.

@@ -54,7 +54,7 @@ const CONSUMER_IDLE: Code = Code::new(
     "consumer_idle",
     "A consumer holds entries and does nothing: let another claim them.",
 );
-const UNREADABLE: Code = Code::new(
+pub(super) const UNREADABLE: Code = Code::new(
     "unreadable",
     "How many jobs wait could not be learnt: the summary says why.",
 );
@@ -96,7 +96,7 @@ pub(super) fn report(target: &Target, picture: &Picture, changes: &Changes, book
         };
         let findings = subject.findings();
         if name != ALL {
-            book.of_queue(name, &format!("queue {name}"), findings, &subject.well());
+            book.verdict(&format!("queue {name}"), findings, &subject.well());
         } else {
             book.unwell("all queues", findings);
         }

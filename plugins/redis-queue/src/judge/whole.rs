@@ -45,7 +45,7 @@ pub(super) fn report(target: &Target, picture: &Picture, book: &mut Book<'_>) {
         );
         Finding::new(Severity::Unknown, &NO_QUEUES, text)
     });
-    book.of_queue("", "", none.into_iter().collect(), &summary(picture));
+    book.verdict("", none.into_iter().collect(), &summary(picture));
     commands(picture, book);
     workers(target, picture, book);
 }
