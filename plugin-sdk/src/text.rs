@@ -228,9 +228,21 @@ mod tests {
     #[test]
     fn a_digest_is_made_of_the_published_examples_and_stays_the_same() {
         for (text, hash, digits) in [
-            ("", 0x6c62272e07bb014262b821756295c58d, "d6f70b0c565acea90af20b0e816f4f63"),
-            ("a", 0xd228cb696f1a8caf78912b704e4a8964, "d360641d9507385b2615ccc4db20ccc9"),
-            ("foobar", 0x343e1662793c64bf6f0d3597ba446f18, "2774f630e7c54676baa26ba2777eb83f"),
+            (
+                "",
+                0x6c62272e07bb014262b821756295c58d,
+                "d6f70b0c565acea90af20b0e816f4f63",
+            ),
+            (
+                "a",
+                0xd228cb696f1a8caf78912b704e4a8964,
+                "d360641d9507385b2615ccc4db20ccc9",
+            ),
+            (
+                "foobar",
+                0x343e1662793c64bf6f0d3597ba446f18,
+                "2774f630e7c54676baa26ba2777eb83f",
+            ),
         ] {
             assert_eq!((fnv(text), digest(text).as_str()), (hash, digits), "{text:?}");
         }

@@ -57,7 +57,9 @@ fn joined(mut rules: Value, routed: &Value) -> Value {
         _ => Vec::new(),
     };
     for alert in &mut all {
-        let place = routed.iter().position(|routed| routed["fingerprint"] == alert["fingerprint"]);
+        let place = routed
+            .iter()
+            .position(|routed| routed["fingerprint"] == alert["fingerprint"]);
         if let Some(routed) = place.map(|place| routed.swap_remove(place)) {
             route(alert, routed);
         }
@@ -175,7 +177,8 @@ mod tests {
     #[test]
     fn alerts_of_rules_and_of_others_are_told_with_who_hears_of_them() {
         // What is routed has external labels, which what rules say has not.
-        let of_rule = |name: &str, state: &str| json!({"state": state, "labels": {"alertname": name}, "fingerprint": name});
+        let of_rule =
+            |name: &str, state: &str| json!({"state": state, "labels": {"alertname": name}, "fingerprint": name});
         let rules = json!({"alerts": [of_rule("A", "pending"), of_rule("B", "firing")]});
         let routed = |name: &str, silences: &[&str], inhibits: &[&str]| {
             json!({

@@ -36,8 +36,8 @@ pub(super) struct Member {
     pub(super) is_routed: bool,
     /// Whether the receiver knows it as firing.
     pub(super) is_told: bool,
-    /// Whether it may know it as firing: a message said so that may have arrived and was refused for good afterwards. While it fires
-    /// it is told as if the receiver had not heard of it, and when it is over as if it had.
+    /// Whether it may know it as firing, and may not: a message said that it fires, or that it is over, which may have arrived and was
+    /// refused for good afterwards. While it fires it is told as if the receiver had not heard of it, and when it is over as if it had.
     pub(super) is_doubtful: bool,
 }
 
@@ -214,7 +214,10 @@ impl Group {
         let (mut firing, mut over) = (Vec::new(), Vec::new());
         for news in &*message.alerts {
             let member = self.members.entry(news.labels.clone()).or_default();
-            match (news.is_firing, member.is_told || (member.is_doubtful && !news.is_firing)) {
+            match (
+                news.is_firing,
+                member.is_told || (member.is_doubtful && !news.is_firing),
+            ) {
                 (true, false) => firing.push(news.clone()),
                 (false, true) => over.push(news.labels.clone()),
                 (true, true) | (false, false) => {}
@@ -227,12 +230,19 @@ impl Group {
     /// A message was refused for good that may have arrived before. Returns what the receiver may know as firing since.
     pub(super) fn doubt(&mut self, message: &Message) -> Vec<News> {
         let mut doubtful = Vec::new();
-        for news in message.alerts.iter().filter(|news| news.is_firing) {
+        for news in &*message.alerts {
             let member = self.members.get_mut(&news.labels);
-            if let Some(member) = member.filter(|member| !member.is_told && !member.is_doubtful) {
-                member.is_doubtful = true;
-                doubtful.push(news.clone());
-            }
+            // It said what the receiver did not know: that it fires, or that it does not.
+            let Some(member) = member.filter(|member| member.is_told != news.is_firing && !member.is_doubtful) else {
+                continue;
+            };
+            (member.is_told, member.is_doubtful) = (false, true);
+            doubtful.push(News {
+                is_firing: true,
+                ends_at: None,
+                cause: None,
+                ..news.clone()
+            });
         }
         doubtful
     }

@@ -199,7 +199,9 @@ fn known(receivers: &[Arc<str>], settings: &Settings) -> Vec<Arc<str>> {
 
 fn intervals(names: &[Arc<str>], settings: &Settings) -> Vec<Named> {
     let found = names.iter().filter_map(|name| settings.intervals.get_key_value(name));
-    found.map(|(name, interval)| (Arc::clone(name), interval.clone())).collect()
+    found
+        .map(|(name, interval)| (Arc::clone(name), interval.clone()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -262,7 +262,11 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Loaded> {
             "SELECT receiver, group_key, route, labels, flush_at, has_flushed, told_at FROM dispatch_groups",
             group,
         )?,
-        told: all(connection, "SELECT receiver, group_key, labels, body FROM dispatch_told", told)?,
+        told: all(
+            connection,
+            "SELECT receiver, group_key, labels, body FROM dispatch_told",
+            told,
+        )?,
         messages: all(
             connection,
             "SELECT id, receiver, group_key, sequence, reason, created_at, group_labels, withheld, alerts FROM dispatch_messages",

@@ -168,7 +168,8 @@ impl Event for NotRestored<'_> {
     }
 
     fn message(&self) -> Cow<'_, str> {
-        "The alerts from before the start cannot be read; rules begin without them, and take them up when they can be.".into()
+        "The alerts from before the start cannot be read; rules begin without them, and take them up when they can be."
+            .into()
     }
 
     fn module(&self) -> &'static str {

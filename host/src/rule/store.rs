@@ -164,7 +164,9 @@ fn write_changes(
         let old = of(before, id);
         let is_other = |alert: &&Alert| old.get(&alert.labels) != Some(*alert);
         let different = new.values().filter(|_| !Arc::ptr_eq(&old, new)).filter(is_other);
-        different.into_iter().try_for_each(|alert| put(transaction, id, alert))?;
+        different
+            .into_iter()
+            .try_for_each(|alert| put(transaction, id, alert))?;
     }
     for (id, old) in before {
         let new = of(after, id);
@@ -438,7 +440,9 @@ mod tests {
             let all = vec![(own.clone(), Arc::new(all.clone()))];
             save(&store, &group, slot, Some(all), &written);
             // The journal from its beginning, so that its length is what is written.
-            store.read(|connection| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))).unwrap();
+            store
+                .read(|connection| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+                .unwrap();
             store.flush().await.unwrap();
             std::fs::metadata(dir.path().join("bellwether.db-wal")).unwrap().len()
         };
@@ -462,7 +466,13 @@ mod tests {
         let (group, written): (Arc<str>, _) = ("a.yml;g".into(), Written::default());
         let own = id(&group, "A", 0);
         let keep = async |all: &Alerts, written: &Written| {
-            save(&store, &group, 15_000, Some(vec![(own.clone(), Arc::new(all.clone()))]), written);
+            save(
+                &store,
+                &group,
+                15_000,
+                Some(vec![(own.clone(), Arc::new(all.clone()))]),
+                written,
+            );
             store.flush().await
         };
         keep(&many(3), &written).await.unwrap();
@@ -470,7 +480,13 @@ mod tests {
         keep(&many(2), &written).await.unwrap();
         assert_eq!(load(&store).unwrap()[0].alerts, many(2), "another wrote in between");
         // What comes to nothing is not taken for written.
-        save(&store, &group, 30_000, Some(vec![(own.clone(), Arc::new(many(4)))]), &written);
+        save(
+            &store,
+            &group,
+            30_000,
+            Some(vec![(own.clone(), Arc::new(many(4)))]),
+            &written,
+        );
         store.write(WriteKey::new("others", "later"), |_| {
             let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
             Err(rusqlite::Error::SqliteFailure(full, None))

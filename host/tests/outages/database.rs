@@ -58,7 +58,11 @@ fn a_database_that_is_out_of_reach_at_the_start_counts_once_it_can_be_read() {
     post.takes("RESOLVED: Stays");
     post.takes("RESOLVED: New");
     let told = post.titles();
-    assert_eq!((count(&told, "FIRING: New"), count(&told, "RESOLVED: Over")), (1, 1), "{told:#?}");
+    assert_eq!(
+        (count(&told, "FIRING: New"), count(&told, "RESOLVED: Over")),
+        (1, 1),
+        "{told:#?}"
+    );
     host.stop();
 }
 

@@ -222,11 +222,7 @@ fn posting(connection: Arc<Connection>) -> Arc<Connection> {
 
 /// A receiver whose connections all allow nothing but reading would never deliver anything. Plugins of the host post; others may have
 /// another way, such as PUT.
-fn refuse_what_cannot_send(
-    reader: &Reader<'_, '_>,
-    origin: &PluginOrigin,
-    bound: &BTreeMap<String, Arc<Connection>>,
-) {
+fn refuse_what_cannot_send(reader: &Reader<'_, '_>, origin: &PluginOrigin, bound: &BTreeMap<String, Arc<Connection>>) {
     let reads_only = |methods: &BTreeSet<String>| match origin {
         PluginOrigin::Bundled(_) => !methods.contains(NEWS_METHOD),
         PluginOrigin::File(_) => methods.iter().all(|method| METHODS_DEFAULT.contains(&method.as_str())),

@@ -3,7 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    super::{group::{Group, Member}, message::News, posted, record::Source, rows::Write},
+    super::{
+        group::{Group, Member},
+        message::News,
+        posted,
+        record::Source,
+        rows::Write,
+    },
     Core,
 };
 

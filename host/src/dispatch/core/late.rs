@@ -70,7 +70,10 @@ impl Core {
         }
         if !meanwhile.is_full {
             for row in loaded.posted {
-                let is_known = self.alerts.get(&row.labels).is_some_and(|held| held.of(&Source::Posted).is_some());
+                let is_known = self
+                    .alerts
+                    .get(&row.labels)
+                    .is_some_and(|held| held.of(&Source::Posted).is_some());
                 if !is_known && !meanwhile.posted.contains(&row.labels) {
                     self.restore_posted(&row, now);
                 }
@@ -83,6 +86,7 @@ impl Core {
             self.take_up_messages(loaded.messages, meanwhile, now);
         }
         self.lead_anew(now);
+        self.release_idle();
         self.judge_restored(&[], true, now);
         self.effects.writes.push(Write::ForgetAll);
         self.write_anew();
@@ -128,7 +132,10 @@ impl Core {
     }
 
     fn doubt_old(&mut self, key: &GroupKey, message: Option<&Message>, meanwhile: &Meanwhile, now: i64) {
-        let firing = message.iter().flat_map(|message| &*message.alerts).filter(|news| news.is_firing);
+        let firing = message
+            .iter()
+            .flat_map(|message| &*message.alerts)
+            .filter(|news| news.is_firing);
         for news in firing {
             let id = self.group_of(key.clone(), now);
             let member = self.groups.get(&id).and_then(|group| group.members.get(&news.labels));

@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use bellwether_promql::labels::Labels;
+
 use super::{
     super::{
         group::{Group, Member},
@@ -35,6 +37,15 @@ impl Core {
         }
         self.restore_messages(loaded.messages, now);
         self.lead_anew(now);
+        self.release_idle();
+    }
+
+    /// What was kept of an alert that is over and of which nobody is to hear: the process ended before it was forgotten.
+    pub(super) fn release_idle(&mut self) {
+        let is_idle = |held: &Held| !held.is_firing() && held.groups.is_empty();
+        let idle = self.alerts.iter().filter(|(_, held)| is_idle(held));
+        let idle: Vec<Labels> = idle.map(|(labels, _)| labels.clone()).collect();
+        idle.iter().for_each(|labels| self.release(labels));
     }
 
     pub(super) fn restore_posted(&mut self, row: &posted::PostedRow, now: i64) {
@@ -63,7 +74,7 @@ impl Core {
     }
 
     /// An alert of which nobody but a receiver knows.
-    fn remember(&mut self, labels: &bellwether_promql::labels::Labels, record: Record) -> &mut Held {
+    fn remember(&mut self, labels: &Labels, record: Record) -> &mut Held {
         let held = self.alerts.entry(labels.clone()).or_default();
         if held.is_unconfirmed() {
             held.set(Source::Restored, record);
@@ -76,12 +87,7 @@ impl Core {
     pub(super) fn group_of(&mut self, key: GroupKey, now: i64) -> u64 {
         match self.by_key.get(&key) {
             Some(id) => *id,
-            None => self.add_group(Group::new(
-                key,
-                "".into(),
-                bellwether_promql::labels::Labels::default(),
-                now,
-            )),
+            None => self.add_group(Group::new(key, "".into(), Labels::default(), now)),
         }
     }
 

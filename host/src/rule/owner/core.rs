@@ -15,7 +15,7 @@ use super::{
     super::{
         RuleKind,
         data::{self, Since},
-        events::{AlertChanged, EvaluationPanicked, NotRestored, RuleFails, RuleWorks},
+        events::{AlertChanged, EvaluationPanicked, RuleFails, RuleWorks},
         group::{self, Evaluated, RuleProblem, Surroundings},
         outlet::Outlet,
         schedule::{Due, Slots},
@@ -26,7 +26,7 @@ use super::{
     },
     agenda::Agenda,
     answers::{HostAnswers, Troubles},
-    instruments,
+    instruments, kept,
     run::{GroupRun, RuleRun},
 };
 use crate::{
@@ -123,7 +123,7 @@ impl Core {
             supervisor,
             state_dir,
         } = parts;
-        let (store, kept) = opened(store, &telemetry);
+        let (store, kept) = kept::opened(store, &telemetry);
         let unread = store.clone().filter(|_| kept.is_none());
         outlet.set_behind(unread.is_some());
         let late = unread.map(|store| Late::new(store, store::read, clock.clone()));
@@ -489,16 +489,4 @@ impl Core {
 
 pub(super) fn tick_of(history: &History) -> i64 {
     i64::try_from(history.settings().interval.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// The tables, and what they hold; None: it cannot be read yet.
-fn opened(store: Option<Store>, telemetry: &Telemetry) -> (Option<Store>, Option<Vec<Kept>>) {
-    let Some(store) = store else { return (None, None) };
-    if let Err(error) = store::prepare(&store) {
-        telemetry.emit(&NotRestored { error: &error });
-        return (None, None);
-    }
-    let kept = store::load(&store);
-    let kept = kept.inspect_err(|error| telemetry.emit(&NotRestored { error }));
-    (Some(store), kept.ok())
 }

@@ -7,6 +7,7 @@ mod agenda;
 mod answers;
 mod core;
 mod instruments;
+mod kept;
 mod run;
 mod swap;
 

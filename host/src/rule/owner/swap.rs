@@ -11,7 +11,7 @@ use super::{
     super::{
         RuleSet,
         data::{self, Reads},
-        events::{RestoredLate, RulesInUse},
+        events::RulesInUse,
         state,
         store::{self, Kept, RuleId},
     },
@@ -19,7 +19,6 @@ use super::{
     instruments,
     run::{GroupRun, RuleRun},
 };
-use crate::store::Late;
 
 impl Core {
     /// These rules and no others. Alerts stay with their rules, by name; those whose rule is gone are over.
@@ -61,45 +60,6 @@ impl Core {
         self.outlet.put_all(left);
     }
 
-    /// What could not be read at the start, once it can be: rules go on with it as they would have begun with it.
-    pub(super) fn look_for_kept(&mut self, now: i64) {
-        let Some(Ok(kept)) = self.late.as_mut().and_then(Late::poll) else {
-            return;
-        };
-        self.late = None;
-        self.telemetry.emit(&RestoredLate {
-            alerts: kept.iter().map(|kept| kept.alerts.len()).sum(),
-        });
-        self.kept = kept;
-        // Else the first rules take it.
-        if !self.groups.is_empty() {
-            self.take_up_kept(now);
-        }
-        self.outlet.set_behind(false);
-    }
-
-    fn take_up_kept(&mut self, now: i64) {
-        let mut groups = std::mem::take(&mut self.groups);
-        let gone = self.gone(&[], &groups);
-        let ids: Vec<RuleId> = groups.iter().flat_map(|group| &group.rules).map(|run| run.id.clone()).collect();
-        let (heirs, nobodys) = store::inherit(std::mem::take(&mut self.kept), &ids);
-        let runs = groups.iter_mut().flat_map(|group| &mut group.rules);
-        for (run, kept) in runs.zip(heirs) {
-            if let Some(kept) = kept {
-                run.take_up(kept);
-            }
-        }
-        for left in nobodys {
-            self.say(&state::remove_all(&left.alerts, now), &left.id.group);
-        }
-        self.keep_inherited(&mut groups, &gone, now);
-        self.groups = groups;
-        self.show_all();
-        let rules = self.groups.iter().flat_map(|run| &run.rules);
-        let left = rules.filter_map(|rule| rule.left(&self.externals)).collect();
-        self.outlet.put(left);
-    }
-
     fn say_in_use(&self) {
         let rules = || self.groups.iter().flat_map(|run| &run.rules);
         self.telemetry.emit(&RulesInUse {
@@ -110,7 +70,7 @@ impl Core {
     }
 
     /// Groups that nobody has any more, those of an earlier process among them; they are taken out of the instruments.
-    fn gone(&self, before: &[GroupRun], groups: &[GroupRun]) -> BTreeSet<Arc<str>> {
+    pub(super) fn gone(&self, before: &[GroupRun], groups: &[GroupRun]) -> BTreeSet<Arc<str>> {
         let present: HashSet<&Arc<str>> = groups.iter().map(|run| &run.key).collect();
         for run in before.iter().filter(|run| !present.contains(&run.key)) {
             instruments::forget(&self.telemetry, run);
@@ -121,7 +81,7 @@ impl Core {
     }
 
     /// What moved is kept at its new place before it is taken from the old one: a kill in between must not lose it.
-    fn keep_inherited(&self, groups: &mut [GroupRun], gone: &BTreeSet<Arc<str>>, now: i64) {
+    pub(super) fn keep_inherited(&self, groups: &mut [GroupRun], gone: &BTreeSet<Arc<str>>, now: i64) {
         let Some(store) = self.store.as_ref().filter(|_| self.late.is_none()) else {
             return;
         };

@@ -296,7 +296,14 @@ async fn nothing_is_lost_or_invented_by_a_kill() {
 async fn alerts_that_cannot_be_read_at_the_start_go_on_once_they_can_be() {
     let dir = tempfile::tempdir().unwrap();
     let (database, away) = (dir.path().join("bellwether.db"), dir.path().join("away"));
-    let open = || Store::open(dir.path(), &Supervisor::new(|panic| panic!("{panic}")), &Telemetry::silent()).unwrap();
+    let open = || {
+        Store::open(
+            dir.path(),
+            &Supervisor::new(|panic| panic!("{panic}")),
+            &Telemetry::silent(),
+        )
+        .unwrap()
+    };
     let fired = |world: &World| {
         let status = Arc::clone(&world.status.borrow());
         let deep = status.alerts().find(|(_, alert)| alert.name() == "Deep");
@@ -315,12 +322,17 @@ async fn alerts_that_cannot_be_read_at_the_start_go_on_once_they_can_be() {
     let mut next = World::with(DEEP, clock.clone(), open(), world.core.history);
     next.depths = vec![("a", 12.0)];
     next.go_on(20).await;
-    assert_eq!(next.state("Deep a"), Some(AlertState::Pending), "it begins without a past");
+    assert_eq!(
+        next.state("Deep a"),
+        Some(AlertState::Pending),
+        "it begins without a past"
+    );
     assert!(next.outlet.is_behind());
     std::fs::remove_dir(&database).unwrap();
     std::fs::rename(&away, &database).unwrap();
     // Others write as well, which opens the database. What was asked before a flush is answered after it.
-    next.store.write(crate::store::WriteKey::new("others", "row"), |_| Ok(()));
+    next.store
+        .write(crate::store::WriteKey::new("others", "row"), |_| Ok(()));
     for _ in 0..3 {
         next.store.flush().await.unwrap();
         next.go_on(6).await;
@@ -563,7 +575,11 @@ async fn alerts_leave_with_the_external_labels_and_stay_without() {
     assert_eq!(labels, &alert.labels);
     let region = labels.get("region").map(|region| &**region);
     let check = labels.get("check").map(|check| &**check);
-    assert_eq!((region, check), (Some("eu"), Some("web")), "its own labels stay as they are");
+    assert_eq!(
+        (region, check),
+        (Some("eu"), Some("web")),
+        "its own labels stay as they are"
+    );
     let status = Arc::clone(&world.status.borrow());
     let (_, shown) = status.alerts().find(|(_, alert)| alert.name() == "Deep").unwrap();
     assert_eq!(shown.labels.get("region"), None);

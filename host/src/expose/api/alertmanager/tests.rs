@@ -126,7 +126,11 @@ fn groups_that_the_calendar_mutes_say_by_what() {
     let settings = |mute: &[&str], active: &[&str]| Settings {
         mute_times: mute.iter().map(|name| (*name).into()).collect(),
         active_times: active.iter().map(|name| (*name).into()).collect(),
-        intervals: [("always".into(), always.clone()), ("never".into(), TimeInterval::default())].into(),
+        intervals: [
+            ("always".into(), always.clone()),
+            ("never".into(), TimeInterval::default()),
+        ]
+        .into(),
         ..settings()
     };
     for (mute, active, muted_by) in [
@@ -145,7 +149,10 @@ fn groups_that_the_calendar_mutes_say_by_what() {
         assert_eq!(unmuted == json!([]), is_muted, "{unmuted}");
         // By itself it may be in groups that are not muted.
         let alone = host.get("/api/v2/alerts").json();
-        assert_eq!((&alone[0]["status"]["mutedBy"], &alone[0]["status"]["state"]), (&json!([]), &json!("active")));
+        assert_eq!(
+            (&alone[0]["status"]["mutedBy"], &alone[0]["status"]["state"]),
+            (&json!([]), &json!("active"))
+        );
     }
 }
 

@@ -175,11 +175,7 @@ pub(super) fn rules(asked: &Asked<'_>) -> Result<Vec<u8>, Failure> {
 }
 
 /// `None`: nothing of it is wanted.
-fn group<'g>(
-    all: &RuleStatus,
-    status: &'g GroupStatus,
-    wanted: &Wanted<'_>,
-) -> Option<impl Serialize + use<'g>> {
+fn group<'g>(all: &RuleStatus, status: &'g GroupStatus, wanted: &Wanted<'_>) -> Option<impl Serialize + use<'g>> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct View<'g, R> {
@@ -192,9 +188,7 @@ fn group<'g>(
         last_evaluation: String,
     }
     let reports = status.rules.iter().filter(|report| wanted.takes(&report.rule));
-    let rules: Vec<_> = reports
-        .map(|report| rule(all, report, wanted.without_alerts))
-        .collect();
+    let rules: Vec<_> = reports.map(|report| rule(all, report, wanted.without_alerts)).collect();
     (!rules.is_empty()).then(|| View {
         name: &status.group.name,
         file: &status.group.file,
