@@ -11,27 +11,16 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use crate::host::{Answer, Place, exchange};
+use crate::{
+    CRITICAL,
+    host::{Answer, Place, exchange},
+};
 
 /// Cases in the file, so that none is passed over unseen.
 const REQUESTS: usize = 27;
 
-/// History and rules as quick as they go, a check that is critical whatever the machine does, and a rule about it.
-const WATCHED: &str = r#"
-[history]
-interval = "1s"
-
-[alerting]
-evaluation_interval = "1s"
-
-[check.machine]
-plugin = "system"
-allow = ["system"]
-interval = "300d"
-
-[check.machine.settings.thresholds]
-memory_percent = { critical = 0 }
-
+/// About the check that is always critical.
+const RULES: &str = r#"
 [[rule]]
 alert = "MemoryUsed"
 expr = "system_memory_usage_ratio > 0"
@@ -156,7 +145,7 @@ fn amiss(reads: &Value, found: &Value, place: &str) -> Option<String> {
 
 #[test]
 fn all_that_grafana_asks_is_answered_as_it_reads_it() {
-    let place = Place::new(WATCHED);
+    let place = Place::new(&format!("{CRITICAL}{RULES}"));
     let host = place.run();
     host.eventually("/api/v1/alerts", |body| body.contains("\"state\":\"firing\""));
     let now = SystemTime::now()

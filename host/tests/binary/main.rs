@@ -29,6 +29,23 @@ mod secrets;
 mod validate;
 mod verbs;
 
+/// History and rules as quick as they go, and a check that is critical whatever the machine does.
+const CRITICAL: &str = r#"
+[history]
+interval = "1s"
+
+[alerting]
+evaluation_interval = "1s"
+
+[check.machine]
+plugin = "system"
+allow = ["system"]
+interval = "300d"
+
+[check.machine.settings.thresholds]
+memory_percent = { critical = 0 }
+"#;
+
 /// The quoted path of a Rust guest, for `plugin = …`.
 fn guest(name: &str) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread()

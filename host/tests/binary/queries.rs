@@ -5,26 +5,13 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::{
+    CRITICAL,
     host::{Finished, PATIENCE, Place, Running, request},
     verbs::json as parsed,
 };
 
-/// History and rules as quick as they go, a check that is critical whatever the machine does, and a rule about it.
-const WATCHED: &str = r#"
-[history]
-interval = "1s"
-
-[alerting]
-evaluation_interval = "1s"
-
-[check.machine]
-plugin = "system"
-allow = ["system"]
-interval = "300d"
-
-[check.machine.settings.thresholds]
-memory_percent = { critical = 0 }
-
+/// About the check that is always critical.
+const RULES: &str = r#"
 [[rule]]
 alert = "MemoryUsed"
 expr = '''
@@ -41,7 +28,7 @@ expr = "system_memory_usage_ratio > 2"
 
 /// A place whose host fires its alert, and what to call it by.
 fn watched() -> (Place, Running, String) {
-    let place = Place::new(WATCHED);
+    let place = Place::new(&format!("{CRITICAL}{RULES}"));
     let host = place.run();
     let url = format!("http://{}", host.address());
     host.eventually("/api/v1/alerts", |body| body.contains("\"state\":\"firing\""));
@@ -123,7 +110,7 @@ fn a_running_host_is_asked_for_values_alerts_and_reasons() {
 #[test]
 fn alerts_are_silenced_from_the_command_line() {
     let place = Place::new(
-        &format!("{WATCHED}\n[receiver.ops]\nlog = true\n")
+        &format!("{CRITICAL}{RULES}\n[receiver.ops]\nlog = true\n")
             .replace("[alerting]", "[alerting]\nreceivers = [\"ops\"]\ngroup_wait = \"0s\""),
     );
     let host = place.run();

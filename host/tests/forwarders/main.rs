@@ -101,6 +101,25 @@ fn given(connection: Connection, settings: &'static str) -> Given {
     }
 }
 
+/// As [`connection`], with the key that PagerDuty wants.
+fn keyed(url: &str) -> Connection {
+    let mut connection = connection(url);
+    let key = Secret::new("canary-of-the-routing-key");
+    connection.secrets.insert("routing_key".to_owned(), key);
+    connection
+}
+
+/// The first news of one alert, without settings.
+async fn deliver_one(bench: &Bench, plugin: &str, connection: Connection) -> DeliveryEnd<Receipt> {
+    deliver(
+        bench,
+        plugin,
+        &given(connection, "{}"),
+        notification(1, NewsReason::First),
+    )
+    .await
+}
+
 async fn deliver(bench: &Bench, plugin: &str, given: &Given, news: Notification) -> DeliveryEnd<Receipt> {
     let plugin = bench.load(&component(plugin)).await;
     bench.deliver("ops", &plugin, given, news).await
@@ -122,17 +141,8 @@ async fn every_forwarder_carries_groups_of_any_size_within_the_limits_of_a_run()
     for name in ["slack", "webhook", "alertmanager", "pagerduty", "discord", "teams"] {
         for alerts in [1, 50, 5_000] {
             let server = Server::start(kept).await;
-            let mut connection = connection(&server.url(""));
-            connection
-                .secrets
-                .insert("routing_key".to_owned(), Secret::new("canary-of-the-routing-key"));
-            let end = deliver(
-                &bench,
-                name,
-                &given(connection, "{}"),
-                notification(alerts, NewsReason::First),
-            )
-            .await;
+            let given = given(keyed(&server.url("")), "{}");
+            let end = deliver(&bench, name, &given, notification(alerts, NewsReason::First)).await;
             assert!(end.result.is_ok(), "{name}, {alerts}: {:?}", end.result);
             assert!(end.usage.memory_peak_bytes < 48 << 20, "{name}: {:?}", end.usage);
             let heard = server.heard();
@@ -160,13 +170,7 @@ async fn a_webhook_is_signed_by_the_host_and_named_once() {
         }),
         ..connection(&server.url("hooks/canary"))
     };
-    let end = deliver(
-        &bench,
-        "webhook",
-        &given(hook, "{}"),
-        notification(1, NewsReason::First),
-    )
-    .await;
+    let end = deliver_one(&bench, "webhook", hook).await;
     assert!(end.result.is_ok(), "{:?}", end.result);
     let heard = &server.heard()[0];
     assert_eq!(heard.path(), "/hooks/canary");
@@ -190,16 +194,7 @@ async fn a_webhook_is_signed_by_the_host_and_named_once() {
 async fn pagerdutys_key_reaches_the_wire_and_no_label_can_ask_for_it() {
     let bench = Bench::new();
     let server = Server::start(|_| Some((202, "", "{}".to_owned()))).await;
-    let mut api = connection(&server.url(""));
-    api.secrets
-        .insert("routing_key".to_owned(), Secret::new("canary-of-the-routing-key"));
-    let end = deliver(
-        &bench,
-        "pagerduty",
-        &given(api, "{}"),
-        notification(1, NewsReason::First),
-    )
-    .await;
+    let end = deliver_one(&bench, "pagerduty", keyed(&server.url(""))).await;
     let said = format!("{end:?}");
     assert!(end.result.is_ok() && !said.contains("canary"), "{said}");
     let heard = &server.heard()[0];
@@ -300,17 +295,7 @@ async fn answers_become_failures_that_say_whether_and_when_to_try_again() {
         ] {
             let answer = move |_: &Heard| said.map(|(status, headers, body)| (status, headers, body.to_owned()));
             let server = Server::start(answer).await;
-            let mut connection = connection(&server.url(""));
-            connection
-                .secrets
-                .insert("routing_key".to_owned(), Secret::new("canary-of-the-routing-key"));
-            let end = deliver(
-                &bench,
-                name,
-                &given(connection, "{}"),
-                notification(1, NewsReason::First),
-            )
-            .await;
+            let end = deliver_one(&bench, name, keyed(&server.url(""))).await;
             let failure = end.result.expect_err("refused");
             assert_eq!(
                 (
@@ -334,13 +319,7 @@ async fn a_connection_that_names_its_methods_allows_no_others() {
     for methods in [&["GET"][..], &["GET", "HEAD", "OPTIONS"]] {
         let mut read_only = connection(&server.url(""));
         read_only.methods = methods.iter().map(|method| (*method).to_owned()).collect();
-        let end = deliver(
-            &bench,
-            "webhook",
-            &given(read_only, "{}"),
-            notification(1, NewsReason::First),
-        )
-        .await;
+        let end = deliver_one(&bench, "webhook", read_only).await;
         let failure = end.result.expect_err("denied");
         assert!(
             failure.is_permanent && failure.message.contains("`methods`"),

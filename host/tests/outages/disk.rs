@@ -11,7 +11,7 @@ use crate::{
     change, count, firing, goes_on, has_said, kept,
     mail::{Mood, Post},
     mount::Mount,
-    support::host::{PATIENCE, Place},
+    support::host::{PATIENCE, Place, Running},
 };
 
 /// Room for the database, its reserve, and some more.
@@ -24,6 +24,25 @@ fn place(post: &Post, names: &[&str]) -> Option<(Place, Mount)> {
     std::fs::create_dir(&state).expect("a directory");
     let mount = Mount::memory(&state, DISK_KIB)?;
     Some((place, mount))
+}
+
+/// A place whose host told of an alert and stopped.
+fn told(post: &Post) -> Option<(Place, Mount)> {
+    let (place, mount) = place(post, &["Kept"])?;
+    let host = place.run();
+    post.takes("FIRING: Kept");
+    host.stop();
+    Some((place, mount))
+}
+
+/// An alert ends, and its receiver, who heard of it once, hears that.
+fn ends(place: &Place, host: Running, post: &Post, alert: &str) {
+    goes_on(&host);
+    change(place, &host, post, &[]);
+    post.takes(&format!("RESOLVED: {alert}"));
+    let titles = post.titles();
+    assert_eq!(count(&titles, &format!("FIRING: {alert}")), 1, "{titles:#?}");
+    host.stop();
 }
 
 /// Takes all the room there is, and what is given up meanwhile.
@@ -126,32 +145,23 @@ fn a_host_starts_on_a_full_disk_says_so_and_tells_of_alerts() {
 #[test]
 fn a_restart_on_a_disk_that_is_full_by_now_takes_the_reserve_and_knows_who_was_told() {
     let post = Post::open(Mood::Takes);
-    let Some((place, _mount)) = place(&post, &["Kept"]) else {
+    let Some((place, _mount)) = told(&post) else {
         return;
     };
-    let host = place.run();
-    post.takes("FIRING: Kept");
-    host.stop();
     Ballast::new(&place.path("state")).fill();
     let host = place.run();
     host.reaches("bellwether_store_reserve_used_total", 1.0);
     host.reaches("bellwether_store_up", 1.0);
-    goes_on(&host);
-    change(&place, &host, &post, &[]);
-    post.takes("RESOLVED: Kept");
+    ends(&place, host, &post, "Kept");
     assert_eq!(post.titles().len(), 2, "{:#?}", post.titles());
-    host.stop();
 }
 
 #[test]
 fn a_state_directory_that_cannot_be_written_is_named_at_the_start_and_is_fine_when_it_can() {
     let post = Post::open(Mood::Takes);
-    let Some((place, mount)) = place(&post, &["Kept"]) else {
+    let Some((place, mount)) = told(&post) else {
         return;
     };
-    let host = place.run();
-    post.takes("FIRING: Kept");
-    host.stop();
     mount.may_be_written(false);
     let refused = place.finish(&["run"]);
     assert_ne!(refused.code, 0, "{}", refused.stderr);
@@ -159,12 +169,7 @@ fn a_state_directory_that_cannot_be_written_is_named_at_the_start_and_is_fine_wh
         assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
     }
     mount.may_be_written(true);
-    let host = place.run();
-    goes_on(&host);
-    change(&place, &host, &post, &[]);
-    post.takes("RESOLVED: Kept");
-    assert_eq!(count(&post.titles(), "FIRING: Kept"), 1, "{:#?}", post.titles());
-    host.stop();
+    ends(&place, place.run(), &post, "Kept");
 }
 
 #[test]
@@ -190,10 +195,5 @@ fn a_database_that_cannot_be_written_holds_no_alert_back() {
     kept(&host);
     host.signal("KILL");
     host.wait();
-    let host = place.run();
-    goes_on(&host);
-    change(&place, &host, &post, &[]);
-    post.takes("RESOLVED: Now");
-    assert_eq!(count(&post.titles(), "FIRING: Now"), 1, "{:#?}", post.titles());
-    host.stop();
+    ends(&place, place.run(), &post, "Now");
 }

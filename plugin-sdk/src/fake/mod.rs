@@ -39,8 +39,10 @@ mod run;
 mod world;
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     fmt,
+    rc::Rc,
     time::{Duration, SystemTime},
 };
 
@@ -104,6 +106,18 @@ pub fn answer(status: u16, body: impl AsRef<[u8]>) -> http::Response {
         tls: None,
     }
 }
+
+/// As [`answer`], with these headers.
+pub fn answer_with(status: u16, body: impl AsRef<[u8]>, headers: &[(&str, &str)]) -> http::Response {
+    let header = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
+    http::Response {
+        headers: headers.iter().map(header).collect(),
+        ..answer(status, body)
+    }
+}
+
+/// Requests that a plugin sent, the first one first.
+pub type Sent = Rc<RefCell<Vec<http::Request>>>;
 
 /// No HTTP answer, for [`Fake::with_http`]: none after 10 ms, and nothing known but the error.
 pub fn no_answer(error: http::Error) -> Box<http::Failure> {
@@ -249,6 +263,20 @@ impl Fake {
     ) -> Self {
         self.world.http = Some(Box::new(answer));
         self
+    }
+
+    /// As [`Fake::with_http`], with all that was asked, as it was asked.
+    pub fn with_recorded_http(
+        self,
+        mut answer: impl FnMut(&http::Request) -> Result<http::Response, Box<http::Failure>> + 'static,
+    ) -> (Self, Sent) {
+        let sent = Sent::default();
+        let seen = Rc::clone(&sent);
+        let fake = self.with_http(move |request| {
+            seen.borrow_mut().push(request.clone());
+            answer(request)
+        });
+        (fake, sent)
     }
 
     /// Grants `redis`: `answer` gets the slot and one command, and gives one reply.

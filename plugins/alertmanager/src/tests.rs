@@ -1,28 +1,21 @@
 //! The plugin as the host runs it, on the fake one.
 
-use std::{cell::RefCell, rc::Rc};
-
 use bellwether_sdk::{
     fake::{
-        Fake, answer, assert_forwarder_readme, assert_receivers, describe_forwarder, json,
+        Fake, Sent, answer, assert_forwarder_readme, assert_receivers, describe_forwarder, json,
         news::{alert, alerts, notification, resolved},
         no_answer,
     },
-    http::{self, Request},
+    http,
 };
 use serde_json::Value;
 
 use crate::Alertmanager;
 
-type Sent = Rc<RefCell<Vec<Request>>>;
-
 /// What each member answers; 0: nothing.
 fn host(members: &[(&'static str, u16)]) -> (Fake, Sent) {
-    let sent = Sent::default();
-    let seen = Rc::clone(&sent);
     let answers: Vec<(&str, u16)> = members.to_vec();
-    let mut fake = Fake::new().with_http(move |request| {
-        seen.borrow_mut().push(request.clone());
+    let (mut fake, sent) = Fake::new().with_recorded_http(move |request| {
         let member = request.connection.as_deref();
         let (_, status) = answers
             .iter()

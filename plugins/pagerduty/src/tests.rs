@@ -1,14 +1,13 @@
 //! The plugin as the host runs it, on the fake one.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::time::Duration;
 
 use bellwether_sdk::{
     DeliveryFailure, Notification,
     fake::{
-        Fake, answer, assert_forwarder_readme, assert_receivers, json,
+        Fake, Sent, answer_with, assert_forwarder_readme, assert_receivers, json,
         news::{alert, alerts, notification, resolved},
     },
-    http::Request,
     news::Reason,
     text::units,
 };
@@ -16,22 +15,11 @@ use serde_json::Value;
 
 use crate::PagerDuty;
 
-type Sent = Rc<RefCell<Vec<Request>>>;
-
-fn host(status: u16, retry_after: Option<&'static str>) -> (Fake, Sent) {
-    let sent = Sent::default();
-    let seen = Rc::clone(&sent);
-    let fake = Fake::new().with_http(move |request| {
-        seen.borrow_mut().push(request.clone());
-        let mut response = answer(
-            status,
-            r#"{"status":"success","message":"Event processed","dedup_key":"x"}"#,
-        );
-        let wait = retry_after.map(|wait| ("Retry-After".to_owned(), wait.as_bytes().to_vec()));
-        response.headers.extend(wait);
-        Ok(response)
-    });
-    (fake, sent)
+fn host(status: u16, retry_after: Option<&str>) -> (Fake, Sent) {
+    let taken = r#"{"status":"success","message":"Event processed","dedup_key":"x"}"#;
+    let wait: Vec<(&str, &str)> = retry_after.iter().map(|wait| ("Retry-After", *wait)).collect();
+    let response = answer_with(status, taken, &wait);
+    Fake::new().with_recorded_http(move |_| Ok(response.clone()))
 }
 
 fn sent(settings: Value, news: Notification) -> Vec<Value> {

@@ -1,11 +1,11 @@
 //! The plugin as the host runs it, on the fake one.
 
-use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use bellwether_sdk::{
     DeliveryFailure, Notification,
     fake::{
-        Fake, answer, assert_forwarder_readme, assert_receivers, json,
+        Fake, Sent, answer_with, assert_forwarder_readme, assert_receivers, json,
         news::{alert, alerts, notification, resolved},
         no_answer,
     },
@@ -19,8 +19,6 @@ use crate::{Sentry, envelope::Envelope, limits::Limits, monitor};
 
 const NOW: u64 = 1_767_225_600;
 
-type Sent = Rc<RefCell<Vec<Request>>>;
-
 /// What is answered: a status, and headers. No status: nothing.
 type Answer = (Option<u16>, &'static [(&'static str, &'static str)]);
 
@@ -28,21 +26,17 @@ const OK: Answer = (Some(200), &[]);
 
 /// Answers in this order, and then that all is well.
 fn host(answers: &[Answer]) -> (Fake, Sent) {
-    let sent = Sent::default();
-    let seen = Rc::clone(&sent);
     let mut answers: VecDeque<Answer> = answers.to_vec().into();
-    let fake = Fake::new().with_http(move |request| {
-        seen.borrow_mut().push(request.clone());
+    let (fake, sent) = Fake::new().with_recorded_http(move |_| {
         let (status, headers) = answers.pop_front().unwrap_or(OK);
         let Some(status) = status else {
             return Err(no_answer(http::Error::Connect("refused".to_owned())));
         };
-        let mut response = answer(status, r#"{"id":"0123456789abcdef0123456789abcdef"}"#);
-        response.headers = headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
-            .collect();
-        Ok(response)
+        Ok(answer_with(
+            status,
+            r#"{"id":"0123456789abcdef0123456789abcdef"}"#,
+            headers,
+        ))
     });
     (
         fake.with_fact("environment", "staging")

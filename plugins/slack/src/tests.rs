@@ -1,11 +1,11 @@
 //! The plugin as the host runs it, on the fake one.
 
-use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use bellwether_sdk::{
     DeliveryFailure, Notification,
     fake::{
-        Fake, answer, assert_forwarder_readme, assert_receivers, json,
+        Fake, Sent, answer, assert_forwarder_readme, assert_receivers, json,
         news::{alert, alerts, notification, resolved},
         no_answer,
     },
@@ -17,27 +17,16 @@ use serde_json::Value;
 
 use crate::Slack;
 
-type Sent = Rc<RefCell<Vec<Request>>>;
-
 /// A webhook that answers so.
 fn webhook(status: u16, body: &'static str) -> (Fake, Sent) {
-    let sent = Sent::default();
-    let seen = Rc::clone(&sent);
-    let fake = Fake::new().with_http(move |request| {
-        seen.borrow_mut().push(request.clone());
-        Ok(answer(status, body))
-    });
-    (fake, sent)
+    Fake::new().with_recorded_http(move |_| Ok(answer(status, body)))
 }
 
 /// Slack's API, which answers with these errors ("": none) and with what it would afterwards.
 fn api(errors: &[&'static str]) -> (Fake, Sent) {
-    let sent = Sent::default();
-    let seen = Rc::clone(&sent);
     let mut errors: VecDeque<&str> = errors.to_vec().into();
     let mut count = 0;
-    let fake = Fake::new().with_http(move |request| {
-        seen.borrow_mut().push(request.clone());
+    Fake::new().with_recorded_http(move |_| {
         count += 1;
         let error = errors.pop_front().unwrap_or_default();
         let body = if error.is_empty() {
@@ -46,8 +35,7 @@ fn api(errors: &[&'static str]) -> (Fake, Sent) {
             json!({ "ok": false, "error": error })
         };
         Ok(answer(200, body.to_string()))
-    });
-    (fake, sent)
+    })
 }
 
 fn body(request: &Request) -> Value {

@@ -1,34 +1,24 @@
 //! The plugin as the host runs it, on the fake one.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::time::Duration;
 
 use bellwether_sdk::{
     DeliveryFailure, Notification,
     fake::{
-        Fake, answer, assert_forwarder_readme, assert_receivers, json,
+        Fake, Sent, answer_with, assert_forwarder_readme, assert_receivers, json,
         news::{alert, alerts, notification, resolved},
         no_answer,
     },
-    http::{self, Request},
+    http,
     text::units,
 };
 use serde_json::Value;
 
 use crate::Teams;
 
-type Sent = Rc<RefCell<Vec<Request>>>;
-
 fn host(status: u16, body: &'static str, headers: &[(&str, &str)]) -> (Fake, Sent) {
-    let sent = Sent::default();
-    let (seen, mut response) = (Rc::clone(&sent), answer(status, body));
-    for (name, value) in headers {
-        response.headers.push(((*name).to_owned(), value.as_bytes().to_vec()));
-    }
-    let fake = Fake::new().with_http(move |request| {
-        seen.borrow_mut().push(request.clone());
-        Ok(response.clone())
-    });
-    (fake, sent)
+    let response = answer_with(status, body, headers);
+    Fake::new().with_recorded_http(move |_| Ok(response.clone()))
 }
 
 fn raw(settings: Value, news: Notification) -> String {

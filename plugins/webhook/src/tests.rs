@@ -1,34 +1,24 @@
 //! The plugin as the host runs it, on the fake one.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::time::Duration;
 
 use bellwether_sdk::{
     fake::{
-        Delivery, Fake, answer, assert_forwarder_readme, assert_receivers, json,
+        Delivery, Fake, Sent, answer_with, assert_forwarder_readme, assert_receivers, json,
         news::{alert, alerts, notification, resolved},
         no_answer,
     },
-    http::{self, Request, Response},
+    http::{self, Request},
     prelude::*,
 };
 use serde_json::Value;
 
 use crate::Webhook;
 
-type Sent = Rc<RefCell<Vec<Request>>>;
-
 /// A host whose receiver answers so, and what it was sent.
 fn host(status: u16, headers: &[(&str, &str)]) -> (Fake, Sent) {
-    let sent = Sent::default();
-    let (seen, mut response) = (Rc::clone(&sent), answer(status, ""));
-    for (name, value) in headers {
-        response.headers.push(((*name).to_owned(), value.as_bytes().to_vec()));
-    }
-    let fake = Fake::new().with_http(move |request| {
-        seen.borrow_mut().push(request.clone());
-        Ok(Response { ..response.clone() })
-    });
-    (fake, sent)
+    let response = answer_with(status, "", headers);
+    Fake::new().with_recorded_http(move |_| Ok(response.clone()))
 }
 
 fn deliver(settings: Value, news: Notification) -> (Delivery<Receipt>, Request) {
