@@ -140,6 +140,7 @@ runs = ["*"]
 receivers = ["team"]
 evaluation_interval = "1s"
 group_wait = "1s"
+group_interval = "1s"
 
 [source.api]
 project = 1
