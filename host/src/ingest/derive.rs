@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::series::{SeriesBudget, SeriesKey};
 use crate::{
@@ -108,6 +108,13 @@ impl Derived {
             let labels = self.budget.admit(TRANSACTIONS, &values, &TRANSACTION_OPEN, now);
             self.transactions.push((labels, duration));
         }
+    }
+
+    /// An item `span` of the second version, which SDKs send instead of transactions: of a request or a task its outermost span counts.
+    pub fn note_spans(&mut self, payload: &Value, now: Timestamp) {
+        let spans = payload["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let outermost = spans.iter().filter(|span| span["is_segment"].as_bool() == Some(true));
+        outermost.for_each(|span| self.note_transaction(&as_transaction(span), now));
     }
 
     /// Label sets that were given up since this was asked last, with their families.
@@ -215,6 +222,27 @@ fn environment(item: &Value) -> &str {
         .unwrap_or("production")
 }
 
+/// In the words of a transaction. Attributes are tables with a value and its type.
+fn as_transaction(span: &Value) -> Value {
+    let attribute = |name: &str| &span["attributes"][name]["value"];
+    let first = |names: [&str; 2]| {
+        let mut values = names.into_iter().map(attribute);
+        values.find(|value| !value.is_null()).cloned().unwrap_or_default()
+    };
+    json!({
+        "transaction": span["name"],
+        "transaction_info": { "source": first(["sentry.span.source", "sentry.source"]) },
+        "release": attribute("sentry.release"),
+        "environment": attribute("sentry.environment"),
+        "start_timestamp": span["start_timestamp"],
+        "timestamp": span["end_timestamp"],
+        "contexts": { "trace": { "op": attribute("sentry.op"), "data": {
+            "http.request.method": first(["http.request.method", "http.method"]),
+            "http.response.status_code": first(["http.response.status_code", "http.status_code"]),
+        } } },
+    })
+}
+
 /// Only a name that was made from a route, a task or a component can be counted: others hold ids.
 fn name(transaction: &Value) -> &str {
     let source = transaction["transaction_info"]["source"].as_str().unwrap_or("unknown");
@@ -266,8 +294,6 @@ fn duration(transaction: &Value) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
@@ -335,6 +361,39 @@ mod tests {
                 2.5
             )]
         );
+    }
+
+    #[test]
+    fn of_spans_the_outermost_are_requests_and_transactions() {
+        let said = |value: Value| json!({ "type": "string", "value": value });
+        let span = |name: &str, op: &str, is_segment: bool| {
+            json!({
+                "name": name, "is_segment": is_segment, "start_timestamp": 1_700_000_000.0, "end_timestamp": 1_700_000_000.5,
+                "attributes": {
+                    "sentry.op": said(json!(op)), "sentry.span.source": said(json!("route")), "sentry.release": said(json!("shop@2")),
+                    "sentry.environment": said(json!("staging")), "http.request.method": said(json!("GET")),
+                    "http.response.status_code": { "type": "integer", "value": 200 },
+                },
+            })
+        };
+        let mut derived = Derived::new(100);
+        let items = [
+            span("GET /user/:id", "http.server", true),
+            span("SELECT", "db", false),
+            span("nightly", "queue.process", true),
+        ];
+        derived.note_spans(&json!({ "items": items }), NOW);
+        derived.note_spans(&json!({ "items": [7, null, { "is_segment": true }] }), NOW);
+        derived.note_spans(&json!([]), NOW);
+        let all = taken(&mut derived);
+        assert_eq!(all[REQUESTS].len(), 1);
+        assert_eq!(
+            all[REQUESTS][0].0,
+            ["shop@2", "staging", "GET", "GET /user/:id", "200"]
+        );
+        assert!((all[REQUESTS][0].1 - 0.5).abs() < 1e-6);
+        assert_eq!(all[TRANSACTIONS].len(), 1);
+        assert_eq!(all[TRANSACTIONS][0].0, ["shop@2", "staging", "queue.process", "nightly"]);
     }
 
     #[test]

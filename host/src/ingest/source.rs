@@ -179,6 +179,7 @@ impl Source {
             self.scrubber.scrub(&mut payload);
             match category {
                 ItemCategory::Error => self.derived.note_event(&payload, now),
+                ItemCategory::Span => self.derived.note_spans(&payload, now),
                 ItemCategory::Transaction => self.derived.note_transaction(&payload, now),
                 _ => {}
             }

@@ -13,8 +13,7 @@ function render(attempt) {
 }
 
 async function main() {
-  // Transactions, as earlier versions sent them: from version 11 on the SDK sends spans one by one unless told otherwise.
-  Sentry.init({ dsn, release, environment: "production", tracesSampleRate: 1, traceLifecycle: "static" });
+  Sentry.init({ dsn, release, environment: "production", tracesSampleRate: 1 });
   Sentry.setUser({ id: "42", email: "jane.doe@example.com" });
   Sentry.setContext("session", { authorization: `Bearer ${CANARY}` });
   await Sentry.startSpan({ name: "GET /checkout", op: "http.server", forceTransaction: true }, () =>
