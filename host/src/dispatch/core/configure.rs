@@ -19,6 +19,8 @@ impl Core {
         self.inhibitor = Inhibitor::new(&settings.inhibitions, INHIBITIONS);
         self.settings = settings;
         self.lead_anew(now);
+        let ids: Vec<u64> = self.groups.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.look_if_deserted(id, now));
     }
 
     /// Every alert to the groups that the routes say.
@@ -50,6 +52,18 @@ impl Core {
             if !members.is_empty() {
                 self.let_go(id, members);
             }
+        }
+    }
+
+    /// A group that nothing is led to any more is looked at: what waits in it others tell now.
+    pub(super) fn look_if_deserted(&mut self, id: u64, now: i64) {
+        let Some(group) = self.groups.get(&id) else { return };
+        // After a start nothing is led anywhere until somebody speaks of it.
+        let is_left = |labels: &Labels| self.alerts.get(labels).is_some_and(|held| !held.is_unconfirmed());
+        let mut members = group.members.iter();
+        let is_deserted = members.all(|(labels, member)| !member.is_routed && is_left(labels));
+        if is_deserted && group.slot.replaceable().is_some() {
+            self.set_flush(id, now);
         }
     }
 

@@ -87,7 +87,10 @@ impl Core {
         self.generation += 1;
         match group.slot.report(attempt, now) {
             Outcome::Delivered(message) => self.delivered(id, message, now),
-            Outcome::Again { dropped } => self.rebuild(id, dropped, now),
+            Outcome::Again { dropped } => {
+                self.rebuild(id, dropped, now);
+                self.look_if_deserted(id, now);
+            }
             Outcome::Dead { message, dropped } => {
                 self.dead(message, attempt, now);
                 self.rebuild(id, dropped, now);
