@@ -70,6 +70,12 @@ impl Slot {
         (*place != Where::Here).then_some(message)
     }
 
+    /// What somebody tries at this moment.
+    pub(super) fn in_air(&self) -> Option<&Message> {
+        let (message, place) = self.first.as_ref()?;
+        matches!(place, Where::InAir { .. }).then_some(message)
+    }
+
     /// What the receiver certainly does not have, and may still be replaced.
     pub(super) fn replaceable(&self) -> Option<&Message> {
         match &self.first {

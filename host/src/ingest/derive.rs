@@ -387,13 +387,13 @@ mod tests {
         derived.note_spans(&json!([]), NOW);
         let all = taken(&mut derived);
         assert_eq!(all[REQUESTS].len(), 1);
-        assert_eq!(
-            all[REQUESTS][0].0,
-            ["shop@2", "staging", "GET", "GET /user/:id", "200"]
-        );
+        assert_eq!(all[REQUESTS][0].0, ["shop@2", "staging", "GET", "GET /user/:id", "200"]);
         assert!((all[REQUESTS][0].1 - 0.5).abs() < 1e-6);
         assert_eq!(all[TRANSACTIONS].len(), 1);
-        assert_eq!(all[TRANSACTIONS][0].0, ["shop@2", "staging", "queue.process", "nightly"]);
+        assert_eq!(
+            all[TRANSACTIONS][0].0,
+            ["shop@2", "staging", "queue.process", "nightly"]
+        );
     }
 
     #[test]

@@ -20,6 +20,8 @@ impl Core {
         let before = std::mem::replace(&mut self.settings, settings);
         self.lead_anew(now);
         self.look_sooner(&before, now);
+        let ids: Vec<u64> = self.groups.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.look_if_deserted(id, now));
     }
 
     /// Whoever forgets sooner than was known is reminded in time: what a plugin says of that is known only once it is loaded.
@@ -69,6 +71,20 @@ impl Core {
             if !members.is_empty() {
                 self.let_go(id, members);
             }
+        }
+    }
+
+    /// A group that nothing is led to any more is looked at: what waits in it others tell now.
+    pub(super) fn look_if_deserted(&mut self, id: u64, now: i64) {
+        let Some(group) = self.groups.get(&id).filter(|group| !group.is_line) else {
+            return;
+        };
+        // After a start nothing is led anywhere until somebody speaks of it.
+        let is_left = |labels: &Labels| self.alerts.get(labels).is_some_and(|held| !held.is_unconfirmed());
+        let mut members = group.members.iter();
+        let is_deserted = members.all(|(labels, member)| !member.is_routed && is_left(labels));
+        if is_deserted && group.slot.replaceable().is_some() {
+            self.set_flush(id, now);
         }
     }
 

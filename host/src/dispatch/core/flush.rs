@@ -18,11 +18,18 @@ use super::{
 /// Shortest time from one look at a group to the next, in milliseconds: an interval of zero must not become an endless loop.
 const INTERVAL_MIN: i64 = 100;
 
+/// How soon a group is looked at again whose alerts are being told by another one, in milliseconds: an attempt takes seconds at most.
+const IN_AIR_LOOK: i64 = 1_000;
+
 impl Core {
     /// Looks at a group and sets when it is looked at next.
     pub(super) fn flush(&mut self, id: u64, now: i64) {
         if self.is_line(id) {
             return self.look_at_line(id, now);
+        }
+        if self.is_told_elsewhere(id) {
+            self.set_flush(id, now + IN_AIR_LOOK);
+            return;
         }
         let Some((survey, timings, traits)) = self.surveyed(id, now) else {
             self.schedule.retain(|(_, own)| *own != id);
@@ -45,6 +52,29 @@ impl Core {
         }
         let over = if traits.send_resolved { Vec::new() } else { survey.over };
         self.let_go(id, survey.unheard.into_iter().chain(over));
+    }
+
+    /// Whether the receiver is being told, at this moment, of an alert of this group by another one, which led there before routes were
+    /// edited: once that is known, this group knows whether there is anything to tell.
+    fn is_told_elsewhere(&self, id: u64) -> bool {
+        let Some(group) = self.groups.get(&id) else {
+            return false;
+        };
+        let mut fresh = group
+            .members
+            .iter()
+            .filter(|(_, member)| member.is_routed && !member.is_told);
+        fresh.any(|(labels, _)| {
+            let others = self.alerts.get(labels).map(|held| held.groups.as_slice());
+            let mut others = others.unwrap_or_default().iter().filter(|own| **own != id);
+            others.any(|other| {
+                self.groups.get(other).is_some_and(|other| {
+                    other.key.receiver == group.key.receiver
+                        && other.members.get(labels).is_some_and(|member| !member.is_routed)
+                        && other.slot.in_air().is_some_and(|message| tells_of(message, labels))
+                })
+            })
+        })
     }
 
     fn surveyed(&mut self, id: u64, now: i64) -> Option<(Survey, Timings, ReceiverTraits)> {
@@ -164,4 +194,11 @@ impl Core {
             self.effects.writes.push(write);
         }
     }
+}
+
+fn tells_of(message: &Message, labels: &Labels) -> bool {
+    message
+        .alerts
+        .iter()
+        .any(|news| news.is_firing && news.labels == *labels)
 }

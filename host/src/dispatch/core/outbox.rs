@@ -99,7 +99,10 @@ impl Core {
         }
         match group.slot.report(attempt, now) {
             Outcome::Delivered(message) => self.delivered(id, message, now),
-            Outcome::Again { dropped } => self.rebuild(id, dropped, now),
+            Outcome::Again { dropped } => {
+                self.rebuild(id, dropped, now);
+                self.look_if_deserted(id, now);
+            }
             Outcome::Dead {
                 message,
                 dropped,

@@ -585,6 +585,38 @@ fn an_edited_route_tells_nobody_twice_and_forgets_no_end() {
 }
 
 #[test]
+fn an_edited_route_waits_for_a_message_that_is_under_way() {
+    for is_taken in [true, false] {
+        let mut host = Host::new(settings());
+        host.fire("i=1");
+        host.pass(30 * S);
+        let message = host.take("ops").unwrap();
+        let edited = Settings {
+            group_by: GroupBy::All,
+            ..settings()
+        };
+        host.core.configure(edited, host.now);
+        host.pass(40 * S);
+        assert_eq!(host.take("ops"), None, "it may know by now");
+        let attempt = if is_taken {
+            Attempt::Delivered { receipt: Vec::new() }
+        } else {
+            refused()
+        };
+        host.report(&message, &attempt);
+        host.pass(20 * S);
+        let told = (!is_taken).then_some("first +i1");
+        assert_eq!(host.deliver("ops").as_deref(), told);
+        assert_eq!(host.deliver("ops"), None, "once");
+        host.pass(10 * M);
+        assert_eq!(host.deliver("ops"), None);
+        host.end("i=1");
+        host.pass(5 * M);
+        assert_eq!(host.deliver("ops").as_deref(), Some("resolved -i1"));
+    }
+}
+
+#[test]
 fn messages_for_a_receiver_that_is_gone_are_gone() {
     let mut host = Host::new(settings());
     host.fire("i=1");
