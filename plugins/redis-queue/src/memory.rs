@@ -414,8 +414,11 @@ mod tests {
         }
     }
 
-    /// What is said after runs at these times, each with what was found and whether somebody could look.
-    fn said(runs: &[(f64, &[(&'static str, &'static str)], bool)]) -> Vec<(String, String, u32)> {
+    /// A run at a time, with what was found by code and severity, and whether somebody could look.
+    type Looked = (f64, &'static [(&'static str, &'static str)], bool);
+
+    /// What is said after these runs.
+    fn said(runs: &[Looked]) -> Vec<(String, String, u32)> {
         let mut before: Option<Memory> = None;
         let mut last = Vec::new();
         for (time, findings, is_judged) in runs {

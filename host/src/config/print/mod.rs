@@ -308,6 +308,9 @@ fn print_limits(page: &mut Page, user: User<'_>, limits: &Limits) {
     if memory_bytes.is_none() {
         page.comment("memory: what the plugin describes, else the host's default");
     }
+    if state_bytes.is_none() {
+        page.comment("state: what the plugin describes, else 64KiB");
+    }
     set.iter().flatten().for_each(|(key, value)| page.raw(key, value));
 }
 
