@@ -371,39 +371,22 @@ async fn a_reply_that_is_too_large_costs_itself_alone_and_one_without_end_what_i
         started.fill(&["SETRANGE", key, "4194303", "x"]);
     }
     let is_refused = |reply: &[Node]| matches!(reply, [Node::Error(said)] if said.starts_with("TOOLARGE"));
-    let commands = [
-        "LLEN queue:a",
-        "MGET queue:x queue:y queue:z",
-        "GET queue:x",
-        "LLEN queue:a",
-    ];
-    let answer = ask(&redis, &started.plain(), &commands).await.expect("an answer");
-    let [before, large, alone, behind] = answer.replies.as_slice() else {
-        panic!("{} replies", answer.replies.len());
-    };
+    let (length, three) = ("LLEN queue:a", "MGET queue:x queue:y queue:z");
+    let asked = [length, three, "GET queue:x", length];
+    let replies = ask(&redis, &started.plain(), &asked).await.expect("an answer").replies;
     assert_eq!(
-        (before.as_slice(), behind.as_slice()),
-        ([Node::Integer(0)].as_slice(), [Node::Integer(0)].as_slice())
+        (&replies[0], &replies[3]),
+        (&vec![Node::Integer(0)], &vec![Node::Integer(0)])
     );
-    assert!(is_refused(large));
-    assert!(matches!(alone.as_slice(), [Node::Bulk(bytes)] if bytes.len() == 4 << 20));
+    assert!(is_refused(&replies[1]));
+    assert!(matches!(&replies[2][..], [Node::Bulk(bytes)] if bytes.len() == 4 << 20));
 
-    let commands = [
-        &["LLEN queue:a"][..],
-        &["MGET queue:x queue:y queue:z"; 8],
-        &["LLEN queue:a"],
-    ]
-    .concat();
-    let answer = ask(&redis, &started.plain(), &commands).await.expect("an answer");
-    assert_eq!(answer.replies.len(), commands.len());
-    assert_eq!(answer.replies[0], [Node::Integer(0)]);
-    assert!(
-        answer.replies[1..].iter().all(|reply| is_refused(reply)),
-        "96 MiB are not passed over"
-    );
-    let answer = ask(&redis, &started.plain(), &["LLEN queue:a"])
-        .await
-        .expect("an answer");
+    let asked = [&[length][..], &[three; 8], &[length]].concat();
+    let replies = ask(&redis, &started.plain(), &asked).await.expect("an answer").replies;
+    assert_eq!((replies.len(), &replies[0]), (10, &vec![Node::Integer(0)]));
+    let is_refused = replies[1..].iter().all(|reply| is_refused(reply));
+    assert!(is_refused, "96 MiB are not passed over");
+    let answer = ask(&redis, &started.plain(), &[length]).await.expect("an answer");
     assert_eq!(answer.replies[0], [Node::Integer(0)], "by another connection");
 }
 

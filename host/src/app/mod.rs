@@ -244,7 +244,6 @@ impl App {
         let dispatch = Dispatch::start(
             &supervisor,
             DispatchOptions {
-                // What plugins say of themselves follows when they are loaded; before that nothing reaches their receivers.
                 settings: dispatch::Settings::of(config, &dispatch::Refreshes::new()),
                 store: Some(store.clone()),
                 outlet,
@@ -292,7 +291,7 @@ impl App {
             address: format!("{scheme}://{address}"),
             beating: None,
         };
-        let deliver = outward.deliver.clone();
+        let deliver = outward.expecting(&loaded.config);
         let roster = Roster::default();
         let scheduler = Scheduler::start(
             &supervisor,

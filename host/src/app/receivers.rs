@@ -69,6 +69,12 @@ impl Outward {
         self.deliver.expect(config.dispatch.receivers.values());
     }
 
+    /// What comes for receivers from now on waits, before they are known.
+    pub(super) fn expecting(&self, config: &Config) -> DeliverHandle {
+        self.deliver.expect(config.dispatch.receivers.values());
+        self.deliver.clone()
+    }
+
     /// What `config` says and nothing else, from now on.
     pub(super) fn replace(&mut self, config: &Config, plugins: &[LoadedReceiver]) {
         for loaded in plugins {

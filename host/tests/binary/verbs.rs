@@ -202,6 +202,7 @@ fn inspect_shows_what_a_plugin_is_needs_and_could_do() {
             "ok",
             "settings_schema",
             "sha256",
+            "state_bytes",
             "summary",
             "version",
             "wants"

@@ -150,7 +150,9 @@ fn asked(stream: &mut TcpStream, message: &Message) -> std::io::Result<String> {
             json!({ "number": number, "is_firing": news.is_firing })
         })
         .collect();
-    let body = json!({ "reason": message.reason.as_str(), "alerts": alerts }).to_string();
+    // Each line has one in flight.
+    let body = json!({ "groupKey": &*message.group_key, "reason": message.reason.as_str(), "alerts": alerts });
+    let body = body.to_string();
     // In one piece: a process that is killed leaves all of it or nothing.
     let request = format!(
         "POST / HTTP/1.1\r\nhost: hook\r\nidempotency-key: {}\r\ncontent-length: {}\r\n\r\n{body}",

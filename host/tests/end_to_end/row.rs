@@ -65,9 +65,9 @@ struct Told<'n> {
 }
 
 fn told(notification: &str) -> impl Iterator<Item = Told<'_>> {
-    let paragraphs = || notification.split("\n\n");
-    let shared = paragraphs().find(|paragraph| paragraph.starts_with("All of them: "));
-    paragraphs().map(move |text| Told {
+    // At Sentry it stands right below the title.
+    let shared = notification.lines().find(|line| line.starts_with("All of them: "));
+    notification.split("\n\n").map(move |text| Told {
         text,
         shared: shared.unwrap_or_default(),
     })

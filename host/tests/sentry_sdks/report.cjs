@@ -6,7 +6,8 @@ const { createRequire } = require("node:module");
 const [libraries, dsn, release, crashes] = process.argv.slice(2);
 const Sentry = createRequire(`${libraries}/`)("@sentry/node");
 
-const CANARY = "canary-of-the-node-service";
+// Not in one piece: the SDK sends lines of the program along.
+const CANARY = ["canary", "of", "the", "node", "service"].join("-");
 
 function render(attempt) {
   throw new TypeError(`cannot render page ${attempt} for jane.doe@example.com`);
