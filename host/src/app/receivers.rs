@@ -64,9 +64,7 @@ impl Outward {
         let mut first = config.clone();
         let receivers = &mut first.dispatch.receivers;
         receivers.retain(|_, receiver| !matches!(receiver.kind, ReceiverKind::Plugin(_)));
-        self.replace(&first, &[]);
-        // What comes for them meanwhile waits as well.
-        self.deliver.expect(config.dispatch.receivers.values());
+        self.make(&first, &[]);
     }
 
     /// What comes for receivers from now on waits, before they are known.
@@ -77,6 +75,11 @@ impl Outward {
 
     /// What `config` says and nothing else, from now on.
     pub(super) fn replace(&mut self, config: &Config, plugins: &[LoadedReceiver]) {
+        self.deliver.expect(config.dispatch.receivers.values());
+        self.make(config, plugins);
+    }
+
+    fn make(&mut self, config: &Config, plugins: &[LoadedReceiver]) {
         for loaded in plugins {
             if let Some(problem) = problem(loaded) {
                 let problem = self.maker.redactor.redact(&problem).into_owned();

@@ -40,6 +40,34 @@ impl Feed {
     }
 }
 
+/// Of these receivers, with what waits for them already.
+fn fed<'r>(
+    receivers: impl Iterator<Item = &'r Arc<config::Receiver>>,
+    before: &mut BTreeMap<Arc<str>, Feed>,
+    telemetry: &Telemetry,
+) -> BTreeMap<Arc<str>, Feed> {
+    // Only plugins carry anything but notifications.
+    let plugins = receivers.filter(|receiver| matches!(receiver.kind, ReceiverKind::Plugin(_)));
+    let mut all = BTreeMap::new();
+    for receiver in plugins {
+        let new = Feed::new(receiver, telemetry);
+        let feed = match before.remove(&receiver.name) {
+            // What nobody wants any more does not wait for somebody to want it again.
+            Some(known) if receiver.runs.is_empty() => Feed {
+                events: known.events,
+                ..new
+            },
+            Some(known) => Feed {
+                wants: new.wants,
+                ..known
+            },
+            None => new,
+        };
+        all.insert(Arc::clone(&receiver.name), feed);
+    }
+    all
+}
+
 /// Of all receivers.
 #[derive(Debug, Default)]
 pub(super) struct Feeds(RwLock<BTreeMap<Arc<str>, Feed>>);
@@ -53,27 +81,14 @@ impl Feeds {
     ) {
         let mut feeds = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *feeds);
-        // Only plugins carry anything but notifications.
-        let plugins = receivers.filter(|receiver| matches!(receiver.kind, ReceiverKind::Plugin(_)));
-        *feeds = plugins
-            .map(|receiver| {
-                let known = before.remove(&receiver.name);
-                let new = Feed::new(receiver, telemetry);
-                let feed = match known {
-                    // What nobody wants any more does not wait for somebody to want it again.
-                    Some(known) if receiver.runs.is_empty() => Feed {
-                        events: known.events,
-                        ..new
-                    },
-                    Some(known) => Feed {
-                        wants: new.wants,
-                        ..known
-                    },
-                    None => new,
-                };
-                (Arc::clone(&receiver.name), feed)
-            })
-            .collect();
+        *feeds = fed(receivers, &mut before, telemetry);
+    }
+
+    /// These receivers beside those that are there.
+    pub(super) fn add<'r>(&self, receivers: impl Iterator<Item = &'r Arc<config::Receiver>>, telemetry: &Telemetry) {
+        let mut feeds = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let these = fed(receivers, &mut feeds, telemetry);
+        feeds.extend(these);
     }
 
     /// Of a receiver that carries such news.

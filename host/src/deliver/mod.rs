@@ -254,10 +254,11 @@ impl DeliverHandle {
         }
     }
 
-    /// These receivers and no others. Those that are made of the same go on as they are; what others have under way is ended
+    /// These receivers and no others; what waits for others goes on waiting until [`expect`](Self::expect) says otherwise. Those that are made of the same go on as they are; what others have under way is ended
     /// or given up within seconds. `fallback` hear when another one stays down.
     pub fn replace(&self, receivers: Vec<Receiver>, fallback: &[Arc<str>]) {
-        self.expect(receivers.iter().map(|receiver| &receiver.basis.receiver));
+        let all = receivers.iter().map(|receiver| &receiver.basis.receiver);
+        self.shared.feeds.add(all, &self.shared.telemetry);
         let mut roster = self.shared.roster();
         roster.fallback = fallback.to_vec();
         let mut before = std::mem::take(&mut roster.running);

@@ -95,7 +95,7 @@ async fn hear(client: &mut TcpStream) -> Option<Heard> {
                 head,
                 body: bytes.split_off(end + 4),
             };
-            let length: usize = heard.header("content-length")?.parse().ok()?;
+            let length: usize = heard.header("content-length").unwrap_or("0").parse().ok()?;
             while heard.body.len() < length.min(REQUEST_BYTES_MAX) {
                 if client.read_buf(&mut heard.body).await.ok()? == 0 {
                     return None;
