@@ -297,8 +297,8 @@ const MUTANTS: &[Mutant] = &[
         bug: "label_replace replaces though nothing matches",
         changes: &[(
             "engine/call.rs",
-            "unwrap_or_else(|| labels.clone())",
-            "unwrap_or_default()",
+            "return Ok(labels.clone());",
+            "return Ok(Labels::default());",
         )],
     },
     Mutant {
