@@ -254,8 +254,9 @@ impl DeliverHandle {
         }
     }
 
-    /// These receivers and no others; what waits for others goes on waiting until [`expect`](Self::expect) says otherwise. Those that are made of the same go on as they are; what others have under way is ended
-    /// or given up within seconds. `fallback` hear when another one stays down.
+    /// These receivers and no others; what waits for others goes on waiting until [`expect`](Self::expect) says otherwise. Those that
+    /// are made of the same go on as they are; what others have under way is ended or given up within seconds. `fallback` hear when
+    /// another one stays down.
     pub fn replace(&self, receivers: Vec<Receiver>, fallback: &[Arc<str>]) {
         let all = receivers.iter().map(|receiver| &receiver.basis.receiver);
         self.shared.feeds.add(all, &self.shared.telemetry);

@@ -64,8 +64,8 @@ fn below(dice: &mut Dice, end: usize) -> usize {
     usize::try_from(dice.below(end as u64)).expect("of this machine")
 }
 
-/// A line for each broken guarantee; so many hosts run at a time, and everything must be told within `settle`. After the first failure that costs something no other is looked at: each
-/// would wait in vain as long.
+/// A line for each broken guarantee; so many hosts run at a time, and everything must be told within `settle`. After the first failure
+/// that costs something no other is looked at: each would wait in vain as long.
 pub(crate) fn judge(recording: &Recording, moments: &[Moment], hosts: usize, settle: Duration) -> Vec<String> {
     let words = recording.words();
     let (next, problems) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
